@@ -1,0 +1,47 @@
+# Every target sets up what it needs: .venv is made on first use, and again when pyproject.toml or constraints.txt changed.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The Python that makes .venv: the first that runs (a pyenv shim may exist without doing so).
+PYTHON ?= $(shell for python in python3.11 python3 python; do $$python -c '' 2>/dev/null && echo $$python && break; done)
+# Test processes; each keeps to one thread.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --durations-min 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint format clean
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+demo: $(READY)  ## A small example from end to end, without network
+	$(BIN)/python -m xstilts.demo
+
+test: $(READY)  ## All tests
+	$(PYTEST)
+
+test-fast: $(READY)  ## All tests but the slow ones
+	$(PYTEST) -m "not slow"
+
+lint: $(READY)  ## Style, types, and the rules of the house; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
+	$(BIN)/pre-commit validate-config
+
+format: $(READY)  ## Mend style where a tool can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean:  ## Remove .venv and all caches; outputs/ and store/ stay
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "got $$($(PYTHON) --version), expected Python 3.11 or newer: name one, e.g. make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm]'
+	@touch $@

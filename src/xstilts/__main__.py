@@ -1,0 +1,7 @@
+"""`python -m xstilts`: the same as the console script `xstilts`."""
+
+import sys
+
+from xstilts.cli import main
+
+sys.exit(main())

@@ -1,0 +1,187 @@
+"""What a type cannot say about a config: every problem of it is found and told at once, before any model loads. No torch."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
+
+from xstilts import recipes, sources
+from xstilts.config import Config, Hyperparameters
+from xstilts.encoders import max_positions
+from xstilts.errors import UserError, unknown_name
+from xstilts.metrics import METRICS
+from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS, Task, TrainingTask
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "model.pooler": ("carried", "fresh", "none"),
+    "logger.name": ("csv", "tensorboard", "wandb", "none"),
+    "store.refresh": ("never", "results", "all"),
+    "worker": ("process", "inline"),
+}
+HYPERPARAMETER_CHOICES = {"schedule": ("linear", "constant"), "selection": ("best", "last")}
+POOLINGS = ("mean", "cls", "pooler")
+POSITIVE = ("learning_rate", "batch_size", "epochs", "max_steps", "max_length", "max_query_length", "n_best", "max_answer_length", "doc_stride")
+NOT_NEGATIVE = (
+    "weight_decay adam_epsilon max_grad_norm head_dropout eval_every eval_examples patience warmup_steps warmup_fraction "
+    "mlm_probability"
+).split()
+NEEDED = ("learning_rate", "batch_size", "weight_decay", "adam_epsilon", "schedule", "selection", "max_length")
+
+
+def check(config: Config) -> None:
+    """Raise one UserError with a line for each problem."""
+    problems = list(dict.fromkeys(_problems(config)))
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _problems(config: Config) -> Iterator[str]:
+    for name, valid in CHOICES.items():
+        yield from _one_of(name, _get(config, name), valid)
+    yield from _machine(config)
+    yield from _task(config.target.task, config.data.source)
+    yield from _languages("target.languages", config.target.languages or [], config.target.task)
+    for split in config.target.splits or []:
+        yield from _one_of("target.splits", split, SPLITS)
+    yield from _count("target.max_test_examples", config.target.max_test_examples)
+    for place, tasks in (("intermediate.tasks", config.intermediate.tasks), ("target.training", config.target.training)):
+        override = config.intermediate.recipe if place.startswith("intermediate") else config.target.recipe
+        if len(tasks) > 1:
+            yield from _hyperparameters(place, recipes.for_phase(config.recipe, tasks, override), config)
+        for name, training in tasks.items():
+            yield from _training(f"{place}.{name}", training, config)
+            yield from _hyperparameters(f"{place}.{name}", recipes.for_task(config.recipe, training.task, override), config)
+    yield from _heads(config)
+    if config.intermediate.mixture.temperature <= 0:
+        yield f"intermediate.mixture.temperature: got {config.intermediate.mixture.temperature}, expected more than 0"
+    yield from _count("intermediate.mixture.cap", config.intermediate.mixture.cap)
+    yield from _target_data(config)
+
+
+def _machine(config: Config) -> Iterator[str]:
+    if config.model.name_or_path is None and config.model.tokenizer is None:
+        yield "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"
+    for name in ("devices", "num_nodes", "max_tokens", "max_eval_tokens", "checkpoint_every", "num_threads"):
+        yield from _count(f"trainer.{name}", getattr(config.trainer, name))
+    tiny = config.model.tiny
+    if tiny.hidden_size % tiny.num_attention_heads:
+        yield f"model.tiny.hidden_size: got {tiny.hidden_size}, expected a multiple of model.tiny.num_attention_heads={tiny.num_attention_heads}"
+
+
+def _task(task: Task, source: str) -> Iterator[str]:
+    yield from _one_of(f"format of task {task.name}", task.format, FORMATS)
+    for metric in task.metrics:
+        yield from _one_of(f"metric of task {task.name}", metric, METRICS)
+    if not task.metrics:
+        yield f"task {task.name} declares no metrics: expected one or more of {', '.join(METRICS)}"
+    if task.format == "retrieval":
+        yield from _one_of(f"protocol of task {task.name}", task.protocol or "", PROTOCOLS)
+    if source not in task.sources:
+        yield unknown_name(f"source of task {task.name}", source, task.sources, f"It is chosen by data={source}.")
+
+
+def _training(place: str, training: TrainingTask, config: Config) -> Iterator[str]:
+    yield from _task(training.task, config.data.source)
+    yield from _languages(f"{place}.languages", training.languages, training.task)
+    if not training.languages:
+        yield f"{place}.languages: got no language, expected one or more of {', '.join(training.task.languages)}"
+    yield from _count(f"{place}.max_examples", training.max_examples)
+    if training.fraction is not None and not 0 < training.fraction <= 1:
+        yield f"{place}.fraction: got {training.fraction}, expected more than 0 and at most 1"
+    if training.fraction is not None and training.max_examples is not None:
+        yield f"{place}: got both max_examples and fraction, expected one of them"
+    if config.data.source not in training.task.sources:
+        return
+    for expression in (training.train, training.validation):
+        yield from _told(lambda split=expression: sources.parse_split(split))
+    for language in training.languages:
+        if language in training.task.languages:
+            yield from _told(lambda code=language: sources.require(training.task, config.data, sources.parse_split(training.train)[0], code))
+
+
+def _heads(config: Config) -> Iterator[str]:
+    formats = {training.task.format for training in config.target.training.values()}
+    if len(formats) > 1:
+        yield f"target.training: got tasks of the formats {', '.join(sorted(formats))}, expected one, since each hands its head on"
+    if not config.target.training:
+        return
+    last = list(config.target.training.values())[-1].task
+    target = config.target.task
+    if last.format != target.format:
+        yield f"target {target.name} has the format {target.format}, but trains on {last.name}, whose format is {last.format}"
+    elif set(last.labels) != set(target.labels):
+        yield f"target {target.name} has the labels {target.labels}, but trains on {last.name} with {last.labels}"
+
+
+def _target_data(config: Config) -> Iterator[str]:
+    task = config.target.task
+    if config.data.source not in task.sources:
+        return
+    splits = [split for split in config.target.splits or task.evaluate if split in SPLITS]
+    found: set[str] = set()
+    try:
+        for split in splits:
+            found |= set(sources.languages_with_data(task, config.data, split))
+    except UserError as error:
+        yield str(error)
+        return
+    missing = [language for language in config.target.languages or [] if language in task.languages and language not in found]
+    if missing or not found:
+        have = ", ".join(language for language in task.languages if language in found) or "none"
+        wanted = ", ".join(missing) or "any language"
+        yield f"task {task.name} has no {' or '.join(splits)} data for {wanted} under data.root={config.data.root}; languages with data: {have}"
+
+
+def _hyperparameters(place: str, values: Hyperparameters, config: Config) -> Iterator[str]:
+    for name in NEEDED:
+        if getattr(values, name) is None:
+            yield f"{place}: no value for {name}; the recipe '{config.recipe.name}' gives none: type recipe.default.{name}=..."
+    if values.epochs is None and values.max_steps is None:
+        yield f"{place}: neither epochs nor max_steps; the recipe '{config.recipe.name}' gives none: type recipe.default.epochs=..."
+    for name, valid in HYPERPARAMETER_CHOICES.items():
+        if getattr(values, name) is not None:
+            yield from _one_of(f"{place}: {name}", getattr(values, name), valid)
+    for pooling in values.retrieval_pooling or []:
+        yield from _one_of(f"{place}: retrieval_pooling", pooling, POOLINGS)
+    for field in fields(Hyperparameters):
+        value = getattr(values, field.name)
+        if value is None:
+            continue
+        if (field.name in POSITIVE and value <= 0) or (field.name in NOT_NEGATIVE and value < 0):
+            yield f"{place}: {field.name}: got {value}, expected {'more than 0' if field.name in POSITIVE else '0 or more'}"
+    longest = max_positions(config.model)
+    if longest is not None and (values.max_length or 0) > longest:
+        phase = place.split(".")[0]
+        yield (
+            f"{place}: max_length={values.max_length} is beyond the {longest} subwords this encoder has positions for; "
+            f"type {phase}.recipe.max_length={longest} or less"
+        )
+
+
+def _languages(place: str, got: list[str], task: Task) -> Iterator[str]:
+    for language in got:
+        if language not in task.languages:
+            yield unknown_name(f"language in {place}", language, task.languages)
+
+
+def _one_of(place: str, got: str, valid: tuple[str, ...]) -> Iterator[str]:
+    if got not in valid:
+        yield unknown_name(place, got, valid)
+
+
+def _count(place: str, value: int | None) -> Iterator[str]:
+    if value is not None and value < 1:
+        yield f"{place}: got {value}, expected 1 or more"
+
+
+def _told(action: Callable[[], Any]) -> Iterator[str]:
+    try:
+        action()
+    except UserError as error:
+        yield str(error)
+
+
+def _get(config: Config, path: str) -> Any:
+    value: Any = config
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value

@@ -1,0 +1,38 @@
+"""The console script: `xstilts train ...` is `python -m xstilts.train ...`. Imports nothing but the module that is asked for."""
+
+import runpy
+import sys
+
+from xstilts import __version__
+from xstilts.errors import unknown_name
+
+COMMANDS = {
+    "train": "run one cell: intermediate task, target task, evaluation in every language; with -m, a grid of cells",
+    "worker": "run one phase of one cell from its job file (`train` does this by itself)",
+}
+"""Name of a command, which is also the name of its module in xstilts -> what it does."""
+
+
+def usage() -> str:
+    """The text of `xstilts --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(["usage: xstilts COMMAND ...", "", "commands:", *lines, "", "`xstilts COMMAND --help` says more."]) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that the first of `arguments` (by default the command line's) names; 2 if there is no such command."""
+    command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    if command in ("-h", "--help"):
+        sys.stdout.write(usage())
+        return 0
+    if command == "--version":
+        sys.stdout.write(f"xstilts {__version__}\n")
+        return 0
+    if command not in COMMANDS:
+        wrong = unknown_name("command", command, COMMANDS, "`xstilts --help` says what each does.")
+        sys.stderr.write(f"error: {wrong}\n" if command else usage())
+        return 2
+    sys.argv = [command, *rest]  # runpy puts the module's file in the first place, as `python -m` does
+    runpy.run_module(f"xstilts.{command}", run_name="__main__", alter_sys=True)
+    return 0

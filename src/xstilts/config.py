@@ -1,0 +1,211 @@
+"""The typed schema of every config: what can be chosen, with its default. No torch, and Hydra only inside `register`.
+
+A default lives here once; the YAML files under conf/ say only what differs. `xstilts.checks` holds what a type cannot say.
+"""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from xstilts.tasks.declaration import Task, TrainingTask
+
+
+@dataclass
+class TinyArchitecture:
+    """The shape of an encoder that is built from nothing (XLM-R's architecture, random weights)."""
+
+    hidden_size: int = 128
+    num_hidden_layers: int = 2
+    num_attention_heads: int = 4
+    intermediate_size: int = 256
+    max_position_embeddings: int = 514
+    """Two more than the longest input: XLM-R's positions start at 2."""
+    dropout: float = 0.1
+    initializer_range: float = 0.02
+    seed: int = 0
+    """Of the random weights; not the seed of a cell, so that all cells start from one encoder."""
+
+
+@dataclass
+class ModelConfig:
+    """The pretrained encoder (phase 1)."""
+
+    name_or_path: str | None = None
+    """A Hub id or a folder with a Hugging Face encoder; null: build `tiny` from nothing."""
+    revision: str | None = None
+    tokenizer: str | None = None
+    """A Hub id or folder; null: the encoder's own. `model=tiny` needs it."""
+    tiny: TinyArchitecture = field(default_factory=TinyArchitecture)
+    pooler: str = "carried"
+    """The pooler of heads that use one (multiple choice, retrieval): `carried` from phase to phase, `fresh` in each, or `none`."""
+    attention: str = "sdpa"
+    """`sdpa`, `eager` or another implementation that transformers knows."""
+
+
+@dataclass
+class DataConfig:
+    """Where raw data comes from."""
+
+    source: str = "xtreme"
+    """The entry of a task's `sources` that is read."""
+    root: str | None = None
+    """Folder with the raw data, e.g. XTREME's `download/`."""
+    extra_roots: list[str] = field(default_factory=list)
+    """Further folders in which a file is looked for."""
+
+
+@dataclass
+class Hyperparameters:
+    """How one phase trains. A null in a recipe's table or on the command line means: as the more general table says."""
+
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    """Examples (features, for span QA and tagging) of one optimizer step, over all devices."""
+    epochs: float | None = None
+    max_steps: int | None = None
+    """Optimizer steps; counts before `epochs` where both are set."""
+    warmup_fraction: float | None = None
+    """Share of all steps over which the learning rate grows linearly from 0."""
+    warmup_steps: int | None = None
+    """The same as a number; counts before `warmup_fraction`."""
+    schedule: str | None = None
+    """`linear` (down to 0) or `constant`, after the warm-up."""
+    weight_decay: float | None = None
+    """AdamW's, not on biases and LayerNorm."""
+    adam_beta2: float | None = None
+    adam_epsilon: float | None = None
+    max_grad_norm: float | None = None
+    head_dropout: float | None = None
+    eval_every: int | None = None
+    """Optimizer steps between two evaluations on the selection examples; 0: only at the end."""
+    eval_examples: int | None = None
+    """The first so many validation examples select the checkpoint."""
+    patience: int | None = None
+    """Stop after so many evaluations without a better score; 0: never."""
+    selection: str | None = None
+    """`best` (by the validation score of the training task) or `last` checkpoint."""
+    max_length: int | None = None
+    doc_stride: int | None = None
+    max_query_length: int | None = None
+    n_best: int | None = None
+    max_answer_length: int | None = None
+    null_threshold: float | None = None
+    mlm_probability: float | None = None
+    retrieval_layers: list[int] | None = None
+    """Layers whose hidden states are pooled, 0 = the embeddings; empty: `retrieval_layer_of_24` scaled to the encoder's depth."""
+    retrieval_layer_of_24: int | None = None
+    retrieval_pooling: list[str] | None = None
+    """`mean` (of all tokens that are not padding), `cls`, or `pooler`."""
+
+
+@dataclass
+class Recipe:
+    """A published set of hyperparameters: general values, then by format, then by task."""
+
+    name: str = MISSING
+    default: Hyperparameters = field(default_factory=Hyperparameters)
+    formats: dict[str, Hyperparameters] = field(default_factory=dict)
+    tasks: dict[str, Hyperparameters] = field(default_factory=dict)
+
+
+@dataclass
+class Mixture:
+    """Multi-task phase 2: p_i is proportional to min(n_i, cap)^(1/temperature)."""
+
+    cap: int | None = 131072
+    temperature: float = 1.0
+
+
+@dataclass
+class Intermediate:
+    """Phase 2: the intermediate tasks; none is the baseline."""
+
+    tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    mixture: Mixture = field(default_factory=Mixture)
+    recipe: Hyperparameters = field(default_factory=Hyperparameters)
+    """What differs from the recipe in this phase."""
+
+
+@dataclass
+class Target:
+    """Phases 3 and 4: the target task, what it trains on, and where it is evaluated."""
+
+    task: Task = field(default_factory=Task)
+    training: dict[str, TrainingTask] = field(default_factory=dict)
+    """Training tasks in order, each starting from the one before with its head; empty: phase 3 is skipped."""
+    languages: list[str] | None = None
+    """Evaluate in these only; null: in all of the task's languages that have data."""
+    splits: list[str] | None = None
+    """Evaluate these only; null: as the task says."""
+    max_test_examples: int | None = None
+    """Evaluate on the first so many examples of each language and split."""
+    recipe: Hyperparameters = field(default_factory=Hyperparameters)
+    """What differs from the recipe in phase 3 and 4."""
+
+
+@dataclass
+class TrainerConfig:
+    """The machine, not the science: nothing here changes a result beyond rounding, except `precision`."""
+
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: str = "32-true"
+    max_tokens: int = 8192
+    """Padded subwords in one micro-batch of a training step."""
+    max_eval_tokens: int = 32768
+    """The same for evaluation."""
+    num_threads: int | None = None
+    """CPU threads of torch; null: torch's own choice."""
+    checkpoint_every: int = 500
+    """Optimizer steps between two checkpoints to resume from."""
+
+
+@dataclass
+class LoggerConfig:
+    """Where training curves go."""
+
+    name: str = "csv"
+    """`csv`, `tensorboard`, `wandb` or `none`."""
+    project: str = "xstilts"
+    entity: str | None = None
+    offline: bool = True
+    every_n_steps: int = 10
+
+
+@dataclass
+class StoreConfig:
+    """Where trained artifacts are kept and shared by all cells."""
+
+    root: str = "store"
+    refresh: str = "never"
+    """`never`: use what exists; `results`: evaluate again; `all`: train this cell's phases and evaluate again."""
+
+
+@dataclass
+class Config:
+    """One cell: one intermediate choice x one target x one seed."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    recipe: Recipe = field(default_factory=Recipe)
+    intermediate: Intermediate = field(default_factory=Intermediate)
+    target: Target = field(default_factory=Target)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    seed: int = 1
+    study: str = "default"
+    output: str = "outputs/${study}"
+    """Results of all cells of the study."""
+    worker: str = "process"
+    """`process`: each phase in a process of its own; `inline`: all in this one, for a debugger."""
+
+
+def register() -> None:
+    """Put the schema into Hydra's ConfigStore under the names that conf/ refers to."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    store.store(group="task", name="schema", node=Task)

@@ -1,0 +1,1 @@
+"""Examples -> features -> batches: featurizers, the plan of training steps, loaders, the DataModule."""

@@ -1,0 +1,146 @@
+"""Features -> padded batches: the micro-batches of a training step, and sorted batches for evaluation.
+
+Within a step the features are ordered by length and cut under a budget of padded subwords; padding is per micro-batch. A length
+is what a feature costs in the encoder, all of its rows together.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from xstilts.data.featurizers import featurizer
+from xstilts.data.featurizers.special import SpecialTokens
+from xstilts.data.plan import StepPlan
+
+Batch = dict[str, Tensor]
+
+
+@dataclass
+class Step:
+    """One optimizer step of this process."""
+
+    task: str
+    head: str
+    micro_batches: list[Batch]
+    weight: float = 1.0
+    """0 where this process has no example of a small last step and repeats one that must not count."""
+
+
+@dataclass
+class EvaluationBatch:
+    """Features of one task to be evaluated together."""
+
+    task: str
+    head: str
+    rows: list[int]
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class TaskFeatures:
+    """The features of one task and what it takes to batch them."""
+
+    task: str
+    format: str
+    head: str
+    features: Dataset
+    special: SpecialTokens
+    whole_batch: bool = False
+    """The head's loss needs the whole step at once."""
+
+    def collate(self, rows: Sequence[int], mask_seed: int | None = None) -> Batch:
+        """The padded batch of these rows."""
+        columns = self.features[list(rows)]
+        features = [{name: values[position] for name, values in columns.items()} for position in range(len(rows))]
+        if mask_seed is not None:
+            for row, feature in zip(rows, features, strict=True):
+                feature["mask_seed"] = (mask_seed * 1_000_003 + int(row)) & (2**63 - 1)
+        batch: Batch = featurizer(self.format).collate(features, self.special)
+        return batch
+
+
+def cut(lengths: np.ndarray, max_tokens: int, whole: bool = False) -> list[np.ndarray]:
+    """Positions 0 … n-1 in groups: shortest first, each group's padded size (longest x members) at most `max_tokens`.
+
+    A feature longer than the budget is a group of its own. `whole` keeps all in one group, in the given order.
+    """
+    if whole:
+        return [np.arange(len(lengths))]
+    order = np.argsort(lengths, kind="stable")
+    groups: list[np.ndarray] = []
+    start = 0
+    for position, index in enumerate(order):
+        if position > start and lengths[index] * (position - start + 1) > max_tokens:
+            groups.append(order[start:position])
+            start = position
+    groups.append(order[start:])
+    return groups
+
+
+class _Steps:
+    """A map-style dataset: number of the step -> Step."""
+
+    def __init__(self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int, world_size: int) -> None:
+        self.tasks, self.plan, self.max_tokens, self.rank, self.world_size = tasks, plan, max_tokens, rank, world_size
+        self.lengths = {name: np.asarray(task.features["length"][:]) for name, task in tasks.items()}
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, number: int) -> Step:
+        name, rows = self.plan.step(number)
+        mine = rows[self.rank :: self.world_size]
+        weight = 1.0
+        if not len(mine):
+            mine, weight = rows[:1], 0.0
+        task = self.tasks[name]
+        groups = cut(self.lengths[name][mine], self.max_tokens, task.whole_batch)
+        mask_seed = self.plan.seed * 1_000_003 + number
+        micro_batches = [task.collate(mine[group].tolist(), mask_seed) for group in groups]
+        return Step(task=name, head=task.head, micro_batches=micro_batches, weight=weight)
+
+
+class StepLoader:
+    """Yields the plan's steps in order; Lightning saves and restores its position with every checkpoint."""
+
+    def __init__(self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int = 0, world_size: int = 1) -> None:
+        self.steps = _Steps(tasks, plan, max_tokens, rank, world_size)
+        self.next_step = 0
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        loader = DataLoader(self.steps, batch_size=None, sampler=range(self.next_step, len(self.steps)))  # type: ignore[arg-type]
+        for step in loader:
+            self.next_step += 1
+            yield step
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"next_step": self.next_step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.next_step = state["next_step"]
+
+
+class EvaluationLoader:
+    """All features of several tasks once, sorted by length under a token budget; the groups are dealt out to the processes."""
+
+    def __init__(self, tasks: Sequence[TaskFeatures], max_tokens: int, rank: int = 0, world_size: int = 1) -> None:
+        self.groups: list[tuple[TaskFeatures, list[int]]] = []
+        for task in tasks:
+            for group in cut(np.asarray(task.features["length"][:]), max_tokens) if len(task.features) else []:
+                self.groups.append((task, group.tolist()))
+        self.groups = self.groups[rank::world_size]
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __iter__(self) -> Iterator[EvaluationBatch]:
+        for task, rows in self.groups:
+            yield EvaluationBatch(task=task.task, head=task.head, rows=rows, batch=task.collate(rows))

@@ -1,0 +1,21 @@
+"""One module per format: examples -> features (Arrow) -> padded tensors, and back from the heads' outputs to predictions.
+
+Each module has
+
+- `VERSION`: raised whenever its features change; part of every fingerprint;
+- `featurize(examples, tokenizer, task, limits, training) -> Dataset`: features with the columns `example` (int32, row of the
+  example), `length` (int32, padded subwords that the feature costs in the encoder, all of its rows together), `input_ids`, and
+  those of the format. For training, examples without gold are left out;
+- `collate(rows, special) -> dict`: a micro-batch, padded to its own longest row, with `input_ids` and `attention_mask`
+  (int64, B x L) and the targets that the format's head names. -100 marks what has no gold;
+- `decode(examples, features, outputs, task, limits) -> list`: one prediction per example, in the examples' order, from one
+  dict of arrays per feature. Not for retrieval, whose predictions come from whole pools of vectors.
+"""
+
+import importlib
+from types import ModuleType
+
+
+def featurizer(format: str) -> ModuleType:
+    """The module of the format."""
+    return importlib.import_module(f"{__name__}.{format}")

@@ -1,0 +1,70 @@
+"""classification: `<s> A </s>` or `<s> A </s></s> B </s>` -> one of the task's labels.
+
+A pair that is too long loses subwords of its longer text first, as in google-research/xtreme third_party/run_classify.py.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset, Features, List, Value
+from transformers import PreTrainedTokenizerBase
+
+from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers.special import SpecialTokens
+from xstilts.tasks.declaration import Limits, Task
+
+VERSION = 1
+
+FEATURES = Features(
+    {
+        "example": Value("int32"),
+        "length": Value("int32"),
+        "input_ids": List(Value("int32")),
+        "label": Value("int32"),  # index into the task's labels; -100: no gold
+    }
+)
+
+
+def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
+    """One feature per example. Raises UserError if `limits.max_length` cannot hold a subword of each text."""
+    template = tokens.template(tokenizer)
+    pair_room, single_room = template.room(limits, pair=True, least=2), template.room(limits, pair=False, least=1)
+    number = {label: index for index, label in enumerate(task.labels)}
+
+    def rows_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
+        firsts = tokens.token_ids(tokenizer, chunk["text_a"])
+        seconds = tokens.token_ids(tokenizer, [text or "" for text in chunk["text_b"]])
+        for row, (a, b, text_b, label) in enumerate(zip(firsts, seconds, chunk["text_b"], chunk["label"], strict=True)):
+            if training and label is None:
+                continue
+            if text_b is None:
+                ids = template.single(a[:single_room])
+            else:
+                keep_a, keep_b = tokens.longest_first(len(a), len(b), pair_room)
+                ids = template.pair(a[:keep_a], b[:keep_b])
+            yield {
+                "example": first + row,
+                "length": len(ids),
+                "input_ids": ids,
+                "label": -100 if label is None else number[label],
+            }
+
+    return tables.build(examples, FEATURES, rows_of)
+
+
+def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
+    """`input_ids`, `attention_mask` (B, L) and `labels` (B,), int64."""
+    return {
+        **padding.inputs([row["input_ids"] for row in rows], special),
+        "labels": torch.tensor([row["label"] for row in rows]),
+    }
+
+
+def decode(examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndarray]], task: Task, limits: Limits) -> list[str]:
+    """The label with the highest of `logits` (C,); the first of equal ones."""
+    predictions = [""] * len(examples)
+    for example, output in zip(features["example"][:], outputs, strict=True):
+        predictions[example] = task.labels[int(output["logits"].argmax())]
+    return predictions

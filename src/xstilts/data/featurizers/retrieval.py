@@ -1,0 +1,93 @@
+"""retrieval: texts -> embeddings.
+
+A text with a context is encoded as one text, the two joined without a separator and without newlines, as google-research/xtreme
+third_party/evaluate_retrieval.py does for LAReQA's candidates. It trains on them as a pair of sentence and paragraph
+(third_party/processors/lareqa.py); here both are encoded alike. Predictions need whole pools of vectors and are made elsewhere,
+hence there is no `decode`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, Features, List, Value
+from transformers import PreTrainedTokenizerBase
+
+from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers.special import SpecialTokens
+from xstilts.errors import UserError
+from xstilts.tasks.declaration import Limits, Task
+
+VERSION = 1
+
+TEXT = Features({"example": Value("int32"), "length": Value("int32"), "input_ids": List(Value("int32"))})
+"""A text to be embedded."""
+
+PAIR = Features(
+    {
+        "example": Value("int32"),  # row of the query
+        "length": Value("int32"),  # twice the longer row: what the pair costs when padded to one length
+        "input_ids": List(List(Value("int32"))),  # the query and its first relevant candidate
+    }
+)
+"""A query and a candidate to be brought together."""
+
+
+def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
+    """For training, one feature per query with its first relevant candidate; else one per text.
+
+    Texts are cut at `limits.max_length`, queries of answer retrieval at `limits.max_query_length` if that is less (special tokens
+    count in both). Raises UserError if that holds no subword, or a query's relevant candidates are not among the examples.
+    """
+    template = tokens.template(tokenizer)
+    query_length = min(limits.max_length, limits.max_query_length) if task.protocol == "answer_retrieval" else limits.max_length
+    room = {
+        "candidate": template.room(limits, pair=False, least=1),
+        "query": template.room(Limits(max_length=query_length), pair=False, least=1),
+    }
+
+    def encode(sides: list[str], texts: list[str], contexts: list[str | None]) -> list[tokens.Ids]:
+        ids = tokens.token_ids(tokenizer, [joined(text, context) for text, context in zip(texts, contexts, strict=True)])
+        return [template.single(row[: room[side]]) for side, row in zip(sides, ids, strict=True)]
+
+    def texts_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
+        for row, ids in enumerate(encode(chunk["side"], chunk["text"], chunk["context"])):
+            yield {"example": first + row, "length": len(ids), "input_ids": ids}
+
+    def pairs_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
+        rows = [row for row, relevant in enumerate(chunk["relevant"]) if relevant]
+        queries = encode(["query"] * len(rows), [chunk["text"][row] for row in rows], [chunk["context"][row] for row in rows])
+        found = examples[[_first_known(chunk["id"][row], chunk["relevant"][row], row_of) for row in rows]] if rows else None
+        candidates = encode(["candidate"] * len(rows), found["text"], found["context"]) if found else []
+        for row, query, candidate in zip(rows, queries, candidates, strict=True):
+            yield {"example": first + row, "length": 2 * max(len(query), len(candidate)), "input_ids": [query, candidate]}
+
+    if not training:
+        return tables.build(examples, TEXT, texts_of)
+    sides = examples["side"][:]
+    row_of = {id: row for row, id in enumerate(examples["id"][:]) if sides[row] == "candidate"}
+    return tables.build(examples, PAIR, pairs_of)
+
+
+def joined(text: str, context: str | None) -> str:
+    """What the encoder reads."""
+    return text if context is None else (text + context).replace("\n", "")
+
+
+def _first_known(query: str, relevant: list[str], row_of: dict[str, int]) -> int:
+    """The row of the first relevant candidate that is among the examples."""
+    for candidate in relevant:
+        if candidate in row_of:
+            return row_of[candidate]
+    raise UserError(
+        f"query '{query}': none of its {len(relevant)} relevant candidates (the first: '{relevant[0]}') is among the "
+        f"{len(row_of)} candidates of the training data; expected every query's candidates beside it"
+    )
+
+
+def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
+    """`input_ids` and `attention_mask`, int64: (B, L) for texts; (2B, L) for pairs, the B queries before the B candidates."""
+    ids = [row["input_ids"] for row in rows]
+    if np.ndim(ids[0][0]) == 0:
+        return padding.inputs(ids, special)
+    return padding.inputs([pair[side] for side in (0, 1) for pair in ids], special)

@@ -1,0 +1,39 @@
+"""What a collator needs to know of the tokenizer, so that it can travel to a loader's process without it."""
+
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from xstilts.errors import UserError
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids of a tokenizer's special tokens, and how masked language modelling uses them."""
+
+    pad_id: int
+    mask_id: int
+    vocab_size: int
+    """Ids are 0 … vocab_size - 1."""
+    special_ids: tuple[int, ...]
+    """All of them in rising order, the unknown token too: never masked, never put in another's place."""
+    mlm_probability: float
+    """Share of the other subwords that are to be restored."""
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerBase, mlm_probability: float) -> SpecialTokens:
+    """Those of the tokenizer. Raises UserError where it has no padding or mask token, or the probability is not in (0, 1]."""
+    if not 0 < mlm_probability <= 1:
+        raise UserError(f"mlm_probability={mlm_probability}, expected a number above 0 and at most 1, such as 0.15")
+    if tokenizer.pad_token_id is None or tokenizer.mask_token_id is None:
+        raise UserError(
+            f"the tokenizer '{tokenizer.name_or_path}' has pad token {tokenizer.pad_token}, mask token {tokenizer.mask_token}; "
+            "expected both, as in XLM-R's: choose another one with model.tokenizer=FOLDER"
+        )
+    return SpecialTokens(
+        pad_id=tokenizer.pad_token_id,
+        mask_id=tokenizer.mask_token_id,
+        vocab_size=len(tokenizer),
+        special_ids=tuple(sorted(set(tokenizer.all_special_ids))),
+        mlm_probability=mlm_probability,
+    )

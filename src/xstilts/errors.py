@@ -1,0 +1,19 @@
+"""What a user did wrong, in one line: what was got, what was expected, what to type next.
+
+Entry points print a `UserError` without a traceback and end with a non-zero code; any other exception is a fault of xstilts.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Wrong input; the message is one line that a user can act on."""
+
+
+def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:
+    """The message for a name that does not exist, with the closest valid ones (`how` says what to type instead)."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"valid: {', '.join(names) or 'none'}."
+    return f"unknown {what} '{got}': {hint}" + (f" {how}" if how else "")

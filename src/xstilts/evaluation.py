@@ -1,0 +1,156 @@
+"""Phase 4: a target task in every language that has data, zero-shot -> one result file and its predictions."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from datasets import Dataset, concatenate_datasets
+from transformers import PreTrainedTokenizerBase
+
+from xstilts import metrics, predicting, recipes
+from xstilts.data.module import TaskData
+from xstilts.data.tokenizer import load_tokenizer
+from xstilts.errors import UserError
+from xstilts.jobs import EvaluationJob
+from xstilts.models import export, progress
+from xstilts.models.heads import build_head
+from xstilts.models.module import TaskModel
+from xstilts.models.selection import gathered
+from xstilts.sources import languages_with_data
+from xstilts.sources.load import load
+from xstilts.store.results import write_predictions, write_result
+from xstilts.tasks.declaration import Task, head_name
+from xstilts.training import check_length, load_encoder, task_features, tokenizer_place, trainer_options
+from xstilts.versions import versions
+
+log = logging.getLogger("xstilts")
+
+
+@dataclass(frozen=True)
+class Block:
+    """The examples of one split and language: rows `start` to `end` of the whole evaluation."""
+
+    split: str
+    language: str
+    start: int
+    end: int
+
+
+def evaluate(job: EvaluationJob) -> None:
+    """Predict, score and write; the result file is written last."""
+    task = replace(job.target.task, labels=job.labels or job.target.task.labels)
+    blocks, examples = _examples(job, task)
+    tokenizer = load_tokenizer(job.artifact or tokenizer_place(job.model), None if job.artifact else job.model.revision)
+    model = _model(job, task, tokenizer)
+    features = task_features(task, task.name, examples, tokenizer, job.hyperparameters, training=False)
+    evaluated = predicting.Evaluated(task, examples, features, recipes.limits(job.hyperparameters))
+    trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=progress.bars(job.label, evaluation=True))
+    data = TaskData(evaluation=[features], max_eval_tokens=job.trainer.max_eval_tokens)
+    outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
+    if not trainer.is_global_zero:
+        return
+    rows = predicting.by_row(outputs, {task.name: evaluated})[task.name]
+    scored = _score(predicting.Predicted(evaluated, rows), blocks)
+    write_predictions(Path(job.predictions), [row for block, found in scored for row in _predictions(task, examples, block, found[0])])
+    result = job.header | {
+        "rows": [row for block, found in scored for item in found for row in _rows(task, block, item)],
+        "degenerate": [f"{block.split}-{block.language}" for block, found in scored if _is_degenerate(task, found[0])],
+        "versions": versions(),
+    }
+    write_result(Path(job.result), result)
+
+
+def _examples(job: EvaluationJob, task: Task) -> tuple[list[Block], Dataset]:
+    """All examples in one table, split by split and language by language, and where each block lies."""
+    blocks: list[Block] = []
+    parts: list[Dataset] = []
+    start = 0
+    found: set[str] = set()
+    for split in job.target.splits or task.evaluate:
+        present = languages_with_data(task, job.data, split)
+        found |= set(present)
+        chosen = [language for language in job.target.languages or task.languages if language in present]
+        if not chosen:
+            continue
+        # Answers of one language may be candidates of another's questions, so a split is loaded with all its languages at once.
+        part = load(task, job.data, split, chosen, max_examples=job.target.max_test_examples)
+        parts.append(part)
+        counts = Counter(part["language"])
+        for language in chosen:
+            blocks.append(Block(split, language, start, start + counts[language]))
+            start += counts[language]
+    _check_languages(job, task, found)
+    return blocks, concatenate_datasets(parts)
+
+
+def _check_languages(job: EvaluationJob, task: Task, found: set[str]) -> None:
+    missing = [language for language in job.target.languages or task.languages if language not in found]
+    if not missing:
+        return
+    have = ", ".join(language for language in task.languages if language in found) or "none"
+    if job.target.languages or not found:
+        raise UserError(f"task {task.name} has no data for {', '.join(missing)} under data.root={job.data.root}; languages with data: {have}")
+    log.info(f"{task.name}: no data for {' '.join(missing)}; evaluating {have}")
+
+
+def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModel:
+    encoder = load_encoder(job, tokenizer, job.artifact)
+    check_length(encoder, job.hyperparameters.max_length, task.name)
+    head = build_head(task, encoder, job.hyperparameters)
+    saved = export.load_heads(Path(job.artifact)) if job.artifact else {}
+    if job.model.pooler != "none" and head.needs_pooler:
+        encoder.add_pooler()
+        export.restore_pooler(saved, encoder)
+    if job.target.training:
+        export.restore_head(saved, head)
+    return TaskModel(encoder, {head_name(task): head}, job.hyperparameters, seed=0)
+
+
+def _score(predicted: predicting.Predicted, blocks: list[Block]) -> list[tuple[Block, list[predicting.Scored]]]:
+    """Each block's predictions and metrics; a threshold tuned on a language's validation split serves its test split."""
+    tuned: dict[str, dict[str | None, float]] = {}
+    scored = []
+    for block in blocks:
+        thresholds = tuned.get(block.language) if block.split == "test" else None
+        found = predicted.score(range(block.start, block.end), block.language, thresholds)
+        if block.split == "validation":
+            tuned[block.language] = {item.variant: item.threshold for item in found if item.threshold is not None}
+        scored.append((block, found))
+    return scored
+
+
+def _rows(task: Task, block: Block, scored: predicting.Scored) -> list[dict[str, Any]]:
+    """The result rows of one block: one per metric, or one without a value where there is no gold."""
+    common: dict[str, Any] = {"task": task.name, "language": block.language, "split": block.split, "examples": len(scored.rows)}
+    if scored.variant is not None:
+        layer, pooling = scored.variant.split("-")
+        common |= {"layer": int(layer), "pooling": pooling}
+    if scored.threshold is not None:
+        common |= {"threshold": scored.threshold}
+    values: dict[str, float | None] = {**scored.values} or {metrics.main_key(task.metrics[0]): None}
+    return [common | {"metric": key, "value": value} for key, value in values.items()]
+
+
+def _predictions(task: Task, examples: Dataset, block: Block, scored: predicting.Scored) -> list[dict[str, Any]]:
+    ids = examples.select(scored.rows)["id"][:]
+    return [
+        {
+            "task": task.name,
+            "language": block.language,
+            "split": block.split,
+            "id": identifier,
+            "prediction": prediction,
+            "gold": gold,
+        }
+        for identifier, prediction, gold in zip(ids, scored.predictions, scored.gold, strict=True)
+    ]
+
+
+def _is_degenerate(task: Task, scored: predicting.Scored) -> bool:
+    """A classifier that gives every example the same answer has learnt nothing, whatever its accuracy."""
+    if task.format not in ("classification", "multiple_choice"):
+        return False
+    return len(scored.predictions) > 1 and len(set(scored.predictions)) == 1

@@ -1,0 +1,78 @@
+"""What a worker is told: everything one phase needs, resolved, as JSON. Torch-free, so that the driver can write it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+
+from xstilts.config import DataConfig, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
+from xstilts.tasks.declaration import TrainingTask
+
+
+@dataclass
+class TrainingJob:
+    """One training phase (2 or 3): its parent, its data, its hyperparameters -> an artifact."""
+
+    label: str = ""
+    identity: dict[str, Any] = field(default_factory=dict)
+    """What the fingerprint is the hash of."""
+    artifact: str = ""
+    """The folder to publish."""
+    work: str = ""
+    """The folder of the unfinished training: checkpoints and curves."""
+    resume: str | None = None
+    """The checkpoint to go on from, chosen by the driver."""
+    parent: str | None = None
+    """The artifact to start from; null: the encoder of phase 1."""
+    carry_head: bool = False
+    """Start with the parent's head instead of a fresh one."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    by_task: dict[str, Hyperparameters] = field(default_factory=dict)
+    mixture: Mixture = field(default_factory=Mixture)
+    seed: int = 1
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+
+
+@dataclass
+class EvaluationJob:
+    """Phase 4: an artifact (or the encoder of phase 1) on the target task's languages -> a result and its predictions."""
+
+    label: str = ""
+    artifact: str | None = None
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    target: Target = field(default_factory=Target)
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    labels: list[str] = field(default_factory=list)
+    """The labels in the order in which the artifact's head was trained; empty: the target task's own."""
+    result: str = ""
+    predictions: str = ""
+    header: dict[str, Any] = field(default_factory=dict)
+    """What the result file says of the cell besides its rows."""
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+KINDS: dict[str, type] = {"training": TrainingJob, "evaluation": EvaluationJob}
+Job = TrainingJob | EvaluationJob
+
+
+def write_job(job: Job, path: Path) -> None:
+    """Write the job as JSON."""
+    kind = next(name for name, cls in KINDS.items() if isinstance(job, cls))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"kind": kind, "job": asdict(job)}, indent=1, ensure_ascii=False))
+
+
+def read_job(path: Path) -> Job:
+    """Read a job, checked against its schema."""
+    document = json.loads(path.read_text())
+    schema = OmegaConf.structured(KINDS[document["kind"]])
+    return cast(Job, OmegaConf.to_object(OmegaConf.merge(schema, document["job"])))
+
+

@@ -1,0 +1,71 @@
+"""One module per official evaluation: pure functions over merged predictions, never averages of batches.
+
+Every module has `score(gold, predictions, language)`; gold and predictions are parallel (the caller joined them by id) and the
+values are percentages where the official script prints percentages. A name says which variant of a doubtful metric it is.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xstilts.errors import UserError, unknown_name
+
+# Metric -> the keys whose mean is the task's score in XTREME's tables, the main one first.
+_KEYS = {
+    "accuracy": ("accuracy",),
+    "squad": ("f1", "exact_match"),
+    "mlqa": ("f1", "exact_match"),
+    "tagging_f1": ("f1_seqeval_0_0_12",),
+    "retrieval_accuracy": ("accuracy",),
+    "bitext_f1": ("f1",),
+    "map_at_20": ("map_at_20",),
+    "mrr_at_20": ("mrr_at_20",),
+    "perplexity": ("perplexity",),
+}
+METRICS = tuple(_KEYS)
+_WITHOUT_GOLD = frozenset({"perplexity"})
+_LOWER_IS_BETTER = frozenset({"perplexity"})
+
+
+def _keys(metric: str) -> tuple[str, ...]:
+    if metric not in _KEYS:
+        raise UserError(unknown_name("metric", metric, METRICS, "Correct `metrics` of the task's YAML file in conf/task."))
+    return _KEYS[metric]
+
+
+def score(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> dict[str, float]:
+    """The values of `metric` on one language and split; what gold and predictions are is told by the metric's module.
+
+    Raises `UserError` for an unknown metric and `ValueError` where gold and predictions do not fit each other: a prediction that
+    is missing is an error and never counts as a wrong one.
+    """
+    _keys(metric)
+    if len(gold) != len(predictions):
+        raise ValueError(f"{metric}: {len(predictions)} predictions for {len(gold)} gold values; join them by id first")
+    if not gold:
+        raise ValueError(f"{metric}: no examples to score in '{language}'")
+    for what, column in (("prediction", predictions), ("gold", () if metric in _WITHOUT_GOLD else gold)):
+        missing = sum(value is None for value in column)
+        if missing:
+            raise ValueError(f"{metric}: {missing} of {len(column)} examples in '{language}' have no {what}")
+    values: dict[str, float] = importlib.import_module(f"{__name__}.{metric}").score(gold, predictions, language)
+    return values
+
+
+def main_key(metric: str) -> str:
+    """The key of the values of `metric` that selects checkpoints."""
+    return _keys(metric)[0]
+
+
+def higher_is_better(metric_key: str) -> bool:
+    """Whether more is better, for a key of the values of any metric."""
+    return metric_key not in _LOWER_IS_BETTER
+
+
+def task_score(metric: str, values: Mapping[str, float]) -> float:
+    """The one number that XTREME averages over languages and tasks: (exact match + F1) / 2 for QA, else the main value.
+
+    google-research/xtreme evaluate.py, `avg_metric`; for tagging the variant that the published numbers used.
+    """
+    keys = _keys(metric)
+    return sum(values[key] for key in keys) / len(keys)

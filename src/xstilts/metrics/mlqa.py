@@ -1,0 +1,61 @@
+"""mlqa: exact match and F1 of answer texts under the rules of the answer's language.
+
+Reproduces google-research/xtreme third_party/evaluate_mlqa.py (MLQA's own script): all Unicode punctuation goes, then the
+language's articles; Chinese is cut into characters. Its Arabic rule is kept as it works: the article is taken out wherever its
+two letters stand, in the middle of a word too, and leaves a blank.
+"""
+
+import re
+import string
+import unicodedata
+from collections.abc import Sequence
+from functools import cache, partial
+
+from xstilts.errors import UserError, unknown_name
+from xstilts.metrics.overlap import exact_match_and_f1
+
+
+def _words(articles: str) -> str:
+    return rf"\b(?:{'|'.join(articles.split())})\b"
+
+
+_ARTICLES = {
+    "en": _words("a an the"),
+    "es": _words("un una unos unas el la los las"),
+    "de": _words("ein eine einen einem eines einer der die das den dem des"),
+    "vi": _words("của là cái chiếc những"),
+    "ar": "ال",
+    "hi": None,
+    "zh": None,
+}
+_HAN = re.compile("([\u4e00-\u9fa5])")
+
+
+@cache
+def _is_punctuation(character: str) -> bool:
+    return character in string.punctuation or unicodedata.category(character).startswith("P")
+
+
+def normalise(text: str, language: str) -> str:
+    """Lower case, without punctuation, then without the articles of `language`; tokens are parted by single blanks.
+
+    In Chinese every character of U+4E00-U+9FA5 is a token of its own, and what stands between them is parted by whitespace.
+    """
+    kept = "".join(character for character in text.lower() if not _is_punctuation(character))
+    articles = _ARTICLES[language]
+    if articles is not None:
+        kept = re.sub(articles, " ", kept)
+    if language == "zh":
+        kept = _HAN.sub(r" \1 ", kept)
+    return " ".join(kept.split())
+
+
+def score(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> dict[str, float]:
+    """`exact_match` and `f1` in percent; `language` is that of the context. See `overlap.exact_match_and_f1`.
+
+    Raises `UserError` for a language that MLQA has no rules for.
+    """
+    if language not in _ARTICLES:
+        how = f"MLQA has rules for {', '.join(sorted(_ARTICLES))}; the metric squad has one rule for every language."
+        raise UserError(unknown_name("language of the metric mlqa", language, _ARTICLES, how))
+    return exact_match_and_f1(gold, predictions, partial(normalise, language=language))

@@ -1,0 +1,12 @@
+"""retrieval_accuracy: how often the first candidate is relevant (Tatoeba; `accuracy` of google-research/xtreme evaluate.py)."""
+
+from collections.abc import Sequence
+
+
+def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
+    """`accuracy` in percent; gold: the ids of a query's relevant candidates; predictions: ids, the best first.
+
+    Only the first id counts; a query with no predicted candidate is wrong. `language` plays no part.
+    """
+    correct = sum(bool(ranked) and ranked[0] in relevant for relevant, ranked in zip(gold, predictions, strict=True))
+    return {"accuracy": 100.0 * correct / len(gold)}

@@ -1,0 +1,75 @@
+"""tagging_f1: chunk F1 of tag sequences under the rules of two seqeval versions, and token accuracy.
+
+XTREME scores NER and POS with seqeval's `f1_score` and does not pin its version. POS tags have no B-/I- prefix, so what counts
+as prefix and what as type depends on the version: 0.0.12, which the published numbers used, takes the whole tag as the type;
+1.2.2 takes the tag without its first letter, so SCONJ and CCONJ are one type and X has none. Both merge equal neighbours into
+one chunk, so neither is token accuracy. On B-PER, I-PER, O and the like the two agree.
+"""
+
+from collections.abc import Callable, Sequence
+
+Chunk = tuple[str, int, int]
+"""Type, first and last position in the split's words, a boundary counting as one word after each sentence."""
+
+
+def split_0_0_12(tag: str) -> tuple[str, str]:
+    """Prefix and type of a tag under seqeval 0.0.12: the first letter, and what follows the last hyphen."""
+    return tag[0], tag.rsplit("-", 1)[-1]
+
+
+def split_1_2_2(tag: str) -> tuple[str, str]:
+    """Prefix and type of a tag under seqeval 1.2.2: the first letter, and what follows it (after the hyphen, if there is one)."""
+    return tag[0], tag[1:].split("-", 1)[-1] or "_"
+
+
+_VARIANTS = {"f1_seqeval_0_0_12": split_0_0_12, "f1_seqeval_1_2_2": split_1_2_2}
+
+
+def chunks(sentences: Sequence[Sequence[str]], split: Callable[[str], tuple[str, str]]) -> set[Chunk]:
+    """The chunks of all sentences, by the lenient rule of conlleval that both versions of `get_entities` follow.
+
+    A chunk may end without having begun (under 1.2.2, an X after a boundary): it then reaches back to where the last chunk began.
+    """
+    found: set[Chunk] = set()
+    prefix, kind, begin, position = "O", "", 0, 0
+    for sentence in sentences:
+        for tag in (*sentence, "O"):
+            last_prefix, last_kind = prefix, kind
+            prefix, kind = split(tag)
+            other_kind = kind != last_kind
+            if last_prefix in "ES" or (last_prefix in "BI" and prefix in "BSO") or (last_prefix not in "O." and other_kind):
+                found.add((last_kind, begin, position - 1))
+            if prefix in "BS" or (last_prefix in "ESO" and prefix in "EI") or (prefix not in "O." and other_kind):
+                begin = position
+            position += 1
+    return found
+
+
+def precision_recall_f1(
+    gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], split: Callable[[str], tuple[str, str]]
+) -> tuple[float, float, float]:
+    """Precision, recall and F1 in percent over the chunks of all sentences; 0 where a denominator is 0."""
+    right, given = chunks(gold, split), chunks(predictions, split)
+    correct = len(right & given)
+    if not correct:
+        return 0.0, 0.0, 0.0
+    precision, recall = correct / len(given), correct / len(right)
+    return 100.0 * precision, 100.0 * recall, 100.0 * 2 * precision * recall / (precision + recall)
+
+
+def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
+    """`f1_seqeval_0_0_12`, `f1_seqeval_1_2_2` and token `accuracy` in percent; `language` plays no part.
+
+    gold and predictions: one tag per word of each sentence, the sentences in the order of the data: under 1.2.2 a chunk that
+    ends in an X may reach back into the sentence before. Raises `ValueError` where their lengths differ.
+    """
+    words = correct = 0
+    for number, (right, given) in enumerate(zip(gold, predictions, strict=True), start=1):
+        if len(right) != len(given):
+            raise ValueError(f"tagging_f1: sentence {number} has {len(given)} predicted tags for {len(right)} words")
+        words += len(right)
+        correct += sum(a == b for a, b in zip(right, given, strict=True))
+    if not words:
+        raise ValueError("tagging_f1: no words to score")
+    values = {name: precision_recall_f1(gold, predictions, split)[2] for name, split in _VARIANTS.items()}
+    return {**values, "accuracy": 100.0 * correct / words}

@@ -1,0 +1,1 @@
+"""Encoder, heads, the LightningModule, optimisation and the export of checkpoints."""

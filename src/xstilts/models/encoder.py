@@ -1,0 +1,138 @@
+"""The pretrained encoder (phase 1): any Hugging Face encoder, always with an explicit dtype, attention mask and own pooler.
+
+Legend: B rows, L subwords, D hidden size, N layers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase, XLMRobertaConfig
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+from xstilts.config import ModelConfig, TinyArchitecture
+from xstilts.errors import UserError
+
+
+class Encoder(nn.Module):
+    """A Hugging Face encoder without its pooler, and a pooler of our own where a head asks for one.
+
+    The pooler is RoBERTa's: dense layer and tanh over the first subword. Public checkpoints of XLM-R hold no trained pooler,
+    so that its weights are fresh at first; `ModelConfig.pooler` says what becomes of them from phase to phase.
+    """
+
+    def __init__(self, backbone: PreTrainedModel) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.pooler: nn.Linear | None = None
+
+    @property
+    def hidden_size(self) -> int:
+        """D."""
+        return int(self.backbone.config.hidden_size)
+
+    @property
+    def num_layers(self) -> int:
+        """N; hidden states are numbered 0 (the embeddings) to N."""
+        return int(self.backbone.config.num_hidden_layers)
+
+    @property
+    def max_length(self) -> int:
+        """The longest input in subwords, special tokens included."""
+        return longest_input(self.backbone.config)
+
+    def add_pooler(self) -> None:
+        """Give the encoder a freshly initialised pooler, if it has none."""
+        if self.pooler is None:
+            self.pooler = nn.Linear(self.hidden_size, self.hidden_size)
+            initialise(self.pooler)
+
+    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
+        """hidden_BLD of the last layer, float."""
+        output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL)
+        return output.last_hidden_state
+
+    def hidden_states(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> tuple[Tensor, ...]:
+        """N + 1 tensors hidden_BLD, from the embeddings to the last layer, in one pass."""
+        output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, output_hidden_states=True)
+        return output.hidden_states
+
+    def first_subword(self, hidden_BLD: Tensor) -> Tensor:
+        """pooled_BD: through the pooler where there is one, else the first subword's hidden state as it is."""
+        first_BD = hidden_BLD[:, 0]
+        return first_BD if self.pooler is None else torch.tanh(self.pooler(first_BD))
+
+    @property
+    def word_embeddings(self) -> Tensor:
+        """The (vocabulary, D) matrix that the MLM head is tied to."""
+        return self.backbone.get_input_embeddings().weight
+
+
+def longest_input(config: Any) -> int:
+    """Subwords that fit; the positions of RoBERTa-type encoders start after the padding index (XLM-R: at 2)."""
+    positions = int(getattr(config, "max_position_embeddings", 0) or 10**9)
+    if config.model_type in ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "xmod"):
+        return positions - config.pad_token_id - 1
+    return positions
+
+
+def initialise(module: nn.Module, standard_deviation: float = 0.02) -> None:
+    """RoBERTa's initialisation of new layers: normal weights, zero biases."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=standard_deviation)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def build_encoder(model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> Encoder:
+    """The encoder that phase 1 gives: loaded from `name_or_path`, or `tiny`, built from nothing."""
+    if model.name_or_path is None:
+        return Encoder(_tiny(model.tiny, tokenizer, model.attention))
+    return Encoder(load_backbone(model.name_or_path, model.attention, model.revision))
+
+
+def load_backbone(name_or_path: str, attention: str, revision: str | None = None) -> PreTrainedModel:
+    """A Hugging Face encoder in float32 without pooler; every one of its weights must be in the checkpoint.
+
+    Raises UserError for a folder or id that holds no such encoder.
+    """
+    options: dict[str, Any] = {"revision": revision} if revision else {}
+    try:
+        config = AutoConfig.from_pretrained(name_or_path, **options)
+        if "add_pooling_layer" in MODEL_MAPPING[type(config)].__init__.__code__.co_varnames:
+            options["add_pooling_layer"] = False
+        backbone, report = AutoModel.from_pretrained(
+            name_or_path, dtype=torch.float32, attn_implementation=attention, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        where = "folder" if Path(name_or_path).exists() else "Hub id or folder"
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"no encoder could be loaded from the {where} '{name_or_path}' (model.name_or_path): {reason}") from error
+    lost = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    if lost:
+        raise UserError(f"'{name_or_path}' lacks {len(lost)} weights of a {type(backbone).__name__}, for instance {lost[0]}")
+    return backbone
+
+
+def _tiny(shape: TinyArchitecture, tokenizer: PreTrainedTokenizerBase, attention: str) -> PreTrainedModel:
+    """A small encoder of XLM-R's architecture with random weights that depend on `shape.seed` only."""
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden_size,
+        num_hidden_layers=shape.num_hidden_layers,
+        num_attention_heads=shape.num_attention_heads,
+        intermediate_size=shape.intermediate_size,
+        max_position_embeddings=shape.max_position_embeddings,
+        hidden_dropout_prob=shape.dropout,
+        attention_probs_dropout_prob=shape.dropout,
+        initializer_range=shape.initializer_range,
+        type_vocab_size=1,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(shape.seed)
+        return AutoModel.from_config(config, attn_implementation=attention, dtype=torch.float32, add_pooling_layer=False)

@@ -1,0 +1,42 @@
+"""One module per format: the head, its loss, and how its outputs become one row per feature.
+
+Every head is an `nn.Module` with
+
+- `loss_sum(encoder, batch) -> scalar`: the loss summed over the micro-batch's items, so that micro-batches add up exactly;
+- `items(batch) -> float`: how many items that sum runs over (examples, labelled words, masked subwords);
+- `outputs(encoder, batch) -> list[dict[str, np.ndarray]]`: one dict per feature, in the batch's order, without padding;
+- `whole_batch`: True where the loss of one item depends on the others, so that a step must not be cut.
+
+The names of the parameters follow Hugging Face's classes, see `xstilts.models.export`.
+"""
+
+import importlib
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+from xstilts.config import Hyperparameters
+from xstilts.models.encoder import Encoder, initialise
+from xstilts.tasks.declaration import Task
+
+Rows = list[dict[str, np.ndarray]]
+Batch = dict[str, Tensor]
+
+
+class Head(Protocol):
+    """What the LightningModule asks of a head."""
+
+    whole_batch: bool
+    needs_pooler: bool
+
+    def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor: ...
+    def items(self, batch: Batch) -> float: ...
+    def outputs(self, encoder: Encoder, batch: Batch) -> Rows: ...
+
+
+def build_head(task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> nn.Module:
+    """A freshly initialised head for the task's format."""
+    head: nn.Module = importlib.import_module(f"{__name__}.{task.format}").Head(task, encoder, hyperparameters)
+    initialise(head)
+    return head

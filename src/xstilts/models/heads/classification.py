@@ -1,0 +1,44 @@
+"""RoBERTa's classification head: dropout, dense, tanh, dropout, linear over the first subword.
+
+Legend: B rows, L subwords, D hidden size, C classes. Named as in Hugging Face's XLMRobertaClassificationHead.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.config import Hyperparameters
+from xstilts.models.encoder import Encoder
+from xstilts.models.heads import Batch, Rows
+from xstilts.tasks.declaration import Task
+
+
+class Head(nn.Module):
+    """labels_B (int64, -100: no gold) from hidden_BLD; logits_BC."""
+
+    whole_batch = False
+    needs_pooler = False
+
+    def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(hyperparameters.head_dropout or 0.0)
+        self.dense = nn.Linear(encoder.hidden_size, encoder.hidden_size)
+        self.out_proj = nn.Linear(encoder.hidden_size, len(task.labels))
+
+    def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """logits_BC."""
+        first_BD = encoder(batch["input_ids"], batch["attention_mask"])[:, 0]
+        dense_BD = torch.tanh(self.dense(self.dropout(first_BD)))
+        return self.out_proj(self.dropout(dense_BD))
+
+    def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """Cross-entropy summed over the labelled rows."""
+        return functional.cross_entropy(self(encoder, batch), batch["labels"], ignore_index=-100, reduction="sum")
+
+    def items(self, batch: Batch) -> float:
+        """Labelled rows."""
+        return float((batch["labels"] != -100).sum())
+
+    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+        """`logits`, float32 (C,), for each row."""
+        return [{"logits": row} for row in self(encoder, batch).float().cpu().numpy()]

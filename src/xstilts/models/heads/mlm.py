@@ -1,0 +1,50 @@
+"""RoBERTa's masked-language-model head, tied to the word embeddings; scores are computed at masked subwords only.
+
+Legend: B rows, L subwords, D hidden size, M masked subwords, V vocabulary. Named as in Hugging Face's XLMRobertaLMHead.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.config import Hyperparameters
+from xstilts.models.encoder import Encoder
+from xstilts.models.heads import Batch, Rows
+from xstilts.tasks.declaration import Task
+
+
+class Head(nn.Module):
+    """labels_BL (int64, -100 on all but the masked subwords) from hidden_BLD."""
+
+    whole_batch = False
+    needs_pooler = False
+
+    def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:
+        super().__init__()
+        width, vocabulary = encoder.hidden_size, len(encoder.word_embeddings)
+        self.dense = nn.Linear(width, width)
+        self.layer_norm = nn.LayerNorm(width, eps=getattr(encoder.backbone.config, "layer_norm_eps", 1e-5))
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def negative_log_likelihood(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
+        """loss_M in nats, and masked_BL (bool) that says where the M subwords stand, in row order."""
+        hidden_BLD = encoder(batch["input_ids"], batch["attention_mask"])
+        masked_BL = batch["labels"] != -100
+        hidden_MD = self.layer_norm(functional.gelu(self.dense(hidden_BLD[masked_BL])))
+        logits_MV = functional.linear(hidden_MD, encoder.word_embeddings, self.bias)
+        return functional.cross_entropy(logits_MV.float(), batch["labels"][masked_BL], reduction="none"), masked_BL
+
+    def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """Cross-entropy summed over the masked subwords."""
+        return self.negative_log_likelihood(encoder, batch)[0].sum()
+
+    def items(self, batch: Batch) -> float:
+        """Masked subwords."""
+        return float((batch["labels"] != -100).sum())
+
+    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+        """`nll` (nats, summed over the row) and `count` (masked subwords), float32 (1,) each."""
+        loss_M, masked_BL = self.negative_log_likelihood(encoder, batch)
+        sum_B = torch.zeros(len(masked_BL), device=loss_M.device).index_add_(0, masked_BL.nonzero()[:, 0], loss_M)
+        pairs = zip(sum_B.cpu().numpy(), masked_BL.sum(1).float().cpu().numpy(), strict=True)
+        return [{"nll": nll.reshape(1), "count": count.reshape(1)} for nll, count in pairs]

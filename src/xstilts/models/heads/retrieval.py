@@ -1,0 +1,82 @@
+"""Sentence embeddings from any layer, and a dual encoder trained with an in-batch softmax.
+
+Legend: B queries (training) or texts (evaluation), L subwords, D hidden size.
+Training follows LAReQA's code in google-research/xtreme: cosine times a learned scale that starts at 100, cross-entropy of each
+query over the candidates of its batch, one direction.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.config import Hyperparameters
+from xstilts.errors import UserError
+from xstilts.models.encoder import Encoder
+from xstilts.models.heads import Batch, Rows
+from xstilts.tasks.declaration import Task
+
+POOLINGS = ("mean", "cls", "pooler")
+
+
+def pool(hidden_BLD: Tensor, attention_mask_BL: Tensor, pooling: str, encoder: Encoder) -> Tensor:
+    """vector_BD: `mean` over all subwords that are not padding (special tokens included), `cls`, or through the `pooler`."""
+    if pooling == "cls":
+        return hidden_BLD[:, 0]
+    if pooling == "pooler":
+        return encoder.first_subword(hidden_BLD)
+    mask_BL1 = attention_mask_BL[..., None].to(hidden_BLD.dtype)
+    return (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
+
+
+def layers_to_pool(hyperparameters: Hyperparameters, num_layers: int) -> list[int]:
+    """The layers asked for, or the published layer of a 24-layer encoder scaled to this one's depth.
+
+    Raises UserError for a layer that the encoder does not have.
+    """
+    asked = hyperparameters.retrieval_layers
+    if not asked:
+        return [round((hyperparameters.retrieval_layer_of_24 or 24) * num_layers / 24)]
+    for layer in asked:
+        if not 0 <= layer <= num_layers:
+            raise UserError(
+                f"retrieval_layers: got layer {layer}, expected 0 to {num_layers}, the depth of this encoder; "
+                "type target.recipe.retrieval_layers=[...]"
+            )
+    return list(asked)
+
+
+class Head(nn.Module):
+    """Rows are B queries followed by their B candidates (input_ids_2BL) in training, B texts in evaluation."""
+
+    whole_batch = True
+
+    def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:
+        super().__init__()
+        self.layers = layers_to_pool(hyperparameters, encoder.num_layers)
+        self.poolings = list(hyperparameters.retrieval_pooling or ["mean"])
+        self.needs_pooler = "pooler" in self.poolings
+        self.log_scale = nn.Parameter(torch.tensor(100.0).log())
+
+    def vectors(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
+        """`layer-pooling` -> vector_BD, all from one pass of the encoder."""
+        mask_BL = batch["attention_mask"]
+        states = encoder.hidden_states(batch["input_ids"], mask_BL)
+        return {
+            f"{layer}-{pooling}": pool(states[layer], mask_BL, pooling, encoder) for layer in self.layers for pooling in self.poolings
+        }
+
+    def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """Cross-entropy of each query's own candidate among all candidates of the batch, summed over queries."""
+        vector_RD = next(iter(self.vectors(encoder, batch).values()))
+        query_BD, candidate_BD = functional.normalize(vector_RD.float(), dim=-1).chunk(2)
+        logits_BB = self.log_scale.exp() * query_BD @ candidate_BD.T
+        return functional.cross_entropy(logits_BB, torch.arange(len(logits_BB), device=logits_BB.device), reduction="sum")
+
+    def items(self, batch: Batch) -> float:
+        """Queries."""
+        return len(batch["input_ids"]) / 2
+
+    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+        """One float32 (D,) vector per `layer-pooling` for each text."""
+        vectors = {name: vector_BD.float().cpu().numpy() for name, vector_BD in self.vectors(encoder, batch).items()}
+        return [{name: matrix[row] for name, matrix in vectors.items()} for row in range(len(batch["input_ids"]))]

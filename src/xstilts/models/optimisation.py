@@ -1,0 +1,43 @@
+"""AdamW with a linear warm-up, as both published recipes use it."""
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from xstilts.config import Hyperparameters
+
+
+def optimizer(module: nn.Module, hyperparameters: Hyperparameters) -> Optimizer:
+    """AdamW over the module's parameters; weight decay spares biases and LayerNorm, as in both recipes."""
+    trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+    norms = {f"{name}.weight" for name, layer in module.named_modules() if isinstance(layer, nn.LayerNorm)}
+    decayed = [parameter for name, parameter in trained if name not in norms and not name.endswith("bias")]
+    spared = [parameter for name, parameter in trained if name in norms or name.endswith("bias")]
+    assert hyperparameters.learning_rate is not None and hyperparameters.adam_epsilon is not None
+    return AdamW(
+        [{"params": decayed, "weight_decay": hyperparameters.weight_decay}, {"params": spared, "weight_decay": 0.0}],
+        lr=hyperparameters.learning_rate,
+        betas=(0.9, hyperparameters.adam_beta2 or 0.999),
+        eps=hyperparameters.adam_epsilon,
+    )
+
+
+def warmup_steps(hyperparameters: Hyperparameters, total_steps: int) -> int:
+    """Optimizer steps of the warm-up."""
+    if hyperparameters.warmup_steps is not None:
+        return hyperparameters.warmup_steps
+    return int((hyperparameters.warmup_fraction or 0.0) * total_steps)
+
+
+def schedule(adam: Optimizer, hyperparameters: Hyperparameters, total_steps: int) -> LambdaLR:
+    """The learning rate's factor at step s: s / warm-up, then 1 (`constant`) or down to 0 at `total_steps` (`linear`)."""
+    warmup = warmup_steps(hyperparameters, total_steps)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return step / warmup
+        if hyperparameters.schedule == "constant":
+            return 1.0
+        return max(0.0, (total_steps - step) / max(1, total_steps - warmup))
+
+    return LambdaLR(adam, factor)

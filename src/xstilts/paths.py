@@ -1,0 +1,167 @@
+"""The one owner of every file and folder name: a name that is written in two modules is a fault. No I/O beyond looking.
+
+<store>/<kind>/<fingerprint>/                 an artifact: metadata.json, done.json, heads.safetensors, model files
+<store>/<kind>/.<fingerprint>.work/           an unfinished training: job, checkpoints, log, curves
+<store>/<kind>/.<fingerprint>.lock            held by the process that trains it
+<store>/.checksums.json                       sha256 of raw data files that were read before
+<output>/results/<cell>.json                  the result of one cell
+<output>/predictions/<cell>.parquet           its predictions
+<output>/work/<cell>/                         job and log of its evaluation
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from xstilts.errors import UserError
+
+PACKAGE = Path(__file__).resolve().parent
+METADATA = "metadata.json"
+DONE = "done.json"
+LONGEST_CELL_NAME = 200
+"""Bytes; file systems end at 255, and temporary names are longer than the final one."""
+
+
+def conf_dir() -> Path:
+    """The folder of Hydra's config groups, of the checkout or of the installed wheel."""
+    return _beside_source_or_in_package("conf")
+
+
+def experiments_dir() -> Path:
+    """The folder of study files, of the checkout or of the installed wheel."""
+    return _beside_source_or_in_package("experiments")
+
+
+def _beside_source_or_in_package(name: str) -> Path:
+    # A checkout comes first: an editable install may have left an old copy in the environment.
+    checkout = PACKAGE.parents[1]
+    is_checkout = PACKAGE.parent.name == "src" and (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir()
+    return (checkout if is_checkout else PACKAGE) / name
+
+
+def checksum_cache(store: Path) -> Path:
+    """Where the checksums of raw data files are remembered."""
+    return store / ".checksums.json"
+
+
+def results_dir(output: Path) -> Path:
+    """The folder with one result file per cell of a study."""
+    return output / "results"
+
+
+def cell_name(intermediate: list[str], target: str, seed: int, fingerprint: str) -> str:
+    """The name of a cell's files, such as `mnli+mlm.xnli.seed1.5f0c9a3e`: readable, and unique through the fingerprint."""
+    start = "+".join(intermediate) or "none"
+    end = f".{target}.seed{seed}.{fingerprint[:8]}"
+    return start[: LONGEST_CELL_NAME - len(end)] + end
+
+
+@dataclass(frozen=True)
+class ArtifactPaths:
+    """The files of one artifact, finished or not."""
+
+    store: Path
+    kind: str
+    """The phase that made it; a folder name."""
+    fingerprint: str
+
+    @property
+    def folder(self) -> Path:
+        """The finished artifact; exists only when complete."""
+        return self.store / self.kind / self.fingerprint
+
+    @property
+    def metadata(self) -> Path:
+        """Config, versions, checksums, metrics."""
+        return self.folder / METADATA
+
+    @property
+    def done(self) -> Path:
+        """Size and sha256 of every other file of the artifact."""
+        return self.folder / DONE
+
+    @property
+    def heads(self) -> Path:
+        """Weights that are not the encoder's."""
+        return self.folder / "heads.safetensors"
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever makes or removes the artifact."""
+        return self.store / self.kind / f".{self.fingerprint}.lock"
+
+    @property
+    def work(self) -> Path:
+        """What an unfinished training needs to go on; removed when the artifact is published."""
+        return self.store / self.kind / f".{self.fingerprint}.work"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The point to resume from."""
+        return self.work / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The best by validation score so far."""
+        return self.work / "best.ckpt"
+
+    @property
+    def job(self) -> Path:
+        """The resolved job that the worker reads."""
+        return self.work / "job.json"
+
+    @property
+    def worker_log(self) -> Path:
+        """What the worker said, over all its attempts."""
+        return self.work / "worker.log"
+
+    @property
+    def metrics(self) -> Path:
+        """Training curves, one JSON object per line."""
+        return self.work / "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class CellPaths:
+    """The files of one cell's evaluation."""
+
+    output: Path
+    name: str
+    """As `cell_name` gives it."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w+][\w+.=-]*", self.name, re.ASCII) or len(self.name) > LONGEST_CELL_NAME:
+            raise UserError(
+                f"'{self.name}' is no name for a cell's files: expected at most {LONGEST_CELL_NAME} letters, digits and _+.=-, "
+                f"with none of .=- in front; rename the task or the study"
+            )
+
+    @property
+    def result(self) -> Path:
+        """The result; exists only when complete."""
+        return results_dir(self.output) / f"{self.name}.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Predictions and gold of all evaluated examples."""
+        return self.output / "predictions" / f"{self.name}.parquet"
+
+    @property
+    def work(self) -> Path:
+        """What an unfinished evaluation keeps."""
+        return self.output / "work" / self.name
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that evaluates the cell."""
+        return self.output / "work" / f".{self.name}.lock"
+
+    @property
+    def job(self) -> Path:
+        """The resolved job that the worker reads."""
+        return self.work / "job.json"
+
+    @property
+    def worker_log(self) -> Path:
+        """What the worker said, over all its attempts."""
+        return self.work / "worker.log"

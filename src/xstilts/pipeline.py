@@ -1,0 +1,278 @@
+"""A cell's four phases, in order: what each needs, which of them exist, and the run of those that do not. No torch.
+
+    phase 1  the pretrained encoder (given, or built by `model=tiny`)
+    phase 2  intermediate tasks, one artifact
+    phase 3  the target's training tasks, one artifact each, every one starting from the one before
+    phase 4  evaluation: a result file and its predictions
+"""
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from xstilts import recipes, sources
+from xstilts.config import Config, Hyperparameters
+from xstilts.encoders import encoder_identity
+from xstilts.errors import UserError
+from xstilts.jobs import EvaluationJob, Job, TrainingJob, write_job
+from xstilts.launch.process import describe_exit, run_worker
+from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache
+from xstilts.store.artifacts import is_done, remove, verify
+from xstilts.store.checksums import file_sha256
+from xstilts.store.fingerprint import fingerprint, without_defaults
+from xstilts.store.locks import locked
+from xstilts.store.results import SCHEMA, read_result
+from xstilts.tasks.declaration import Task, TrainingTask
+
+log = logging.getLogger("xstilts")
+
+ARTIFACT_VERSION = 1
+"""Raised when training itself changes so that old artifacts are no longer what the same config would give."""
+RESULT_VERSION = 1
+"""The same for evaluation."""
+
+
+@dataclass(frozen=True)
+class TrainingPhase:
+    """Phase 2 or 3: a job, and where its artifact is or will be."""
+
+    job: TrainingJob
+    paths: ArtifactPaths
+
+    @property
+    def done(self) -> bool:
+        """Whether the artifact exists."""
+        return is_done(self.paths.folder)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All phases of one cell."""
+
+    training: list[TrainingPhase]
+    evaluation: EvaluationJob
+    paths: CellPaths
+
+
+def plan(config: Config) -> Cell:
+    """Work out a cell's phases and their fingerprints; reads raw data files for their checksums, and trains nothing."""
+    store = Path(config.store.root).absolute()
+    parent = fingerprint(encoder_identity(config.model, checksum_cache(store)))
+    phases: list[TrainingPhase] = []
+    if config.intermediate.tasks:
+        phases.append(_training(config, store, 2, config.intermediate.tasks, config.intermediate.recipe, parent, None, False))
+    for number, (name, task) in enumerate(config.target.training.items()):
+        before = phases[-1] if phases else None
+        start = before.paths.fingerprint if before else parent
+        phases.append(_training(config, store, 3, {name: task}, config.target.recipe, start, before, carry_head=number > 0))
+    return _with_evaluation(config, store, parent, phases)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Run what is missing of a cell and return its result."""
+    cell = plan(config)
+    if config.store.refresh != "never":
+        cell.paths.result.unlink(missing_ok=True)
+    if not cell.paths.result.exists():
+        for phase in cell.training:
+            _ensure_trained(phase, config)
+        _ensure_evaluated(cell, config)
+    else:
+        log.info(f"{cell.paths.name}: the result exists, nothing to do")
+    return read_result(cell.paths.result)
+
+
+def _training(
+    config: Config,
+    store: Path,
+    phase: int,
+    tasks: dict[str, TrainingTask],
+    override: Hyperparameters,
+    parent: str,
+    before: TrainingPhase | None,
+    carry_head: bool,
+) -> TrainingPhase:
+    hyperparameters = recipes.for_phase(config.recipe, tasks, override)
+    by_task = {name: recipes.for_task(config.recipe, task.task, override) for name, task in tasks.items()}
+    identity = {
+        "kind": "training",
+        "version": ARTIFACT_VERSION,
+        "parent": parent,
+        "pooler": config.model.pooler,
+        "carry_head": carry_head,
+        "tasks": {name: _training_identity(config, store, task, by_task[name], hyperparameters) for name, task in tasks.items()},
+        "hyperparameters": without_defaults(_of_optimisation(hyperparameters)),
+        "mixture": without_defaults(config.intermediate.mixture) if len(tasks) > 1 else {},
+        "precision": config.trainer.precision,
+        "seed": config.seed,
+    }
+    paths = ArtifactPaths(store, "trained", fingerprint(identity))
+    job = TrainingJob(
+        label=f"phase {phase}: {'+'.join(tasks)}",
+        identity=identity,
+        artifact=str(paths.folder),
+        work=str(paths.work),
+        parent=str(before.paths.folder) if before else None,
+        carry_head=carry_head,
+        model=config.model,
+        data=config.data,
+        tasks=tasks,
+        hyperparameters=hyperparameters,
+        by_task=by_task,
+        mixture=config.intermediate.mixture,
+        seed=config.seed,
+        trainer=config.trainer,
+        logger=config.logger,
+    )
+    return TrainingPhase(job, paths)
+
+
+def _training_identity(
+    config: Config, store: Path, training: TrainingTask, by_task: Hyperparameters, hyperparameters: Hyperparameters
+) -> dict[str, Any]:
+    """What of one training task determines the artifact: its meaning, its data, how much of it, and how it is cut."""
+    splits = [training.train]
+    if hyperparameters.selection == "best" or hyperparameters.eval_every:
+        splits.append(training.validation)
+    chosen = without_defaults(replace(training, task=Task(), validation=splits[-1]))
+    chosen.pop("task", None)
+    return {
+        "task": task_identity(training.task, config.data.source),
+        "use": chosen,
+        "limits": without_defaults(recipes.limits(by_task)),
+        "mlm_probability": by_task.mlm_probability if training.task.format == "mlm" else None,
+        "data": _checksums(config, store, training.task, [sources.parse_split(split)[0] for split in splits], training.languages),
+    }
+
+
+def task_identity(task: Task, source: str) -> dict[str, Any]:
+    """What of a task's declaration says what its examples mean."""
+    declared = task.sources.get(source)
+    reading = without_defaults(declared) if declared else {}
+    for place in ("files", "gold"):  # where a file lies says nothing about what is in it; its checksum does
+        reading.pop(place, None)
+    return {"name": task.name, "format": task.format, "version": task.version, "labels": task.labels, "head": task.head, "source": reading}
+
+
+def _checksums(config: Config, store: Path, task: Task, splits: list[str], languages: list[str]) -> dict[str, str]:
+    """`split/language/role` -> sha256 of the raw file; a file that is missing has no entry here and is an error when read."""
+    cache = checksum_cache(store)
+    return {
+        f"{split}/{language}/{role}": file_sha256(path, cache)
+        for split in dict.fromkeys(splits)
+        for language in languages
+        for role, path in sources.locate(task, config.data, split, language).items()
+    }
+
+
+def _of_optimisation(hyperparameters: Hyperparameters) -> Hyperparameters:
+    """Without what belongs to featurizers, decoding and retrieval, which `limits` covers or which only evaluation uses."""
+    elsewhere = [*recipes.LIMIT_NAMES, "mlm_probability"]
+    return replace(hyperparameters, **dict.fromkeys(elsewhere))
+
+
+def _with_evaluation(config: Config, store: Path, encoder: str, phases: list[TrainingPhase]) -> Cell:
+    target = config.target
+    hyperparameters = recipes.for_task(config.recipe, target.task, target.recipe)
+    splits = list(target.splits or target.task.evaluate)
+    languages = list(target.languages or target.task.languages)
+    identity = {
+        "kind": "result",
+        "version": RESULT_VERSION,
+        "parent": phases[-1].paths.fingerprint if phases else encoder,
+        "task": task_identity(target.task, config.data.source),
+        "metrics": target.task.metrics,
+        "protocol": target.task.protocol,
+        "splits": splits,
+        "languages": languages,
+        "max_test_examples": target.max_test_examples,
+        "limits": without_defaults(recipes.limits(hyperparameters)),
+        "retrieval": [hyperparameters.retrieval_layers, hyperparameters.retrieval_layer_of_24, hyperparameters.retrieval_pooling],
+        "pooler": config.model.pooler,
+        "precision": config.trainer.precision,
+        "data": _checksums(config, store, target.task, splits, languages),
+    }
+    # The cell's own choices too: two cells may share an artifact and still be two points of a grid.
+    key = fingerprint(identity | {"seed": config.seed, "intermediate": sorted(config.intermediate.tasks)})
+    paths = CellPaths(Path(config.output).absolute(), cell_name(list(config.intermediate.tasks), target.task.name, config.seed, key))
+    cell = {
+        "study": config.study,
+        "intermediate": list(config.intermediate.tasks) or ["none"],
+        "target": target.task.name,
+        "training": list(target.training),
+        "seed": config.seed,
+        "model": config.model.name_or_path or "tiny",
+        "recipe": config.recipe.name,
+    }
+    last_training = list(target.training.values())[-1].task if target.training else None
+    job = EvaluationJob(
+        label=f"phase 4: {target.task.name}",
+        artifact=str(phases[-1].paths.folder) if phases else None,
+        model=config.model,
+        data=config.data,
+        target=target,
+        hyperparameters=hyperparameters,
+        labels=last_training.labels if last_training and last_training.labels else target.task.labels,
+        result=str(paths.result),
+        predictions=str(paths.predictions),
+        header={
+            "schema": SCHEMA,
+            "cell": cell,
+            "fingerprint": key,
+            "artifacts": [{"kind": p.paths.kind, "fingerprint": p.paths.fingerprint, "label": p.job.label} for p in phases],
+            "config": asdict(config),
+        },
+        trainer=config.trainer,
+    )
+    return Cell(phases, job, paths)
+
+
+def _ensure_trained(phase: TrainingPhase, config: Config) -> None:
+    """Train the phase unless its artifact exists; whoever comes second waits for the first."""
+    paths = phase.paths
+    refresh = config.store.refresh == "all"
+    with locked(paths.lock, lambda holder: log.info(f"{phase.job.label}: waiting for {holder}")):
+        if phase.done and not refresh:
+            verify(paths.folder)
+            log.info(f"{phase.job.label}: reused {paths.fingerprint}")
+            return
+        if refresh:
+            remove(paths.folder)
+            shutil.rmtree(paths.work, ignore_errors=True)
+        paths.work.mkdir(parents=True, exist_ok=True)
+        resume = str(paths.last_checkpoint) if paths.last_checkpoint.exists() else None
+        log.info(f"{phase.job.label}: {'resuming' if resume else 'training'} {paths.fingerprint}")
+        _work(replace(phase.job, resume=resume), paths.job, paths.worker_log, config.worker, lambda: phase.done)
+
+
+def _ensure_evaluated(cell: Cell, config: Config) -> None:
+    paths = cell.paths
+    with locked(paths.lock, lambda holder: log.info(f"{cell.evaluation.label}: waiting for {holder}")):
+        if paths.result.exists():
+            return
+        log.info(f"{cell.evaluation.label}: evaluating")
+        paths.work.mkdir(parents=True, exist_ok=True)
+        _work(cell.evaluation, paths.job, paths.worker_log, config.worker, paths.result.exists)
+        shutil.rmtree(paths.work, ignore_errors=True)
+
+
+def _work(job: Job, job_file: Path, log_file: Path, worker: str, succeeded: Callable[[], bool]) -> None:
+    """Have the job done; only what it leaves behind means success."""
+    write_job(job, job_file)
+    if worker == "inline":
+        from xstilts.worker import run as run_inline
+
+        run_inline(job)
+        return
+    code = run_worker(job_file, log_file)
+    if code == 2:
+        raise WorkerRefused
+    if not succeeded():
+        raise UserError(f"{job.label} failed with {describe_exit(code)}; its output is above, its job in {job_file}")
+
+
+class WorkerRefused(UserError):
+    """The worker has told the user already what is wrong."""

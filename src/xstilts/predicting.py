@@ -1,0 +1,167 @@
+"""Outputs of the model -> predictions -> scores, the same way for the selection of a checkpoint and for the final evaluation.
+
+Predictions belong to examples, by row; nothing is ever averaged over batches.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+
+from xstilts import metrics
+from xstilts.data.batches import TaskFeatures
+from xstilts.data.featurizers import featurizer
+from xstilts.models.heads import Rows
+from xstilts.models.module import Outputs
+from xstilts.retrieval import protocols
+from xstilts.tasks.declaration import Limits, Task
+from xstilts.tasks.formats import format_module
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Examples of one task, their features, and how predictions are read back."""
+
+    task: Task
+    examples: Dataset
+    features: TaskFeatures
+    limits: Limits
+
+
+@dataclass
+class Scored:
+    """Predictions for some examples of one language and split, and their metrics."""
+
+    rows: list[int]
+    """Rows of the examples that a prediction belongs to (of a retrieval task: the queries)."""
+    predictions: list[Any]
+    gold: list[Any]
+    values: dict[str, float]
+    """Empty where there is no gold."""
+    variant: str | None = None
+    """`layer-pooling` of a retrieval task."""
+    threshold: float | None = None
+    """Of bitext mining."""
+
+
+def by_row(outputs: Iterable[Outputs], evaluated: dict[str, Evaluated]) -> dict[str, Rows]:
+    """Task -> the outputs of its features in order; every feature must have exactly one."""
+    merged: dict[str, list[Any]] = {name: [None] * len(item.features.features) for name, item in evaluated.items()}
+    for task, rows, values in outputs:
+        for row, value in zip(rows, values, strict=True):
+            if merged[task][row] is not None:
+                raise RuntimeError(f"feature {row} of {task} was evaluated twice")
+            merged[task][row] = value
+    for task, found in merged.items():
+        missing = sum(value is None for value in found)
+        if missing:
+            raise RuntimeError(f"{missing} of {len(found)} features of {task} were not evaluated")
+    return merged
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The outputs of all features of `evaluated`, in order."""
+
+    evaluated: Evaluated
+    outputs: Rows
+
+    @cached_property
+    def decoded(self) -> list[Any]:
+        """One prediction per example (not for retrieval, where candidates compete)."""
+        item = self.evaluated
+        module = featurizer(item.task.format)
+        arguments = (item.examples, item.features.features, self.outputs, item.task, item.limits)
+        if item.task.format == "span_qa":
+            unanswerable = any(answers == [] for answers in item.examples["answers"])
+            return list(module.decode(*arguments, allow_no_answer=unanswerable))
+        return list(module.decode(*arguments))
+
+    def score(self, rows: Sequence[int], language: str, thresholds: dict[str | None, float] | None = None) -> list[Scored]:
+        """The predictions for the examples `rows`, all of one language and split; one entry per retrieval variant, else one.
+
+        `thresholds` (by variant) are those of bitext mining, tuned on another split; without them they are tuned here.
+        """
+        item = self.evaluated
+        if item.task.format == "retrieval":
+            given = thresholds or {}
+            return [_retrieved(item, self.outputs, rows, language, name, given.get(name)) for name in self.outputs[0]]
+        gold = _gold(item, rows)
+        predictions = [self.decoded[row] for row in rows]
+        return [Scored(list(rows), predictions, gold, _values(item.task, gold, predictions, language))]
+
+
+def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs]) -> tuple[float, dict[str, float]]:
+    """The number that selects a checkpoint, higher is better, and the metrics behind it by task.
+
+    It is the mean over tasks of each task's main score (itself a mean over languages), as jiant's macro-average; a task whose
+    main score is lower for better models (mlm) counts only where there is no other, with its sign changed.
+    """
+    found: dict[str, float] = {}
+    better: list[float] = []
+    worse: list[float] = []
+    for name, rows in by_row(outputs, evaluated).items():
+        item = evaluated[name]
+        predicted = Predicted(item, rows)
+        key = metrics.main_key(item.task.metrics[0])
+        languages = np.asarray(item.examples["language"][:])
+        per_language = []
+        for language in dict.fromkeys(languages.tolist()):
+            values = predicted.score(np.flatnonzero(languages == language).tolist(), language)[0].values
+            if key in values:
+                per_language.append(values[key])
+        if not per_language:
+            raise ValueError(f"the validation examples of task {name} have no gold, so no checkpoint can be selected")
+        found[f"{name}/{key}"] = float(np.mean(per_language))
+        (better if metrics.higher_is_better(key) else worse).append(found[f"{name}/{key}"])
+    return (float(np.mean(better)) if better else -float(np.mean(worse))), found
+
+
+def _gold(evaluated: Evaluated, rows: Sequence[int]) -> list[Any]:
+    gold = format_module(evaluated.task.format).gold
+    return [gold(example) for example in evaluated.examples.select(rows)]
+
+
+def _values(task: Task, gold: list[Any], predictions: list[Any], language: str) -> dict[str, float]:
+    """All metrics of the task, over the examples that have gold; a language model needs none."""
+    known = [number for number, value in enumerate(gold) if value is not None or task.format == "mlm"]
+    if not known:
+        return {}
+    chosen = [gold[number] for number in known], [predictions[number] for number in known]
+    return {key: value for metric in task.metrics for key, value in metrics.score(metric, *chosen, language).items()}
+
+
+def _retrieved(
+    evaluated: Evaluated, outputs: Rows, rows: Sequence[int], language: str, variant: str, threshold: float | None
+) -> Scored:
+    examples = evaluated.examples
+    sides = examples["side"][:]
+    queries = [row for row in rows if sides[row] == "query"]
+    if evaluated.task.protocol == "answer_retrieval":  # candidates of all languages are one pool
+        candidates = [row for row, side in enumerate(sides) if side == "candidate"]
+    else:
+        candidates = [row for row in rows if sides[row] == "candidate"]
+    query_pool, candidate_pool = (_pool(evaluated, outputs, chosen, variant) for chosen in (queries, candidates))
+    gold = _gold(evaluated, queries)
+    if evaluated.task.protocol == "bitext_mining":
+        if threshold is not None or any(value is None for value in gold):
+            mined = protocols.bitext_mining(query_pool, candidate_pool, threshold=threshold or 0.0)
+        else:
+            mined = protocols.bitext_mining(query_pool, candidate_pool, gold=gold)
+        predictions, threshold = mined.candidates, mined.threshold
+    elif evaluated.task.protocol == "answer_retrieval":
+        predictions = protocols.answer_retrieval(query_pool, candidate_pool)
+    else:
+        predictions = protocols.sentence_matching(query_pool, candidate_pool)
+    values = _values(evaluated.task, gold, predictions, language)
+    return Scored(queries, predictions, gold, values, variant, threshold)
+
+
+def _pool(evaluated: Evaluated, outputs: Rows, rows: Sequence[int], variant: str) -> protocols.Pool:
+    chosen = evaluated.examples.select(rows)
+    vectors = torch.from_numpy(np.stack([outputs[row][variant] for row in rows])) if rows else torch.empty(0, 1)
+    return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors)

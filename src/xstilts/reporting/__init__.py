@@ -1,0 +1,1 @@
+"""From result files to statistics, tables and figures. Reads nothing else."""

@@ -1,0 +1,105 @@
+"""The protocols of retrieval tasks: two pools of embedded texts -> the candidates of each query, as ids.
+
+Legend: N texts of a pool, D dimensions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from xstilts.errors import UserError
+from xstilts.retrieval.margin import apply_threshold, mine_texts, tune_threshold
+from xstilts.retrieval.neighbours import nearest
+
+RANKED = 20
+"""How many candidates a ranking holds: mAP@20 and MRR@20 look at no more."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The queries or the candidates of one evaluation, in one order: ids are unique, texts may repeat."""
+
+    ids: list[str]
+    texts: list[str]
+    vectors_ND: Tensor
+    """float32, any length; the protocols normalise."""
+
+    def __post_init__(self) -> None:
+        if not len(self.ids) == len(self.texts) == len(self.vectors_ND):
+            raise ValueError(f"{len(self.ids)} ids, {len(self.texts)} texts and {len(self.vectors_ND)} vectors in one pool")
+        if len(set(self.ids)) < len(self.ids):
+            raise ValueError(f"{len(self.ids) - len(set(self.ids))} repeated ids in one pool")
+
+    def unit_ND(self) -> Tensor:
+        """The vectors with length 1 (a zero vector stays one), detached. Raises `UserError` where one is not finite."""
+        vectors_ND = self.vectors_ND.detach().float()
+        bad = torch.nonzero(~torch.isfinite(vectors_ND).all(dim=1)).squeeze(1)
+        if len(bad):
+            raise UserError(
+                f"{len(bad)} of {len(self.ids)} embeddings are not finite (the first is that of '{self.ids[int(bad[0])]}'): "
+                "the encoder has diverged; train it with a lower learning rate or more warm-up"
+            )
+        return normalize(vectors_ND, dim=1)
+
+
+@dataclass(frozen=True)
+class Mined:
+    """The result of bitext mining, parallel to the queries."""
+
+    candidates: list[list[str]]
+    """Ids of a query's translations, the best first: none or one, or more where the candidate's text has several ids."""
+    scores: list[list[float]]
+    """The margins of those candidates."""
+    threshold: float
+    """The margin that a pair had to reach; give it to the test split."""
+
+
+def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> list[list[str]]:
+    """For every query the `count` candidates with the largest cosine, the best first (Tatoeba, XTREME's `similarity_search`).
+
+    Officially the English sentences are the queries and the other language's the candidates, and only the first counts. Equal
+    cosines: the earlier candidate first.
+    """
+    _, positions = nearest(queries.unit_ND(), candidates.unit_ND(), count)
+    return _ids(positions, candidates)
+
+
+def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> list[list[str]]:
+    """For every question the `count` candidates with the largest dot product of normalised vectors, the best first (LAReQA).
+
+    `candidates` holds those of all languages. Equal scores: the later candidate first, as in a stable reading of the reversed
+    `argsort` of google-research/xtreme third_party/utils_lareqa.py. Numpy's default sort is not stable, so the order of ties is
+    not fixed there; they come from repeated sentences of one passage, which are all relevant or none.
+    """
+    _, reversed_positions = nearest(queries.unit_ND(), candidates.unit_ND().flip(0), count)
+    return _ids(len(candidates.ids) - 1 - reversed_positions, candidates)
+
+
+def bitext_mining(
+    queries: Pool, candidates: Pool, *, gold: Sequence[Sequence[str]] | None = None, threshold: float | None = None
+) -> Mined:
+    """Translations of the queries among the candidates, where there are any (BUCC; `margin.mine` tells how they are scored).
+
+    Give `gold`, the relevant candidate ids of every query, to tune the threshold on it (XTREME: on the validation split), or give
+    the `threshold` so found. Repeated texts: see `margin.same_texts`.
+    """
+    if (gold is None) == (threshold is None):
+        raise ValueError("bitext_mining needs either gold, to tune the threshold on it, or a threshold")
+    mined = mine_texts(queries.texts, queries.unit_ND(), candidates.texts, candidates.unit_ND())
+    scores = {(queries.ids[source], candidates.ids[target]): score for (source, target), score in mined.items()}
+    if gold is not None:
+        pairs = [(query, candidate) for query, relevant in zip(queries.ids, gold, strict=True) for candidate in relevant]
+        threshold, _ = tune_threshold(scores, pairs)
+    assert threshold is not None
+    found: dict[str, list[str]] = {query: [] for query in queries.ids}
+    for query, candidate in apply_threshold(scores, threshold):
+        found[query].append(candidate)
+    margins = [[scores[query, candidate] for candidate in found[query]] for query in queries.ids]
+    return Mined([found[query] for query in queries.ids], margins, threshold)
+
+
+def _ids(positions: Tensor, candidates: Pool) -> list[list[str]]:
+    return [[candidates.ids[position] for position in row] for row in positions.tolist()]

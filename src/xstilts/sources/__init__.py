@@ -1,0 +1,10 @@
+"""Raw data -> examples in the format's schema.
+
+This module answers what the driver asks (which files, which languages, which part of a split) without torch and datasets;
+`xstilts.sources.load` reads the examples.
+"""
+
+from xstilts.sources.files import languages_with_data, locate, require
+from xstilts.sources.splits import parse_split
+
+__all__ = ["languages_with_data", "locate", "parse_split", "require"]

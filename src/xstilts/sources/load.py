@@ -1,0 +1,124 @@
+"""A task's split in some languages -> one `datasets.Dataset` in the format's schema, every example checked."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow
+from datasets import Dataset, Features
+
+from xstilts.config import DataConfig
+from xstilts.errors import UserError, unknown_name
+from xstilts.sources.files import languages_with_data, locate, require, source_of
+from xstilts.sources.mapping import examples as map_examples
+from xstilts.sources.mapping import gold_field
+from xstilts.sources.raw import Row, check_options
+from xstilts.sources.readers import reader_module
+from xstilts.sources.splits import bounds, parse_split
+from xstilts.tasks.declaration import Source, Task
+from xstilts.tasks.formats import format_module
+
+_LOGGER = logging.getLogger("xstilts")
+Example = dict[str, Any]
+
+
+def is_candidate(example: Example) -> bool:
+    """True for a retrieval candidate: part of the pool, never counted, dropped or sampled."""
+    return example.get("side") == "candidate"
+
+
+def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, str]) -> None:
+    """Raise a UserError for the first example that breaks the format's invariants or repeats an id."""
+    problem = format_module(task.format).problem
+    for row, example in zip(rows, found, strict=True):
+        if message := problem(example, task.labels):
+            raise UserError(f"{row.where}: {message}")
+        if example["id"] in seen:
+            raise UserError(
+                f"{row.where}: id '{example['id']}' was used at {seen[example['id']]} already; "
+                "if the split's ids are not unique, list it in the source's positional_ids"
+            )
+        seen[example["id"]] = row.where
+
+
+def _with_gold(task: Task, split: str, language: str, found: list[Example], features: Features) -> list[Example]:
+    """Training examples without those that have no gold, whose number is logged."""
+    field = gold_field(features)
+    if split != "train" or field is None:
+        return found
+    kept = [example for example in found if example[field] is not None or is_candidate(example)]
+    if len(kept) < len(found):
+        _LOGGER.info(
+            "%s, train, %s: left out %d of %d examples without gold", task.name, language, len(found) - len(kept), len(found)
+        )
+    if not any(not is_candidate(example) for example in kept):
+        raise UserError(f"task '{task.name}': no example of the train split in '{language}' has gold; nothing to train on")
+    return kept
+
+
+def _take(found: list[Example], start: int, stop: int) -> list[Example]:
+    """The examples `start` to `stop`; of retrieval, these queries and all candidates."""
+    counted = [number for number, example in enumerate(found) if not is_candidate(example)][start:stop]
+    chosen = set(counted)
+    return [example for number, example in enumerate(found) if number in chosen or is_candidate(example)]
+
+
+def _read(
+    task: Task, data: DataConfig, source: Source, split: str, language: str, features: Features, seen: dict[str, str]
+) -> list[Example]:
+    """All examples of one language."""
+    if split in source.files and language in task.languages and not locate(task, data, split, language):
+        have = languages_with_data(task, data, split)
+        if have:
+            raise UserError(
+                f"no {split} data of task '{task.name}' in language '{language}' under {data.root}; "
+                f"languages that have it: {', '.join(have)}"
+            )
+    files = require(task, data, split, language)
+    reader = reader_module(source.readers.get(split, source.reader))
+    rows = list(reader.read(files, source, split, language))
+    found = map_examples(rows, features, source, split, language)
+    _check(task, rows, found, seen)
+    return found
+
+
+def load(
+    task: Task, data: DataConfig, split_expression: str, languages: Iterable[str], max_examples: int | None = None
+) -> Dataset:
+    """The examples of a split, or of a part of it, in the format's FEATURES: language after language in the order given.
+
+    `split_expression` is as in `xstilts.sources.parse_split`; parts are taken per language. `max_examples` keeps the first so
+    many examples of each language (of retrieval: queries; the candidates stay whole). In the split `train` examples without gold
+    are left out. Raises UserError, naming file and line or id, for whatever is wrong with the data.
+    """
+    split, from_percent, to_percent = parse_split(split_expression)
+    wanted = list(languages)
+    if max_examples is not None and max_examples < 1:
+        raise UserError(f"max_examples={max_examples}: expected 1 or more, or null for all")
+    if not wanted or len(set(wanted)) < len(wanted):
+        raise UserError(f"task '{task.name}': expected one or more languages, each once, got {', '.join(wanted) or 'none'}")
+    for language in wanted:
+        if language not in task.languages:
+            raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
+    source, features = source_of(task, data), format_module(task.format).FEATURES
+    check_options(source)
+
+    read: list[list[Example]] = []
+    seen: dict[str, str] = {}
+    for language in wanted:
+        seen = seen if "side" in features else {}  # ids of retrieval are unique over all languages
+        read.append(_read(task, data, source, split, language, features, seen))
+    link = getattr(reader_module(source.readers.get(split, source.reader)), "link", None)
+    if link:
+        link([example for found in read for example in found])
+
+    chosen: list[Example] = []
+    for language, found in zip(wanted, read, strict=True):
+        found = _with_gold(task, split, language, found, features)
+        start, stop = bounds(sum(not is_candidate(example) for example in found), from_percent, to_percent)
+        stop = stop if max_examples is None else min(stop, start + max_examples)
+        if start >= stop:
+            raise UserError(f"'{split_expression}' of task '{task.name}' has no example in '{language}'; take a larger part")
+        chosen += _take(found, start, stop)
+    columns = {name: [example[name] for example in chosen] for name in features}
+    return Dataset(pyarrow.table(columns, schema=features.arrow_schema))  # Dataset.from_dict encodes cell by cell in Python

@@ -1,0 +1,89 @@
+"""Raw files, read strictly: what every reader shares.
+
+UTF-8 or an error that names file and line; only LF and CRLF end a line (a cell of PAWS-X holds U+001C, which
+`str.splitlines` would break at); `.gz` files are decompressed on the way; an empty file is an error.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from xstilts.errors import UserError, unknown_name
+from xstilts.tasks.declaration import Source
+
+OPTIONS = ("delimiter", "fused", "header", "names", "no_gold", "optional", "prefix", "quoting")
+"""Every key that `Source.options` may have; the reader that uses one tells what it means."""
+
+
+@dataclass
+class Row:
+    """One raw row, before the task's declaration maps it to an example."""
+
+    where: str
+    """Place for messages: `path:line`, or the path and the row's own id."""
+    fields: dict[str, Any]
+    """Column (or the format's field) -> raw value."""
+
+
+def check_options(source: Source) -> None:
+    """Raise a UserError if the source has an option that no reader knows."""
+    for name in source.options:
+        if name not in OPTIONS:
+            raise UserError(unknown_name("option of a task's source", name, OPTIONS))
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _decode(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where}: byte {error.start + 1} of the line is not UTF-8; convert the file to UTF-8") from None
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file as (number from 1, text without its LF or CRLF).
+
+    A byte order mark at the start is dropped. Raises UserError for an empty file, bytes that are not UTF-8, or a broken `.gz`.
+    """
+    number = 0
+    try:
+        with _open(path) as file:
+            for number, data in enumerate(file, start=1):  # noqa: B007
+                text = _decode(data, f"{path}:{number}")
+                if number == 1:
+                    text = text.removeprefix("\ufeff")
+                yield number, text.removesuffix("\n").removesuffix("\r")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path}: broken gzip file after line {number} ({error}); fetch it again") from None
+    if number == 0:
+        raise UserError(f"{path}: the file is empty; fetch it again")
+
+
+def json_object(text: str, where: str) -> dict[str, Any]:
+    """`text` parsed as one JSON object; UserError otherwise."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: not JSON ({error.msg} at column {error.colno})") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: got {type(value).__name__}, expected a JSON object")
+    return value
+
+
+def json_document(path: Path) -> dict[str, Any]:
+    """A file that is one JSON object, on one line or many."""
+    text = "\n".join(line for _, line in lines(path))
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno})") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: got {type(value).__name__}, expected a JSON object")
+    return value

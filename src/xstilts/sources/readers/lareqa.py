@@ -1,0 +1,61 @@
+"""XQuAD-R: SQuAD's JSON with `sentence_breaks`; a question is to find the sentences that answer it, in all languages.
+
+Candidates are all sentences of all paragraphs, with the paragraph as context; a question's relevant candidates are the sentence
+in which its answer starts and any equal sentence of that paragraph. A question whose answer starts in no sentence is dropped
+(google-research/xtreme third_party/utils_lareqa.py, generate_examples and load_data).
+
+Ids are `{language}/{question id}` and `{language}/{paragraph}-{sentence}`, counted from 0. The same question has the same id in
+all languages but its answer's sentence has another number, so that `link` joins languages through the question.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import UserError
+from xstilts.sources.raw import Row
+from xstilts.sources.readers.squad import answers_of, paragraphs
+from xstilts.tasks.declaration import Source
+
+
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
+    """Rows with the fields of the retrieval format; `relevant` has candidates of this language only."""
+    path = files["data"]
+    for number, paragraph in enumerate(paragraphs(path)):
+        context = paragraph["context"]
+        if "sentence_breaks" not in paragraph:
+            raise UserError(f"{path}: paragraph {number} has no sentence_breaks; expected XQuAD-R's JSON, not XQuAD's")
+        breaks = [(int(start), int(end)) for start, end in paragraph["sentence_breaks"]]
+        for question in paragraph["qas"]:
+            where = f"{path}: question '{question['id']}'"
+            answers = answers_of(question, where)
+            relevant = None
+            if answers is not None:
+                sentence = next((context[a:b] for answer in answers[:1] for a, b in breaks if a <= answer["start"] < b), None)
+                if sentence is None:
+                    continue
+                relevant = [f"{language}/{number}-{i}" for i, (a, b) in enumerate(breaks) if context[a:b] == sentence]
+            name = f"{language}/{question['id']}"
+            yield Row(where, {"id": name, "side": "query", "text": question["question"], "relevant": relevant})
+        for i, (start, end) in enumerate(breaks):
+            yield Row(
+                f"{path}: paragraph {number}, sentence {i}",
+                {
+                    "id": f"{language}/{number}-{i}",
+                    "side": "candidate",
+                    "text": context[start:end],
+                    "context": context,
+                    "relevant": None,
+                },
+            )
+
+
+def link(examples: list[dict[str, Any]]) -> None:
+    """Extend `relevant` of every query, in place, to the relevant candidates of the same question in the other languages."""
+    answers: dict[str, list[str]] = defaultdict(list)
+    queries = [example for example in examples if example["side"] == "query" and example["relevant"] is not None]
+    for query in queries:
+        answers[query["id"].partition("/")[2]] += query["relevant"]
+    for query in queries:
+        query["relevant"] = list(answers[query["id"].partition("/")[2]])

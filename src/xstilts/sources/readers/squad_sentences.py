@@ -1,0 +1,78 @@
+"""SQuAD's JSON -> training pairs for answer retrieval: a question, and the sentence that contains its answer.
+
+The candidate's context is the paragraph, as in google-research/xtreme third_party/processors/squad_retrieval.py, which also uses
+the first answer only. Sentences are split by a plain rule, not by that script's list of cases: a sentence ends after one of
+. ! ? with any closing quotes and brackets, where white space follows and then no lower-case letter; after a CJK full stop, a
+Devanagari danda or a line break it always ends. A boundary inside the answer of any of the paragraph's questions is no boundary.
+
+Ids are `{language}/{question id}` and `{language}/{paragraph}-{sentence}`, counted from 0 over distinct paragraphs; only
+sentences that answer a question are candidates, each once. Unanswerable questions have no candidate and are left out.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts.sources.raw import Row
+from xstilts.sources.readers.squad import answers_of, paragraphs
+from xstilts.tasks.declaration import Source
+
+_CLOSING = "[\"'\u201d\u2019)\\]]*"
+_END = re.compile(rf"[.!?]{_CLOSING}\s+|[\u3002\uff01\uff1f\u0964\u061f\u06d4]{_CLOSING}\s*|\n+")
+
+
+def sentence_spans(text: str, whole: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(Start, end) of the sentences of `text` in characters, without white space at the ends; no span of `whole` is split."""
+    cuts = [0]
+    for match in _END.finditer(text):
+        cut = match.end()
+        plain = match.group()[0] in ".!?"
+        if not (plain and text[cut : cut + 1].islower()) and not any(start < cut < end for start, end in whole):
+            cuts.append(cut)
+    spans = []
+    for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True):
+        piece = text[start:end]
+        start += len(piece) - len(piece.lstrip())
+        if piece.strip():
+            spans.append((start, start + len(piece.strip())))
+    return spans
+
+
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
+    """Rows with the fields of the retrieval format."""
+    path = files["data"]
+    contexts: dict[str, list[dict[str, Any]]] = {}
+    for paragraph in paragraphs(path):
+        contexts.setdefault(paragraph["context"], []).extend(paragraph["qas"])
+    for number, (context, questions) in enumerate(contexts.items()):
+        asked: list[tuple[dict[str, Any], str, list[dict[str, Any]] | None]] = []
+        for question in questions:
+            where = f"{path}: question '{question['id']}'"
+            asked.append((question, where, answers_of(question, where)))
+        spans = sentence_spans(
+            context, [(a["start"], a["start"] + len(a["text"])) for _, _, answers in asked for a in (answers or [])[:1]]
+        )
+        used = set()
+        for question, where, answers in asked:
+            relevant = None
+            if answers is not None:
+                start = answers[0]["start"] if answers else -1
+                sentence = next((i for i, (a, b) in enumerate(spans) if a <= start < b), None)
+                if sentence is None:
+                    continue
+                used.add(sentence)
+                relevant = [f"{language}/{number}-{sentence}"]
+            name = f"{language}/{question['id']}"
+            yield Row(where, {"id": name, "side": "query", "text": question["question"], "relevant": relevant})
+        for sentence in sorted(used):
+            yield Row(
+                f"{path}: paragraph {number}, sentence {sentence}",
+                {
+                    "id": f"{language}/{number}-{sentence}",
+                    "side": "candidate",
+                    "text": context[slice(*spans[sentence])],
+                    "context": context,
+                    "relevant": None,
+                },
+            )

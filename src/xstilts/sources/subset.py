@@ -1,0 +1,39 @@
+"""A deterministic sample of training examples, nested: 1k lies inside 10k, 10 % inside 20 %.
+
+The order in which examples come in is that of sha256(`{language}/{id}`), so that it depends on neither seed, machine, nor the
+order of files.
+"""
+
+import hashlib
+
+from datasets import Dataset
+
+from xstilts.errors import UserError
+
+
+def _key(language: str, identifier: str) -> bytes:
+    return hashlib.sha256(f"{language}/{identifier}".encode()).digest()
+
+
+def subset(examples: Dataset, max_examples: int | None, fraction: float | None) -> Dataset:
+    """`max_examples` of the examples, or a `fraction` of them (rounded, one at least), in their original order.
+
+    With neither, all of them. Of retrieval data the queries are sampled and every candidate stays. Raises UserError for
+    `max_examples` < 1, a fraction outside (0, 1], or both.
+    """
+    if max_examples is not None and fraction is not None:
+        raise UserError(f"max_examples={max_examples} and fraction={fraction} are both set: set one of them to null")
+    if max_examples is not None and max_examples < 1:
+        raise UserError(f"max_examples={max_examples}: expected 1 or more, or null for all")
+    if fraction is not None and not 0 < fraction <= 1:
+        raise UserError(f"fraction={fraction}: expected a number in (0, 1], or null for all")
+    if max_examples is None and fraction is None:
+        return examples
+    sides = examples["side"][:] if "side" in examples.column_names else ["query"] * len(examples)
+    counted = [row for row, side in enumerate(sides) if side != "candidate"]
+    size = max_examples if fraction is None else max(1, round(len(counted) * fraction))
+    if size is None or size >= len(counted):
+        return examples
+    languages, ids = examples["language"][:], examples["id"][:]
+    chosen = set(sorted(counted, key=lambda row: _key(languages[row], ids[row]))[:size])
+    return examples.select([row for row, side in enumerate(sides) if row in chosen or side == "candidate"])

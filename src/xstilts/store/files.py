@@ -1,0 +1,104 @@
+"""Files that are whole or absent: temporary name, fsync, rename. Also what a full disk means."""
+
+import contextlib
+import errno
+import glob
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import UserError
+
+ABANDONED = 3600.0
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def beside(final: Path, purpose: str) -> Path:
+    """A fresh hidden name in `final`'s folder, `.<name>.<purpose>-<random>`: a rename from there to `final` is atomic."""
+    return final.with_name(f".{final.name}.{purpose}-{secrets.token_hex(6)}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in `folder` to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def whole_file(final: Path) -> Iterator[Path]:
+    """A temporary path to write; it becomes `final` (fsync, then rename) if the body ends well, and disappears if not.
+
+    Makes the folder. Of several writers the last one wins; readers see one of the whole files. Also removes what writers
+    left that died in here, at least `ABANDONED` seconds ago: no lock tells which of the younger ones are still being written.
+    """
+    temporary = beside(final, "tmp")
+    try:
+        with disk_full_means(final):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in final.parent.glob(f".{glob.escape(final.name)}.tmp-*"):
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - leftover.stat().st_mtime > ABANDONED:
+                        leftover.unlink()
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, final)
+            sync_folder(final.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def encode_json(value: Any) -> bytes:
+    """`value` as indented JSON. ValueError for NaN and infinity, which JSON does not have; write null instead."""
+    return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
+
+
+def write_json(final: Path, value: Any) -> None:
+    """Write `value` whole or not at all."""
+    data = encode_json(value)
+    with whole_file(final) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_json_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
+    """The JSON object in `path`; `what` it should be and the `remedy` go into the UserError for a missing or broken file."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"no {what} at {path}: {remedy}") from None
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+        raise UserError(f"{path} is no {what}: broken JSON ({error}); {remedy}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is no {what}: expected a JSON object, got {type(value).__name__}; {remedy}")
+    return value
+
+
+@contextlib.contextmanager
+def disk_full_means(final: Path) -> Iterator[None]:
+    """Turn "no space", "quota exceeded" and "file too large" into a UserError that names `final`."""
+    try:
+        yield
+    except Exception as error:
+        reason = _disk_full(error)
+        if reason is None:
+            raise
+        raise UserError(
+            f"disk full ({reason}) while writing {final}: nothing half-written is left; free space or choose another disk "
+            f"(store.root=FOLDER, output=FOLDER) and run the same command again"
+        ) from error
+
+
+def _disk_full(error: Exception) -> str | None:
+    # Libraries in Rust (safetensors, tokenizers) keep the number in the text of an exception of their own.
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (match := re.search(r"\(os error (\d+)\)", str(error))):
+        number = int(match.group(1))
+    return os.strerror(number) if number in _FULL and number is not None else None

@@ -1,0 +1,69 @@
+"""One process at a time, among all processes of all hosts that share a file system.
+
+The lock is flock(2): the kernel frees it when its holder dies, however it dies, so there is no stale lock to clean up.
+Across hosts it needs a file system that passes flock on (NFS from version 4, Lustre with `-o flock`).
+"""
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from xstilts.errors import UserError
+
+POLL = 0.1
+"""Seconds between two attempts while waiting."""
+
+
+@contextlib.contextmanager
+def locked(path: Path, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lock file `path` exclusively; if somebody else has it, tell `on_wait` once who
+    ("process 123 on HOST, which holds PATH"), and wait without limit.
+
+    UserError if the lock file cannot be made. The empty lock file stays behind: removing it would let two processes lock
+    two different files of one name.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if on_wait is not None:
+                on_wait(f"{_holder(path)}, which holds {path}")
+            lock.acquire(poll_interval=POLL)
+    except OSError as error:
+        raise UserError(
+            f"cannot lock {path}: {error.strerror or error}; it needs a folder that can be written (store.root=, output=)"
+        ) from error
+    note = holder_note(path)
+    try:
+        _leave_note(note)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            note.unlink(missing_ok=True)
+        lock.release()
+
+
+def holder_note(path: Path) -> Path:
+    """The file beside a lock in which its holder says who it is; a courtesy to those who wait, never read to decide."""
+    return path.with_name(f"{path.name}.holder")
+
+
+def _leave_note(note: Path) -> None:
+    # Torn or missing is harmless: neither fsync nor rename, and a full disk does not matter here.
+    with contextlib.suppress(OSError):
+        note.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
+
+
+def _holder(path: Path) -> str:
+    try:
+        note = json.loads(holder_note(path).read_text())
+        return f"process {note['process']} on {note['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,1 @@
+"""What a task is: formats, languages, declarations. No I/O, no torch."""

@@ -1,0 +1,27 @@
+"""The tasks that conf/task declares: their names, and one declaration read without Hydra."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+
+from xstilts.errors import UserError, unknown_name
+from xstilts.tasks.declaration import FORMATS, Task
+
+
+def task_names(conf_dir: Path) -> list[str]:
+    """The names of all tasks, sorted: those of the files in `conf_dir`/task."""
+    return sorted(path.stem for path in (conf_dir / "task").glob("*.yaml"))
+
+
+def load_task(conf_dir: Path, name: str) -> Task:
+    """The declaration in `conf_dir`/task/`name`.yaml, checked against the schema. UserError for an unknown task or format."""
+    names = task_names(conf_dir)
+    if name not in names:
+        raise UserError(unknown_name("task", name, names))
+    declared = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(conf_dir / "task" / f"{name}.yaml")))
+    declared.pop("defaults", None)  # Hydra's own key
+    task = cast(Task, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Task), declared)))
+    if task.format not in FORMATS:
+        raise UserError(unknown_name(f"format of task '{name}'", task.format, FORMATS))
+    return task

@@ -1,0 +1,101 @@
+"""What a task is: the declaration that one YAML file in conf/task fills in. No I/O, no torch.
+
+A declaration says which format the examples have, what the labels are, where each source keeps the raw data, and how the
+result is measured. It is data only: a new task in an existing format needs no Python.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+FORMATS = ("classification", "span_qa", "multiple_choice", "tagging", "retrieval", "mlm")
+SPLITS = ("train", "validation", "test")
+PROTOCOLS = ("sentence_matching", "bitext_mining", "answer_retrieval")
+
+
+@dataclass
+class Source:
+    """Where one source keeps a task's raw data, and how a raw row becomes an example of the task's format."""
+
+    reader: str = MISSING
+    """A module of xstilts.sources.readers."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Split -> path under a data root; `{language}` stands for the language code. Several paths are parted by `|`:
+    the first that exists is read."""
+    readers: dict[str, str] = field(default_factory=dict)
+    """Split -> reader, for a split that is kept in another form than the others."""
+    columns: dict[str, Any] = field(default_factory=dict)
+    """Field of the format's example -> where it comes from: a column; a dotted path into nested objects (a list on the way is
+    mapped over); a list of those; or a text with them in braces, `"{context} {question}"`."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Label as the data writes it -> label of the task. A label that stands for "no gold" maps to the empty string."""
+    positional_ids: list[str] = field(default_factory=list)
+    """Splits whose own ids are missing or not unique: the row number becomes the id."""
+    gold: dict[str, str] = field(default_factory=dict)
+    """Split -> path of a separate file with the gold answers, where the format keeps one (`reader` says how it looks)."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Further options of the reader, named in its docstring."""
+
+
+@dataclass
+class Task:
+    """The declaration of one task."""
+
+    name: str = MISSING
+    format: str = MISSING
+    """One of FORMATS."""
+    version: int = 1
+    """Raised whenever the meaning of the task's examples changes: part of every fingerprint."""
+    description: str = ""
+    languages: list[str] = field(default_factory=lambda: ["en"])
+    """Languages in which the task can be evaluated or trained."""
+    labels: list[str] = field(default_factory=list)
+    """Classes or tags in the order of the head's outputs; never taken from the data."""
+    head: str | None = None
+    """Tasks with the same head name share one head in multi-task training; by default the task's own name."""
+    protocol: str | None = None
+    """Of a retrieval task: one of PROTOCOLS."""
+    metrics: list[str] = field(default_factory=list)
+    """Names in xstilts.metrics; the first gives the main score."""
+    evaluate: list[str] = field(default_factory=lambda: ["validation", "test"])
+    """Splits that are evaluated in every language."""
+    sources: dict[str, Source] = field(default_factory=dict)
+    """Name of the source (`data.source`) -> where it keeps the task."""
+    licence: str = ""
+    homepage: str = ""
+
+
+@dataclass
+class TrainingTask:
+    """A task in the role of training data: which languages and how much of it."""
+
+    task: Task = field(default_factory=Task)
+    languages: list[str] = field(default_factory=lambda: ["en"])
+    train: str = "train"
+    """Split to train on: `train`, or a part of a split, `validation:90%` (its first 90 %)."""
+    validation: str = "validation"
+    """Split for the selection of the checkpoint, e.g. `validation` or `train:-10%` (its last 10 %)."""
+    max_examples: int | None = None
+    """Train on this many examples, drawn so that a smaller number is always a subset of a larger one."""
+    fraction: float | None = None
+    """The same as a share of all examples, in (0, 1]."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How examples are cut to the encoder's length and predictions are read back; lengths in subwords."""
+
+    max_length: int = 256
+    doc_stride: int = 128
+    """Span QA: subwords that two neighbouring windows of a context share."""
+    max_query_length: int = 64
+    n_best: int = 20
+    max_answer_length: int = 30
+    null_threshold: float = 0.0
+    """Span QA with unanswerable questions: no answer if its score beats the best span's by more than this."""
+
+
+def head_name(task: Task) -> str:
+    """The name of the head that `task` trains."""
+    return task.head or task.name

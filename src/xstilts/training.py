@@ -1,0 +1,197 @@
+"""One training phase, from its job to a published artifact (phases 2 and 3)."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from xstilts import predicting, recipes
+from xstilts.data.batches import TaskFeatures
+from xstilts.data.featurizers import featurizer
+from xstilts.data.featurizers.special import special_tokens
+from xstilts.data.module import TaskData
+from xstilts.data.plan import StepPlan
+from xstilts.data.tokenizer import load_tokenizer
+from xstilts.errors import UserError
+from xstilts.jobs import TrainingJob
+from xstilts.models import export, progress
+from xstilts.models.encoder import Encoder, build_encoder, load_backbone
+from xstilts.models.heads import build_head
+from xstilts.models.loggers import build_logger
+from xstilts.models.module import TaskModel, derived_seed
+from xstilts.models.selection import Selection
+from xstilts.sources.load import load
+from xstilts.sources.subset import subset
+from xstilts.store.artifacts import publish, temporary_folder
+from xstilts.tasks.declaration import head_name
+from xstilts.versions import versions
+
+log = logging.getLogger("xstilts")
+
+
+def train(job: TrainingJob) -> None:
+    """Train what the job says and publish the artifact; a run that was killed goes on from `job.resume`."""
+    pl.seed_everything(derived_seed("phase", job.seed) % 2**32, workers=True, verbose=False)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    tokenizer = load_tokenizer(job.parent or tokenizer_place(job.model), None if job.parent else job.model.revision)
+    encoder, heads = _model(job, tokenizer)
+    for task in job.tasks.values():
+        check_length(encoder, job.by_task[task.task.name].max_length, task.task.name)
+    training = {name: _features(job, name, tokenizer, heads) for name in job.tasks}
+    validation = {name: _validation(job, name, tokenizer) for name in job.tasks} if _wants_validation(job) else {}
+    plan = StepPlan(
+        sizes={name: len(features.features) for name, features in training.items()},
+        batch_size=job.hyperparameters.batch_size or 0,
+        seed=job.seed,
+        epochs=job.hyperparameters.epochs or 0,
+        max_steps=job.hyperparameters.max_steps,
+        mixture=job.mixture,
+    )
+    model = TaskModel(encoder, {name: head for name, (_, head) in heads.items()}, job.hyperparameters, job.seed, len(plan))
+    model.train()  # `from_pretrained` gives an encoder in evaluation mode, and Lightning leaves it so: no dropout
+    work = Path(job.work)
+    selection = Selection(
+        folder=work,
+        score=(lambda outputs: predicting.selection_score(validation, outputs)) if validation else None,
+        eval_every=job.hyperparameters.eval_every or 0,
+        patience=job.hyperparameters.patience or 0,
+        keep_best=job.hyperparameters.selection == "best",
+        checkpoint_every=job.trainer.checkpoint_every,
+        total_steps=len(plan),
+    )
+    trainer = pl.Trainer(
+        **trainer_options(job.trainer),
+        max_epochs=1,
+        logger=build_logger(job.logger, work, job.label, job.identity),
+        log_every_n_steps=job.logger.every_n_steps,
+        callbacks=[selection, *progress.bars(job.label)],
+        default_root_dir=work,
+    )
+    data = TaskData(list(training.values()), plan, [item.features for item in validation.values()], job.trainer.max_tokens, job.trainer.max_eval_tokens)
+    trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
+    selection.restore_best(model)
+    if trainer.is_global_zero:
+        _publish(job, model.encoder, heads, tokenizer, selection, len(plan))
+        shutil.rmtree(work, ignore_errors=True)
+    trainer.strategy.barrier()
+
+
+def trainer_options(trainer: Any) -> dict[str, Any]:
+    """What every `pl.Trainer` of ours is told."""
+    return {
+        "accelerator": trainer.accelerator,
+        "devices": trainer.devices,
+        "num_nodes": trainer.num_nodes,
+        "precision": trainer.precision,
+        "strategy": "auto" if trainer.devices * trainer.num_nodes == 1 else "ddp",
+        "use_distributed_sampler": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": False,
+        "num_sanity_val_steps": 0,
+    }
+
+
+def tokenizer_place(model: Any) -> str:
+    """Where the tokenizer of phase 1 is."""
+    place = model.tokenizer or model.name_or_path
+    if place is None:
+        raise UserError("model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER or a Hub id")
+    return str(place)
+
+
+def check_length(encoder: Encoder, max_length: int | None, task: str) -> None:
+    """Refuse a max_length beyond the encoder's positions."""
+    if max_length is not None and max_length > encoder.max_length:
+        raise UserError(
+            f"max_length={max_length} of task {task} is beyond the {encoder.max_length} subwords this encoder has positions for; "
+            f"type intermediate.recipe.max_length={encoder.max_length} target.recipe.max_length={encoder.max_length}, or less"
+        )
+
+
+def load_encoder(job: Any, tokenizer: PreTrainedTokenizerBase, folder: str | None) -> Encoder:
+    """The encoder of an artifact, or that of phase 1."""
+    return Encoder(load_backbone(folder, job.model.attention)) if folder else build_encoder(job.model, tokenizer)
+
+
+def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encoder, dict[str, Any]]:
+    """The parent's encoder, and one head per head name: fresh, or the parent's where the job says so."""
+    encoder = load_encoder(job, tokenizer, job.parent)
+    saved = export.load_heads(Path(job.parent)) if job.parent else {}
+    torch.manual_seed(derived_seed("heads", job.seed))
+    heads: dict[str, tuple[Any, nn.Module]] = {}
+    for name, training in job.tasks.items():
+        task = training.task
+        if head_name(task) in heads:
+            _check_shared(heads[head_name(task)][0], task)
+            continue
+        heads[head_name(task)] = (task, build_head(task, encoder, job.by_task[name]))
+    if job.model.pooler != "none" and any(head.needs_pooler for _, head in heads.values()):
+        encoder.add_pooler()
+        if job.model.pooler == "carried":
+            export.restore_pooler(saved, encoder)
+    if job.carry_head:
+        for _, head in heads.values():
+            export.restore_head(saved, head)
+    return encoder, heads
+
+
+def _check_shared(first: Any, second: Any) -> None:
+    if (first.format, first.labels) != (second.format, second.labels):
+        raise UserError(
+            f"tasks {first.name} and {second.name} share the head '{head_name(first)}' but not its format and labels: "
+            f"{first.format} {first.labels} and {second.format} {second.labels}"
+        )
+
+
+def _features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase, heads: dict[str, Any]) -> TaskFeatures:
+    training = job.tasks[name]
+    examples = subset(load(training.task, job.data, training.train, training.languages), training.max_examples, training.fraction)
+    return task_features(training.task, name, examples, tokenizer, job.by_task[name], True, heads[head_name(training.task)][1].whole_batch)
+
+
+def task_features(
+    task: Any, name: str, examples: Any, tokenizer: PreTrainedTokenizerBase, hyperparameters: Any, training: bool, whole_batch: bool = False
+) -> TaskFeatures:
+    """The features of the examples, ready to be batched."""
+    features = featurizer(task.format).featurize(examples, tokenizer, task, recipes.limits(hyperparameters), training)
+    if training and not len(features):
+        raise UserError(f"task {name} has no training example left; got {len(examples)} examples without gold")
+    special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15)
+    return TaskFeatures(name, task.format, head_name(task), features, special, whole_batch)
+
+
+def _wants_validation(job: TrainingJob) -> bool:
+    return job.hyperparameters.selection == "best" or bool(job.hyperparameters.eval_every)
+
+
+def _validation(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> predicting.Evaluated:
+    """The first `eval_examples` validation examples of the task, which select the checkpoint."""
+    training, hyperparameters = job.tasks[name], job.by_task[name]
+    limit = job.hyperparameters.eval_examples
+    examples = load(training.task, job.data, training.validation, training.languages, max_examples=limit)
+    features = task_features(training.task, name, examples, tokenizer, hyperparameters, training=False)
+    return predicting.Evaluated(training.task, examples, features, recipes.limits(hyperparameters))
+
+
+def _publish(job: TrainingJob, encoder: Encoder, heads: dict[str, Any], tokenizer: Any, selection: Selection, steps: int) -> None:
+    final = Path(job.artifact)
+    with temporary_folder(final) as folder:
+        classes = export.export(folder, encoder, heads, tokenizer)
+        metadata = {
+            "label": job.label,
+            "identity": job.identity,
+            "heads": {name: task.format for name, (task, _) in heads.items()},
+            "hugging_face_classes": classes,
+            "steps": steps,
+            "selected_step": selection.best_step if selection.keep_best and selection.best is not None else steps,
+            "validation": selection.history,
+            "parent": job.parent,
+            "versions": versions(),
+        }
+        publish(folder, final, metadata)

@@ -1,0 +1,64 @@
+"""python -m xstilts.worker JOB: one phase of one cell in its own process. Knows no Hydra.
+
+Success is what the job leaves behind (an artifact with done.json, a result file), never the exit code.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from xstilts.errors import UserError
+from xstilts.jobs import Job, TrainingJob, read_job
+
+
+def run(job: Job) -> None:
+    """Do the job in this process."""
+    _quiet_libraries()
+    import torch
+
+    if job.trainer.num_threads:
+        torch.set_num_threads(job.trainer.num_threads)
+    if isinstance(job, TrainingJob):
+        from xstilts.training import train
+
+        train(job)
+    else:
+        from xstilts.evaluation import evaluate
+
+        evaluate(job)
+
+
+def _quiet_libraries() -> None:
+    """Say our own lines only: what libraries announce at every start is no news to the user."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import datasets
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning.fabric", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for text in (".*does not have many workers.*", ".*srun.*command is available.*", ".*LeafSpec.*", ".*isinstance.treespec.*", ".*smaller than the logging interval.*"):
+        warnings.filterwarnings("ignore", message=text)
+
+
+def main() -> None:
+    """The entry point: UserErrors are one line and exit code 2."""
+    from xstilts.launch.process import die_with_parent
+
+    die_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("xstilts").setLevel(logging.INFO)
+    try:
+        run(read_job(Path(sys.argv[1])))
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xstilts.data.featurizers import tagging
+from xstilts.errors import UserError
+from xstilts.tasks.declaration import Limits, Task
+from xstilts.tasks.formats.tagging import FEATURES
+
+TASK = Task(name="ner", format="tagging", labels=["O", "B-PER", "I-PER"])
+WORDS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), min_size=1, max_size=12)
+SENTENCES = st.lists(
+    WORDS.flatmap(lambda w: st.tuples(st.just(w), st.lists(st.sampled_from(TASK.labels), min_size=len(w), max_size=len(w))))
+)
+
+
+def examples(*rows):
+    return Dataset.from_list(
+        [{"id": str(n), "language": "en", "words": words, "tags": tags} for n, (words, tags) in enumerate(rows)],
+        features=FEATURES,
+    )
+
+
+def features(rows, tokenizer, max_length=32, training=False):
+    return tagging.featurize(rows, tokenizer, TASK, Limits(max_length=max_length), training)
+
+
+@settings(deadline=None, max_examples=60)
+@given(sentences=SENTENCES, max_length=st.integers(3, 20))
+def test_every_word_has_one_position_and_pieces_join_to_the_sentence(tokenizer, sentences, max_length):
+    rows = examples(*sentences)
+    table = features(rows, tokenizer, max_length)
+    joined = {n: [] for n in range(len(rows))}
+    for piece in table:
+        words = rows[piece["example"]]["words"]
+        assert piece["first_word"] == len(joined[piece["example"]])
+        assert piece["length"] == len(piece["input_ids"]) <= max_length
+        assert piece["input_ids"][0] == 0 and piece["input_ids"][-1] == 2
+        assert len(piece["labels"]) == len(piece["word_positions"]) >= 1
+        ends = [*piece["word_positions"][1:], len(piece["input_ids"]) - 1]
+        assert piece["word_positions"][0] == 1
+        for number, (start, end) in enumerate(zip(piece["word_positions"], ends, strict=True)):
+            subwords = tokenizer(words[piece["first_word"] + number], add_special_tokens=False)["input_ids"] or [
+                tokenizer.unk_token_id
+            ]
+            assert piece["input_ids"][start:end] == subwords[: max_length - 2]
+        joined[piece["example"]] += [TASK.labels[label] for label in piece["labels"]]
+    assert [joined[n] for n in range(len(rows))] == [tags for _, tags in sentences]
+    outputs = [{"tags": np.array(labels)} for labels in table["labels"]]
+    assert tagging.decode(rows, table, outputs, TASK, Limits()) == [tags for _, tags in sentences]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(1, 6), max_size=20), st.integers(6, 12))
+def test_pieces_are_as_long_as_they_can_be(lengths, room):
+    cuts = list(tagging.pieces(lengths, room))
+    assert [word for start, end in cuts for word in range(start, end)] == list(range(len(lengths)))
+    for (start, end), following in zip(cuts, [*cuts[1:], None], strict=True):
+        assert 0 < sum(lengths[start:end]) <= room
+        assert following is None or sum(lengths[start : end + 1]) > room
+
+
+@pytest.mark.parametrize("word", ["", " ", "\u200b", "\u3000"])
+def test_word_without_subwords_is_unknown(tokenizer, word):
+    row = features(examples(([word, "a"], ["O", "B-PER"])), tokenizer)[0]
+    assert row["input_ids"] == [0, tokenizer.unk_token_id, *tokenizer("a", add_special_tokens=False)["input_ids"], 2]
+    assert (row["word_positions"], row["labels"]) == ([1, 2], [0, 1])
+
+
+def test_word_longer_than_the_window_keeps_its_first_subwords(tokenizer):
+    word = "antidisestablishmentarianism"
+    table = features(examples((["a", word, "b"], ["O", "B-PER", "O"])), tokenizer, max_length=6)
+    subwords = tokenizer(word, add_special_tokens=False)["input_ids"]
+    assert len(subwords) > 4
+    assert table["input_ids"][1] == [0, *subwords[:4], 2]
+    assert table["first_word"][:] == [0, 1, 2]
+
+
+def test_without_gold(tokenizer):
+    rows = examples((["a", "b"], None), (["c"], ["O"]))
+    assert features(rows, tokenizer)["labels"][:] == [[-100, -100], [0]]
+    assert features(rows, tokenizer, training=True)["example"][:] == [1]
+
+
+def test_collate(tokenizer, special):
+    table = features(examples((["unbelievable", "x"], ["B-PER", "O"]), (["c"], None)), tokenizer)
+    batch = tagging.collate(table.to_list(), special)
+    assert batch["labels"].shape == batch["input_ids"].shape == (2, table["length"][0])
+    first, second = table["word_positions"][0]
+    assert second - first > 1
+    expected = [[-100] * table["length"][0] for _ in range(2)]
+    expected[0][first], expected[0][second] = 1, 0
+    assert batch["labels"].tolist() == expected
+    assert batch["word_positions"] == [[first, second], [1]]
+
+
+def test_wrong_number_of_tags(tokenizer):
+    rows = examples((["a", "b"], None))
+    with pytest.raises(ValueError, match="^1 tags for the 2 words of a piece of example 0"):
+        tagging.decode(rows, features(rows, tokenizer), [{"tags": np.array([0])}], TASK, Limits())
+
+
+def test_too_short(tokenizer):
+    with pytest.raises(UserError, match="^max_length=2 is too short for 2 special tokens and 1 or more"):
+        features(examples((["a"], None)), tokenizer, max_length=2)

@@ -1,0 +1,127 @@
+import sys
+from typing import Any
+
+import pytest
+from rich.table import Table
+
+from xstilts.reporting.table import cell_table, number, render, show
+
+
+def row(language: str, value: float | None, split: str = "test", metric: str = "accuracy", **more: Any) -> dict[str, Any]:
+    return {"task": "xnli", "language": language, "split": split, "metric": metric, "value": value, "examples": 10} | more
+
+
+def a_result(rows: list[dict[str, Any]], degenerate: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "cell": {"intermediate": ["mnli", "mlm"], "target": "xnli", "seed": 3},
+        "rows": rows,
+        "degenerate": list(degenerate),
+    }
+
+
+def test_the_whole_table() -> None:
+    rows = [row("sw", 50.04), row("en", 80.0), row("de", 70.16), row("en", 81.0, "validation"), row("de", None, "validation")]
+    text = render(a_result(rows, ("one class for all 10 examples of sw, test",)))
+    assert text == (
+        "mnli+mlm -> xnli, seed 3\n"
+        "\n"
+        "                      validation       test\n"
+        " language               accuracy   accuracy\n"
+        " ──────────────────────────────────────────\n"
+        " en                         81.0       80.0\n"
+        " de                      no gold       70.2\n"
+        " sw                            -       50.0\n"
+        "\n"
+        " English                               80.0\n"
+        " mean of the others                    60.1\n"
+        " transfer gap                          19.9\n"
+        "\n"
+        "degenerate: one class for all 10 examples of sw, test\n"
+    )
+
+
+def test_the_order_of_the_rows_and_the_terminal_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row(language, 50.0, split) for language in ("sw", "en", "de") for split in ("test", "validation")]
+    text = render(a_result(rows))
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert render(a_result(rows[::-1])) == text
+    assert "\x1b" not in text
+
+
+def test_without_english_there_is_no_summary() -> None:
+    text = render(a_result([row("sw", 50.0), row("de", 70.0)]))
+    assert "English" not in text and "gap" not in text
+    assert text.index("de") < text.index("sw")
+    assert "gap" not in render(a_result([row("en", 50.0)]))
+
+
+def test_a_split_without_gold_says_so() -> None:
+    text = render(a_result([row("en", None), row("de", None)]))
+    assert text.count("no gold") == 2
+    assert "0.0" not in text and "gap" not in text
+
+
+def test_layers_and_poolings_are_columns_of_their_own() -> None:
+    rows = [row("de", 10.0 * layer, metric="accuracy", layer=layer, pooling="mean") for layer in (0, 7)]
+    lines = render(a_result(rows)).splitlines()
+    assert [line.split() for line in lines[2:6]] == [
+        ["test", "test"],
+        ["accuracy", "accuracy"],
+        ["layer", "0", "layer", "7"],
+        ["language", "mean", "mean"],
+    ]
+    assert lines[7].split() == ["de", "0.0", "70.0"]
+
+
+def test_the_baseline_has_a_name() -> None:
+    result = a_result([row("en", 1.0)])
+    result["cell"]["intermediate"] = []
+    assert render(result).startswith("none -> xnli, seed 3\n")
+
+
+def test_columns_that_do_not_fit_go_below() -> None:
+    languages = ("en", "de", "sw")
+    rows = [row(language, 12.5, metric="accuracy", layer=layer, pooling="mean") for layer in range(13) for language in languages]
+    text = render(a_result(rows), width=60)
+    assert all(len(line) <= 60 for line in text.splitlines())
+    assert text.count("layer") == 13 and text.count("12.5") == 13 * 5 and "…" not in text
+    assert text.count("transfer gap") > 1
+
+
+def test_numbers_have_one_decimal_and_no_negative_zero() -> None:
+    assert [number(value) for value in (0, 100, 12.34, 12.36, -0.04, -0.06, -12.0)] == [
+        "0.0",
+        "100.0",
+        "12.3",
+        "12.4",
+        "0.0",
+        "-0.1",
+        "-12.0",
+    ]
+
+
+def test_names_in_brackets_are_no_markup() -> None:
+    text = render(a_result([row("en", 1.0, metric="f1[red]")], ("[bold]all[/bold]",)))
+    assert "f1[red]" in text and "[bold]all[/bold]" in text
+
+
+def test_shown_plain_when_not_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    result = a_result([row("en", 1.0)])
+    show(result)
+    assert capsys.readouterr().out == render(result)
+
+
+def test_shown_with_style_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    show(a_result([row("en", 1.0), row("de", 1.0)]))
+    assert "\x1b[1m" in capsys.readouterr().out
+
+
+def test_a_table_for_other_pages() -> None:
+    table = cell_table(a_result([row("en", 1.0), row("de", 1.0)]))
+    assert isinstance(table, Table)
+    assert (len(table.columns), table.row_count) == (2, 5)

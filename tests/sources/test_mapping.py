@@ -1,0 +1,116 @@
+"""Raw rows to examples."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts.errors import UserError
+from xstilts.sources.mapping import examples, gold_field, pick
+from xstilts.sources.raw import Row
+from xstilts.tasks.declaration import FORMATS, Source
+from xstilts.tasks.formats import format_module
+
+CHOICE = format_module("multiple_choice").FEATURES
+CLASSES = format_module("classification").FEATURES
+names = st.text("abcdefg", min_size=1, max_size=4)
+values = st.one_of(st.text(max_size=5), st.integers())
+
+
+def _rows(*fields: dict) -> list[Row]:
+    return [Row(f"file.jsonl:{number}", row) for number, row in enumerate(fields, start=1)]
+
+
+@given(st.dictionaries(names, values, min_size=1))
+def test_a_column_is_itself_and_an_absent_one_is_none(fields):
+    for name in fields:
+        assert pick(fields, name, "x") == fields[name]
+        assert pick(fields, f"H|{name}", "x") == fields[name]
+    assert pick(fields, "H", "x") is None
+
+
+@given(st.lists(names, min_size=1, max_size=4), st.lists(values, max_size=4))
+def test_paths_map_over_lists(path, items):
+    nested: object = [{path[-1]: item} for item in items]
+    for name in reversed(path[:-1]):
+        nested = {name: nested}
+    if len(path) > 1:
+        assert pick(nested, ".".join(path), "x") == items
+
+
+@given(st.dictionaries(names, values, min_size=1), st.text("xyz .:", max_size=5))
+def test_braces_hold_columns(fields, between):
+    column = between.join(f"{{{name}}}" for name in fields)
+    assert pick(fields, column, "x") == between.join(str(value) for value in fields.values())
+
+
+def test_a_column_whose_name_has_a_dot():
+    assert pick({"a.b": "x", "a": {"b": "y"}}, "a.b", "x") == "x"
+
+
+def test_a_missing_part_is_named_with_its_row():
+    source = Source(reader="jsonl", columns={"prompt": "{a} {nope}", "choices": ["a", "b"]})
+    with pytest.raises(UserError, match=r"file.jsonl:1: no column 'nope'; the row has a, b"):
+        examples(_rows({"a": "x", "b": "y"}), CHOICE, source, "train", "en")
+    source.columns["prompt"] = "nope"
+    with pytest.raises(UserError, match=r"file.jsonl:1: no column 'nope'; the row has a, b"):
+        examples(_rows({"a": "x", "b": "y"}), CHOICE, source, "train", "en")
+
+
+@pytest.mark.parametrize(("raw", "label"), [("B", 1), (1, 1), ("1", 1), (None, None), ("", None)])
+def test_labels_of_choices_become_numbers(raw, label):
+    source = Source(reader="jsonl", columns={"prompt": "p", "choices": ["a", "b"]}, labels={"A": "0", "B": "1"})
+    (example,) = examples(_rows({"p": "x", "a": 1, "b": "y", "label": raw}), CHOICE, source, "train", "en")
+    assert example == {"id": "train-0", "language": "en", "prompt": "x", "choices": ["1", "y"], "label": label}
+
+
+def test_an_unknown_label_of_a_choice():
+    source = Source(reader="jsonl", columns={"prompt": "p", "choices": ["a", "b"]}, labels={"A": "0", "B": "1"})
+    with pytest.raises(UserError, match="file.jsonl:1: unknown label 'C', expected one of A, B"):
+        examples(_rows({"p": "x", "a": "x", "b": "y", "label": "C"}), CHOICE, source, "train", "en")
+
+
+def test_the_empty_label_is_no_gold():
+    source = Source(reader="jsonl", labels={"-": ""})
+    rows = _rows({"text_a": "x", "label": "-"}, {"text_a": "x", "label": "neutral"}, {"text_a": "x"})
+    assert [example["label"] for example in examples(rows, CLASSES, source, "train", "en")] == [None, "neutral", None]
+
+
+def test_tags_are_renamed_and_words_are_not():
+    source = Source(reader="conll", labels={"a": "A"})
+    (example,) = examples(_rows({"words": ["a"], "tags": ["a"]}), format_module("tagging").FEATURES, source, "train", "en")
+    assert (example["words"], example["tags"]) == (["a"], ["A"])
+
+
+def test_placeholders_are_no_gold_but_real_labels_are():
+    source = Source(reader="jsonl", columns={"prompt": "p", "choices": ["p", "p"]}, options={"no_gold": ["test"]})
+
+    def labels(split: str, *raw: int) -> list[int | None]:
+        made = examples(_rows(*({"p": "x", "label": label} for label in raw)), CHOICE, source, split, "en")
+        return [example["label"] for example in made]
+
+    assert labels("test", 0, 0, 0) == [None, None, None]
+    assert labels("test", 0, 1, 0) == [0, 1, 0]
+    assert labels("train", 0, 0, 0) == [0, 0, 0]
+
+
+def test_ids_are_the_rows_own_or_their_number():
+    source = Source(reader="jsonl", columns={"id": "key"}, positional_ids=["train"])
+    rows = _rows({"key": 7, "text_a": "x"}, {"key": 7, "text_a": "x"})
+    assert [example["id"] for example in examples(rows, CLASSES, source, "test", "en")] == ["7", "7"]
+    assert [example["id"] for example in examples(rows, CLASSES, source, "train", "en")] == ["train-0", "train-1"]
+
+
+@pytest.mark.parametrize("value", ["text", [None], {"a": 1}])
+def test_choices_must_be_a_list_of_texts(value):
+    source = Source(reader="jsonl", columns={"prompt": "p"})
+    with pytest.raises(UserError, match="file.jsonl:1: got .*, expected a list of texts"):
+        examples(_rows({"p": "x", "choices": value}), CHOICE, source, "train", "en")
+
+
+def test_a_text_must_not_be_a_list():
+    with pytest.raises(UserError, match="file.jsonl:1: got a list, expected a text or number"):
+        examples(_rows({"text_a": ["x"]}), CLASSES, Source(reader="jsonl"), "train", "en")
+
+
+def test_every_format_but_mlm_has_a_gold_field():
+    assert [name for name in FORMATS if gold_field(format_module(name).FEATURES) is None] == ["mlm"]

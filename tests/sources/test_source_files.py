@@ -1,0 +1,102 @@
+"""Which files a split is read from, and what a user is told when there is none."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xstilts.config import DataConfig
+from xstilts.errors import UserError
+from xstilts.sources import languages_with_data, locate, require
+from xstilts.tasks.catalogue import load_task
+from xstilts.tasks.declaration import Source, Task
+
+
+def _task(**files: str) -> Task:
+    return Task(name="toy", format="mlm", languages=["en", "sw"], sources={"xtreme": Source(reader="text", files=files)})
+
+
+def _data(root: Path, *extra: Path) -> DataConfig:
+    return DataConfig(root=str(root), extra_roots=[str(path) for path in extra])
+
+
+def test_the_driver_imports_neither_torch_nor_datasets():
+    code = "import sys, xstilts.sources; print([name for name in ('torch', 'datasets', 'hydra') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_roots_come_in_order_and_alternatives_within_a_root(tmp_path, write):
+    task = _task(test="{language}.a|{language}.b")
+    first, second = tmp_path / "first", tmp_path / "second"
+    write("second/en.a", "x")
+    assert locate(task, _data(tmp_path / "second"), "test", "en") == {"data": second / "en.a"}
+    write("first/en.b", "x")
+    assert locate(task, _data(first, second), "test", "en") == {"data": first / "en.b"}
+    write("first/en.a", "x")
+    assert locate(task, _data(first, second), "test", "en") == {"data": first / "en.a"}
+    assert locate(task, _data(first, second), "test", "sw") == {}
+    assert languages_with_data(task, _data(first), "test") == ["en"]
+
+
+def test_a_gz_twin_is_accepted(tmp_path, write):
+    path = write("en.txt.gz", b"")
+    assert locate(_task(train="{language}.txt"), _data(tmp_path), "train", "en") == {"data": path}
+
+
+def test_a_path_without_placeholder_is_in_the_first_language_only(tmp_path, write):
+    path = write("train.txt", "x")
+    task = _task(train="train.txt")
+    assert locate(task, _data(tmp_path), "train", "en") == {"data": path}
+    assert locate(task, _data(tmp_path), "train", "sw") == {}
+    with pytest.raises(
+        UserError, match="no train data of task 'toy' in language 'sw': looked for train.txt, which holds en only"
+    ):
+        require(task, _data(tmp_path), "train", "sw")
+
+
+def test_pairs_need_both_sides_and_may_have_gold(tmp_path, write):
+    task = load_task(Path(__file__).resolve().parents[2] / "conf", "tatoeba")
+    source = write("tatoeba/tatoeba.swh-eng.swh", "a")
+    assert locate(task, _data(tmp_path), "test", "sw") == {}
+    english = write("tatoeba/tatoeba.swh-eng.eng", "a")
+    assert locate(task, _data(tmp_path), "test", "sw") == {"source": source, "english": english}
+    gold = write("gold/tatoeba/test-sw.tsv", "0")
+    found = locate(task, _data(tmp_path, tmp_path / "gold"), "test", "sw")
+    assert found == {"source": source, "english": english, "gold": gold}
+
+
+def test_require_names_every_path_that_was_tried(tmp_path):
+    extra = tmp_path / "extra"
+    extra.mkdir()
+    with pytest.raises(UserError) as raised:
+        require(_task(test="{language}.a|{language}.b"), _data(tmp_path, extra), "test", "sw")
+    for path in (tmp_path / "sw.a", tmp_path / "sw.b", extra / "sw.a", extra / "sw.b"):
+        assert str(path) in str(raised.value)
+    assert "data.extra_roots" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_require_names_unknown_split_and_language(tmp_path):
+    task = _task(test="{language}.a")
+    with pytest.raises(UserError, match="task 'toy' has no train split in source 'xtreme': it has test"):
+        require(task, _data(tmp_path), "train", "en")
+    with pytest.raises(UserError, match="unknown language of task 'toy' 'swa': did you mean sw"):
+        require(task, _data(tmp_path), "test", "swa")
+
+
+def test_an_unknown_source_gets_a_suggestion(tmp_path):
+    data = DataConfig(source="xtrem", root=str(tmp_path))
+    with pytest.raises(UserError, match="unknown source of task 'toy' 'xtrem': did you mean xtreme"):
+        locate(_task(test="a"), data, "test", "en")
+
+
+def test_a_root_must_be_set_and_exist(tmp_path):
+    task = _task(test="a")
+    with pytest.raises(UserError, match="data.root is not set"):
+        locate(task, DataConfig(), "test", "en")
+    with pytest.raises(UserError, match=re.escape(f"data.root={tmp_path / 'nowhere'}: no such folder")):
+        locate(task, _data(tmp_path / "nowhere"), "test", "en")
+    with pytest.raises(UserError, match=re.escape(f"data.extra_roots={tmp_path / 'nowhere'}: no such folder")):
+        locate(task, _data(tmp_path, tmp_path / "nowhere"), "test", "en")

@@ -1,0 +1,93 @@
+"""What conf/task declares."""
+
+from pathlib import Path
+
+import pytest
+
+from xstilts.errors import UserError
+from xstilts.sources.raw import check_options
+from xstilts.sources.readers import reader_module
+from xstilts.tasks.catalogue import load_task, task_names
+from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS
+from xstilts.tasks.formats import format_module
+from xstilts.tasks.languages import ISO3, LANGUAGES
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+NAMES = task_names(CONF)
+XTREME = {"xnli": 15, "pawsx": 7, "udpos": 38, "panx": 48, "xquad": 12, "mlqa": 7, "tydiqa": 9, "tatoeba": 41, "bucc2018": 4}
+XTREME_R = {"xcopa": 11, "lareqa": 11}
+
+
+def test_the_tasks_of_the_benchmarks_and_the_intermediate_ones_are_there():
+    assert set(NAMES) >= {*XTREME, *XTREME_R, "mnli", "snli", "squad_v1", "hellaswag", "cosmosqa", "commonsenseqa", "siqa", "mlm"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_declaration_is_complete(name):
+    task = load_task(CONF, name)
+    assert task.name == name
+    assert task.format in FORMATS
+    assert task.languages and len(set(task.languages)) == len(task.languages)
+    assert set(task.languages) <= set(LANGUAGES)
+    assert set(task.evaluate) <= set(SPLITS)
+    assert task.metrics and task.description and task.licence
+    assert task.homepage.startswith("https://") or name == "mlm"
+    assert bool(task.labels) == (task.format in ("classification", "tagging"))
+    assert (task.protocol in PROTOCOLS) == (task.format == "retrieval")
+    assert "xtreme" in task.sources
+    fields = set(format_module(task.format).FEATURES)
+    for source in task.sources.values():
+        check_options(source)
+        assert set(source.files) <= set(SPLITS)
+        assert set(source.gold) | set(source.readers) | set(source.positional_ids) <= set(source.files)
+        assert set(source.columns) <= fields
+        for reader in [source.reader, *source.readers.values()]:
+            reader_module(reader)
+        for template in source.files.values():
+            if "{" not in template:
+                assert task.languages[0] == "en"
+    assert set(task.evaluate) <= set(task.sources["xtreme"].files)
+
+
+@pytest.mark.parametrize(("name", "count"), (XTREME | XTREME_R).items())
+def test_as_many_languages_as_the_benchmark(name, count):
+    assert len(load_task(CONF, name).languages) == count
+
+
+def test_sharing_a_head_means_the_same_labels():
+    heads: dict[str, set[tuple[str, ...]]] = {}
+    for task in (load_task(CONF, name) for name in NAMES):
+        if task.head:
+            heads.setdefault(task.head, set()).add((task.format, *task.labels))
+    assert heads
+    assert all(len(labels) == 1 for labels in heads.values())
+
+
+def test_each_file_says_what_it_is():
+    for name in NAMES:
+        first, *rest = (CONF / "task" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        assert first.startswith("# "), name
+        assert next(line for line in rest if not line.startswith("#")) == "defaults: [schema, _self_]"
+
+
+def test_an_unknown_task_gets_a_suggestion():
+    with pytest.raises(UserError, match="unknown task 'xnil': did you mean xnli"):
+        load_task(CONF, "xnil")
+
+
+def test_an_unknown_format_gets_a_suggestion(tmp_path):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "toy.yaml").write_text("name: toy\nformat: clasification\n", encoding="utf-8")
+    with pytest.raises(UserError, match="unknown format of task 'toy' 'clasification': did you mean classification"):
+        load_task(tmp_path, "toy")
+
+
+def test_names_of_an_empty_folder(tmp_path):
+    assert task_names(tmp_path) == []
+
+
+def test_fifty_languages():
+    assert len(LANGUAGES) == 50
+    assert set(ISO3) < set(LANGUAGES)
+    assert len(set(ISO3.values())) == len(ISO3) == 41
+    assert set(ISO3) == set(load_task(CONF, "tatoeba").languages)

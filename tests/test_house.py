@@ -1,0 +1,239 @@
+"""The rules of the house (CONTRIBUTING.md), read from the program text: what may import what, sizes, forbidden words."""
+
+import ast
+import importlib.util
+import re
+import statistics
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from xstilts.tasks.declaration import FORMATS
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCE = REPOSITORY / "src" / "xstilts"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# Rooms along the data flow: a room (folder or file) may import itself and what stands in a line above its own.
+LAYERS = (
+    {"errors", "versions"},
+    {"paths", "tasks"},
+    {"config"},
+    {"jobs", "recipes"},
+    {"sources"},
+    {"data"},
+    {"models"},
+    {"metrics", "retrieval"},
+    {"store"},
+    {"launch"},
+    {"reporting"},
+)
+# The top: what puts the rooms together, and may import each of them and each other.
+TOP = {"__main__", "checks", "cli", "demo", "encoders", "evaluation", "pipeline", "predicting", "train", "training", "worker"}
+# Where a large library may be imported; everywhere else it would spread.
+ONLY_IN = {
+    "hydra": {"checks", "config", "demo", "launch", "train"},
+    "pytorch_lightning": {"data", "evaluation", "models", "training"},
+    "lightning": set(),  # the same library under another name: objects of the two do not mix
+    "pickle": set(),  # loading a pickle runs what its author wrote
+    "cloudpickle": set(),
+    "dill": set(),
+    "joblib": set(),
+}
+# What the driver imports: Hydra composes and answers a wrong name in a second, because none of these brings torch along.
+LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "pipeline", "train")
+HEAVY = ("torch", "datasets", "transformers", "pytorch_lightning", "wandb")
+
+
+def name_of(path: Path) -> str:
+    """`sources/readers/conll.py`: how a file is named in messages."""
+    return path.relative_to(SOURCE).as_posix()
+
+
+def room_of(path: Path) -> str:
+    """The folder or file right under src/xstilts."""
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of every module that a file imports, inside functions too."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{name_of(path)}:{node.lineno}: write `from xstilts...`, no relative import"
+            if node.module == "xstilts":
+                yield from ((node.lineno, f"xstilts.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, node.module
+
+
+def dotted(node: ast.AST) -> str:
+    """`torch.load` of that expression, "" of anything that is not names joined by dots."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{left}.{node.attr}" if (left := dotted(node.value)) else ""
+    return ""
+
+
+def calls(name: str) -> Iterator[tuple[str, dict[str, ast.expr]]]:
+    """Place and keyword arguments of every call of the function with this dotted name."""
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and dotted(node.func) == name:
+                yield f"{name_of(path)}:{node.lineno}", {word.arg: word.value for word in node.keywords if word.arg}
+
+
+def layer_of(room: str) -> int:
+    if room in TOP:
+        return len(LAYERS)
+    level = next((level for level, rooms in enumerate(LAYERS) if room in rooms), None)
+    assert level is not None, f"src/xstilts/{room}: a new room; say in LAYERS (or TOP) of tests/test_house.py where it stands"
+    return level
+
+
+def test_there_is_something_to_check():
+    assert len(FILES) > 40
+
+
+def test_imports_go_one_way():
+    wrong = []
+    for path in FILES:
+        room = room_of(path)
+        if room == "__init__":
+            continue
+        for line, module in imports(path):
+            parts = module.split(".")
+            if parts[0] != "xstilts" or len(parts) == 1 or parts[1].startswith("__"):
+                continue
+            allowed = parts[1] == room or layer_of(parts[1]) < layer_of(room) or {room, parts[1]} <= TOP
+            if not allowed:
+                wrong.append(f"{name_of(path)}:{line}: {room} must not import {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_package_root_imports_nothing():
+    assert not list(imports(SOURCE / "__init__.py"))
+
+
+def test_large_libraries_stay_in_their_rooms():
+    wrong = [
+        f"{name_of(path)}:{line}: {module}; allowed in {', '.join(sorted(ONLY_IN[library])) or 'no file'}"
+        for path in FILES
+        for line, module in imports(path)
+        if (library := module.split(".")[0]) in ONLY_IN and room_of(path) not in ONLY_IN[library]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_wandb_is_imported_in_one_file():
+    users = {name_of(path) for path in FILES for _, module in imports(path) if module.split(".")[0] == "wandb"}
+    assert len(users) <= 1, users
+
+
+def test_every_imported_package_is_a_dependency():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["slurm"]
+    declared = {re.split(r"[^\w.-]", text)[0].lower().replace("-", "_") for text in wanted}
+    declared |= {"hydra", "hydra_plugins"} if "hydra_core" in declared else set()
+    known = declared | set(sys.stdlib_module_names) | {"xstilts"}
+    wrong = [
+        f"{name_of(path)}:{line}: {module} is not in pyproject.toml"
+        for path in FILES
+        for line, module in imports(path)
+        if module.split(".")[0].lower() not in known
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_driver_brings_no_heavy_library():
+    existing = [f"xstilts.{name}" for name in LIGHT if importlib.util.find_spec(f"xstilts.{name}")]
+    program = f"import sys, {', '.join(existing)}; sys.exit(' '.join({{*{HEAVY!r}}} & {{*sys.modules}}) or 0)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"importing {', '.join(existing)} brings along: {done.stderr}"
+    assert len(existing) >= 6
+
+
+def test_file_sizes():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert not (long := [f"{name_of(path)}: {count} lines, at most 400" for path, count in lines.items() if count > 400]), long
+    assert statistics.median(count for count in lines.values() if count) <= 130
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_module_says_what_it_is(path: Path):
+    assert ast.get_docstring(tree(path)), f"{name_of(path)}: no docstring at its top"
+
+
+def test_every_folder_is_a_package():
+    folders = {path.parent for path in FILES}
+    assert not [name_of(folder) for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+def test_no_unfinished_program_text():
+    words = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+    wrong = [
+        f"{name_of(path)}:{number}: {line.strip()}"
+        for path in FILES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if words.search(line)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_program_text_for_one_task():
+    """What is special about a task stands in its YAML file: no `if task == "xnli"`."""
+    tasks = {path.stem for path in (REPOSITORY / "conf" / "task").glob("*.yaml")} - set(FORMATS)  # `mlm` is both
+    wrong = [
+        f"{name_of(path)}:{node.lineno}: {ast.unparse(node)}"
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Compare)
+        and any(isinstance(part, ast.Constant) and part.value in tasks for part in ast.walk(node))
+    ]
+    assert tasks
+    assert not wrong, "\n".join(wrong)
+
+
+def test_weights_are_loaded_safely():
+    def is_(value: bool, node: ast.expr | None) -> bool:
+        return isinstance(node, ast.Constant) and node.value is value
+
+    unsafe = [place for place, words in calls("torch.load") if not is_(True, words.get("weights_only"))]
+    assert not unsafe, f"torch.load without weights_only=True: {unsafe}"
+    remote = [
+        f"{name_of(path)}:{node.value.lineno}"
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.keyword) and node.arg == "trust_remote_code" and not is_(False, node.value)
+    ]
+    assert not remote, f"trust_remote_code that is not False: {remote}"
+
+
+def yaml_files() -> list[Path]:
+    return sorted(path for folder in ("conf", "experiments") for path in (REPOSITORY / folder).rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", yaml_files(), ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+def test_config_file_says_what_it_is_and_holds_no_program(path: Path):
+    text = path.read_text(encoding="utf-8")
+    head = [line for line in text.splitlines()[:2] if line.startswith("#") and "@package" not in line]
+    assert head, f"{path}: no comment at its top that says what it is"
+    assert not (found := re.findall(r"_target_|_partial_|trust_remote_code|!!python", text)), (
+        f"{path}: {found}; a config is data only"
+    )
+
+
+def test_there_are_config_files():
+    assert len(yaml_files()) > 5

@@ -1,0 +1,139 @@
+"""Set-up: the pins are complete, the version is one, the wheel carries conf/ and experiments/ and works from any directory."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import xstilts
+
+PROJECT = "pyproject.toml"
+
+
+def wanted(repository: Path) -> dict[str, str]:
+    """Package -> the version range of pyproject.toml, extras included."""
+    project = tomllib.loads((repository / PROJECT).read_text(encoding="utf-8"))["project"]
+    texts = [*project["dependencies"], *(text for extra in project["optional-dependencies"].values() for text in extra)]
+    return {re.split(r"[^\w.-]", text)[0].lower(): text for text in texts}
+
+
+def pins(repository: Path) -> dict[str, str]:
+    """Package -> its version in constraints.txt."""
+    lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_every_dependency_is_pinned(repository: Path):
+    missing = sorted(set(wanted(repository)) - set(pins(repository)))
+    assert not missing, f"not in constraints.txt: {missing}"
+
+
+def test_pins_fit_the_ranges(repository: Path):
+    from packaging.requirements import Requirement
+
+    versions = pins(repository)
+    wrong = [text for name, text in wanted(repository).items() if not Requirement(text).specifier.contains(versions[name])]
+    assert not wrong, f"constraints.txt pins a version outside of: {wrong}"
+
+
+def test_torch_is_pinned_without_local_version(repository: Path):
+    """`torch==2.13.0` fits a local `2.13.0+cpu` wheel and PyPI's CUDA build; with `+cpu` the install fails without that wheel."""
+    assert not [version for version in pins(repository).values() if "+" in version]
+
+
+def test_citation_names_this_version(repository: Path):
+    assert f"version: {xstilts.__version__}\n" in (repository / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_ci_calls_the_targets_of_the_makefile(repository: Path):
+    script = repository / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    targets = re.findall(r"^make (\S+)$", script.read_text(encoding="utf-8"), re.MULTILINE)
+    makefile = (repository / "Makefile").read_text(encoding="utf-8")
+    assert targets and all(f"\n{target}: $(READY)" in makefile for target in targets)
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built without network (hatchling is in the dev extra)."""
+    folder = tmp_path_factory.mktemp("wheel")
+    flags = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index"]
+    built = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *flags, "--wheel-dir", str(folder), str(repository)],
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    (path,) = folder.glob("xstilts-*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the wheel's content, as `pip install` leaves it."""
+    folder = tmp_path_factory.mktemp("installed")
+    flags = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--no-compile"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *flags, "--target", str(folder), str(wheel)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def python(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on the installed copy (it comes before the editable install on the import path)."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        timeout=120,
+    )
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, repository: Path):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder, inside in (("src/xstilts", "xstilts"), ("conf", "xstilts/conf"), ("experiments", "xstilts/experiments")):
+        suffixes = {".py"} if folder == "src/xstilts" else {".yaml"}
+        here = {path.relative_to(repository / folder) for path in (repository / folder).rglob("*") if path.suffix in suffixes}
+        assert not (missing := {path for path in here if f"{inside}/{path.as_posix()}" not in names}), f"{folder}: {missing}"
+    strangers = {name for name in names if not re.match(r"xstilts(/|-[\d.]+\.dist-info/)", name)}
+    assert not strangers
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+@pytest.mark.slow
+def test_installed_wheel_finds_its_config_from_any_directory(installed: Path, repository: Path, tmp_path: Path):
+    program = "import xstilts.paths as paths; print(paths.__file__, paths.conf_dir(), paths.experiments_dir(), sep='\\n')"
+    done = python(installed, tmp_path, "-c", program)
+    assert done.returncode == 0, done.stderr
+    module, conf, experiments = map(Path, done.stdout.splitlines())
+    assert module == installed / "xstilts" / "paths.py"
+    assert conf == installed / "xstilts" / "conf"
+    assert experiments == installed / "xstilts" / "experiments" and experiments.is_dir()
+    tasks = {path.name for path in (conf / "task").glob("*.yaml")}
+    assert tasks and tasks == {path.name for path in (repository / "conf" / "task").glob("*.yaml")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [["-m", "xstilts.train"], ["-m", "xstilts", "train"]])
+def test_installed_wheel_trains_from_any_directory(how: list[str], installed: Path, tmp_path: Path):
+    """`--help` composes the whole default config, so it fails when a config file is missing."""
+    done = python(installed, tmp_path, *how, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "xlmr_large" in done.stdout
+    assert not list(tmp_path.iterdir()), "left something behind in the working directory"
+
+
+@pytest.mark.slow
+def test_wheel_console_script_is_the_cli(wheel: Path):
+    with zipfile.ZipFile(wheel) as content:
+        (name,) = [name for name in content.namelist() if name.endswith("entry_points.txt")]
+        assert "xstilts = xstilts.cli:main" in content.read(name).decode()
