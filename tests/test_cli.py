@@ -1,5 +1,6 @@
 """The console script: help, a wrong command, and that a command is the module of that name."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,15 @@ sys.exit(cli.main(["probe", "+target=xnli", "seed=2"]))
 def test_every_command_is_a_module_that_runs(command: str):
     text = (Path(cli.__file__).parent / f"{command}.py").read_text(encoding="utf-8")
     assert '\nif __name__ == "__main__":\n' in text
+
+
+@pytest.mark.slow
+def test_help_lists_the_folders_of_conf_and_experiments_as_groups(repository: Path, tmp_path: Path):
+    """And nothing else of the checkout, which would take minutes to walk through."""
+    done = subprocess.run(
+        [sys.executable, "-m", "xstilts.train", "--help"], capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    groups = re.findall(r"^(\S+): .+$", done.stdout.split("== Config ==")[0], re.MULTILINE)
+    known = {path.name for path in (repository / "conf").iterdir() if path.is_dir()} | {"experiments"}
+    assert {"task", "intermediate", "target"} <= set(groups) <= known

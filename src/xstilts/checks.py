@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from xstilts import recipes, sources
@@ -19,7 +20,17 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 HYPERPARAMETER_CHOICES = {"schedule": ("linear", "constant"), "selection": ("best", "last")}
 POOLINGS = ("mean", "cls", "pooler")
-POSITIVE = ("learning_rate", "batch_size", "epochs", "max_steps", "max_length", "max_query_length", "n_best", "max_answer_length", "doc_stride")
+POSITIVE = (
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "max_steps",
+    "max_length",
+    "max_query_length",
+    "n_best",
+    "max_answer_length",
+    "doc_stride",
+)
 NOT_NEGATIVE = (
     "weight_decay adam_epsilon max_grad_norm head_dropout eval_every eval_examples patience warmup_steps warmup_fraction "
     "mlm_probability"
@@ -64,7 +75,8 @@ def _machine(config: Config) -> Iterator[str]:
         yield from _count(f"trainer.{name}", getattr(config.trainer, name))
     tiny = config.model.tiny
     if tiny.hidden_size % tiny.num_attention_heads:
-        yield f"model.tiny.hidden_size: got {tiny.hidden_size}, expected a multiple of model.tiny.num_attention_heads={tiny.num_attention_heads}"
+        heads = tiny.num_attention_heads
+        yield f"model.tiny.hidden_size: got {tiny.hidden_size}, expected a multiple of model.tiny.num_attention_heads={heads}"
 
 
 def _task(task: Task, source: str) -> Iterator[str]:
@@ -92,16 +104,20 @@ def _training(place: str, training: TrainingTask, config: Config) -> Iterator[st
     if config.data.source not in training.task.sources:
         return
     for expression in (training.train, training.validation):
-        yield from _told(lambda split=expression: sources.parse_split(split))
+        yield from _told(partial(sources.parse_split, expression))
     for language in training.languages:
         if language in training.task.languages:
-            yield from _told(lambda code=language: sources.require(training.task, config.data, sources.parse_split(training.train)[0], code))
+            yield from _told(partial(_require, training, config, language))
+
+
+def _require(training: TrainingTask, config: Config, language: str) -> None:
+    sources.require(training.task, config.data, sources.parse_split(training.train)[0], language)
 
 
 def _heads(config: Config) -> Iterator[str]:
     formats = {training.task.format for training in config.target.training.values()}
     if len(formats) > 1:
-        yield f"target.training: got tasks of the formats {', '.join(sorted(formats))}, expected one, since each hands its head on"
+        yield f"target.training: got tasks of the formats {', '.join(sorted(formats))}, expected one: each hands its head on"
     if not config.target.training:
         return
     last = list(config.target.training.values())[-1].task
@@ -128,7 +144,8 @@ def _target_data(config: Config) -> Iterator[str]:
     if missing or not found:
         have = ", ".join(language for language in task.languages if language in found) or "none"
         wanted = ", ".join(missing) or "any language"
-        yield f"task {task.name} has no {' or '.join(splits)} data for {wanted} under data.root={config.data.root}; languages with data: {have}"
+        where = f"for {wanted} under data.root={config.data.root}"
+        yield f"task {task.name} has no {' or '.join(splits)} data {where}; languages with data: {have}"
 
 
 def _hyperparameters(place: str, values: Hyperparameters, config: Config) -> Iterator[str]:
@@ -136,7 +153,7 @@ def _hyperparameters(place: str, values: Hyperparameters, config: Config) -> Ite
         if getattr(values, name) is None:
             yield f"{place}: no value for {name}; the recipe '{config.recipe.name}' gives none: type recipe.default.{name}=..."
     if values.epochs is None and values.max_steps is None:
-        yield f"{place}: neither epochs nor max_steps; the recipe '{config.recipe.name}' gives none: type recipe.default.epochs=..."
+        yield f"{place}: neither epochs nor max_steps in the recipe '{config.recipe.name}': type recipe.default.epochs=..."
     for name, valid in HYPERPARAMETER_CHOICES.items():
         if getattr(values, name) is not None:
             yield from _one_of(f"{place}: {name}", getattr(values, name), valid)

@@ -37,7 +37,7 @@ class ModelConfig:
     """A Hub id or folder; null: the encoder's own. `model=tiny` needs it."""
     tiny: TinyArchitecture = field(default_factory=TinyArchitecture)
     pooler: str = "carried"
-    """The pooler of heads that use one (multiple choice, retrieval): `carried` from phase to phase, `fresh` in each, or `none`."""
+    """The pooler of heads that have one (multiple choice, retrieval): `carried` from phase to phase, `fresh` in each, `none`."""
     attention: str = "sdpa"
     """`sdpa`, `eager` or another implementation that transformers knows."""
 

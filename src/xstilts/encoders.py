@@ -9,12 +9,23 @@ from xstilts.config import ModelConfig
 from xstilts.errors import UserError
 from xstilts.store.checksums import file_sha256
 
-TOKENIZER_FILES = ("tokenizer.json", "sentencepiece.bpe.model", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "sentencepiece.bpe.model",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+)
 
 
 def encoder_identity(model: ModelConfig, cache: Path) -> dict[str, Any]:
     """What the encoder's fingerprint is the hash of: for folders the checksums of their files, for Hub ids the revision."""
-    identity: dict[str, Any] = {"kind": "encoder", "tokenizer": _place(model.tokenizer or model.name_or_path, model.revision, cache)}
+    identity: dict[str, Any] = {
+        "kind": "encoder",
+        "tokenizer": _place(model.tokenizer or model.name_or_path, model.revision, cache),
+    }
     if model.name_or_path is None:
         return identity | {"architecture": "tiny", "tiny": asdict(model.tiny)}
     return identity | {"weights": _place(model.name_or_path, model.revision, cache)}
@@ -39,10 +50,15 @@ def _place(name: str | None, revision: str | None, cache: Path) -> dict[str, Any
     folder = Path(name)
     if not folder.is_dir():
         if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
-            raise UserError(f"there is no folder '{name}': expected a Hugging Face encoder's or tokenizer's folder, or a Hub id OWNER/NAME")
+            raise UserError(
+                f"there is no folder '{name}': expected a Hugging Face encoder's or tokenizer's folder, or a Hub id OWNER/NAME"
+            )
         return {"hub": name, "revision": revision}
     names = [*TOKENIZER_FILES, "config.json", *(path.name for path in sorted(folder.glob("*.safetensors")))]
     found = {name: file_sha256(folder / name, cache) for name in names if (folder / name).is_file()}
     if not found:
-        raise UserError(f"the folder '{name}' holds no encoder and no tokenizer: expected config.json and model.safetensors, or tokenizer.json")
+        raise UserError(
+            f"the folder '{name}' holds no encoder and no tokenizer: "
+            "expected config.json and model.safetensors, or tokenizer.json"
+        )
     return {"files": found}

@@ -54,10 +54,12 @@ def evaluate(job: EvaluationJob) -> None:
         return
     rows = predicting.by_row(outputs, {task.name: evaluated})[task.name]
     scored = _score(predicting.Predicted(evaluated, rows), blocks)
-    write_predictions(Path(job.predictions), [row for block, found in scored for row in _predictions(task, examples, block, found[0])])
+    write_predictions(
+        Path(job.predictions), [row for block, found in scored for row in _predictions(task, examples, block, found[0])]
+    )
     result = job.header | {
         "rows": [row for block, found in scored for item in found for row in _rows(task, block, item)],
-        "degenerate": [f"{block.split}-{block.language}" for block, found in scored if _is_degenerate(task, found[0])],
+        "degenerate": _degenerate(task, scored),
         "versions": versions(),
     }
     write_result(Path(job.result), result)
@@ -92,7 +94,9 @@ def _check_languages(job: EvaluationJob, task: Task, found: set[str]) -> None:
         return
     have = ", ".join(language for language in task.languages if language in found) or "none"
     if job.target.languages or not found:
-        raise UserError(f"task {task.name} has no data for {', '.join(missing)} under data.root={job.data.root}; languages with data: {have}")
+        raise UserError(
+            f"task {task.name} has no data for {', '.join(missing)} under data.root={job.data.root}; languages with data: {have}"
+        )
     log.info(f"{task.name}: no data for {' '.join(missing)}; evaluating {have}")
 
 
@@ -149,8 +153,12 @@ def _predictions(task: Task, examples: Dataset, block: Block, scored: predicting
     ]
 
 
-def _is_degenerate(task: Task, scored: predicting.Scored) -> bool:
-    """A classifier that gives every example the same answer has learnt nothing, whatever its accuracy."""
+def _degenerate(task: Task, scored: list[tuple[Block, list[predicting.Scored]]]) -> list[str]:
+    """A classifier that gives every example the same answer has learnt nothing, whatever its accuracy: one text per split."""
     if task.format not in ("classification", "multiple_choice"):
-        return False
-    return len(scored.predictions) > 1 and len(set(scored.predictions)) == 1
+        return []
+    found: dict[str, list[str]] = {}
+    for block, (first, *_) in scored:
+        if len(first.predictions) > 1 and len(set(first.predictions)) == 1:
+            found.setdefault(block.split, []).append(block.language)
+    return [f"{split}: one answer for every example in {' '.join(languages)}" for split, languages in found.items()]

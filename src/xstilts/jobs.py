@@ -74,5 +74,3 @@ def read_job(path: Path) -> Job:
     document = json.loads(path.read_text())
     schema = OmegaConf.structured(KINDS[document["kind"]])
     return cast(Job, OmegaConf.to_object(OmegaConf.merge(schema, document["job"])))
-
-

@@ -1,9 +1,9 @@
 """A cell's four phases, in order: what each needs, which of them exist, and the run of those that do not. No torch.
 
-    phase 1  the pretrained encoder (given, or built by `model=tiny`)
-    phase 2  intermediate tasks, one artifact
-    phase 3  the target's training tasks, one artifact each, every one starting from the one before
-    phase 4  evaluation: a result file and its predictions
+phase 1  the pretrained encoder (given, or built by `model=tiny`)
+phase 2  intermediate tasks, one artifact
+phase 3  the target's training tasks, one artifact each, every one starting from the one before
+phase 4  evaluation: a result file and its predictions
 """
 
 import logging
@@ -154,7 +154,14 @@ def task_identity(task: Task, source: str) -> dict[str, Any]:
     reading = without_defaults(declared) if declared else {}
     for place in ("files", "gold"):  # where a file lies says nothing about what is in it; its checksum does
         reading.pop(place, None)
-    return {"name": task.name, "format": task.format, "version": task.version, "labels": task.labels, "head": task.head, "source": reading}
+    return {
+        "name": task.name,
+        "format": task.format,
+        "version": task.version,
+        "labels": task.labels,
+        "head": task.head,
+        "source": reading,
+    }
 
 
 def _checksums(config: Config, store: Path, task: Task, splits: list[str], languages: list[str]) -> dict[str, str]:
@@ -197,7 +204,9 @@ def _with_evaluation(config: Config, store: Path, encoder: str, phases: list[Tra
     }
     # The cell's own choices too: two cells may share an artifact and still be two points of a grid.
     key = fingerprint(identity | {"seed": config.seed, "intermediate": sorted(config.intermediate.tasks)})
-    paths = CellPaths(Path(config.output).absolute(), cell_name(list(config.intermediate.tasks), target.task.name, config.seed, key))
+    paths = CellPaths(
+        Path(config.output).absolute(), cell_name(list(config.intermediate.tasks), target.task.name, config.seed, key)
+    )
     cell = {
         "study": config.study,
         "intermediate": list(config.intermediate.tasks) or ["none"],

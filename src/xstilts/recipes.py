@@ -12,7 +12,9 @@ LIMIT_NAMES = list(Limits.__dataclass_fields__)
 
 def layered(*layers: Hyperparameters) -> Hyperparameters:
     """Each value from the last layer that has one."""
-    chosen = {name: next((value for layer in reversed(layers) if (value := getattr(layer, name)) is not None), None) for name in LAYERED}
+    chosen = {
+        name: next((value for layer in reversed(layers) if (value := getattr(layer, name)) is not None), None) for name in LAYERED
+    }
     return Hyperparameters(**chosen)
 
 

@@ -52,7 +52,7 @@ def cell(config: DictConfig) -> None:
 def to_schema(config: DictConfig) -> schema.Config:
     """The composed config as dataclasses; keys that the schema does not know were added with a plus and are refused."""
     known = {name for name in schema.Config.__dataclass_fields__}
-    for key in config:
+    for key in map(str, config):
         if key not in known:
             raise UserError(f"unknown option '{key}': the schema has {', '.join(sorted(known))}")
     if OmegaConf.is_missing(config.target.task, "name"):

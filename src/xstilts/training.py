@@ -72,7 +72,13 @@ def train(job: TrainingJob) -> None:
         callbacks=[selection, *progress.bars(job.label)],
         default_root_dir=work,
     )
-    data = TaskData(list(training.values()), plan, [item.features for item in validation.values()], job.trainer.max_tokens, job.trainer.max_eval_tokens)
+    data = TaskData(
+        list(training.values()),
+        plan,
+        [item.features for item in validation.values()],
+        job.trainer.max_tokens,
+        job.trainer.max_eval_tokens,
+    )
     trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
     selection.restore_best(model)
     if trainer.is_global_zero:
@@ -152,11 +158,19 @@ def _check_shared(first: Any, second: Any) -> None:
 def _features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase, heads: dict[str, Any]) -> TaskFeatures:
     training = job.tasks[name]
     examples = subset(load(training.task, job.data, training.train, training.languages), training.max_examples, training.fraction)
-    return task_features(training.task, name, examples, tokenizer, job.by_task[name], True, heads[head_name(training.task)][1].whole_batch)
+    return task_features(
+        training.task, name, examples, tokenizer, job.by_task[name], True, heads[head_name(training.task)][1].whole_batch
+    )
 
 
 def task_features(
-    task: Any, name: str, examples: Any, tokenizer: PreTrainedTokenizerBase, hyperparameters: Any, training: bool, whole_batch: bool = False
+    task: Any,
+    name: str,
+    examples: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    hyperparameters: Any,
+    training: bool,
+    whole_batch: bool = False,
 ) -> TaskFeatures:
     """The features of the examples, ready to be batched."""
     features = featurizer(task.format).featurize(examples, tokenizer, task, recipes.limits(hyperparameters), training)

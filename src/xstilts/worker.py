@@ -41,7 +41,13 @@ def _quiet_libraries() -> None:
     datasets.disable_progress_bars()
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning.fabric", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for text in (".*does not have many workers.*", ".*srun.*command is available.*", ".*LeafSpec.*", ".*isinstance.treespec.*", ".*smaller than the logging interval.*"):
+    for text in (
+        ".*does not have many workers.*",
+        ".*srun.*command is available.*",
+        ".*LeafSpec.*",
+        ".*isinstance.treespec.*",
+        ".*smaller than the logging interval.*",
+    ):
         warnings.filterwarnings("ignore", message=text)
 
 

@@ -38,9 +38,9 @@ while True:
 KILLED_AT_EVERY_STEP = """
 import itertools, os, signal, sys
 from pathlib import Path
-from xstilts.store.artifacts import is_done, publish, read_metadata, temporary_folder, verify
+from xstilts.store.artifacts import is_done, publish, read_metadata, remove, temporary_folder, verify
 
-final, replace = Path(sys.argv[1]), sys.argv[2] == "replace"
+final, before = Path(sys.argv[1]), sys.argv[2]
 
 def build(round):
     with temporary_folder(final) as folder:
@@ -56,12 +56,14 @@ def kill_before_step(number):
             os.kill(os.getpid(), signal.SIGKILL)
     sys.addaudithook(hook)
 
-if replace:
-    build(0)
 for number in itertools.count(1):
+    if before != "nothing" and not is_done(final):
+        build(0)
     child = os.fork()
     if child == 0:
         kill_before_step(number)
+        if before == "remove":
+            remove(final)
         build(number)
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -228,7 +230,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_artifact_or_none(tmp_path: Path) ->
     assert hidden(final) == ["lock"] or hidden(final) == ["lock", "lock.holder"]
 
 
-@pytest.mark.parametrize("before", ["nothing", "replace"])
+@pytest.mark.parametrize("before", ["nothing", "replace", "remove"])
 def test_a_kill_before_every_single_step_leaves_a_whole_artifact_or_none(tmp_path: Path, before: str) -> None:
     words = [sys.executable, "-c", KILLED_AT_EVERY_STEP, str(tmp_path / "0123"), before]
     answer = subprocess.run(words, capture_output=True, text=True)

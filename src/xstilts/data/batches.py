@@ -108,7 +108,9 @@ class _Steps:
 class StepLoader:
     """Yields the plan's steps in order; Lightning saves and restores its position with every checkpoint."""
 
-    def __init__(self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int = 0, world_size: int = 1
+    ) -> None:
         self.steps = _Steps(tasks, plan, max_tokens, rank, world_size)
         self.next_step = 0
 
@@ -116,7 +118,8 @@ class StepLoader:
         return len(self.steps)
 
     def __iter__(self) -> Iterator[Step]:
-        loader = DataLoader(self.steps, batch_size=None, sampler=range(self.next_step, len(self.steps)))  # type: ignore[arg-type]
+        remaining = range(self.next_step, len(self.steps))
+        loader: DataLoader[Step] = DataLoader(self.steps, batch_size=None, sampler=remaining)  # type: ignore[arg-type]
         for step in loader:
             self.next_step += 1
             yield step

@@ -3,8 +3,9 @@
 Legend: B rows, L subwords, D hidden size, N layers.
 """
 
+import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +67,7 @@ class Encoder(nn.Module):
     @property
     def word_embeddings(self) -> Tensor:
         """The (vocabulary, D) matrix that the MLM head is tied to."""
-        return self.backbone.get_input_embeddings().weight
+        return cast(Tensor, self.backbone.get_input_embeddings().weight)
 
 
 def longest_input(config: Any) -> int:
@@ -101,7 +102,7 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
     options: dict[str, Any] = {"revision": revision} if revision else {}
     try:
         config = AutoConfig.from_pretrained(name_or_path, **options)
-        if "add_pooling_layer" in MODEL_MAPPING[type(config)].__init__.__code__.co_varnames:
+        if "add_pooling_layer" in inspect.signature(cast(type, MODEL_MAPPING[type(config)])).parameters:
             options["add_pooling_layer"] = False
         backbone, report = AutoModel.from_pretrained(
             name_or_path, dtype=torch.float32, attn_implementation=attention, output_loading_info=True, **options

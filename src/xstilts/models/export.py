@@ -1,4 +1,4 @@
-"""A trained encoder and its heads as a folder that Hugging Face's classes load without xstilts, and that the next phase starts from.
+"""A trained encoder and its heads as a folder that Hugging Face's classes load and that the next phase starts from.
 
 The folder itself is a checkpoint of the first head's Hugging Face class (`AutoModelForSequenceClassification` and so on), or of
 the bare encoder where Hugging Face has no such head. With several heads each has a folder `heads/<name>/` that shares the
@@ -7,7 +7,7 @@ encoder's weights with it. `heads.safetensors` holds all heads and the pooler un
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -36,7 +36,9 @@ HUGGING_FACE: dict[str, tuple[Any, str]] = {
 HEADS_FILE = "heads.safetensors"
 
 
-def export(folder: Path, encoder: Encoder, heads: dict[str, tuple[Task, nn.Module]], tokenizer: PreTrainedTokenizerBase) -> list[str]:
+def export(
+    folder: Path, encoder: Encoder, heads: dict[str, tuple[Task, nn.Module]], tokenizer: PreTrainedTokenizerBase
+) -> list[str]:
     """Write the artifact's weights into `folder`; returns the Hugging Face classes that load it, one per head that has one."""
     own = {f"head.{name}.{key}": value for name, (_, head) in heads.items() for key, value in head.state_dict().items()}
     if encoder.pooler is not None:
@@ -112,7 +114,7 @@ def _save_sharing_the_encoder(folder: Path, name: str, model: PreTrainedModel, s
     model.config.save_pretrained(place)
     base = f"{model.base_model_prefix}."
     state = model.state_dict()
-    embeddings = model.get_input_embeddings().weight
+    embeddings = cast(nn.Embedding, model.get_input_embeddings()).weight
     elsewhere = {key for key in state if key.removeprefix(base) in shared and key.startswith(base)}
     tied = {key for key, value in state.items() if key not in elsewhere and value.data_ptr() == embeddings.data_ptr()}
     own = {key: value.contiguous().clone() for key, value in state.items() if key not in elsewhere | tied}

@@ -18,6 +18,12 @@ def build_logger(config: LoggerConfig, folder: Path, label: str, identity: dict[
         return TensorBoardLogger(folder, name="tensorboard", version="")
     if config.name == "wandb":
         return WandbLogger(
-            project=config.project, entity=config.entity, name=label, save_dir=folder, offline=config.offline, config=identity, log_model=False
+            project=config.project,
+            entity=config.entity,
+            name=label,
+            save_dir=folder,
+            offline=config.offline,
+            config=identity,
+            log_model=False,
         )
     return False

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 
 from xstilts.config import Hyperparameters
@@ -20,14 +21,15 @@ from xstilts.models import optimisation
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Head, Rows
 
-
 Outputs = tuple[str, list[int], Rows]
 
 
 class TaskModel(pl.LightningModule):
     """Trains and applies `heads` (by head name) on top of `encoder`."""
 
-    def __init__(self, encoder: Encoder, heads: dict[str, nn.Module], hyperparameters: Hyperparameters, seed: int, total_steps: int = 0):
+    def __init__(
+        self, encoder: Encoder, heads: dict[str, nn.Module], hyperparameters: Hyperparameters, seed: int, total_steps: int = 0
+    ):
         super().__init__()
         self.automatic_optimization = False
         self.encoder = encoder
@@ -62,11 +64,13 @@ class TaskModel(pl.LightningModule):
                 self.manual_backward(loss)
             total += loss.detach()
         if self.hyperparameters.max_grad_norm:
-            self.clip_gradients(adam, gradient_clip_val=self.hyperparameters.max_grad_norm, gradient_clip_algorithm="norm")
+            self.clip_gradients(
+                cast(Optimizer, adam), gradient_clip_val=self.hyperparameters.max_grad_norm, gradient_clip_algorithm="norm"
+            )
         rate = adam.param_groups[0]["lr"]
         adam.step()
         adam.zero_grad()
-        schedule.step()  # type: ignore[call-arg]
+        schedule.step()
         self.mean_loss.update(total)
         self.log(f"train/loss/{step.task}", total, prog_bar=True, batch_size=1)
         self.log("train/learning_rate", rate, batch_size=1)

@@ -1,5 +1,7 @@
 """AdamW with a linear warm-up, as both published recipes use it."""
 
+from typing import Any
+
 from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -14,8 +16,12 @@ def optimizer(module: nn.Module, hyperparameters: Hyperparameters) -> Optimizer:
     decayed = [parameter for name, parameter in trained if name not in norms and not name.endswith("bias")]
     spared = [parameter for name, parameter in trained if name in norms or name.endswith("bias")]
     assert hyperparameters.learning_rate is not None and hyperparameters.adam_epsilon is not None
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": hyperparameters.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
     return AdamW(
-        [{"params": decayed, "weight_decay": hyperparameters.weight_decay}, {"params": spared, "weight_decay": 0.0}],
+        groups,
         lr=hyperparameters.learning_rate,
         betas=(0.9, hyperparameters.adam_beta2 or 0.999),
         eps=hyperparameters.adam_epsilon,

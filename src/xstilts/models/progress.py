@@ -11,7 +11,13 @@ class StepBar(pl.Callback):
     """One line: the phase, optimizer steps, time left, the last loss and the last validation score."""
 
     def __init__(self, label: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         self.progress = Progress(*columns, TextColumn("{task.fields[numbers]}"), transient=True)
         self.label = label
         self.bar = self.progress.add_task(label, total=None, numbers="")
@@ -22,7 +28,9 @@ class StepBar(pl.Callback):
             self.progress.start()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        shown = {name: float(value) for name, value in trainer.callback_metrics.items() if "loss" in name or name.endswith("score")}
+        shown = {
+            name: float(value) for name, value in trainer.callback_metrics.items() if "loss" in name or name.endswith("score")
+        }
         numbers = "  ".join(f"{name} {value:.3f}" for name, value in shown.items())
         self.progress.update(self.bar, completed=trainer.global_step, numbers=numbers)
 
@@ -34,7 +42,9 @@ class PredictionBar(pl.Callback):
     """One line: the phase and how many batches are evaluated."""
 
     def __init__(self, label: str) -> None:
-        self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True)
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True
+        )
         self.bar = self.progress.add_task(label, total=None)
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -42,7 +52,9 @@ class PredictionBar(pl.Callback):
             self.progress.update(self.bar, total=sum(trainer.num_predict_batches))
             self.progress.start()
 
-    def on_predict_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_predict_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
         self.progress.advance(self.bar)
 
     def teardown(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:

@@ -26,7 +26,14 @@ class Selection(pl.Callback):
     """Evaluates with `score` every `eval_every` steps (0: at the end only, and only if `best` is wanted)."""
 
     def __init__(
-        self, folder: Path, score: Score | None, eval_every: int, patience: int, keep_best: bool, checkpoint_every: int, total_steps: int
+        self,
+        folder: Path,
+        score: Score | None,
+        eval_every: int,
+        patience: int,
+        keep_best: bool,
+        checkpoint_every: int,
+        total_steps: int,
     ) -> None:
         self.score = score
         self.eval_every = eval_every
@@ -70,7 +77,9 @@ class Selection(pl.Callback):
         assert self.score is not None
         value, metrics = self.score(gathered(trainer, evaluate(trainer, model)))
         self.history.append({"step": step, "score": value, **metrics})
-        model.log_dict({"validation/score": value, **{f"validation/{name}": number for name, number in metrics.items()}}, batch_size=1)
+        model.log_dict(
+            {"validation/score": value, **{f"validation/{name}": number for name, number in metrics.items()}}, batch_size=1
+        )
         if self.best is None or value > self.best:
             self.best, self.best_step, self.since_best = value, step, 0
             if self.keep_best and trainer.is_global_zero:

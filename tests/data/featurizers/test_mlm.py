@@ -43,6 +43,7 @@ def test_too_short(tokenizer):
         mlm.featurize(examples("a"), tokenizer, TASK, Limits(max_length=2), training=True)
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_masking(rows):
     batch = mlm.collate(rows, SPECIAL)
@@ -61,6 +62,7 @@ def test_masking(rows):
         assert any(label != -100 for label in labels) == bool(content)
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_a_row_is_masked_alike_in_any_company(rows):
     together = mlm.collate(rows, SPECIAL)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.data.featurizers.span_windows import align, contexts, most_context, windows
@@ -8,6 +8,7 @@ from xstilts.data.featurizers.span_windows import align, contexts, most_context,
 SIZES = st.tuples(st.integers(0, 60), st.integers(1, 20)).flatmap(lambda s: st.tuples(*map(st.just, s), st.integers(1, s[1])))
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_windows(sizes):
     count, room, step = sizes
@@ -18,6 +19,7 @@ def test_windows(sizes):
     assert set(range(count)) == {position for start, end in cut for position in range(start, end)}
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_most_context_is_the_rule_of_run_squad(sizes):
     count, room, step = sizes
@@ -36,7 +38,7 @@ def text_of(context, text, first, last):
     return text[context.spans_N2[first, 0] : context.spans_N2[last, 1]]
 
 
-TEXT = "Sie kam heute, nach £7 und ½ Stunde.\u00a0เมื่อวานนี้ 昨天下午　到了 ﬁn"
+TEXT = "Sie kam heute, nach £7 und ½ Stunde.\u00a0เมื่อวานนี้ 昨天下午　到了 ﬁn e\u0301te\u0301"
 
 
 def test_spans_hold_no_whitespace(tokenizer):
@@ -48,7 +50,7 @@ def test_spans_hold_no_whitespace(tokenizer):
 
 
 @pytest.mark.parametrize(
-    "answer", ["kam", "heute", "heute,", "£7", "½", "½ Stunde", "เมื่อวานนี้", "昨天下午", "到了", "ﬁn", "7 und ½"]
+    "answer", ["kam", "heute", "heute,", "£7", "½", "½ Stunde", "เมื่อวานนี้", "昨天下午", "到了", "ﬁn", "7 und ½", "e\u0301te\u0301"]
 )
 def test_align_finds_the_answer(tokenizer, answer):
     context = contexts(tokenizer, [TEXT])[TEXT]

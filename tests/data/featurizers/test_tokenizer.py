@@ -35,7 +35,7 @@ def test_file_instead_of_folder(tmp_path):
 
 def test_folder_without_tokenizer(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "xlm-roberta"}))
-    expected = f"no tokenizer in the folder '{tmp_path}': expected tokenizer.json or sentencepiece.bpe.model in it; type model.tokenizer="
+    expected = f"no tokenizer in the folder '{tmp_path}': expected tokenizer.json or sentencepiece.bpe.model in it; type "
     with pytest.raises(UserError, match="^" + re.escape(expected)):
         load_tokenizer(str(tmp_path))
 

@@ -47,6 +47,7 @@ def test_no_texts(tokenizer):
     assert token_ids(tokenizer, []) == []
 
 
+@settings(deadline=None)
 @given(first=st.integers(0, 40), second=st.integers(0, 40), room=st.integers(2, 60))
 def test_longest_first(first, second, room):
     keep_first, keep_second = longest_first(first, second, room)
@@ -71,12 +72,11 @@ def test_longest_first_as_the_tokenizer_does(tokenizer, first, second, max_lengt
 
 def test_too_little_room(tokenizer):
     assert template(tokenizer).room(Limits(max_length=6), pair=True, least=2) == 2
-    with pytest.raises(
-        UserError, match=r"^max_length=5 is too short for 4 special tokens and 2 or more .*set max_length to 6"
-    ):
+    with pytest.raises(UserError, match=r"^max_length=5 is too short for 4 special tokens and 2 or more .*set max_length to 6"):
         template(tokenizer).room(Limits(max_length=5), pair=True, least=2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 99), max_size=9), min_size=1, max_size=5))
 def test_padding_is_never_attended(special, rows):
     batch = inputs(rows, special)  # ids may equal the padding id: only lengths count

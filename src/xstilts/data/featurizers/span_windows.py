@@ -3,6 +3,7 @@
 Legend: N subwords of a context, W windows.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from typing import cast
 
@@ -36,8 +37,19 @@ def contexts(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> dict[str, 
             # The tokenizer gives it the characters of the next subword, which would be cut out with it.
             borrowed = np.append((ids_N == lone)[:-1] & (spans_N2[:-1, 0] == spans_N2[1:, 0]), False)[: len(ids_N)]
             spans_N2[borrowed, 1] = spans_N2[borrowed, 0]
+        _take_in_marks(text, spans_N2)
         tokenized[text] = Context(ids_N, spans_N2)
     return tokenized
+
+
+def _take_in_marks(text: str, spans_N2: np.ndarray) -> None:
+    """Let each span reach over the combining marks that follow: one that was joined with its letter is in no subword's span."""
+    next_N = np.append(spans_N2[1:, 0], len(text))[: len(spans_N2)]
+    for number in np.flatnonzero(spans_N2[:, 1] < next_N):
+        end = int(spans_N2[number, 1])
+        while end < next_N[number] and unicodedata.category(text[end]).startswith("M"):
+            end += 1
+        spans_N2[number, 1] = end
 
 
 def align(context: Context, start: int, end: int) -> tuple[int, int] | None:

@@ -62,7 +62,9 @@ class Head(nn.Module):
         mask_BL = batch["attention_mask"]
         states = encoder.hidden_states(batch["input_ids"], mask_BL)
         return {
-            f"{layer}-{pooling}": pool(states[layer], mask_BL, pooling, encoder) for layer in self.layers for pooling in self.poolings
+            f"{layer}-{pooling}": pool(states[layer], mask_BL, pooling, encoder)
+            for layer in self.layers
+            for pooling in self.poolings
         }
 
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
