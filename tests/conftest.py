@@ -4,11 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read at import; set before any library
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+settings.register_profile("xstilts", deadline=None)  # a first example may import a library; shared cores are slow at times
+settings.load_profile("xstilts")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -8,6 +8,7 @@ phase 4  evaluation: a result file and its predictions
 
 import logging
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -276,7 +277,10 @@ def _work(job: Job, job_file: Path, log_file: Path, worker: str, succeeded: Call
 
         run_inline(job)
         return
-    code = run_worker(job_file, log_file)
+    signals: list[signal.Signals] = []
+    code = run_worker(job_file, log_file, on_signal=signals.append)
+    if signals:  # the worker has had its chance to stop in good order; now the signal has its usual effect on us
+        signal.raise_signal(signals[-1])
     if code == 2:
         raise WorkerRefused
     if not succeeded():

@@ -32,7 +32,7 @@ def test_the_whole_table() -> None:
         " de                      no gold       70.2\n"
         " sw                            -       50.0\n"
         "\n"
-        " English                               80.0\n"
+        " English                    81.0       80.0\n"
         " mean of the others                    60.1\n"
         " transfer gap                          19.9\n"
         "\n"
@@ -50,9 +50,10 @@ def test_the_order_of_the_rows_and_the_terminal_do_not_matter(monkeypatch: pytes
     assert "\x1b" not in text
 
 
-def test_without_english_there_is_no_summary() -> None:
+def test_without_english_there_is_only_the_mean() -> None:
     text = render(a_result([row("sw", 50.0), row("de", 70.0)]))
     assert "English" not in text and "gap" not in text
+    assert " mean of the others   60.0\n" in text
     assert text.index("de") < text.index("sw")
     assert "gap" not in render(a_result([row("en", 50.0)]))
 

@@ -36,7 +36,7 @@ def cell_table(result: Mapping[str, Any]) -> "Table":
     """A cell's scores: a row per language, English first; a column per split and metric, and per layer and pooling for retrieval.
 
     `result` is as in xstilts.store.results. Values have the metric's own unit and one decimal; "-" is a language that the
-    split does not have. Below, for columns with English and others: English, the mean of the others, and the transfer gap.
+    split does not have. Below, where there are several languages: English, the mean of the others, and the transfer gap.
     """
     return _table(_columns(result))
 
@@ -61,11 +61,12 @@ def _table(columns: Mapping[Column, list[Mapping[str, Any]]]) -> "Table":
     languages = {str(row["language"]) for rows in columns.values() for row in rows}
     for language in sorted(languages, key=lambda code: (code != SOURCE_LANGUAGE, code)):
         table.add_row(language, *(_cell(rows, language) for rows in columns.values()))
-    comparable = [transfer_gap(rows) is not None for rows in columns.values()]
-    if any(comparable):
-        table.add_section()
-        for name, summary in (("English", english), ("mean of the others", mean_of_others), ("transfer gap", transfer_gap)):
-            values = [summary(rows) if both else None for rows, both in zip(columns.values(), comparable, strict=True)]
+    if len(languages) < 2:
+        return table
+    table.add_section()
+    for name, summary in (("English", english), ("mean of the others", mean_of_others), ("transfer gap", transfer_gap)):
+        values = [summary(rows) for rows in columns.values()]
+        if any(value is not None for value in values):
             table.add_row(name, *("" if value is None else number(value) for value in values), style="bold")
     return table
 
