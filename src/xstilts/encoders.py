@@ -1,13 +1,13 @@
 """What determines phase 1, told without loading it: the identity of the pretrained encoder and its tokenizer. No torch."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from xstilts.config import ModelConfig
 from xstilts.errors import UserError
 from xstilts.store.checksums import file_sha256
+from xstilts.store.fingerprint import without_defaults
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -27,7 +27,7 @@ def encoder_identity(model: ModelConfig, cache: Path) -> dict[str, Any]:
         "tokenizer": _place(model.tokenizer or model.name_or_path, model.revision, cache),
     }
     if model.name_or_path is None:
-        return identity | {"architecture": "tiny", "tiny": asdict(model.tiny)}
+        return identity | {"architecture": "tiny", "tiny": without_defaults(model.tiny)}
     return identity | {"weights": _place(model.name_or_path, model.revision, cache)}
 
 

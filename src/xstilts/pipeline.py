@@ -105,7 +105,7 @@ def _training(
         "pooler": config.model.pooler,
         "carry_head": carry_head,
         "tasks": {name: _training_identity(config, store, task, by_task[name], hyperparameters) for name, task in tasks.items()},
-        "hyperparameters": without_defaults(_of_optimisation(hyperparameters)),
+        "hyperparameters": without_defaults(_of_training(hyperparameters, {task.task.format for task in tasks.values()})),
         "mixture": without_defaults(config.intermediate.mixture) if len(tasks) > 1 else {},
         "precision": config.trainer.precision,
         "seed": config.seed,
@@ -176,9 +176,11 @@ def _checksums(config: Config, store: Path, task: Task, splits: list[str], langu
     }
 
 
-def _of_optimisation(hyperparameters: Hyperparameters) -> Hyperparameters:
-    """Without what belongs to featurizers, decoding and retrieval, which `limits` covers or which only evaluation uses."""
+def _of_training(hyperparameters: Hyperparameters, formats: set[str]) -> Hyperparameters:
+    """Without what is told by task (`limits`, masking), and without the embeddings' layers where nothing is embedded."""
     elsewhere = [*recipes.LIMIT_NAMES, "mlm_probability"]
+    if "retrieval" not in formats:
+        elsewhere += ["retrieval_layers", "retrieval_layer_of_24", "retrieval_pooling"]
     return replace(hyperparameters, **dict.fromkeys(elsewhere))
 
 

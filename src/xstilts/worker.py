@@ -33,6 +33,7 @@ def run(job: Job) -> None:
 def _quiet_libraries() -> None:
     """Say our own lines only: what libraries announce at every start is no news to the user."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, matrix products on a GPU are not repeatable
     import datasets
     import transformers
 

@@ -53,7 +53,7 @@ def test_the_order_of_the_rows_and_the_terminal_do_not_matter(monkeypatch: pytes
 def test_without_english_there_is_only_the_mean() -> None:
     text = render(a_result([row("sw", 50.0), row("de", 70.0)]))
     assert "English" not in text and "gap" not in text
-    assert " mean of the others   60.0\n" in text
+    assert " mean of the others       60.0\n" in text
     assert text.index("de") < text.index("sw")
     assert "gap" not in render(a_result([row("en", 50.0)]))
 

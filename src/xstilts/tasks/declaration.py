@@ -88,7 +88,7 @@ class Limits:
 
     max_length: int = 256
     doc_stride: int = 128
-    """Span QA: subwords that two neighbouring windows of a context share."""
+    """Span QA: subwords of the context from the start of one window to the start of the next."""
     max_query_length: int = 64
     n_best: int = 20
     max_answer_length: int = 30

@@ -64,7 +64,7 @@ def test_collate_flattens_the_choices(tokenizer, special):
     assert [ids[: len(row)] for row, ids in zip(rows, batch["input_ids"].tolist(), strict=True)] == rows
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(2, 5).flatmap(lambda k: st.tuples(st.just(k), st.integers(0, k - 1))), min_size=1, max_size=6))
 def test_perfect_outputs_give_the_gold(tokenizer, shapes):
     rows = examples(*[("a", ["b"] * k, label) for k, label in shapes])

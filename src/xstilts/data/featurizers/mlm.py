@@ -62,8 +62,8 @@ def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch
     """
     pairs = [masked(np.asarray(row["input_ids"]), int(row.get("mask_seed", row["example"])), special) for row in rows]
     return {
-        **padding.inputs([list(ids) for ids, _ in pairs], special),
-        "labels": padding.padded([list(labels) for _, labels in pairs], -100),
+        **padding.inputs([ids.tolist() for ids, _ in pairs], special),
+        "labels": padding.padded([labels.tolist() for _, labels in pairs], -100),
     }
 
 
