@@ -51,7 +51,7 @@ def test_the_files_of_an_artifact(tmp_path: Path) -> None:
     assert artifact.lock == tmp_path / "target" / ".0123abcd.lock"
     assert artifact.work == tmp_path / "target" / ".0123abcd.work"
     names = {path.relative_to(artifact.work).as_posix() for path in vars_of(artifact) if artifact.work in path.parents}
-    assert names == {"last.ckpt", "best.ckpt", "job.json", "worker.log", "metrics.jsonl"}
+    assert names == {"last.ckpt", "best.safetensors", "job.json", "worker.log"}
 
 
 def vars_of(artifact: ArtifactPaths) -> list[Path]:

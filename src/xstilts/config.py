@@ -151,7 +151,7 @@ class TrainerConfig:
     devices: int = 1
     num_nodes: int = 1
     precision: str = "32-true"
-    max_tokens: int = 8192
+    max_tokens: int = 2048
     """Padded subwords in one micro-batch of a training step."""
     max_eval_tokens: int = 32768
     """The same for evaluation."""

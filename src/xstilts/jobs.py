@@ -21,7 +21,9 @@ class TrainingJob:
     artifact: str = ""
     """The folder to publish."""
     work: str = ""
-    """The folder of the unfinished training: checkpoints and curves."""
+    """The folder of the unfinished training: its checkpoints."""
+    curves: str = ""
+    """The folder for training curves, which stay when the training is finished."""
     resume: str | None = None
     """The checkpoint to go on from, chosen by the driver."""
     parent: str | None = None

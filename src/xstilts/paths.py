@@ -1,12 +1,13 @@
 """The one owner of every file and folder name: a name that is written in two modules is a fault. No I/O beyond looking.
 
 <store>/<kind>/<fingerprint>/                 an artifact: metadata.json, done.json, heads.safetensors, model files
-<store>/<kind>/.<fingerprint>.work/           an unfinished training: job, checkpoints, log, curves
+<store>/<kind>/.<fingerprint>.work/           an unfinished training: job, checkpoints, log
 <store>/<kind>/.<fingerprint>.lock            held by the process that trains it
 <store>/.checksums.json                       sha256 of raw data files that were read before
 <output>/results/<cell>.json                  the result of one cell
 <output>/predictions/<cell>.parquet           its predictions
 <output>/work/<cell>/                         job and log of its evaluation
+<output>/curves/<phase>/                      training curves, a folder for each attempt
 """
 
 import re
@@ -18,6 +19,9 @@ from xstilts.errors import UserError
 PACKAGE = Path(__file__).resolve().parent
 METADATA = "metadata.json"
 DONE = "done.json"
+HEADS = "heads.safetensors"
+LAST_CHECKPOINT = "last.ckpt"
+BEST_WEIGHTS = "best.safetensors"
 LONGEST_CELL_NAME = 200
 """Bytes; file systems end at 255, and temporary names are longer than the final one."""
 
@@ -47,6 +51,11 @@ def checksum_cache(store: Path) -> Path:
 def results_dir(output: Path) -> Path:
     """The folder with one result file per cell of a study."""
     return output / "results"
+
+
+def curves_dir(output: Path, tasks: list[str], fingerprint: str) -> Path:
+    """The folder for the curves of one training phase."""
+    return output / "curves" / f"{'+'.join(tasks)}.{fingerprint[:8]}"
 
 
 def cell_name(intermediate: list[str], target: str, seed: int, fingerprint: str) -> str:
@@ -83,7 +92,7 @@ class ArtifactPaths:
     @property
     def heads(self) -> Path:
         """Weights that are not the encoder's."""
-        return self.folder / "heads.safetensors"
+        return self.folder / HEADS
 
     @property
     def lock(self) -> Path:
@@ -98,12 +107,12 @@ class ArtifactPaths:
     @property
     def last_checkpoint(self) -> Path:
         """The point to resume from."""
-        return self.work / "last.ckpt"
+        return self.work / LAST_CHECKPOINT
 
     @property
-    def best_checkpoint(self) -> Path:
+    def best_weights(self) -> Path:
         """The best by validation score so far."""
-        return self.work / "best.ckpt"
+        return self.work / BEST_WEIGHTS
 
     @property
     def job(self) -> Path:
@@ -114,11 +123,6 @@ class ArtifactPaths:
     def worker_log(self) -> Path:
         """What the worker said, over all its attempts."""
         return self.work / "worker.log"
-
-    @property
-    def metrics(self) -> Path:
-        """Training curves, one JSON object per line."""
-        return self.work / "metrics.jsonl"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from xstilts.encoders import encoder_identity
 from xstilts.errors import UserError
 from xstilts.jobs import EvaluationJob, Job, TrainingJob, write_job
 from xstilts.launch.process import describe_exit, run_worker
-from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache
+from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
 from xstilts.store.artifacts import is_done, remove, verify
 from xstilts.store.checksums import file_sha256
 from xstilts.store.fingerprint import fingerprint, without_defaults
@@ -116,6 +116,7 @@ def _training(
         identity=identity,
         artifact=str(paths.folder),
         work=str(paths.work),
+        curves=str(curves_dir(Path(config.output).absolute(), list(tasks), paths.fingerprint)),
         parent=str(before.paths.folder) if before else None,
         carry_head=carry_head,
         model=config.model,

@@ -8,29 +8,20 @@ import sys
 from typing import Any
 
 import hydra
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from xstilts import config as schema
 from xstilts.checks import check
 from xstilts.errors import UserError
+from xstilts.launch import searchpath
 from xstilts.launch.commandline import check_command_line
-from xstilts.paths import conf_dir, experiments_dir
+from xstilts.paths import conf_dir
 from xstilts.pipeline import WorkerRefused, run
 from xstilts.reporting.table import show
 
 failures: list[str] = []
-
-
-class ExperimentsSearchPath(SearchPathPlugin):
-    """Makes the folder experiments/ a config group: `+experiments=NAME`."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("xstilts", f"file://{experiments_dir().parent}")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
@@ -81,7 +72,7 @@ def _log_to_stderr() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """The entry point."""
     schema.register()
-    Plugins.instance().register(ExperimentsSearchPath)
+    searchpath.register()
     try:
         check_command_line(sys.argv[1:] if arguments is None else arguments, "train")
     except UserError as error:

@@ -67,7 +67,7 @@ def train(job: TrainingJob) -> None:
     trainer = pl.Trainer(
         **trainer_options(job.trainer),
         max_epochs=1,
-        logger=build_logger(job.logger, work, job.label, job.identity),
+        logger=build_logger(job.logger, Path(job.curves), job.label, job.identity),
         log_every_n_steps=job.logger.every_n_steps,
         callbacks=[selection, *progress.bars(job.label)],
         default_root_dir=work,

@@ -161,6 +161,7 @@ def build(tokenizer):
         count: int = 8,
         encoder: Encoder | None = None,
         pooler: bool = True,
+        initializer_range: float = 0.02,
         **hyperparameters: Any,
     ) -> Phase:
         task, examples = make_examples(format, count)
@@ -180,7 +181,7 @@ def build(tokenizer):
             }
             | hyperparameters
         )
-        encoder = encoder or build_encoder(tiny(dropout=dropout), tokenizer)
+        encoder = encoder or build_encoder(tiny(dropout=dropout, initializer_range=initializer_range), tokenizer)
         torch.manual_seed(seed)
         head = build_head(task, encoder, values)
         if pooler and head.needs_pooler:

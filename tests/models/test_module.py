@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from xstilts.config import Mixture
 from xstilts.data.batches import EvaluationBatch, Step
@@ -13,6 +14,10 @@ from xstilts.models.module import TaskModel, derived_seed
 from xstilts.tasks.declaration import FORMATS
 
 CUTTABLE = [name for name in FORMATS if name != "retrieval"]
+
+# One step whose gradient is that of the loss. With weights as small as those of training, the hidden states of all choices are
+# so alike that their gradients cancel down to rounding.
+UNDISTURBED = {"steps": 1, "dropout": 0.0, "max_grad_norm": 0.0, "initializer_range": 0.2}
 
 
 def flat(gradients):
@@ -39,10 +44,10 @@ def test_dropout_is_on_and_drawn_by_the_seed(format, build, fit):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_loss_falls(format, build, fit):
-    rate = 3e-3
-    phase = build(format, steps=120, dropout=0.0, batch_size=8, learning_rate=rate, schedule="constant", max_grad_norm=1.0)
+    count = 2 if format == "mlm" else 6  # what is masked changes from step to step
+    phase = build(format, steps=60, dropout=0.0, count=count, batch_size=count, learning_rate=5e-3, schedule="constant")
     losses = fit(phase).losses
-    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -61,17 +66,29 @@ def test_every_parameter_gets_a_gradient(format, build, fit):
 @pytest.mark.parametrize("max_tokens", [1, 60, 150])
 @pytest.mark.parametrize("format", CUTTABLE)
 def test_micro_batches_have_the_gradient_of_the_whole_batch(format, max_tokens, build, fit):
-    whole, cut = (
-        build(format, steps=1, dropout=0.0, batch_size=8, max_tokens=tokens, max_grad_norm=0.0) for tokens in (10**6, max_tokens)
-    )
+    whole, cut = (build(format, batch_size=8, max_tokens=tokens, **UNDISTURBED) for tokens in (10**6, max_tokens))
     assert len(next(iter(whole.data.train_dataloader())).micro_batches) == 1
     count = len(next(iter(cut.data.train_dataloader())).micro_batches)
     assert count == 8 if max_tokens == 1 else 2 <= count <= 8
     expected, got = fit(whole), fit(cut)
     assert got.losses == pytest.approx(expected.losses, rel=1e-5)
     expected_gradient, gradient = flat(expected.gradients), flat(got.gradients)
-    assert expected_gradient.norm() > 1e-3
+    assert expected_gradient.norm() > 1e-4
     assert (gradient - expected_gradient).norm() <= 1e-5 * expected_gradient.norm()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_loss_of_a_step_is_the_mean_over_its_items(format, build, fit):
+    phase = build(format, batch_size=8, max_tokens=100, **UNDISTURBED)
+    name, rows = phase.plan.step(0)
+    batch = phase.features.collate(rows.tolist(), mask_seed=phase.plan.seed * 1_000_003)
+    loss = phase.head.loss_sum(phase.encoder, batch) / phase.head.items(batch)
+    loss.backward()
+    expected = {name: parameter.grad.clone() for name, parameter in phase.model.named_parameters() if parameter.grad is not None}
+    phase.model.zero_grad()
+    recorder = fit(build(format, batch_size=8, max_tokens=100, **UNDISTURBED))
+    assert recorder.losses == pytest.approx([loss.item()], rel=1e-5)
+    assert (flat(recorder.gradients) - flat(expected)).norm() <= 1e-5 * flat(expected).norm()
 
 
 def test_retrieval_is_never_cut(build, fit):
@@ -94,7 +111,7 @@ def test_a_repeated_example_of_weight_nothing_leaves_everything_as_it_is(format,
     phase = build(format, steps=1, weight_decay=0.0)
     (step,) = list(phase.data.train_dataloader())
     idle = Step(step.task, step.head, step.micro_batches, weight=0.0)
-    phase.data.train_dataloader = lambda: [idle]
+    phase.data.train_dataloader = lambda: DataLoader([idle], batch_size=None)
     before = {name: value.clone() for name, value in phase.model.named_parameters()}
     recorder = fit(phase)
     assert recorder.losses == [0.0]

@@ -16,7 +16,7 @@ class TaskData(pl.LightningDataModule):
         training: Sequence[TaskFeatures] = (),
         plan: StepPlan | None = None,
         evaluation: Sequence[TaskFeatures] = (),
-        max_tokens: int = 8192,
+        max_tokens: int = 2048,
         max_eval_tokens: int = 32768,
     ) -> None:
         super().__init__()

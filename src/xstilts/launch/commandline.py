@@ -33,16 +33,24 @@ def check_command_line(arguments: list[str], config_name: str) -> None:
         overrides = OverridesParser.create().parse_overrides(parsed.overrides)
     except HydraException as error:
         raise UserError(f"cannot read the command line: {_first_line(error)}") from None
-    groups = options(conf_dir()) | {"experiments": _names(experiments_dir())}
+    own = Path(parsed.config_dir).absolute() if parsed.config_dir else None
+    if own is not None and not own.is_dir():
+        raise UserError(f"--config-dir: there is no folder '{parsed.config_dir}'")
+    groups = options(conf_dir(), own) | {"experiments": _names(experiments_dir())}
     for override in overrides:
         _check(override, groups)
     if not parsed.multirun:
-        _compose(parsed.overrides, config_name)
+        _compose([*parsed.overrides, *([f"hydra.searchpath=[file://{own}]"] if own else [])], config_name)
 
 
-def options(folder: Path) -> dict[str, list[str]]:
-    """Config group -> the names of its options."""
-    return {path.name: _names(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+def options(*folders: Path | None) -> dict[str, list[str]]:
+    """Config group -> the names of its options, over all the folders (a user's own comes from `--config-dir`)."""
+    found: dict[str, list[str]] = {}
+    for folder in folders:
+        for group in sorted(folder.iterdir()) if folder else []:
+            if group.is_dir():
+                found[group.name] = sorted({*found.get(group.name, []), *_names(group)})
+    return found
 
 
 def _names(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase, XLMRobertaConfig
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
@@ -104,14 +105,15 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
         config = AutoConfig.from_pretrained(name_or_path, **options)
         if "add_pooling_layer" in inspect.signature(cast(type, MODEL_MAPPING[type(config)])).parameters:
             options["add_pooling_layer"] = False
+        options["ignore_mismatched_sizes"] = True  # told below, in one line
         backbone, report = AutoModel.from_pretrained(
             name_or_path, dtype=torch.float32, attn_implementation=attention, output_loading_info=True, **options
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         where = "folder" if Path(name_or_path).exists() else "Hub id or folder"
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"no encoder could be loaded from the {where} '{name_or_path}' (model.name_or_path): {reason}") from error
-    lost = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    lost = sorted(report["missing_keys"]) + sorted(key for key, *_ in report["mismatched_keys"])
     if lost:
         raise UserError(f"'{name_or_path}' lacks {len(lost)} weights of a {type(backbone).__name__}, for instance {lost[0]}")
     return backbone

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from xstilts.models.encoder import Encoder
+from xstilts.paths import HEADS
 from xstilts.tasks.declaration import Task
 
 # Format -> Hugging Face's class, and what stands before the names of our head's parameters there.
@@ -33,7 +34,6 @@ HUGGING_FACE: dict[str, tuple[Any, str]] = {
     "tagging": (AutoModelForTokenClassification, ""),
     "mlm": (AutoModelForMaskedLM, "lm_head."),
 }
-HEADS_FILE = "heads.safetensors"
 
 
 def export(
@@ -43,7 +43,7 @@ def export(
     own = {f"head.{name}.{key}": value for name, (_, head) in heads.items() for key, value in head.state_dict().items()}
     if encoder.pooler is not None:
         own |= {f"pooler.{key}": value for key, value in encoder.pooler.state_dict().items()}
-    save_file({key: value.detach().contiguous().cpu() for key, value in own.items()}, folder / HEADS_FILE)
+    save_file({key: value.detach().contiguous().cpu() for key, value in own.items()}, folder / HEADS)
     tokenizer.save_pretrained(folder)
     models = [(name, model) for name, (task, head) in heads.items() if (model := _hugging_face(encoder, task, head)) is not None]
     if not models:
@@ -59,7 +59,7 @@ def export(
 
 def load_heads(folder: Path) -> dict[str, Tensor]:
     """The heads and the pooler of an artifact, under their own names."""
-    return load_file(folder / HEADS_FILE)
+    return load_file(folder / HEADS)
 
 
 def restore_head(saved: dict[str, Tensor], head: nn.Module) -> None:

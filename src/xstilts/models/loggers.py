@@ -12,10 +12,12 @@ LOGGERS = ("csv", "tensorboard", "wandb", "none")
 
 def build_logger(config: LoggerConfig, folder: Path, label: str, identity: dict[str, Any]) -> Logger | bool:
     """The Lightning logger that the config asks for; False for none."""
+    # A folder for each attempt: in one that exists, Lightning deletes what was logged before the kill.
+    attempt = f"attempt-{len(list(folder.glob('attempt-*'))) + 1}"
     if config.name == "csv":
-        return CSVLogger(folder, name="curves", version="")
+        return CSVLogger(folder, name="", version=attempt)
     if config.name == "tensorboard":
-        return TensorBoardLogger(folder, name="tensorboard", version="")
+        return TensorBoardLogger(folder, name="", version=attempt)
     if config.name == "wandb":
         return WandbLogger(
             project=config.project,

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from xstilts.data.batches import Step
 from xstilts.models.module import Outputs, TaskModel
+from xstilts.paths import BEST_WEIGHTS, LAST_CHECKPOINT
 
 Score = Callable[[list[Outputs]], tuple[float, dict[str, float]]]
 
@@ -41,8 +42,8 @@ class Selection(pl.Callback):
         self.keep_best = keep_best
         self.checkpoint_every = checkpoint_every
         self.total_steps = total_steps
-        self.best_path = folder / "best.safetensors"
-        self.resume_path = folder / "last.ckpt"
+        self.best_path = folder / BEST_WEIGHTS
+        self.resume_path = folder / LAST_CHECKPOINT
         self.best: float | None = None
         self.best_step = 0
         self.since_best = 0

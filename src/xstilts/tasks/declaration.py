@@ -15,6 +15,18 @@ PROTOCOLS = ("sentence_matching", "bitext_mining", "answer_retrieval")
 
 
 @dataclass
+class Expect:
+    """What a split must hold when it is read; anything else means that the data has drifted, and is refused."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    """Language -> examples, before any is left out or sampled (of a retrieval task: its queries); `"*"` stands for every
+    language that is not named."""
+    labels: dict[str, int] = field(default_factory=dict)
+    """Label of the task -> how often it occurs in each language (a class, or a tag over all words); `""` counts examples
+    without gold. Every label that occurs must be named."""
+
+
+@dataclass
 class Source:
     """Where one source keeps a task's raw data, and how a raw row becomes an example of the task's format."""
 
@@ -35,7 +47,18 @@ class Source:
     gold: dict[str, str] = field(default_factory=dict)
     """Split -> path of a separate file with the gold answers, where the format keeps one (`reader` says how it looks)."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Further options of the reader, named in its docstring."""
+    """Further options of the reader, named in its docstring. Of every reader: `keep`, column -> pattern (`{language}`,
+    `{iso3}`, `{name}`, `*`): only rows whose columns all match are read, for files that hold several languages or rounds."""
+    hub: str | None = None
+    """OWNER/NAME of a data set on the Hugging Face Hub. `files` and `gold` are then paths inside it, with `*` for any text
+    inside a name: all files that match are read, in the order of their names (`mnli/train-*.parquet`)."""
+    revision: str | None = None
+    """Commit of that data set, 40 hex digits; or a branch, a tag or `refs/convert/parquet`, which is resolved to a commit
+    whenever a cell starts; null: the branch main."""
+    expect: dict[str, Expect] = field(default_factory=dict)
+    """Split -> what it must hold."""
+    unusable: str = ""
+    """Why this source must not be read, and what to use instead: told whenever somebody chooses it."""
 
 
 @dataclass

@@ -1,0 +1,204 @@
+"""A cell that was killed, at whatever moment, and started again ends as if nothing had happened: to the bit."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from xstilts.paths import ArtifactPaths
+
+Run = Callable[..., Any]
+Weights = Callable[[Path], dict[str, str]]
+EARLY = "target.recipe.patience=2"
+"""Stop after two evaluations without a better score."""
+SINGLE = ("+target=pawsx", "target.recipe.max_steps=24", "target.recipe.eval_every=4", "trainer.checkpoint_every=3")
+MULTITASK = (
+    "+intermediate=[snli,mlm]",
+    "+target=tatoeba",
+    "intermediate.recipe.max_steps=24",
+    "intermediate.recipe.eval_every=5",
+    "intermediate.tasks.mlm.languages=[de,fr]",
+    "trainer.checkpoint_every=3",
+)
+
+
+def options(world: Any, place: Path) -> tuple[str, ...]:
+    return (*world.options, f"store.root={place / 'store'}", f"output={place / 'out'}")
+
+
+def outcome(ran: Any, place: Path, weights_of: Weights) -> tuple[Any, ...]:
+    """All that must not depend on whether a run was disturbed."""
+    folders = [place / "store" / a["kind"] / a["fingerprint"] for a in ran.result["artifacts"]]
+    from xstilts.store.artifacts import read_metadata
+
+    history = [[read_metadata(folder)[key] for key in ("validation", "selected_step", "steps")] for folder in folders]
+    return ran.result["rows"], [weights_of(folder) for folder in folders], history
+
+
+@contextlib.contextmanager
+def killing(moment: str, number: int) -> Iterator[None]:
+    """This process kills itself at the `number`-th time that `moment` comes."""
+    from pytorch_lightning import Trainer
+
+    from xstilts.models import selection
+    from xstilts.models.module import TaskModel
+
+    targets = {
+        "step": (TaskModel, "on_train_batch_start"),
+        "checkpoint": (Trainer, "save_checkpoint"),
+        "moving a file to its place": (os, "replace"),
+        "evaluation": (selection, "evaluate"),
+        "best weights": (selection, "save_atomically"),
+    }
+    owner, name = targets[moment]
+    original, count = getattr(owner, name), 0
+
+    def counted(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **keywords)
+
+    with mock.patch.object(owner, name, counted):
+        yield
+
+
+def killed(run: Callable[[], Any], moment: str, number: int) -> None:
+    """Run in a copy of this process that is killed; fails if it ends before."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with killing(moment, number):
+                run()
+        finally:
+            os._exit(3)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"ended before '{moment}' no. {number}: {status}"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    run_inline: Run, toy_world: Any, tmp_path_factory: pytest.TempPathFactory, weights_of: Weights
+) -> Callable[..., tuple[Any, ...]]:
+    """The outcome of a command line that nobody disturbed, worked out once."""
+    known: dict[tuple[str, ...], tuple[Any, ...]] = {}
+
+    def get(*overrides: str) -> tuple[Any, ...]:
+        if overrides not in known:
+            place = tmp_path_factory.mktemp("undisturbed")
+            known[overrides] = outcome(run_inline(*options(toy_world, place), *overrides), place, weights_of)
+        return known[overrides]
+
+    return get
+
+
+@pytest.mark.parametrize(
+    ("moments", "overrides"),
+    [
+        ([("step", 2)], SINGLE),  # before the first checkpoint
+        ([("step", 13), ("step", 1), ("step", 5)], SINGLE),  # three times, once with no step done
+        ([("evaluation", 3)], SINGLE),  # right after a checkpoint's step, too: 12 is a multiple of both
+        ([("best weights", 1)], SINGLE),
+        ([("checkpoint", 3)], SINGLE),
+        ([("moving a file to its place", 8)], SINGLE),
+        ([("step", 8), ("evaluation", 2)], (*SINGLE, EARLY)),
+        ([("step", 14), ("step", 4)], MULTITASK),
+        ([("evaluation", 4)], MULTITASK),
+    ],
+    ids=str,
+)
+def test_a_killed_cell_ends_as_an_undisturbed_one(
+    moments: list[tuple[str, int]],
+    overrides: tuple[str, ...],
+    run_inline: Run,
+    undisturbed: Callable[..., tuple[Any, ...]],
+    toy_world: Any,
+    tmp_path: Path,
+    weights_of: Weights,
+) -> None:
+    expected = undisturbed(*overrides)
+    cell = lambda: run_inline(*options(toy_world, tmp_path), *overrides)  # noqa: E731
+    for moment, number in moments:
+        killed(cell, moment, number)
+        assert not list((tmp_path / "store" / "trained").glob("*/done.json")), "nothing half-written may look finished"
+        assert not list((tmp_path / "out").glob("results/*"))
+    ran = cell()
+    assert any(": resuming " in line for line in ran.log) or moments == [("step", 2)] or moments == [("best weights", 1)]
+    assert outcome(ran, tmp_path, weights_of) == expected
+    assert [path.name for path in (tmp_path / "store" / "trained").iterdir() if path.name.endswith(".work")] == []
+
+
+def test_early_stopping_did_stop(undisturbed: Callable[..., tuple[Any, ...]]) -> None:
+    _, _, ((history, selected, steps),) = undisturbed(*SINGLE, EARLY)
+    assert steps == 24 and history[-1]["step"] < 24, "the test above needs a run that stops early"
+    assert selected == history[-3]["step"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole_group", [True, False], ids=["driver and worker", "driver alone"])
+def test_sigkill_of_a_real_process(
+    whole_group: bool,
+    start_cell: Run,
+    run_inline: Run,
+    undisturbed: Callable[..., tuple[Any, ...]],
+    toy_world: Any,
+    tmp_path: Path,
+    weights_of: Weights,
+    compose_config: Run,
+) -> None:
+    from xstilts.pipeline import plan
+
+    long = ("+target=pawsx", "target.recipe.max_steps=400", "target.recipe.eval_every=50", "trainer.checkpoint_every=7")
+    all_options = (*options(toy_world, tmp_path), *long)
+    paths: ArtifactPaths = plan(compose_config(*all_options)).training[0].paths
+    process = start_cell(*all_options)
+    deadline = time.monotonic() + 120
+    while not paths.last_checkpoint.exists():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.005)
+    worker = _worker_of(process.pid)
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
+    process.communicate()
+    _wait_for_the_end_of(worker)  # a process group of its own, but it goes with its driver
+    assert paths.work.exists() and not paths.folder.exists()
+
+    ran = run_inline(*all_options)
+    assert any(": resuming " in line for line in ran.log)
+    assert outcome(ran, tmp_path, weights_of) == undisturbed(*long)
+
+
+def test_a_kill_while_evaluating_loses_no_training(
+    run_inline: Run, undisturbed: Callable[..., tuple[Any, ...]], toy_world: Any, tmp_path: Path, weights_of: Weights
+) -> None:
+    from xstilts import evaluation
+
+    child = os.fork()
+    if child == 0:
+        with mock.patch.object(evaluation, "_score", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
+            run_inline(*options(toy_world, tmp_path), *SINGLE)
+        os._exit(3)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert list((tmp_path / "store" / "trained").glob("*/done.json"))
+    ran = run_inline(*options(toy_world, tmp_path), *SINGLE)
+    assert not any(": training " in line or ": resuming " in line for line in ran.log)
+    assert outcome(ran, tmp_path, weights_of) == undisturbed(*SINGLE)
+    assert not list((tmp_path / "out" / "work").glob("[!.]*"))
+
+
+def _worker_of(driver: int) -> int:
+    children = Path(f"/proc/{driver}/task/{driver}/children")
+    return int(children.read_text().split()[0])
+
+
+def _wait_for_the_end_of(process: int) -> None:
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process}").exists() and "State:\tZ" not in Path(f"/proc/{process}/status").read_text():
+        assert time.monotonic() < deadline, f"process {process} outlives its driver"
+        time.sleep(0.05)

@@ -1,0 +1,101 @@
+"""What a phase starts from: the parent's encoder always; its pooler and its head where the job says so."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from xstilts.config import Hyperparameters
+from xstilts.errors import UserError
+from xstilts.jobs import TrainingJob
+from xstilts.models.export import export
+from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.training import _model
+
+CHOICE = Task(name="copa", format="multiple_choice")
+NLI = Task(name="mnli", format="classification", labels=["no", "yes", "maybe"], head="nli")
+
+
+def job(model, parent=None, tasks=(CHOICE,), **words):
+    return TrainingJob(
+        parent=str(parent) if parent else None,
+        model=model,
+        tasks={task.name: TrainingTask(task=task) for task in tasks},
+        by_task={task.name: Hyperparameters(head_dropout=0.1, max_length=64) for task in tasks},
+        **words,
+    )
+
+
+@pytest.fixture
+def parent(build, tokenizer, tmp_path):
+    """parent(format) -> the folder of its artifact, and the phase it was exported from."""
+
+    def make(format, **words):
+        phase = build(format, **words)
+        with torch.no_grad():
+            for parameter in phase.model.parameters():
+                parameter += 0.1
+        export(tmp_path, phase.encoder, {phase.task.name: (phase.task, phase.head)}, tokenizer)
+        return tmp_path, phase
+
+    return make
+
+
+def same(left, right):
+    left, right = left.state_dict(), right.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.mark.parametrize("policy", ["carried", "fresh", "none"])
+def test_the_three_policies_for_the_pooler(policy, parent, tiny_model, tokenizer):
+    folder, phase = parent("multiple_choice")
+    encoder, heads = _model(job(replace(tiny_model(), pooler=policy), folder), tokenizer)
+    assert same(encoder.backbone, phase.encoder.backbone)
+    assert list(heads) == ["copa"] and not same(heads["copa"][1], phase.head)
+    if policy == "none":
+        assert encoder.pooler is None
+    else:
+        assert same(encoder.pooler, phase.encoder.pooler) == (policy == "carried")
+
+
+def test_a_carried_pooler_is_fresh_where_the_parent_has_none(parent, tiny_model, tokenizer):
+    folder, _ = parent("tagging")
+    encoder, _ = _model(job(tiny_model(), folder), tokenizer)
+    assert encoder.pooler is not None and not encoder.pooler.bias.any()
+
+
+def test_a_head_that_needs_no_pooler_gets_none(parent, tiny_model, tokenizer):
+    folder, _ = parent("multiple_choice")
+    encoder, _ = _model(job(tiny_model(), folder, [NLI]), tokenizer)
+    assert encoder.pooler is None
+
+
+def test_the_head_is_carried_where_the_job_says_so(parent, tiny_model, tokenizer):
+    folder, phase = parent("multiple_choice")
+    _, heads = _model(job(tiny_model(), folder, carry_head=True), tokenizer)
+    assert same(heads["copa"][1], phase.head)
+
+
+def test_without_a_parent_the_encoder_is_that_of_phase_1(tiny_model, tokenizer):
+    first, heads = _model(job(tiny_model()), tokenizer)
+    second, _ = _model(job(tiny_model(), seed=2), tokenizer)
+    assert same(first.backbone, second.backbone)
+    assert not same(first.pooler, second.pooler), "fresh parts depend on the cell's seed"
+    again, same_heads = _model(job(tiny_model()), tokenizer)
+    assert same(first.pooler, again.pooler) and same(heads["copa"][1], same_heads["copa"][1])
+
+
+def test_tasks_may_share_a_head(tiny_model, tokenizer):
+    snli = replace(NLI, name="snli")
+    _, heads = _model(job(tiny_model(), tasks=[NLI, snli, CHOICE]), tokenizer)
+    assert list(heads) == ["nli", "copa"]
+
+
+def test_a_shared_head_of_different_labels_is_refused(tiny_model, tokenizer):
+    other = replace(NLI, name="rte", labels=["no", "yes"])
+    with pytest.raises(UserError) as error:
+        _model(job(tiny_model(), tasks=[NLI, other]), tokenizer)
+    assert str(error.value) == (
+        "tasks mnli and rte share the head 'nli' but not its format and labels: "
+        "classification ['no', 'yes', 'maybe'] and classification ['no', 'yes']"
+    )

@@ -1,0 +1,49 @@
+"""Where training curves go."""
+
+import csv
+
+import pytest
+
+from xstilts.checks import CHOICES
+from xstilts.config import LoggerConfig
+from xstilts.models.loggers import LOGGERS, build_logger
+
+
+def test_the_names_are_those_that_the_config_may_have():
+    assert LOGGERS == CHOICES["logger.name"]
+
+
+def test_none_is_none(tmp_path):
+    assert build_logger(LoggerConfig(name="none"), tmp_path, "phase 2: mnli", {}) is False
+    assert not list(tmp_path.iterdir())
+
+
+def test_csv_is_a_file_in_the_work_folder(tmp_path):
+    logger = build_logger(LoggerConfig(name="csv"), tmp_path, "phase 2: mnli", {})
+    logger.log_metrics({"train/loss/nli": 1.5}, step=3)
+    logger.save()
+    (path,) = tmp_path.rglob("metrics.csv")
+    assert list(csv.DictReader(path.open())) == [{"step": "3", "train/loss/nli": "1.5"}]
+
+
+def test_tensorboard_writes_into_the_work_folder(tmp_path):
+    pytest.importorskip("tensorboard")
+    logger = build_logger(LoggerConfig(name="tensorboard"), tmp_path, "phase 2: mnli", {})
+    logger.log_metrics({"train/loss/nli": 1.5}, step=3)
+    logger.finalize("success")
+    assert list(tmp_path.rglob("events.out.tfevents.*"))
+
+
+def test_wandb_is_told_who_the_run_is(tmp_path, monkeypatch):
+    told = {}
+    monkeypatch.setattr("xstilts.models.loggers.WandbLogger", lambda **words: told.update(words))
+    build_logger(LoggerConfig(name="wandb", project="grid", entity="us"), tmp_path, "phase 3: mnli", {"seed": 1})
+    assert told == {
+        "project": "grid",
+        "entity": "us",
+        "name": "phase 3: mnli",
+        "save_dir": tmp_path,
+        "offline": True,
+        "config": {"seed": 1},
+        "log_model": False,
+    }
