@@ -1,6 +1,8 @@
 """What every test may use: the real data beside the repository, and a Hugging Face library that never asks for the network."""
 
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: put it there, or name its folder in XSTILTS_TEST_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """No test leaves this machine: a connection to anywhere but the loopback interface fails at once."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def check(own: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        if own.family != socket.AF_UNIX and not str(host).startswith(("127.", "::1", "localhost")):
+            raise OSError(f"the test tried to reach {address}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", lambda own, address: check(own, address) or connect(own, address))
+        patch.setattr(socket.socket, "connect_ex", lambda own, address: check(own, address) or connect_ex(own, address))
+        yield

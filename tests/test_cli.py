@@ -34,7 +34,7 @@ def test_wrong_command_names_the_closest(capsys):
 def test_wrong_command_with_nothing_close_lists_all(capsys):
     assert cli.main(["zzz"]) == 2
     assert (
-        capsys.readouterr().err == "error: unknown command 'zzz': valid: train, worker. `xstilts --help` says what each does.\n"
+        capsys.readouterr().err == f"error: unknown command 'zzz': valid: {', '.join(sorted(cli.COMMANDS))}. `xstilts --help` says what each does.\n"
     )
 
 
@@ -81,6 +81,7 @@ def test_help_lists_the_folders_of_conf_and_experiments_as_groups(repository: Pa
         [sys.executable, "-m", "xstilts.train", "--help"], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    groups = re.findall(r"^(\S+): .+$", done.stdout.split("== Config ==")[0], re.MULTILINE)
+    listed = done.stdout.split("Choices:")[1].split("Every value")[0]
+    groups = re.findall(r"^(\S+): .+$", listed, re.MULTILINE)
     known = {path.name for path in (repository / "conf").iterdir() if path.is_dir()} | {"experiments"}
     assert {"task", "intermediate", "target"} <= set(groups) <= known

@@ -34,10 +34,10 @@ LAYERS = (
     {"reporting"},
 )
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = {"__main__", "checks", "cli", "demo", "encoders", "evaluation", "pipeline", "predicting", "train", "training", "worker"}
+TOP = set("__main__ checks cli demo encoders evaluation fetch inputs pipeline predicting prepare train training worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
-    "hydra": {"checks", "config", "demo", "launch", "train"},
+    "hydra": {"checks", "config", "demo", "fetch", "launch", "train"},
     "pytorch_lightning": {"data", "evaluation", "models", "training"},
     "lightning": set(),  # the same library under another name: objects of the two do not mix
     "pickle": set(),  # loading a pickle runs what its author wrote
@@ -46,7 +46,7 @@ ONLY_IN = {
     "joblib": set(),
 }
 # What the driver imports: Hydra composes and answers a wrong name in a second, because none of these brings torch along.
-LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "pipeline", "train")
+LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "pipeline", "train", "fetch")
 HEAVY = ("torch", "datasets", "transformers", "pytorch_lightning", "wandb")
 
 

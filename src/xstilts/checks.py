@@ -66,6 +66,10 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"intermediate.mixture.temperature: got {config.intermediate.mixture.temperature}, expected more than 0"
     yield from _count("intermediate.mixture.cap", config.intermediate.mixture.cap)
     yield from _target_data(config)
+    evaluation = recipes.for_task(config.recipe, config.target.task, config.target.recipe)
+    trained = [recipes.for_task(config.recipe, used.task, config.target.recipe) for used in config.target.training.values()]
+    if evaluation.max_length not in [values.max_length for values in trained]:  # else it was told above
+        yield from _length("target.task", evaluation, config)
 
 
 def _machine(config: Config) -> Iterator[str]:
@@ -89,6 +93,8 @@ def _task(task: Task, source: str) -> Iterator[str]:
         yield from _one_of(f"protocol of task {task.name}", task.protocol or "", PROTOCOLS)
     if source not in task.sources:
         yield unknown_name(f"source of task {task.name}", source, task.sources, f"It is chosen by data={source}.")
+    elif task.sources[source].unusable:
+        yield f"task {task.name} cannot be read from data={source}: {task.sources[source].unusable}"
 
 
 def _training(place: str, training: TrainingTask, config: Config) -> Iterator[str]:
@@ -101,10 +107,15 @@ def _training(place: str, training: TrainingTask, config: Config) -> Iterator[st
         yield f"{place}.fraction: got {training.fraction}, expected more than 0 and at most 1"
     if training.fraction is not None and training.max_examples is not None:
         yield f"{place}: got both max_examples and fraction, expected one of them"
-    if config.data.source not in training.task.sources:
+    if training.language_exponent is not None and training.fraction is None and training.max_examples is None:
+        yield f"{place}.language_exponent shares out a sample: set {place}.max_examples or {place}.fraction too"
+    source = training.task.sources.get(config.data.source)
+    if source is None or source.unusable:
         return
     for expression in (training.train, training.validation):
         yield from _told(partial(sources.parse_split, expression))
+    if source.hub:
+        return  # the driver downloads next, and says what is missing: a wrong name costs no request
     for language in training.languages:
         if language in training.task.languages:
             yield from _told(partial(_require, training, config, language))
@@ -130,9 +141,12 @@ def _heads(config: Config) -> Iterator[str]:
 
 def _target_data(config: Config) -> Iterator[str]:
     task = config.target.task
-    if config.data.source not in task.sources:
+    source = task.sources.get(config.data.source)
+    if source is None or source.hub or source.unusable:
         return
     splits = [split for split in config.target.splits or task.evaluate if split in SPLITS]
+    if not splits:  # none of the names is known, which is told elsewhere
+        return
     found: set[str] = set()
     try:
         for split in splits:
@@ -165,6 +179,10 @@ def _hyperparameters(place: str, values: Hyperparameters, config: Config) -> Ite
             continue
         if (field.name in POSITIVE and value <= 0) or (field.name in NOT_NEGATIVE and value < 0):
             yield f"{place}: {field.name}: got {value}, expected {'more than 0' if field.name in POSITIVE else '0 or more'}"
+    yield from _length(place, values, config)
+
+
+def _length(place: str, values: Hyperparameters, config: Config) -> Iterator[str]:
     longest = max_positions(config.model)
     if longest is not None and (values.max_length or 0) > longest:
         phase = place.split(".")[0]

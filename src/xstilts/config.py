@@ -180,6 +180,8 @@ class StoreConfig:
     root: str = "store"
     refresh: str = "never"
     """`never`: use what exists; `results`: evaluate again; `all`: train this cell's phases and evaluate again."""
+    features: bool = True
+    """Keep tokenized features in the store, shared by all cells and ranks; false: every phase makes its own."""
 
 
 @dataclass

@@ -54,7 +54,8 @@ def _place(name: str | None, revision: str | None, cache: Path) -> dict[str, Any
                 f"there is no folder '{name}': expected a Hugging Face encoder's or tokenizer's folder, or a Hub id OWNER/NAME"
             )
         return {"hub": name, "revision": revision}
-    names = [*TOKENIZER_FILES, "config.json", *(path.name for path in sorted(folder.glob("*.safetensors")))]
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    names = [*TOKENIZER_FILES, "config.json", *(path.name for path in weights)]
     found = {name: file_sha256(folder / name, cache) for name in names if (folder / name).is_file()}
     if not found:
         raise UserError(

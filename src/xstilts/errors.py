@@ -11,6 +11,10 @@ class UserError(ValueError):
     """Wrong input; the message is one line that a user can act on."""
 
 
+class ToldAlready(UserError):
+    """The user has been told what is wrong, by the process where it went wrong."""
+
+
 def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:
     """The message for a name that does not exist, with the closest valid ones (`how` says what to type instead)."""
     names = sorted(valid)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from xstilts import metrics, predicting, recipes
@@ -19,11 +19,11 @@ from xstilts.models import export, progress
 from xstilts.models.heads import build_head
 from xstilts.models.module import TaskModel
 from xstilts.models.selection import gathered
-from xstilts.sources import languages_with_data
-from xstilts.sources.load import load
+from xstilts.sources import languages_with_data, place_of
+from xstilts.store.features import Prepared
 from xstilts.store.results import write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
-from xstilts.training import check_length, load_encoder, task_features, tokenizer_place, trainer_options
+from xstilts.training import check_length, evaluated_features, load_encoder, task_features, tokenizer_place, trainer_options
 from xstilts.versions import versions
 
 log = logging.getLogger("xstilts")
@@ -42,10 +42,12 @@ class Block:
 def evaluate(job: EvaluationJob) -> None:
     """Predict, score and write; the result file is written last."""
     task = replace(job.target.task, labels=job.labels or job.target.task.labels)
-    blocks, examples = _examples(job, task)
     tokenizer = load_tokenizer(job.artifact or tokenizer_place(job.model), None if job.artifact else job.model.revision)
     model = _model(job, task, tokenizer)
-    features = task_features(task, task.name, examples, tokenizer, job.hyperparameters, training=False)
+    parts = languages_of_splits(job, task)
+    made = evaluation_features(job, task, parts, tokenizer)
+    blocks, examples = _blocks(parts, made), made.examples
+    features = task_features(task, task.name, made.features, tokenizer, job.hyperparameters)
     evaluated = predicting.Evaluated(task, examples, features, recipes.limits(job.hyperparameters))
     trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=progress.bars(job.label, evaluation=True))
     data = TaskData(evaluation=[features], max_eval_tokens=job.trainer.max_eval_tokens)
@@ -65,27 +67,41 @@ def evaluate(job: EvaluationJob) -> None:
     write_result(Path(job.result), result)
 
 
-def _examples(job: EvaluationJob, task: Task) -> tuple[list[Block], Dataset]:
-    """All examples in one table, split by split and language by language, and where each block lies."""
-    blocks: list[Block] = []
-    parts: list[Dataset] = []
-    start = 0
+def languages_of_splits(job: EvaluationJob, task: Task) -> list[tuple[str, list[str]]]:
+    """The splits to evaluate, each with its languages that are asked for and have data."""
+    parts: list[tuple[str, list[str]]] = []
     found: set[str] = set()
     for split in job.target.splits or task.evaluate:
         present = languages_with_data(task, job.data, split)
         found |= set(present)
         chosen = [language for language in job.target.languages or task.languages if language in present]
-        if not chosen:
-            continue
-        # Answers of one language may be candidates of another's questions, so a split is loaded with all its languages at once.
-        part = load(task, job.data, split, chosen, max_examples=job.target.max_test_examples)
-        parts.append(part)
-        counts = Counter(part["language"])
+        if chosen:
+            parts.append((split, chosen))
+    _check_languages(job, task, found)
+    return parts
+
+
+def evaluation_features(
+    job: EvaluationJob, task: Task, parts: list[tuple[str, list[str]]], tokenizer: PreTrainedTokenizerBase
+) -> Prepared:
+    """All examples in one table, split by split and language by language, and their features.
+
+    Answers of one language may be candidates of another's questions, so a split is loaded with all its languages at once.
+    """
+    limits, taken = recipes.limits(job.hyperparameters), {"first": job.target.max_test_examples}
+    return evaluated_features(task, job.data, parts, taken, tokenizer, limits, job.features)
+
+
+def _blocks(parts: list[tuple[str, list[str]]], made: Prepared) -> list[Block]:
+    """Where each language of each split lies."""
+    blocks: list[Block] = []
+    languages, start = made.examples["language"][:], 0
+    for (split, chosen), size in zip(parts, made.sizes, strict=True):
+        counts = Counter(languages[start : start + size])
         for language in chosen:
             blocks.append(Block(split, language, start, start + counts[language]))
             start += counts[language]
-    _check_languages(job, task, found)
-    return blocks, concatenate_datasets(parts)
+    return blocks
 
 
 def _check_languages(job: EvaluationJob, task: Task, found: set[str]) -> None:
@@ -95,7 +111,7 @@ def _check_languages(job: EvaluationJob, task: Task, found: set[str]) -> None:
     have = ", ".join(language for language in task.languages if language in found) or "none"
     if job.target.languages or not found:
         raise UserError(
-            f"task {task.name} has no data for {', '.join(missing)} under data.root={job.data.root}; languages with data: {have}"
+            f"task {task.name} has no data for {', '.join(missing)} {place_of(task, job.data)}; languages with data: {have}"
         )
     log.info(f"{task.name}: no data for {' '.join(missing)}; evaluating {have}")
 

@@ -39,6 +39,8 @@ class TrainingJob:
     seed: int = 1
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
+    features: str = ""
+    """The store that features are shared in; empty: they are made anew."""
 
 
 @dataclass
@@ -58,6 +60,8 @@ class EvaluationJob:
     header: dict[str, Any] = field(default_factory=dict)
     """What the result file says of the cell besides its rows."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    features: str = ""
+    """As in TrainingJob."""
 
 
 KINDS: dict[str, type] = {"training": TrainingJob, "evaluation": EvaluationJob}
@@ -68,11 +72,11 @@ def write_job(job: Job, path: Path) -> None:
     """Write the job as JSON."""
     kind = next(name for name, cls in KINDS.items() if isinstance(job, cls))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"kind": kind, "job": asdict(job)}, indent=1, ensure_ascii=False))
+    path.write_text(json.dumps({"kind": kind, "job": asdict(job)}, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def read_job(path: Path) -> Job:
     """Read a job, checked against its schema."""
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
     schema = OmegaConf.structured(KINDS[document["kind"]])
     return cast(Job, OmegaConf.to_object(OmegaConf.merge(schema, document["job"])))

@@ -14,16 +14,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xstilts import recipes, sources
+from xstilts import inputs, recipes, sources
 from xstilts.config import Config, Hyperparameters
 from xstilts.encoders import encoder_identity
-from xstilts.errors import UserError
+from xstilts.errors import ToldAlready, UserError
 from xstilts.jobs import EvaluationJob, Job, TrainingJob, write_job
 from xstilts.launch.process import describe_exit, run_worker
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
 from xstilts.store.artifacts import is_done, remove, verify
-from xstilts.store.checksums import file_sha256
+from xstilts.store.files import disk_full_means
 from xstilts.store.fingerprint import fingerprint, without_defaults
+from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
 from xstilts.store.results import SCHEMA, read_result
 from xstilts.tasks.declaration import Task, TrainingTask
@@ -59,7 +60,9 @@ class Cell:
 
 
 def plan(config: Config) -> Cell:
-    """Work out a cell's phases and their fingerprints; reads raw data files for their checksums, and trains nothing."""
+    """Work out a cell's phases and their fingerprints; downloads what is on the Hub, reads raw data files for their checksums,
+    and trains nothing."""
+    model, config = config.model.name_or_path or "tiny", inputs.ensure(config)
     store = Path(config.store.root).absolute()
     parent = fingerprint(encoder_identity(config.model, checksum_cache(store)))
     phases: list[TrainingPhase] = []
@@ -69,7 +72,7 @@ def plan(config: Config) -> Cell:
         before = phases[-1] if phases else None
         start = before.paths.fingerprint if before else parent
         phases.append(_training(config, store, 3, {name: task}, config.target.recipe, start, before, carry_head=number > 0))
-    return _with_evaluation(config, store, parent, phases)
+    return _with_evaluation(config, store, model, parent, phases)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -128,6 +131,7 @@ def _training(
         seed=config.seed,
         trainer=config.trainer,
         logger=config.logger,
+        features=_features_store(config, store),
     )
     return TrainingPhase(job, paths)
 
@@ -146,35 +150,18 @@ def _training_identity(
         "use": chosen,
         "limits": without_defaults(recipes.limits(by_task)),
         "mlm_probability": by_task.mlm_probability if training.task.format == "mlm" else None,
-        "data": _checksums(config, store, training.task, [sources.parse_split(split)[0] for split in splits], training.languages),
+        "data": data_checksums(
+            training.task,
+            config.data,
+            [sources.parse_split(split)[0] for split in splits],
+            training.languages,
+            checksum_cache(store),
+        ),
     }
 
 
-def task_identity(task: Task, source: str) -> dict[str, Any]:
-    """What of a task's declaration says what its examples mean."""
-    declared = task.sources.get(source)
-    reading = without_defaults(declared) if declared else {}
-    for place in ("files", "gold"):  # where a file lies says nothing about what is in it; its checksum does
-        reading.pop(place, None)
-    return {
-        "name": task.name,
-        "format": task.format,
-        "version": task.version,
-        "labels": task.labels,
-        "head": task.head,
-        "source": reading,
-    }
-
-
-def _checksums(config: Config, store: Path, task: Task, splits: list[str], languages: list[str]) -> dict[str, str]:
-    """`split/language/role` -> sha256 of the raw file; a file that is missing has no entry here and is an error when read."""
-    cache = checksum_cache(store)
-    return {
-        f"{split}/{language}/{role}": file_sha256(path, cache)
-        for split in dict.fromkeys(splits)
-        for language in languages
-        for role, path in sources.locate(task, config.data, split, language).items()
-    }
+def _features_store(config: Config, store: Path) -> str:
+    return str(store) if config.store.features else ""
 
 
 def _of_training(hyperparameters: Hyperparameters, formats: set[str]) -> Hyperparameters:
@@ -185,7 +172,7 @@ def _of_training(hyperparameters: Hyperparameters, formats: set[str]) -> Hyperpa
     return replace(hyperparameters, **dict.fromkeys(elsewhere))
 
 
-def _with_evaluation(config: Config, store: Path, encoder: str, phases: list[TrainingPhase]) -> Cell:
+def _with_evaluation(config: Config, store: Path, model: str, encoder: str, phases: list[TrainingPhase]) -> Cell:
     target = config.target
     hyperparameters = recipes.for_task(config.recipe, target.task, target.recipe)
     splits = list(target.splits or target.task.evaluate)
@@ -204,7 +191,7 @@ def _with_evaluation(config: Config, store: Path, encoder: str, phases: list[Tra
         "retrieval": [hyperparameters.retrieval_layers, hyperparameters.retrieval_layer_of_24, hyperparameters.retrieval_pooling],
         "pooler": config.model.pooler,
         "precision": config.trainer.precision,
-        "data": _checksums(config, store, target.task, splits, languages),
+        "data": data_checksums(target.task, config.data, splits, languages, checksum_cache(store)),
     }
     # The cell's own choices too: two cells may share an artifact and still be two points of a grid.
     key = fingerprint(identity | {"seed": config.seed, "intermediate": sorted(config.intermediate.tasks)})
@@ -217,7 +204,7 @@ def _with_evaluation(config: Config, store: Path, encoder: str, phases: list[Tra
         "target": target.task.name,
         "training": list(target.training),
         "seed": config.seed,
-        "model": config.model.name_or_path or "tiny",
+        "model": model,
         "recipe": config.recipe.name,
     }
     last_training = list(target.training.values())[-1].task if target.training else None
@@ -239,6 +226,7 @@ def _with_evaluation(config: Config, store: Path, encoder: str, phases: list[Tra
             "config": asdict(config),
         },
         trainer=config.trainer,
+        features=_features_store(config, store),
     )
     return Cell(phases, job, paths)
 
@@ -274,7 +262,8 @@ def _ensure_evaluated(cell: Cell, config: Config) -> None:
 
 def _work(job: Job, job_file: Path, log_file: Path, worker: str, succeeded: Callable[[], bool]) -> None:
     """Have the job done; only what it leaves behind means success."""
-    write_job(job, job_file)
+    with disk_full_means(job_file):
+        write_job(job, job_file)
     if worker == "inline":
         from xstilts.worker import run as run_inline
 
@@ -290,5 +279,5 @@ def _work(job: Job, job_file: Path, log_file: Path, worker: str, succeeded: Call
         raise UserError(f"{job.label} failed with {describe_exit(code)}; its output is above, its job in {job_file}")
 
 
-class WorkerRefused(UserError):
+class WorkerRefused(ToldAlready):
     """The worker has told the user already what is wrong."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from datasets import concatenate_datasets
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
@@ -28,6 +30,8 @@ from xstilts.models.selection import Selection
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset
 from xstilts.store.artifacts import publish, temporary_folder
+from xstilts.store.features import Prepared, feature_identity, prepared
+from xstilts.store.files import disk_full_means, whole_file
 from xstilts.tasks.declaration import head_name
 from xstilts.versions import versions
 
@@ -43,7 +47,7 @@ def train(job: TrainingJob) -> None:
     for task in job.tasks.values():
         check_length(encoder, job.by_task[task.task.name].max_length, task.task.name)
     training = {name: _features(job, name, tokenizer, heads) for name in job.tasks}
-    validation = {name: _validation(job, name, tokenizer) for name in job.tasks} if _wants_validation(job) else {}
+    validation = {name: _validation(job, name, tokenizer) for name in job.tasks} if wants_validation(job) else {}
     plan = StepPlan(
         sizes={name: len(features.features) for name, features in training.items()},
         batch_size=job.hyperparameters.batch_size or 0,
@@ -71,6 +75,7 @@ def train(job: TrainingJob) -> None:
         log_every_n_steps=job.logger.every_n_steps,
         callbacks=[selection, *progress.bars(job.label)],
         default_root_dir=work,
+        plugins=[WholeCheckpoints()],
     )
     data = TaskData(
         list(training.values()),
@@ -79,12 +84,25 @@ def train(job: TrainingJob) -> None:
         job.trainer.max_tokens,
         job.trainer.max_eval_tokens,
     )
-    trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
+    with disk_full_means(work):
+        trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
     selection.restore_best(model)
     if trainer.is_global_zero:
         _publish(job, model.encoder, heads, tokenizer, selection, len(plan))
         shutil.rmtree(work, ignore_errors=True)
     trainer.strategy.barrier()
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or absent, written beside their place.
+
+    Lightning's own go by way of memory and the system's temporary folder, and the move from there to another disk, which a store
+    shared by many machines always is, can be cut off half-way.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 def trainer_options(trainer: Any) -> dict[str, Any]:
@@ -156,41 +174,80 @@ def _check_shared(first: Any, second: Any) -> None:
 
 
 def _features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase, heads: dict[str, Any]) -> TaskFeatures:
-    training = job.tasks[name]
-    examples = subset(load(training.task, job.data, training.train, training.languages), training.max_examples, training.fraction)
-    return task_features(
-        training.task, name, examples, tokenizer, job.by_task[name], True, heads[head_name(training.task)][1].whole_batch
+    task = job.tasks[name].task
+    features = training_features(job, name, tokenizer).features
+    return task_features(task, name, features, tokenizer, job.by_task[name], heads[head_name(task)][1].whole_batch)
+
+
+def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> Prepared:
+    """The training examples of one of the job's tasks, and their features."""
+    training, limits = job.tasks[name], recipes.limits(job.by_task[name])
+    task, taken = training.task, {"max_examples": training.max_examples, "fraction": training.fraction}
+    if training.language_exponent is not None:
+        taken["language_exponent"] = training.language_exponent
+
+    def build() -> Prepared:
+        examples = subset(
+            load(task, job.data, training.train, training.languages),
+            training.max_examples,
+            training.fraction,
+            training.language_exponent,
+        )
+        features = featurizer(task.format).featurize(examples, tokenizer, task, limits, True)
+        if not len(features):
+            raise UserError(f"task {name} has no training example left; got {len(examples)} examples without gold")
+        return Prepared(examples, features, [len(examples)])
+
+    parts = [(training.train, training.languages)]
+    return prepared(
+        job.features, lambda: feature_identity(task, job.data, parts, taken, tokenizer, limits, True, job.features), build
     )
 
 
 def task_features(
-    task: Any,
-    name: str,
-    examples: Any,
-    tokenizer: PreTrainedTokenizerBase,
-    hyperparameters: Any,
-    training: bool,
-    whole_batch: bool = False,
+    task: Any, name: str, features: Any, tokenizer: PreTrainedTokenizerBase, hyperparameters: Any, whole_batch: bool = False
 ) -> TaskFeatures:
-    """The features of the examples, ready to be batched."""
-    features = featurizer(task.format).featurize(examples, tokenizer, task, recipes.limits(hyperparameters), training)
-    if training and not len(features):
-        raise UserError(f"task {name} has no training example left; got {len(examples)} examples without gold")
+    """The features, ready to be batched."""
     special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15)
     return TaskFeatures(name, task.format, head_name(task), features, special, whole_batch)
 
 
-def _wants_validation(job: TrainingJob) -> bool:
+def wants_validation(job: TrainingJob) -> bool:
+    """Whether the job evaluates while it trains."""
     return job.hyperparameters.selection == "best" or bool(job.hyperparameters.eval_every)
 
 
 def _validation(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> predicting.Evaluated:
-    """The first `eval_examples` validation examples of the task, which select the checkpoint."""
-    training, hyperparameters = job.tasks[name], job.by_task[name]
-    limit = job.hyperparameters.eval_examples
-    examples = load(training.task, job.data, training.validation, training.languages, max_examples=limit)
-    features = task_features(training.task, name, examples, tokenizer, hyperparameters, training=False)
-    return predicting.Evaluated(training.task, examples, features, recipes.limits(hyperparameters))
+    task, made = job.tasks[name].task, validation_features(job, name, tokenizer)
+    features = task_features(task, name, made.features, tokenizer, job.by_task[name])
+    return predicting.Evaluated(task, made.examples, features, recipes.limits(job.by_task[name]))
+
+
+def validation_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> Prepared:
+    """The first `eval_examples` validation examples of the task, which select the checkpoint, and their features."""
+    training, limits, number = job.tasks[name], recipes.limits(job.by_task[name]), job.hyperparameters.eval_examples
+    parts, taken = [(training.validation, training.languages)], {"first": number}
+    return evaluated_features(training.task, job.data, parts, taken, tokenizer, limits, job.features)
+
+
+def evaluated_features(
+    task: Any,
+    data: Any,
+    parts: list[tuple[str, list[str]]],
+    taken: dict[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+    limits: Any,
+    store: str,
+) -> Prepared:
+    """The examples of some splits, each in its languages, the `first` of each if `taken` says so, and their features."""
+
+    def build() -> Prepared:
+        read = [load(task, data, split, languages, max_examples=taken["first"]) for split, languages in parts]
+        examples = concatenate_datasets(read)
+        features = featurizer(task.format).featurize(examples, tokenizer, task, limits, False)
+        return Prepared(examples, features, [len(part) for part in read])
+
+    return prepared(store, lambda: feature_identity(task, data, parts, taken, tokenizer, limits, False, store), build)
 
 
 def _publish(job: TrainingJob, encoder: Encoder, heads: dict[str, Any], tokenizer: Any, selection: Selection, steps: int) -> None:

@@ -15,7 +15,7 @@ from xstilts.jobs import Job, TrainingJob, read_job
 
 def run(job: Job) -> None:
     """Do the job in this process."""
-    _quiet_libraries()
+    quiet_libraries()
     import torch
 
     if job.trainer.num_threads:
@@ -30,7 +30,7 @@ def run(job: Job) -> None:
         evaluate(job)
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
     """Say our own lines only: what libraries announce at every start is no news to the user."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, matrix products on a GPU are not repeatable

@@ -90,6 +90,8 @@ def preserved() -> Iterator[None]:
             yield
     finally:
         for name, (level, found, propagate) in before.items():
+            for handler in set(loggers[name].handlers) - set(found):
+                handler.close()  # Hydra's log file
             loggers[name].setLevel(level)
             loggers[name].handlers[:] = found
             loggers[name].propagate = propagate
@@ -265,7 +267,9 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> World:
             context, asked = sentence(12), chance.randrange(12)
             answer = context.split()[asked]
             answers = [{"text": answer, "answer_start": len(" ".join(context.split()[:asked] + [""]))}]
-            paragraphs.append({"context": context, "qas": [{"id": f"q{number}", "question": f"where {answer}?", "answers": answers}]})
+            paragraphs.append(
+                {"context": context, "qas": [{"id": f"q{number}", "question": f"where {answer}?", "answers": answers}]}
+            )
         return json.dumps({"version": "1.1", "data": [{"title": "toy", "paragraphs": paragraphs}]})
 
     for language in ("en", "de", "fr"):

@@ -20,8 +20,9 @@ SNLI = FROM_DEV.format("snli") + " intermediate.tasks.snli.max_examples=96"
 MNLI = "target.training.mnli.max_examples=96"
 SQUAD = "target.training.squad_v1.max_examples=24"
 CELLS = {
-    "xcopa": "+intermediate=cosmosqa +target=xcopa intermediate.tasks.cosmosqa.max_examples=48 target.training.siqa.max_examples=48 "
-    "target.training.siqa.train=validation:80% target.training.siqa.validation=validation:-20% " + FROM_DEV.format("cosmosqa"),
+    "xcopa": "+intermediate=cosmosqa +target=xcopa intermediate.tasks.cosmosqa.max_examples=48 "
+    "target.training.siqa.max_examples=48 target.training.siqa.train=validation:80% target.training.siqa.validation=validation:-20% "
+    + FROM_DEV.format("cosmosqa"),
     "xnli": f"+intermediate=snli +target=xnli {SNLI} {MNLI}",
     "xquad": f"+intermediate=squad_v1 +target=xquad intermediate.tasks.squad_v1.max_examples=24 {SQUAD}",
     "mlqa": f"+target=mlqa {SQUAD}",
@@ -38,13 +39,21 @@ CELLS = {
     "intermediate.tasks.mlm.task.sources.xtreme.files.train='tatoeba/{language}-en.{language}' "
     "intermediate.tasks.mlm.train=train:90% intermediate.tasks.mlm.validation=train:-10%",
 }
+SLOW = ("xcopa", "xnli", "udpos", "tatoeba", "lareqa", "multitask")
 PHASES = {"xcopa": 3, "xnli": 2, "xquad": 2, "bucc2018": 0, "multitask": 2}
 """Artifacts of a cell; one where nothing is said."""
-NO_GOLD = {"xcopa": {"test"}, "pawsx": {"test"}, "udpos": {"test"}, "tydiqa": {"validation"}, "xnli": {"test"}, "multitask": {"test"}}
+NO_GOLD = {
+    "xcopa": {"test"},
+    "pawsx": {"test"},
+    "udpos": {"test"},
+    "tydiqa": {"validation"},
+    "xnli": {"test"},
+    "multitask": {"test"},
+}
 """Splits whose answers XTREME withholds in the folder at hand."""
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CELLS])
 def test_a_cell_gives_results_that_its_predictions_give_again(
     name: str, run_inline: Callable[..., Any], real_options: tuple[str, ...], tmp_path: Path
 ) -> None:

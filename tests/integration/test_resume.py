@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 
 from xstilts.paths import ArtifactPaths
+from xstilts.store.artifacts import read_metadata
 
 Run = Callable[..., Any]
 Weights = Callable[[Path], dict[str, str]]
@@ -35,8 +36,6 @@ def options(world: Any, place: Path) -> tuple[str, ...]:
 def outcome(ran: Any, place: Path, weights_of: Weights) -> tuple[Any, ...]:
     """All that must not depend on whether a run was disturbed."""
     folders = [place / "store" / a["kind"] / a["fingerprint"] for a in ran.result["artifacts"]]
-    from xstilts.store.artifacts import read_metadata
-
     history = [[read_metadata(folder)[key] for key in ("validation", "selected_step", "steps")] for folder in folders]
     return ran.result["rows"], [weights_of(folder) for folder in folders], history
 
@@ -46,6 +45,7 @@ def killing(moment: str, number: int) -> Iterator[None]:
     """This process kills itself at the `number`-th time that `moment` comes."""
     from pytorch_lightning import Trainer
 
+    from xstilts import training
     from xstilts.models import selection
     from xstilts.models.module import TaskModel
 
@@ -55,6 +55,7 @@ def killing(moment: str, number: int) -> Iterator[None]:
         "moving a file to its place": (os, "replace"),
         "evaluation": (selection, "evaluate"),
         "best weights": (selection, "save_atomically"),
+        "publishing": (training, "_publish"),
     }
     owner, name = targets[moment]
     original, count = getattr(owner, name), 0
@@ -107,12 +108,16 @@ def undisturbed(
         ([("evaluation", 3)], SINGLE),  # right after a checkpoint's step, too: 12 is a multiple of both
         ([("best weights", 1)], SINGLE),
         ([("checkpoint", 3)], SINGLE),
+        ([("moving a file to its place", 7)], SINGLE),
         ([("moving a file to its place", 8)], SINGLE),
+        ([("moving a file to its place", 9)], SINGLE),
         ([("step", 8), ("evaluation", 2)], (*SINGLE, EARLY)),
+        ([("publishing", 1)], (*SINGLE, EARLY)),  # must not train on
+        ([("publishing", 1)], SINGLE),
         ([("step", 14), ("step", 4)], MULTITASK),
         ([("evaluation", 4)], MULTITASK),
     ],
-    ids=str,
+    ids=lambda value: ", ".join(f"{moment} {number}" for moment, number in value) if isinstance(value, list) else value[0],
 )
 def test_a_killed_cell_ends_as_an_undisturbed_one(
     moments: list[tuple[str, int]],
@@ -129,8 +134,9 @@ def test_a_killed_cell_ends_as_an_undisturbed_one(
         killed(cell, moment, number)
         assert not list((tmp_path / "store" / "trained").glob("*/done.json")), "nothing half-written may look finished"
         assert not list((tmp_path / "out").glob("results/*"))
+    checkpointed = bool(list((tmp_path / "store" / "trained").glob(".*.work/last.ckpt")))
     ran = cell()
-    assert any(": resuming " in line for line in ran.log) or moments == [("step", 2)] or moments == [("best weights", 1)]
+    assert any(": resuming " in line for line in ran.log) == checkpointed
     assert outcome(ran, tmp_path, weights_of) == expected
     assert [path.name for path in (tmp_path / "store" / "trained").iterdir() if path.name.endswith(".work")] == []
 

@@ -33,6 +33,7 @@ def evaluated(ran: Any) -> bool:
     return any(line.endswith(": evaluating") for line in ran.log)
 
 
+@pytest.mark.slow
 def test_a_cell_runs_once_and_only_what_a_change_concerns_is_trained_anew(cell: Run, tmp_path: Path) -> None:
     first = cell("+intermediate=snli", "+target=xnli")
     assert trained(first) == ["phase 2: snli", "phase 3: mnli"]
@@ -117,7 +118,13 @@ def test_a_run_leaves_its_process_as_it_was(cell: Run) -> None:
 
     def state() -> tuple[Any, ...]:
         log = logging.getLogger("xstilts")
-        return dict(os.environ), torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), log.level, list(log.handlers)
+        return (
+            dict(os.environ),
+            torch.get_num_threads(),
+            torch.are_deterministic_algorithms_enabled(),
+            log.level,
+            list(log.handlers),
+        )
 
     before = state()
     cell("+target=tatoeba")

@@ -42,3 +42,9 @@ def test_values_worked_by_hand() -> None:
 def test_unknown_language() -> None:
     with pytest.raises(UserError, match="unknown language of the metric mlqa 'th'.*ar, de, en, es, hi, vi, zh"):
         score([["x"]], ["x"], "th")
+
+
+def test_of_a_pair_the_context_rules():
+    gold, given = [["das Haus"]], ["Haus"]
+    assert score(gold, given, "de-en")["exact_match"] == 100.0
+    assert score(gold, given, "en-de")["exact_match"] == 0.0

@@ -18,14 +18,17 @@ from transformers import PreTrainedTokenizerFast
 
 from xstilts.config import Hyperparameters, ModelConfig, TinyArchitecture, TrainerConfig
 from xstilts.data.batches import TaskFeatures
+from xstilts.data.featurizers import featurizer
+from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
 from xstilts.models.encoder import Encoder, build_encoder
 from xstilts.models.heads import build_head
 from xstilts.models.module import TaskModel
+from xstilts.recipes import limits
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_module
-from xstilts.training import task_features, trainer_options
+from xstilts.training import trainer_options
 
 WORDS = [f"w{number}" for number in range(60)]
 TASKS = {
@@ -186,7 +189,8 @@ def build(tokenizer):
         head = build_head(task, encoder, values)
         if pooler and head.needs_pooler:
             encoder.add_pooler()
-        features = task_features(task, task.name, examples, tokenizer, values, True, head.whole_batch)
+        made = featurizer(format).featurize(examples, tokenizer, task, limits(values), True)
+        features = TaskFeatures(task.name, format, head_name(task), made, special_tokens(tokenizer, 0.15), head.whole_batch)
         plan = StepPlan({task.name: len(features.features)}, batch_size, seed, max_steps=steps)
         model = TaskModel(encoder, {head_name(task): head}, values, seed, len(plan))
         model.train()

@@ -38,7 +38,9 @@ def test_tiny_depends_on_its_own_seed_only(tokenizer, tiny_model):
     second = build_encoder(tiny_model(), tokenizer).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
     other = build_encoder(tiny_model(seed=1), tokenizer).state_dict()
-    assert not torch.equal(first["backbone.encoder.layer.0.output.dense.weight"], other["backbone.encoder.layer.0.output.dense.weight"])
+    assert not torch.equal(
+        first["backbone.encoder.layer.0.output.dense.weight"], other["backbone.encoder.layer.0.output.dense.weight"]
+    )
     torch.manual_seed(1)
     assert torch.equal(drawn, torch.rand(1)), "building must not touch the cell's own random numbers"
 
@@ -61,7 +63,8 @@ def test_a_folder_is_loaded_in_float32_whatever_it_was_saved_in(dtype, saved, to
     encoder = build_encoder(replace(tiny_model(), name_or_path=str(saved)), tokenizer)
     assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
     assert all(
-        torch.equal(value.float(), encoder.backbone.state_dict()[key]) for key, value in load_file(saved / "model.safetensors").items()
+        torch.equal(value.float(), encoder.backbone.state_dict()[key])
+        for key, value in load_file(saved / "model.safetensors").items()
     )
 
 
@@ -78,9 +81,7 @@ def test_a_checkpoint_with_a_weight_of_another_shape_is_refused(saved):
     edit(saved, lambda weights: weights.update({"roberta.encoder.layer.0.output.dense.bias": torch.zeros(7)}))
     with pytest.raises(UserError) as error:
         load_backbone(str(saved), "sdpa")
-    assert str(error.value) == (
-        f"'{saved}' lacks 1 weights of a XLMRobertaModel, for instance encoder.layer.0.output.dense.bias"
-    )
+    assert str(error.value) == (f"'{saved}' lacks 1 weights of a XLMRobertaModel, for instance encoder.layer.0.output.dense.bias")
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):

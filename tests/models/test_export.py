@@ -77,7 +77,9 @@ def same_logits(format, phase, model, batch):
             scores = phase.head(phase.encoder, batch)
             rows = inputs["input_ids"].split(batch["choice_counts"].tolist())
             masks = inputs["attention_mask"].split(batch["choice_counts"].tolist())
-            theirs = [model(input_ids=ids[None], attention_mask=mask[None]).logits[0] for ids, mask in zip(rows, masks, strict=True)]
+            theirs = [
+                model(input_ids=ids[None], attention_mask=mask[None]).logits[0] for ids, mask in zip(rows, masks, strict=True)
+            ]
             ours = [row[: len(other)] for row, other in zip(scores, theirs, strict=True)]
             return (torch.cat(ours) - torch.cat(theirs)).abs().max()
         if format == "span_qa":

@@ -23,7 +23,7 @@ def test_csv_is_a_file_in_the_work_folder(tmp_path):
     logger.log_metrics({"train/loss/nli": 1.5}, step=3)
     logger.save()
     (path,) = tmp_path.rglob("metrics.csv")
-    assert list(csv.DictReader(path.open())) == [{"step": "3", "train/loss/nli": "1.5"}]
+    assert list(csv.DictReader(path.read_text().splitlines())) == [{"step": "3", "train/loss/nli": "1.5"}]
 
 
 def test_tensorboard_writes_into_the_work_folder(tmp_path):
@@ -47,3 +47,12 @@ def test_wandb_is_told_who_the_run_is(tmp_path, monkeypatch):
         "config": {"seed": 1},
         "log_model": False,
     }
+
+
+def test_each_attempt_has_its_own_curves(tmp_path):
+    for step in (3, 4):
+        logger = build_logger(LoggerConfig(name="csv"), tmp_path, "phase 2: mnli", {})
+        logger.log_metrics({"train/loss/nli": 1.5}, step=step)
+        logger.save()
+    files = sorted(tmp_path.rglob("metrics.csv"))
+    assert [path.read_text().splitlines()[1].split(",")[0] for path in files] == ["3", "4"]

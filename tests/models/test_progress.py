@@ -4,7 +4,6 @@ import io
 
 from rich.console import Console
 
-from xstilts.models import progress
 from xstilts.models.progress import PredictionBar, StepBar, bars
 
 
@@ -24,12 +23,11 @@ def test_a_bar_for_training_and_one_for_evaluation(monkeypatch):
     assert [type(bar) for bar in bars("phase 4: xnli", evaluation=True)] == [PredictionBar]
 
 
-def test_the_bar_tells_steps_and_loss(build, fit, monkeypatch):
+def test_the_bar_tells_steps_and_loss(build, fit):
     bar = StepBar("phase 2: mnli")
-    bar.progress.live.console = bar.progress.console if hasattr(bar.progress, "console") else Console(file=io.StringIO())
+    bar.progress.live.console = Console(file=io.StringIO())
     fit(build("classification", steps=5), (bar,))
     (task,) = bar.progress.tasks
     assert (task.description, task.total, task.completed) == ("phase 2: mnli", 5, 5)
     assert task.fields["numbers"].startswith("train/loss/nli ")
     assert not bar.progress.live.is_started
-    assert progress.__doc__

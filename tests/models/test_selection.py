@@ -56,7 +56,9 @@ def test_the_last_weights_stay_where_the_recipe_wants_them(select, tmp_path):
     assert not list(tmp_path.glob("best*"))
 
 
-@pytest.mark.parametrize(("eval_every", "steps", "expected"), [(0, 12, [12]), (5, 12, [5, 10, 12]), (4, 12, [4, 8, 12]), (99, 7, [7])])
+@pytest.mark.parametrize(
+    ("eval_every", "steps", "expected"), [(0, 12, [12]), (5, 12, [5, 10, 12]), (4, 12, [4, 8, 12]), (99, 7, [7])]
+)
 def test_the_end_is_always_evaluated(eval_every, steps, expected, select):
     _, selection, _ = select([1.0] * len(expected), steps=steps, eval_every=eval_every)
     assert [entry["step"] for entry in selection.history] == expected

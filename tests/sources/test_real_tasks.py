@@ -34,6 +34,7 @@ EXPECTED = {
     ("lareqa", "validation"): (1190, True),
     ("lareqa", "test"): (1190, True),
     ("mlqa", "validation"): ({"en": 1148, "ar": 517, "de": 512, "zh": 504}, True),
+    ("mlqa_cross", "validation"): ({"en-ar": 517, "en-de": 512, "en-zh": 504, "ar-en": 517, "de-en": 512, "zh-en": 504}, True),
     ("mnli", "train"): (9970, True),
     ("mnli", "validation"): (2490, True),
     ("panx", "train"): (120, True),
@@ -277,3 +278,39 @@ def test_mlm_on_ones_own_text(tmp_path):
     (tmp_path / "mlm/sw.txt").write_text("Habari ya leo.\n\nHakuna matata.\n", encoding="utf-8")
     task = load_task(CONF, "mlm")
     assert load(task, DataConfig(root=str(tmp_path)), "train", ["sw"])["text"][:] == ["Habari ya leo.", "Hakuna matata."]
+
+
+def test_anli_by_round_as_released(shared_data):
+    data = DataConfig(root=str(shared_data / "originals/hf_dummy/anli/plain_text"))
+    for name in ("anli_r1", "anli_r2"):
+        examples = load(load_task(CONF, name), data, "train", ["en"])
+        assert set(examples["label"]) <= {"contradiction", "entailment", "neutral"}
+    first = load(load_task(CONF, "anli_r1"), data, "validation", ["en"])[0]
+    assert first["text_b"] == "Form and meaning are the only aspects of language linguistics is concerned with."
+    assert first["label"] == "contradiction"
+
+
+def test_swag_and_squad_2_as_released(shared_data, tmp_path):
+    shutil.copytree(shared_data / "originals/hf_dummy/swag/regular", tmp_path / "swag")
+    examples = load(load_task(CONF, "swag"), DataConfig(root=str(tmp_path)), "train", ["en"])
+    assert (examples["label"][0], examples["choices"][0][1]) == (0, "has heard approaching them.")
+    assert examples["prompt"][0].endswith("A drum line")
+    folder = shared_data / "originals/hf_dummy/squad_v2"
+    examples = load(load_task(CONF, "squad_v2"), DataConfig(root=str(folder)), "train", ["en"])
+    assert len(examples) and all(answers is not None for answers in examples["answers"])
+
+
+def test_translated_squad_as_released(shared_data):
+    data = DataConfig(root=str(shared_data / "originals/hf_dummy/mlqa/mlqa-translate-train.de"))
+    task = load_task(CONF, "squad_translated")
+    assert languages_with_data(task, data, "train") == ["de"]
+    assert len(load(task, data, "train", ["de"])) and len(load(task, data, "validation", ["de"]))
+
+
+def test_a_pair_of_mlqa_has_the_context_in_the_first_language(real_data):
+    task = load_task(CONF, "mlqa_cross")
+    assert languages_with_data(task, real_data, "validation") == ["en-ar", "en-de", "en-zh", "ar-en", "de-en", "zh-en"]
+    pair = load(task, real_data, "validation", ["de-en"])[0]
+    german = {row["id"]: row["context"] for row in load(load_task(CONF, "mlqa"), real_data, "validation", ["de"]).to_list()}
+    assert pair["context"] == german[pair["id"]]
+    assert pair["question"].split()[0] in ("What", "Who", "Where", "When", "How", "Which", "In", "Why", "The")

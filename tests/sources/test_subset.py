@@ -1,5 +1,7 @@
 """Nested, deterministic samples."""
 
+from collections import Counter
+
 import pytest
 from datasets import Dataset
 from hypothesis import given, settings
@@ -76,3 +78,27 @@ def test_a_fraction_outside_its_range(share):
 def test_both_at_once():
     with pytest.raises(UserError, match="max_examples=1 and fraction=0.5 are both set"):
         subset(_examples(3), 1, 0.5)
+
+
+def test_languages_share_a_sample_by_an_exponent():
+    sizes = {"en": 10_000, "sw": 100, "yo": 1}
+    columns = {
+        "id": [f"{number}" for size in sizes.values() for number in range(size)],
+        "language": [language for language, size in sizes.items() for _ in range(size)],
+    }
+    examples = Dataset.from_dict(columns)
+
+    def counts(size: int, exponent: float) -> dict[str, int]:
+        return dict(Counter(subset(examples, size, None, exponent)["language"]))
+
+    assert counts(111, 0.5) == {"en": 100, "sw": 10, "yo": 1}  # their roots
+    assert counts(41, 0.0) == {"en": 20, "sw": 20, "yo": 1}
+    assert counts(1010, 1.0) == {"en": 1000, "sw": 10}
+    assert counts(10_101, 0.0) == sizes
+    small, large = (subset(examples, size, None, 0.3) for size in (37, 900))
+    assert set(zip(small["language"], small["id"], strict=True)) < set(zip(large["language"], large["id"], strict=True))
+
+
+def test_an_exponent_alone_is_refused():
+    with pytest.raises(UserError, match="language_exponent=0.3 shares out a sample: set max_examples or fraction too"):
+        subset(Dataset.from_dict({"id": ["1"], "language": ["en"]}), None, None, 0.3)

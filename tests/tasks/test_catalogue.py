@@ -15,7 +15,7 @@ from xstilts.tasks.languages import ISO3, LANGUAGES
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = task_names(CONF)
 XTREME = {"xnli": 15, "pawsx": 7, "udpos": 38, "panx": 48, "xquad": 12, "mlqa": 7, "tydiqa": 9, "tatoeba": 41, "bucc2018": 4}
-XTREME_R = {"xcopa": 11, "lareqa": 11}
+XTREME_R = {"xcopa": 11, "lareqa": 11, "mewslix": 11}
 
 
 def test_the_tasks_of_the_benchmarks_and_the_intermediate_ones_are_there():
@@ -28,23 +28,27 @@ def test_a_declaration_is_complete(name):
     assert task.name == name
     assert task.format in FORMATS
     assert task.languages and len(set(task.languages)) == len(task.languages)
-    assert set(task.languages) <= set(LANGUAGES)
+    assert {code for language in task.languages for code in language.split("-")} <= set(LANGUAGES)
     assert set(task.evaluate) <= set(SPLITS)
     assert task.metrics and task.description and task.licence
     assert task.homepage.startswith("https://") or name == "mlm"
-    assert bool(task.labels) == (task.format in ("classification", "tagging"))
+    assert bool(task.labels or task.labels_file) == (task.format in ("classification", "tagging"))
     assert (task.protocol in PROTOCOLS) == (task.format == "retrieval")
     assert "xtreme" in task.sources
     fields = set(format_module(task.format).FEATURES)
     for source in task.sources.values():
         check_options(source)
+        if source.unusable:
+            assert not source.files and not source.hub
+            continue
         assert set(source.files) <= set(SPLITS)
         assert set(source.gold) | set(source.readers) | set(source.positional_ids) <= set(source.files)
         assert set(source.columns) <= fields
+        assert set(source.expect) <= set(source.files)
         for reader in [source.reader, *source.readers.values()]:
             reader_module(reader)
         for template in source.files.values():
-            if "{" not in template:
+            if "{" not in template and "keep" not in source.options:
                 assert task.languages[0] == "en"
     assert set(task.evaluate) <= set(task.sources["xtreme"].files)
 

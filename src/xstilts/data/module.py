@@ -20,6 +20,8 @@ class TaskData(pl.LightningDataModule):
         max_eval_tokens: int = 32768,
     ) -> None:
         super().__init__()
+        # An evaluation of few batches may have none for some processes.
+        self.allow_zero_length_dataloader_with_multiple_devices = True
         self.training = {task.task: task for task in training}
         self.plan = plan
         self.evaluation = list(evaluation)

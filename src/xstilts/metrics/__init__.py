@@ -16,6 +16,7 @@ _KEYS = {
     "squad": ("f1", "exact_match"),
     "mlqa": ("f1", "exact_match"),
     "tagging_f1": ("f1_seqeval_0_0_12",),
+    "token_accuracy": ("accuracy",),
     "retrieval_accuracy": ("accuracy",),
     "bitext_f1": ("f1",),
     "map_at_20": ("map_at_20",),

@@ -51,10 +51,11 @@ def normalise(text: str, language: str) -> str:
 
 
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> dict[str, float]:
-    """`exact_match` and `f1` in percent; `language` is that of the context. See `overlap.exact_match_and_f1`.
+    """`exact_match` and `f1` in percent; `language` is that of the context, or a pair that begins with it (`de-en`).
 
-    Raises `UserError` for a language that MLQA has no rules for.
+    See `overlap.exact_match_and_f1`. Raises `UserError` for a language that MLQA has no rules for.
     """
+    language = language.split("-")[0]
     if language not in _ARTICLES:
         how = f"MLQA has rules for {', '.join(sorted(_ARTICLES))}; the metric squad has one rule for every language."
         raise UserError(unknown_name("language of the metric mlqa", language, _ARTICLES, how))

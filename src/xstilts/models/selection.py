@@ -58,8 +58,9 @@ class Selection(pl.Callback):
         for name, value in state_dict.items():
             setattr(self, name, value)
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> int | None:  # type: ignore[override]
-        return -1 if self.stopped else None  # Lightning's word for: skip what is left of the epoch
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Lightning forgets that a run had stopped early; one that was killed before its artifact was published must not train on.
+        trainer.should_stop = self.stopped
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Step, batch_idx: int) -> None:
         step = trainer.global_step
@@ -67,7 +68,7 @@ class Selection(pl.Callback):
         if self.score is not None and (last or (self.eval_every and step % self.eval_every == 0)):
             self._evaluate(trainer, pl_module, step)
         if not last and (step % self.checkpoint_every == 0 or self.stopped):
-            trainer.save_checkpoint(self.resume_path)
+            trainer.save_checkpoint(self.resume_path, weights_only=False)  # False: with the optimizer's state
 
     def restore_best(self, model: TaskModel) -> None:
         """Put the best weights back, if an evaluation chose any."""

@@ -1,26 +1,34 @@
 """Which files a task's split is read from: `Source.files` and `Source.gold` looked up under the data roots.
 
-A path may hold placeholders: `{language}` (the code), `{iso3}` (LASER's three-letter code) and `{name}` (the English name in
-lower case). A path without any is data in the first of the task's languages. `|` parts alternatives: the first that exists is
-read. `&` joins the two files of a sentence pair: the side of the language, then the English side; both must exist. Every
-path may also stand there with `.gz` at its end. Neither torch nor datasets is imported here.
+A path may hold placeholders (`xstilts.sources.placeholders`). `|` parts alternatives: the first that exists is read. `&` joins
+the two files of a sentence pair: the side of the language, then the English side; both must exist. Every path may also stand
+there with `.gz` at its end. Of a source on the Hub, paths are patterns inside its repository, and all files that match one are
+read. Neither torch nor datasets is imported here.
 """
 
 from pathlib import Path
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
+from xstilts.sources import hub
+from xstilts.sources.placeholders import alternatives, matches
 from xstilts.tasks.declaration import Source, Task
-from xstilts.tasks.languages import ISO3, LANGUAGES
-
-_PLACEHOLDERS = ("{language}", "{iso3}", "{name}")
 
 
 def source_of(task: Task, data: DataConfig) -> Source:
     """The task's source that `data.source` picks."""
     if data.source not in task.sources:
         raise UserError(unknown_name(f"source of task '{task.name}'", data.source, task.sources, "Set data.source."))
-    return task.sources[data.source]
+    source = task.sources[data.source]
+    if source.unusable:
+        raise UserError(f"task '{task.name}' cannot be read from the source '{data.source}': {source.unusable}")
+    return source
+
+
+def place_of(task: Task, data: DataConfig) -> str:
+    """Where the task's data is looked for, in words for a message."""
+    source = source_of(task, data)
+    return f"in {source.hub} at revision {source.revision or 'main'}" if source.hub else f"under data.root={data.root}"
 
 
 def roots_of(data: DataConfig) -> list[Path]:
@@ -34,22 +42,8 @@ def roots_of(data: DataConfig) -> list[Path]:
     return roots
 
 
-def _alternatives(task: Task, template: str, language: str) -> list[list[str]]:
-    """The template's alternatives for a language, each a list of one or two relative paths."""
-    values = {"{language}": language, "{iso3}": ISO3.get(language), "{name}": LANGUAGES.get(language, "").lower() or None}
-    result = []
-    for alternative in template.split("|"):
-        used = [placeholder for placeholder in _PLACEHOLDERS if placeholder in alternative]
-        if any(values[placeholder] is None for placeholder in used) or (not used and language != task.languages[0]):
-            continue
-        for placeholder in used:
-            alternative = alternative.replace(placeholder, values[placeholder] or "")
-        result.append([path.strip() for path in alternative.split("&")])
-    return result
-
-
-def _candidates(roots: list[Path], task: Task, template: str, language: str) -> list[list[Path]]:
-    return [[root / path for path in paths] for root in roots for paths in _alternatives(task, template, language)]
+def _candidates(roots: list[Path], task: Task, source: Source, template: str, language: str) -> list[list[Path]]:
+    return [[root / path for path in paths] for root in roots for paths in alternatives(task, source, template, language)]
 
 
 def _existing(paths: list[Path]) -> list[Path] | None:
@@ -63,19 +57,46 @@ def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str,
     """Role -> existing file that `split` of `language` is read from; {} if there is no data.
 
     Roles: `data`, or `source` and `english` for a sentence pair; and `gold` where the answers stand in a file of their own and
-    that file exists. Raises UserError for an unknown source or a missing root.
+    that file exists. Further parts of the data, of a source on the Hub, are `data.1`, `data.2`, … in order. Never asks the
+    network. Raises UserError for an unknown source or a missing root.
     """
-    source, roots = source_of(task, data), roots_of(data)
+    source = source_of(task, data)
     if split not in source.files or language not in task.languages:
         return {}
-    for paths in _candidates(roots, task, source.files[split], language):
+    if source.hub:
+        listed = hub.stored_listing("dataset", source.hub, source.revision)
+        parts = hub_files(task, source, split, language, listed) if listed else {}
+        here = {role: listed.present(path) for role, path in parts.items()} if listed else {}
+        complete = {role: path for role, path in here.items() if path is not None}
+        return complete if len(complete) == len(parts) else {}
+    roots = roots_of(data)
+    for paths in _candidates(roots, task, source, source.files[split], language):
         if existing := _existing(paths):
             files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=True))
-            for gold in _candidates(roots, task, source.gold.get(split, ""), language) if split in source.gold else []:
+            for gold in _candidates(roots, task, source, source.gold.get(split, ""), language) if split in source.gold else []:
                 if found := _existing(gold):
                     return {**files, "gold": found[0]}
             return files
     return {}
+
+
+def hub_files(task: Task, source: Source, split: str, language: str, listed: hub.Listing) -> dict[str, str]:
+    """Role -> path inside the repository, for one split and language; {} if the repository has no such files."""
+
+    def first(template: str) -> list[list[str]]:
+        for patterns in alternatives(task, source, template, language):
+            paths = [sorted(path for path in listed.files if matches(path, pattern)) for pattern in patterns]
+            if all(paths):
+                return paths
+        return []
+
+    data = first(source.files.get(split, ""))
+    if len(data) == 2:
+        files = {"source": data[0][0], "english": data[1][0]}
+    else:
+        files = {f"data.{number}" if number else "data": path for paths in data for number, path in enumerate(paths)}
+    gold = first(source.gold[split]) if data and split in source.gold else []
+    return files | ({"gold": gold[0][0]} if gold else {})
 
 
 def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str, Path]:
@@ -90,7 +111,12 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
         )
     if language not in task.languages:
         raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
-    tried = [" and ".join(map(str, paths)) for paths in _candidates(roots_of(data), task, source.files[split], language)]
+    if source.hub:
+        raise UserError(
+            f"no {split} data of task '{task.name}' in language '{language}' from {source.hub} at revision "
+            f"{source.revision or 'main'} on this disk: run `python -m xstilts.fetch` with the same options"
+        )
+    tried = [" and ".join(map(str, paths)) for paths in _candidates(roots_of(data), task, source, source.files[split], language)]
     raise UserError(
         f"no {split} data of task '{task.name}' in language '{language}': looked for "
         f"{', '.join(tried) or f'{source.files[split]}, which holds {task.languages[0]} only'}; put the file there, "
@@ -99,5 +125,11 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
 
 
 def languages_with_data(task: Task, data: DataConfig, split: str) -> list[str]:
-    """The task's languages that have data for `split`, in the task's order."""
-    return [language for language in task.languages if locate(task, data, split, language)]
+    """The task's languages that have data for `split`, in the task's order: on this disk, or on the Hub, by its list of files."""
+    source = source_of(task, data)
+    if not source.hub:
+        return [language for language in task.languages if locate(task, data, split, language)]
+    if split not in source.files:
+        return []
+    listed = hub.listing("dataset", source.hub, source.revision)
+    return [language for language in task.languages if hub_files(task, source, split, language, listed)]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -9,7 +10,9 @@ from datasets import Dataset, Features
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
-from xstilts.sources.files import languages_with_data, locate, require, source_of
+from xstilts.sources.expected import check_expected, keeps
+from xstilts.sources.files import languages_with_data, locate, place_of, require, source_of
+from xstilts.sources.labels import with_labels
 from xstilts.sources.mapping import examples as map_examples
 from xstilts.sources.mapping import gold_field
 from xstilts.sources.raw import Row, check_options
@@ -71,15 +74,33 @@ def _read(
         have = languages_with_data(task, data, split)
         if have:
             raise UserError(
-                f"no {split} data of task '{task.name}' in language '{language}' under {data.root}; "
+                f"no {split} data of task '{task.name}' in language '{language}' {place_of(task, data)}; "
                 f"languages that have it: {', '.join(have)}"
             )
     files = require(task, data, split, language)
     reader = reader_module(source.readers.get(split, source.reader))
-    rows = list(reader.read(files, source, split, language))
+    rows = [row for part in _parts(files) for row in reader.read(part, source, split, language) if keeps(row, source, language)]
+    found = map_examples(rows, features, source, split, language)
+    check_expected(task, source, split, language, found)
+    _check(task, rows, found, seen)
+    return found
+
+
+def _pool(
+    task: Task, data: DataConfig, source: Source, split: str, language: str, features: Features, seen: dict[str, str]
+) -> list[Example]:
+    """The candidates that the reader keeps apart because all languages share them; they go with the first language."""
+    pool = getattr(reader_module(source.readers.get(split, source.reader)), "pool", None)
+    rows = list(pool(require(task, data, split, language), source, split)) if pool else []
     found = map_examples(rows, features, source, split, language)
     _check(task, rows, found, seen)
     return found
+
+
+def _parts(files: dict[str, Path]) -> list[dict[str, Path]]:
+    """Readers see one part of the data at a time."""
+    rest = {role: path for role, path in files.items() if not role.startswith("data.")}
+    return [rest, *({**rest, "data": path} for role, path in files.items() if role not in rest)]
 
 
 def load(
@@ -100,6 +121,7 @@ def load(
     for language in wanted:
         if language not in task.languages:
             raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
+    task = with_labels(task, data)
     source, features = source_of(task, data), format_module(task.format).FEATURES
     check_options(source)
 
@@ -108,6 +130,7 @@ def load(
     for language in wanted:
         seen = seen if "side" in features else {}  # ids of retrieval are unique over all languages
         read.append(_read(task, data, source, split, language, features, seen))
+    read[0] += _pool(task, data, source, split, wanted[0], features, seen)
     link = getattr(reader_module(source.readers.get(split, source.reader)), "link", None)
     if link:
         link([example for found in read for example in found])

@@ -1,13 +1,16 @@
 """Raw files, read strictly: what every reader shares.
 
 UTF-8 or an error that names file and line; only LF and CRLF end a line (a cell of PAWS-X holds U+001C, which
-`str.splitlines` would break at); `.gz` files are decompressed on the way; an empty file is an error.
+`str.splitlines` would break at); `.gz` files are decompressed on the way, of a `.tar.gz` its one file is read; an empty file is
+an error.
 """
 
 import gzip
 import json
+import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -15,7 +18,7 @@ from typing import IO, Any, cast
 from xstilts.errors import UserError, unknown_name
 from xstilts.tasks.declaration import Source
 
-OPTIONS = ("delimiter", "fused", "header", "names", "no_gold", "optional", "prefix", "quoting")
+OPTIONS = ("delimiter", "fused", "header", "keep", "names", "no_gold", "optional", "prefix", "quoting")
 """Every key that `Source.options` may have; the reader that uses one tells what it means."""
 
 
@@ -36,8 +39,17 @@ def check_options(source: Source) -> None:
             raise UserError(unknown_name("option of a task's source", name, OPTIONS))
 
 
-def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    if path.suffixes[-2:] == [".tar", ".gz"]:
+        with tarfile.open(path, "r:gz") as archive:
+            members = [member for member in archive if member.isfile()]
+            if len(members) != 1:
+                raise UserError(f"{path}: {len(members)} files in the archive, expected one")
+            yield cast("IO[bytes]", archive.extractfile(members[0]))
+        return
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        yield cast("IO[bytes]", file)
 
 
 def _decode(data: bytes, where: str) -> str:
@@ -60,7 +72,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
                 if number == 1:
                     text = text.removeprefix("\ufeff")
                 yield number, text.removesuffix("\n").removesuffix("\r")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
         raise UserError(f"{path}: broken gzip file after line {number} ({error}); fetch it again") from None
     if number == 0:
         raise UserError(f"{path}: the file is empty; fetch it again")

@@ -1,10 +1,11 @@
 """A deterministic sample of training examples, nested: 1k lies inside 10k, 10 % inside 20 %.
 
 The order in which examples come in is that of sha256(`{language}/{id}`), so that it depends on neither seed, machine, nor the
-order of files.
+order of files. With a language exponent every language has its share, and the samples are nested all the same.
 """
 
 import hashlib
+from collections import Counter, defaultdict
 
 from datasets import Dataset
 
@@ -15,11 +16,15 @@ def _key(language: str, identifier: str) -> bytes:
     return hashlib.sha256(f"{language}/{identifier}".encode()).digest()
 
 
-def subset(examples: Dataset, max_examples: int | None, fraction: float | None) -> Dataset:
+def subset(
+    examples: Dataset, max_examples: int | None, fraction: float | None, language_exponent: float | None = None
+) -> Dataset:
     """`max_examples` of the examples, or a `fraction` of them (rounded, one at least), in their original order.
 
+    With `language_exponent` a, languages of n_l examples are drawn from in the ratio of n_l^a, until they are used up.
+
     With neither, all of them. Of retrieval data the queries are sampled and every candidate stays. Raises UserError for
-    `max_examples` < 1, a fraction outside (0, 1], or both.
+    `max_examples` < 1, a fraction outside (0, 1], or both, and for a `language_exponent` without either.
     """
     if max_examples is not None and fraction is not None:
         raise UserError(f"max_examples={max_examples} and fraction={fraction} are both set: set one of them to null")
@@ -28,6 +33,8 @@ def subset(examples: Dataset, max_examples: int | None, fraction: float | None) 
     if fraction is not None and not 0 < fraction <= 1:
         raise UserError(f"fraction={fraction}: expected a number in (0, 1], or null for all")
     if max_examples is None and fraction is None:
+        if language_exponent is not None:
+            raise UserError(f"language_exponent={language_exponent} shares out a sample: set max_examples or fraction too")
         return examples
     sides = examples["side"][:] if "side" in examples.column_names else ["query"] * len(examples)
     counted = [row for row, side in enumerate(sides) if side != "candidate"]
@@ -35,5 +42,19 @@ def subset(examples: Dataset, max_examples: int | None, fraction: float | None) 
     if size is None or size >= len(counted):
         return examples
     languages, ids = examples["language"][:], examples["id"][:]
-    chosen = set(sorted(counted, key=lambda row: _key(languages[row], ids[row]))[:size])
+    order = sorted(counted, key=lambda row: _key(languages[row], ids[row]))
+    if language_exponent is not None:
+        order = _by_shares(order, languages, language_exponent)
+    chosen = set(order[:size])
     return examples.select([row for row, side in enumerate(sides) if row in chosen or side == "candidate"])
+
+
+def _by_shares(order: list[int], languages: list[str], exponent: float) -> list[int]:
+    """The rows in an order of which every beginning holds n_l^exponent shares of each language (Sainte-Lague's rule)."""
+    weights = {language: count**exponent for language, count in Counter(languages[row] for row in order).items()}
+    taken: dict[str, int] = defaultdict(int)
+    place = {}
+    for row in order:
+        place[row] = (taken[languages[row]] + 0.5) / weights[languages[row]]
+        taken[languages[row]] += 1
+    return sorted(order, key=place.__getitem__)

@@ -96,9 +96,14 @@ def disk_full_means(final: Path) -> Iterator[None]:
         ) from error
 
 
-def _disk_full(error: Exception) -> str | None:
-    # Libraries in Rust (safetensors, tokenizers) keep the number in the text of an exception of their own.
-    number = error.errno if isinstance(error, OSError) else None
-    if number is None and (match := re.search(r"\(os error (\d+)\)", str(error))):
-        number = int(match.group(1))
-    return os.strerror(number) if number in _FULL and number is not None else None
+def _disk_full(error: BaseException | None) -> str | None:
+    # torch.save raises an error of its own over the file's. Libraries in Rust (safetensors, tokenizers) keep the number in the
+    # text of theirs.
+    while error is not None and not isinstance(error, UserError):
+        number = error.errno if isinstance(error, OSError) else None
+        if number is None and (match := re.search(r"\(os error (\d+)\)", str(error))):
+            number = int(match.group(1))
+        if number in _FULL and number is not None:
+            return os.strerror(number)
+        error = error.__context__
+    return None

@@ -75,8 +75,13 @@ class Task:
     """Languages in which the task can be evaluated or trained."""
     labels: list[str] = field(default_factory=list)
     """Classes or tags in the order of the head's outputs; never taken from the data."""
+    labels_file: str | None = None
+    """Instead of `labels`, where a licence keeps even the tags from being written here: path under a data root of a JSON object
+    label -> its number, from 0. Read when a cell starts; the labels are then part of every fingerprint as if they stood here."""
     head: str | None = None
     """Tasks with the same head name share one head in multi-task training; by default the task's own name."""
+    difficulty: int | None = None
+    """Rank among the tasks of one kind, 1 the easiest: SNLI 1, MNLI 2, ANLI's rounds 3 to 5; SQuAD 1.1 1, 2.0 2. For analyses."""
     protocol: str | None = None
     """Of a retrieval task: one of PROTOCOLS."""
     metrics: list[str] = field(default_factory=list)
@@ -103,6 +108,9 @@ class TrainingTask:
     """Train on this many examples, drawn so that a smaller number is always a subset of a larger one."""
     fraction: float | None = None
     """The same as a share of all examples, in (0, 1]."""
+    language_exponent: float | None = None
+    """Of several languages, the share of each in those examples is proportional to (its number of examples)^this: 0.3 is XLM-R's
+    (unconfirmed), 1 follows the data, 0 is even. Null: languages are not looked at. A language never gives more than it has."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """One module per raw form, each with `read(files, source, split, language)` that yields its rows.
 
-`files` is what `xstilts.sources.locate` found (role -> path). A reader of a form that fixes the example's shape (SQuAD, CoNLL,
-retrieval) yields the format's own field names; others yield raw columns, which the task's `columns` map. A reader may also
-have `link(examples)`, called once with the examples of all languages, to join them across languages.
+`files` is what `xstilts.sources.locate` found (role -> path); of data in several parts, one part at a time. A reader of a form
+that fixes the example's shape (SQuAD, CoNLL, retrieval) yields the format's own field names; others yield raw columns, which the
+task's `columns` map. A reader may also have `link(examples)`, called once with the examples of all languages, to join them
+across languages, and `pool(files, source, split)`, called once, whose rows are candidates that all languages share.
 """
 
 import importlib
@@ -12,13 +13,18 @@ from xstilts.errors import UserError, unknown_name
 
 READERS = (
     "bucc",
+    "ccg",
     "conll",
     "conllu",
     "copa_xml",
     "delimited",
     "jsonl",
     "lareqa",
+    "mewslix",
+    "parquet",
+    "sentence_pairs",
     "squad",
+    "squad_rows",
     "squad_sentences",
     "tatoeba",
     "text",

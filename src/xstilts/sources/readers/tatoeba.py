@@ -45,7 +45,13 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         gold = list(range(len(queries)))
     elif "gold" in files:
         gold = _gold(files["gold"], len(queries), files["english"])
+    yield from retrieval_rows(queries, candidates, gold, language, str(files["english"]), str(files["source"]))
 
+
+def retrieval_rows(
+    queries: list[str], candidates: list[str], gold: list[int] | None, language: str, query_file: str, candidate_file: str
+) -> Iterator[Row]:
+    """Queries, then candidates. `gold`: per candidate, the number of the query that it translates."""
     translations = defaultdict(set)  # English text -> texts that translate it
     for candidate, line in zip(candidates, gold or [], strict=False):
         translations[queries[line]].add(candidate)
@@ -55,7 +61,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     for line, query in enumerate(queries):
         relevant = None if gold is None else [name for text in sorted(translations[query]) for name in ids[text]]
         fields = {"id": f"{language}/en-{line}", "side": "query", "text": query, "relevant": relevant}
-        yield Row(f"{files['english']}:{line + 1}", fields)
+        yield Row(f"{query_file}:{line + 1}", fields)
     for line, candidate in enumerate(candidates):
         fields = {"id": f"{language}/{language}-{line}", "side": "candidate", "text": candidate, "relevant": None}
-        yield Row(f"{files['source']}:{line + 1}", fields)
+        yield Row(f"{candidate_file}:{line + 1}", fields)

@@ -1,0 +1,115 @@
+"""python -m xstilts.fetch: what the same options of `train` need, downloaded and prepared ahead. Trains nothing.
+
+For a grid: on a machine with a network `python -m xstilts.fetch -m +experiments=NAME`, then the jobs with HF_HUB_OFFLINE=1. It
+ends with a table of what is ready and what is missing, and with code 1 if anything is.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from xstilts import inputs, pipeline, sources
+from xstilts.checks import check
+from xstilts.config import Config
+from xstilts.errors import UserError
+from xstilts.launch.cells import attempt, failures, start
+from xstilts.paths import conf_dir
+from xstilts.tasks.declaration import Task
+
+READY = "ready"
+found: dict[tuple[str, str], str] = {}
+"""(Kind, name) of all that the cells need -> `ready` and how much it is, or what is wrong with it."""
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def cell(config: DictConfig) -> None:
+    """One cell, or one job of a sweep."""
+    attempt(config, fetch)
+
+
+def fetch(config: Config) -> None:
+    """Bring what one cell needs to this disk, and note in `found` what came of it."""
+    check(config)
+    before = set(found)
+    config = replace(config, store=replace(config.store, refresh="never"))
+    names = "+".join(dict.fromkeys(name for name in (config.model.name_or_path or "tiny", config.model.tokenizer) if name))
+    note("model", names, lambda: _model(config))
+    for item in inputs.wanted(config):
+        languages = "all languages" if item.languages is None else " ".join(item.languages)
+        note("data", f"{item.task.name} {item.split}, {languages}", lambda item=item: _data(config, item))  # type: ignore[misc]
+    if all(state.startswith(READY) for key, state in found.items() if key not in before):
+        _features(config)
+
+
+def note(kind: str, name: str, action: Callable[[], str]) -> None:
+    """Do what one thing needs, unless it was done before."""
+    if (kind, name) in found:
+        return
+    try:
+        found[kind, name] = f"{READY}, {action()}"
+    except UserError as error:
+        found[kind, name] = f"missing: {error}"
+
+
+def _model(config: Config) -> str:
+    model = inputs.local_model(config)
+    return " and ".join(dict.fromkeys(place for place in (model.name_or_path, model.tokenizer) if place))
+
+
+def _data(config: Config, item: inputs.Wanted) -> str:
+    task: Task = item.task
+    inputs.download(config, item)
+    languages = item.languages or sources.languages_with_data(task, config.data, item.split)
+    files: set[Path] = set()
+    for language in languages:
+        files |= set(sources.require(task, config.data, item.split, language).values())
+    size = sum(path.stat().st_size for path in files)
+    return f"{len(languages)} language(s), {len(files)} file(s), {size / 1e6:.1f} MB" if files else "no such split, left out"
+
+
+def _features(config: Config) -> None:
+    """Tokenize what the cell reads, into the store."""
+    if not config.store.features:
+        return
+    planned = pipeline.plan(config)
+    from xstilts.prepare import evaluation, training
+
+    for phase in planned.training:
+        for name in phase.job.tasks:
+            note("features", f"{phase.job.label} {name}", lambda phase=phase, name=name: training(phase.job, name))  # type: ignore[misc]
+    note("features", planned.evaluation.label, lambda: evaluation(planned.evaluation))
+
+
+def show() -> None:
+    """The table of all that was noted."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("what", "name", "state", box=SIMPLE, pad_edge=False)
+    for (kind, name), state in found.items():
+        table.add_row(kind, Text(name), Text(state, style="" if state.startswith(READY) else "red"))
+    console = Console(file=sys.stdout)
+    console.print(table)
+    missing = sum(not state.startswith(READY) for state in found.values())
+    console.print(f"{len(found) - missing} ready, {missing} missing", highlight=False)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if {"-m", "--multirun"} & set(given):
+        sys.argv = [sys.argv[0], *given, "hydra/launcher=basic"]  # a study may ask for a cluster, whose nodes have no network
+    start(cell, given)
+    show()
+    if failures or not all(state.startswith(READY) for state in found.values()):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What a cell needs from the Hub, brought to this disk by the driver before all else: workers need no network. No torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xstilts import recipes
+from xstilts.config import Config, ModelConfig
+from xstilts.paths import checksum_cache
+from xstilts.sources import parse_split
+from xstilts.sources.fetch import fetch, fetch_model, pinned
+from xstilts.sources.hub import Checksum
+from xstilts.store.checksums import file_sha256
+from xstilts.tasks.declaration import Task, TrainingTask
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A split of a task that a cell reads."""
+
+    task: Task
+    split: str
+    languages: list[str] | None
+    """None: all that have data."""
+
+
+def ensure(config: Config) -> Config:
+    """The config with everything from the Hub on this disk: revisions of data sets as commits, the model as a folder."""
+    config = replace(config, model=local_model(config))
+    config = replace(
+        config,
+        intermediate=replace(config.intermediate, tasks=_pinned(config, config.intermediate.tasks)),
+        target=replace(
+            config.target, task=pinned(config.target.task, config.data), training=_pinned(config, config.target.training)
+        ),
+    )
+    for item in wanted(config):
+        download(config, item)
+    return config
+
+
+def download(config: Config, item: Wanted) -> None:
+    """Bring one split to this disk; of the user's own files, nothing to do."""
+    fetch(item.task, config.data, item.split, item.languages, _checksum(config))
+
+
+def wanted(config: Config) -> Iterator[Wanted]:
+    """Every split that the cell reads."""
+    for tasks, override in (
+        (config.intermediate.tasks, config.intermediate.recipe),
+        (config.target.training, config.target.recipe),
+    ):
+        chosen = recipes.for_phase(config.recipe, tasks, override) if tasks else None
+        for training in tasks.values():
+            expressions = [training.train]
+            if chosen is not None and (chosen.selection == "best" or chosen.eval_every):
+                expressions.append(training.validation)
+            for split in dict.fromkeys(parse_split(expression)[0] for expression in expressions):
+                yield Wanted(training.task, split, training.languages)
+    for split in config.target.splits or config.target.task.evaluate:
+        yield Wanted(config.target.task, split, config.target.languages)
+
+
+def local_model(config: Config) -> ModelConfig:
+    """The model with folders in place of Hub ids. The revision is the encoder's, or the tokenizer's where that stands alone."""
+    model, checksum = config.model, _checksum(config)
+    encoder, tokenizer = model.name_or_path, model.tokenizer
+    if encoder and _on_hub(encoder):
+        encoder = str(fetch_model(encoder, model.revision, True, checksum))
+    if tokenizer and _on_hub(tokenizer):
+        revision = model.revision if model.name_or_path in (None, model.tokenizer) else None
+        tokenizer = str(fetch_model(tokenizer, revision, False, checksum))
+    if (encoder, tokenizer) == (model.name_or_path, model.tokenizer):
+        return model
+    return replace(model, name_or_path=encoder, tokenizer=tokenizer, revision=None)
+
+
+def _on_hub(name: str) -> bool:
+    is_path = Path(name).expanduser().is_dir() or Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
+    return not is_path
+
+
+def _pinned(config: Config, tasks: dict[str, TrainingTask]) -> dict[str, TrainingTask]:
+    return {name: replace(training, task=pinned(training.task, config.data)) for name, training in tasks.items()}
+
+
+def _checksum(config: Config) -> Checksum:
+    cache = checksum_cache(Path(config.store.root).absolute())
+    return lambda path: file_sha256(path, cache)

@@ -1,0 +1,75 @@
+"""What every command that takes a cell's overrides shares: the command line, the typed config, and how a mistake is told."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from xstilts import config as schema
+from xstilts.errors import ToldAlready, UserError
+from xstilts.launch import searchpath
+from xstilts.launch.commandline import check_command_line
+from xstilts.sources.labels import resolve_labels
+
+failures: list[str] = []
+"""What went wrong in each cell of this process."""
+
+
+def attempt(config: DictConfig, action: Callable[[schema.Config], Any]) -> None:
+    """Do the action with one cell, or one job of a sweep; a user's mistake is one line, and the sweep goes on."""
+    log_to_stderr()
+    try:
+        action(to_schema(config))
+    except UserError as error:
+        if not isinstance(error, ToldAlready):
+            complain(error)
+        failures.append(str(error))
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            sys.exit(2)
+
+
+def to_schema(config: DictConfig) -> schema.Config:
+    """The composed config as dataclasses; keys that the schema does not know were added with a plus and are refused."""
+    known = {name for name in schema.Config.__dataclass_fields__}
+    for key in map(str, config):
+        if key not in known:
+            raise UserError(f"unknown option '{key}': the schema has {', '.join(sorted(known))}")
+    if OmegaConf.is_missing(config.target.task, "name"):
+        raise UserError("no target task: type +target=NAME, for instance +target=xnli (`--help` lists all)")
+    typed = OmegaConf.to_object(config)
+    assert isinstance(typed, schema.Config)
+    resolve_labels(typed)
+    return typed
+
+
+def complain(error: UserError) -> None:
+    """One line on stderr for each problem."""
+    for line in str(error).splitlines():
+        sys.stderr.write(f"error: {line}\n")
+
+
+def log_to_stderr() -> None:
+    """Our own messages, as they are."""
+    log = logging.getLogger("xstilts")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+
+
+def start(command: Callable[[], Any], arguments: list[str]) -> None:
+    """Check the command line and let Hydra run the command's cell or cells; a wrong name ends the process with code 2."""
+    schema.register()
+    searchpath.register()
+    try:
+        check_command_line(arguments, "train")
+    except UserError as error:
+        complain(error)
+        sys.exit(2)
+    command()

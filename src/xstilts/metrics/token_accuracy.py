@@ -1,0 +1,19 @@
+"""token_accuracy: the share of words whose tag is the gold one, over all words, as jiant scores CCG supertags."""
+
+from collections.abc import Sequence
+
+
+def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
+    """`accuracy` in percent; gold and predictions: one tag per word of each sentence. `language` plays no part.
+
+    Raises `ValueError` where the lengths of a sentence differ, or there is no word.
+    """
+    words = correct = 0
+    for number, (right, given) in enumerate(zip(gold, predictions, strict=True), start=1):
+        if len(right) != len(given):
+            raise ValueError(f"token_accuracy: sentence {number} has {len(given)} predicted tags for {len(right)} words")
+        words += len(right)
+        correct += sum(a == b for a, b in zip(right, given, strict=True))
+    if not words:
+        raise ValueError("token_accuracy: no words to score")
+    return {"accuracy": 100.0 * correct / words}

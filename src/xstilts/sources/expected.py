@@ -1,0 +1,55 @@
+"""Which rows of a file belong to a language, and whether there are as many as the task declares."""
+
+from collections import Counter
+from fnmatch import fnmatchcase
+from typing import Any
+
+from xstilts.errors import UserError
+from xstilts.sources.placeholders import fill
+from xstilts.sources.raw import Row
+from xstilts.tasks.declaration import Source, Task
+
+
+def keeps(row: Row, source: Source, language: str) -> bool:
+    """Whether every column that the option `keep` names fits its pattern. UserError where the row has no such column."""
+    for column, pattern in source.options.get("keep", {}).items():
+        if column not in row.fields:
+            raise UserError(f"{row.where}: no column '{column}' (options.keep); the row has {', '.join(row.fields)}")
+        wanted = fill(pattern, language)
+        if wanted is None or not fnmatchcase(str(row.fields[column]), wanted):
+            return False
+    return True
+
+
+def check_expected(task: Task, source: Source, split: str, language: str, found: list[dict[str, Any]]) -> None:
+    """Hold the examples of one split and language against `Source.expect`; UserError at the first difference."""
+    expected = source.expect.get(split)
+    if expected is None:
+        return
+    counted = [example for example in found if example.get("side") != "candidate"]
+    place = f"from {source.hub} at revision {source.revision or 'main'}" if source.hub else "from files"
+    where = f"task '{task.name}', {split}, '{language}', {place}"
+    rows = expected.rows.get(language, expected.rows.get("*"))
+    if rows is not None and rows != len(counted):
+        raise UserError(f"{where}: got {len(counted)} rows, expected {rows}; {_REMEDY}")
+    if expected.labels:
+        got = Counter(label for example in counted for label in _labels(example))
+        if got != Counter(expected.labels):
+            told = (
+                f"{label or 'no gold'}: got {got[label]}, expected {expected.labels.get(label, 0)}"
+                for label in sorted(
+                    label for label in got.keys() | expected.labels.keys() if got[label] != expected.labels.get(label, 0)
+                )
+            )
+            raise UserError(f"{where}: other labels than declared ({'; '.join(told)}); {_REMEDY}")
+
+
+_REMEDY = "the data has drifted from the task's declaration: fetch it again, pin another revision, or correct `expect`"
+
+
+def _labels(example: dict[str, Any]) -> list[str]:
+    for field in ("tags", "label"):
+        if field in example:
+            value = example[field]
+            return [""] if value is None else list(value) if isinstance(value, list) else [str(value)]
+    return []

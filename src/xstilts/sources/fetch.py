@@ -1,0 +1,78 @@
+"""Bringing what a task needs from the Hub to this disk, ahead of reading it; files of one's own are left where they are."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from xstilts.config import DataConfig
+from xstilts.errors import UserError
+from xstilts.sources import hub
+from xstilts.sources.files import hub_files, languages_with_data, source_of
+from xstilts.tasks.declaration import Task
+
+TOKENIZER_PATTERNS = ("tokenizer", "special_tokens_map", "added_tokens", "sentencepiece", "spiece", "vocab", "merges")
+"""How the names of a tokenizer's files begin."""
+WEIGHTS = tuple(
+    re.compile(name)
+    for name in (r"model\.safetensors", r"model-.*\.safetensors", r"pytorch_model\.bin", r"pytorch_model-.*\.bin")
+)
+"""The weights' files, whole or in parts; the first kind that there is."""
+
+
+def pinned(task: Task, data: DataConfig) -> Task:
+    """The task with its source's revision as a commit; the task itself if its data is not on the Hub."""
+    source = task.sources.get(data.source)
+    if source is None or not source.hub:
+        return task
+    commit = hub.listing("dataset", source.hub, source.revision).commit
+    return replace(task, sources=task.sources | {data.source: replace(source, revision=commit)})
+
+
+def fetch(task: Task, data: DataConfig, split: str, languages: Iterable[str] | None, checksum: hub.Checksum) -> list[Path]:
+    """Download what is missing of a split in some languages (None: in all that the repository has); the files, checked.
+
+    UserError if the repository lacks one of the languages. Of a source that is not on the Hub: nothing to do.
+    """
+    source = source_of(task, data)
+    if not source.hub or split not in source.files:
+        return []
+    have = languages_with_data(task, data, split)
+    wanted = have if languages is None else list(languages)
+    missing = [language for language in wanted if language not in have]
+    listed = hub.listing("dataset", source.hub, source.revision)
+    if missing:
+        raise UserError(
+            f"task '{task.name}' has no {split} data in '{', '.join(missing)}': {source.hub} at revision {listed.commit} "
+            f"has it in {', '.join(have) or 'no language'}"
+        )
+    paths = [path for language in wanted for path in hub_files(task, source, split, language, listed).values()]
+    return hub.download(listed, dict.fromkeys(paths), checksum)
+
+
+def fetch_model(name: str, revision: str | None, weights: bool, checksum: hub.Checksum) -> Path:
+    """The folder on this disk with a Hub model's tokenizer and config.json, and with its weights if asked for."""
+    if hub.offline() and hub.stored_listing("model", name, revision) is None:
+        return _cached_by_others(name, revision)
+    listed = hub.listing("model", name, revision)
+    top = [path for path in listed.files if "/" not in path]
+    chosen = [path for path in top if path == "config.json" or path.startswith(TOKENIZER_PATTERNS)]
+    if weights:
+        files = next((files for kind in WEIGHTS if (files := [path for path in top if kind.fullmatch(path)])), [])
+        if not files:
+            raise UserError(f"model {name} at revision {listed.commit} has no weights: expected model.safetensors in it")
+        chosen += [*files, *(path for path in top if path.endswith(".index.json"))]
+    hub.download(listed, chosen, checksum)
+    return listed.folder
+
+
+def _cached_by_others(name: str, revision: str | None) -> Path:
+    """The folder of a model that other programs have downloaded, so that nothing is known about it but its files."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for file in ("config.json", "tokenizer.json"):
+        found = try_to_load_from_cache(name, file, revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+    hub.listing("model", name, revision)  # which says what is missing
+    raise AssertionError("unreachable")

@@ -1,0 +1,239 @@
+"""Repositories of the Hugging Face Hub: what is in one at a commit, and its files on this disk, checked. No torch, no datasets.
+
+Files lie where huggingface_hub puts them (`$HF_HOME/hub`). Beside them, in the repository's folder `xstilts/`, is the list of the
+repository's files at each commit that was asked for, with sizes and checksums: it tells without a network which languages there
+are, whether all parts of a split have arrived, and whether each is what was announced.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from xstilts.errors import UserError
+from xstilts.sources.retry import Damaged, persistently
+
+log = logging.getLogger("xstilts")
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+AT_ONCE = 8
+"""Files that are downloaded at the same time."""
+Checksum = Callable[[Path], str]
+_asked: dict[tuple[str, ...], "Listing"] = {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file as the repository announces it."""
+
+    size: int
+    sha256: str | None
+    """Of a file in Git LFS."""
+    git: str | None
+    """Git's own name of the content, of any other file."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All files of a repository at a commit."""
+
+    kind: str
+    """`dataset` or `model`."""
+    repository: str
+    commit: str
+    files: dict[str, Entry]
+
+    @property
+    def folder(self) -> Path:
+        """Where huggingface_hub shows the files of this commit."""
+        return repository_folder(self.kind, self.repository) / "snapshots" / self.commit
+
+    def present(self, path: str) -> Path | None:
+        """The file on this disk, if it has the announced size."""
+        local = self.folder / path
+        return local if local.is_file() and local.stat().st_size == self.files[path].size else None
+
+
+def offline() -> bool:
+    """Whether the user forbids the network (`HF_HUB_OFFLINE=1`)."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def repository_folder(kind: str, repository: str) -> Path:
+    """The repository's folder in the cache of huggingface_hub."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"{kind}s--{repository.replace('/', '--')}"
+
+
+def stored_listing(kind: str, repository: str, revision: str | None) -> Listing | None:
+    """The list that was stored when this revision was last asked for; looks at the disk only."""
+    folder = repository_folder(kind, repository) / "xstilts"
+    commit = revision or "main"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if not COMMIT.fullmatch(commit):
+            commit = (folder / "revisions" / quote(commit, safe="")).read_text().strip()
+        files = json.loads((folder / f"{commit}.json").read_bytes())
+        return Listing(kind, repository, commit, {path: Entry(**entry) for path, entry in files.items()})
+    return None
+
+
+def listing(kind: str, repository: str, revision: str | None) -> Listing:
+    """The files of a repository at a revision. A commit that was asked for before, on any day, costs no request; a branch costs
+    one in each process, and without a network it is what it was when it was last asked for.
+
+    UserError for an unknown repository or revision, and where the network is needed and cannot be had.
+    """
+    key = (str(repository_folder(kind, repository)), revision or "main")
+    if key not in _asked:
+        stored = stored_listing(kind, repository, revision)
+        if stored is None or not (offline() or COMMIT.fullmatch(revision or "")):
+            stored = _ask(kind, repository, revision, stored)
+        _asked[key] = stored
+    return _asked[key]
+
+
+def _ask(kind: str, repository: str, revision: str | None, stored: Listing | None) -> Listing:
+    from huggingface_hub import HfApi
+
+    what = _told(kind, repository, revision)
+    if offline():
+        raise UserError(f"{what} is not in the cache {repository_folder(kind, repository).parent}{_FETCH}")
+
+    def ask() -> Any:
+        return HfApi().repo_info(repository, repo_type=kind, revision=revision, files_metadata=True, timeout=60)
+
+    try:
+        info = persistently(ask, what)
+    except UserError as error:
+        if stored is None:
+            raise
+        log.warning(f"{error}; going on with commit {stored.commit}, the last one known here")
+        return stored
+    except Exception as error:
+        raise _refused(error, what) from error
+    files = {
+        file.rfilename: Entry(int(file.size or 0), file.lfs["sha256"] if file.lfs else None, None if file.lfs else file.blob_id)
+        for file in info.siblings or []
+    }
+    found = Listing(kind, repository, str(info.sha), files)
+    _store(found, revision)
+    return found
+
+
+def _store(found: Listing, revision: str | None) -> None:
+    """Keep the list for those who come without a network; a cache that cannot be written is none."""
+    folder = repository_folder(found.kind, found.repository) / "xstilts"
+    texts = {folder / f"{found.commit}.json": json.dumps({path: asdict(entry) for path, entry in sorted(found.files.items())})}
+    if not COMMIT.fullmatch(revision or "main"):
+        texts[folder / "revisions" / quote(revision or "main", safe="")] = found.commit
+    for path, text in texts.items():
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+            os.replace(temporary, path)
+
+
+def download(found: Listing, paths: Iterable[str], checksum: Checksum) -> list[Path]:
+    """The files on this disk, in order: what is missing is downloaded, and every one is held against its announced checksum.
+
+    `checksum` gives the SHA-256 of a file (it may remember it). UserError if a file cannot be had, or is not what it should be.
+    """
+    wanted = list(paths)
+    missing = [path for path in wanted if found.present(path) is None]
+    what = _told(found.kind, found.repository, found.commit)
+    if missing and offline():
+        raise UserError(
+            f"{what}: {_some(missing)} not in the cache {repository_folder(found.kind, found.repository).parent}{_FETCH}"
+        )
+    if missing:
+        log.info(f"{what}: downloading {_some(missing)}, {sum(found.files[path].size for path in missing) / 1e6:.1f} MB")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda path: _sound(found, path, checksum, what), wanted))
+
+
+def _sound(found: Listing, path: str, checksum: Checksum, what: str) -> Path:
+    def get() -> Path:
+        local = found.present(path) or _download(found, path)
+        problem = _problem(local, found.files[path], checksum)
+        if problem and offline():
+            raise UserError(f"{local}: {problem}; delete the file{_FETCH}")
+        if problem:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.realpath(local))
+            local.unlink(missing_ok=True)
+            raise Damaged(problem)
+        return local
+
+    try:
+        return persistently(get, f"{what}: {path}")
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise _refused(error, f"{what}: {path}") from error
+
+
+def _download(found: Listing, path: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(found.repository, path, repo_type=found.kind, revision=found.commit))
+
+
+def _problem(local: Path, announced: Entry, checksum: Checksum) -> str | None:
+    size = local.stat().st_size
+    if size != announced.size:
+        return f"got {size} bytes, expected {announced.size}"
+    if announced.sha256 and (got := checksum(local)) != announced.sha256:
+        return f"got sha256 {got}, expected {announced.sha256}"
+    if announced.git and (got := _git_name(local)) != announced.git:
+        return f"got content {got}, expected {announced.git}"
+    return None
+
+
+def _git_name(path: Path) -> str:
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+_FETCH = ", and HF_HUB_OFFLINE=1 forbids the network: run `python -m xstilts.fetch` with the same options where there is one"
+
+
+def _refused(error: Exception, what: str) -> Exception:
+    """A UserError for what the Hub refuses; any other error as it is."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return UserError(f"{what} is gated: accept its terms on its page, then `hf auth login`")
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return UserError(f"{what} does not exist, or is private: check the name; for a private one, `hf auth login`")
+    if isinstance(error, errors.RevisionNotFoundError):
+        return UserError(f"{what}: no such revision; give a commit, a branch or a tag that the repository has")
+    if isinstance(error, errors.EntryNotFoundError):
+        return UserError(f"{what}: no such file in the repository")
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return UserError(f"{what} is not in the cache{_FETCH}")
+    if isinstance(error, errors.HfHubHTTPError | errors.HFValidationError | OSError):
+        return UserError(f"{what}: {str(error).strip().splitlines()[0]}")
+    return error
+
+
+def _told(kind: str, repository: str, revision: str | None) -> str:
+    return f"{'data set' if kind == 'dataset' else kind} {repository} at revision {revision or 'main'}"
+
+
+def _some(paths: list[str]) -> str:
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")

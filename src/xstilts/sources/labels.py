@@ -1,0 +1,36 @@
+"""The labels of a task that are read from a file of the data, because a licence keeps them from being declared (CCGbank)."""
+
+from dataclasses import replace
+
+from xstilts.config import Config, DataConfig
+from xstilts.errors import UserError
+from xstilts.sources.files import roots_of
+from xstilts.sources.raw import json_document
+from xstilts.tasks.declaration import Task
+
+
+def with_labels(task: Task, data: DataConfig) -> Task:
+    """The task with the labels of its `labels_file`, by their numbers; itself if it declares none, or has its labels already.
+
+    Raises UserError if the file is nowhere, or its numbers are not 0, 1, 2, ...
+    """
+    source = task.sources.get(data.source)
+    if task.labels_file is None or task.labels or source is None or source.unusable:  # the last two are told elsewhere
+        return task
+    tried = [root / task.labels_file for root in roots_of(data)]
+    path = next((path for path in tried if path.is_file()), None)
+    if path is None:
+        raise UserError(f"no labels of task '{task.name}': looked for {', '.join(map(str, tried))}; put the file there")
+    numbers = json_document(path)
+    if not numbers or sorted(numbers.values(), key=str) != sorted(range(len(numbers)), key=str):
+        raise UserError(
+            f"{path}: expected a JSON object label -> number with the numbers 0 to {max(len(numbers) - 1, 0)}, each once"
+        )
+    return replace(task, labels=sorted(numbers, key=lambda label: int(numbers[label])))
+
+
+def resolve_labels(config: Config) -> None:
+    """Give every task of the config the labels of its file, in place."""
+    for training in [*config.intermediate.tasks.values(), *config.target.training.values()]:
+        training.task = with_labels(training.task, config.data)
+    config.target.task = with_labels(config.target.task, config.data)

@@ -1,0 +1,29 @@
+"""Parquet, as the Hub keeps data sets: one row of a table is one raw row, its columns as they are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from xstilts.errors import UserError
+from xstilts.sources.raw import Row
+from xstilts.tasks.declaration import Source
+
+BATCH = 2000
+"""Rows that are turned into Python values at a time."""
+
+
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
+    """The rows in order; a place in a message is `path:row`, counted from 1."""
+    import pyarrow
+    from pyarrow import parquet
+
+    path, number = files["data"], 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH):
+                for fields in batch.to_pylist():
+                    number += 1
+                    yield Row(f"{path}:{number}", fields)
+    except pyarrow.ArrowException as error:
+        raise UserError(
+            f"{path}: not a whole Parquet file ({str(error).splitlines()[0]}); delete it and fetch it again"
+        ) from None

@@ -1,0 +1,124 @@
+"""Examples and features, made once and shared by all cells and ranks: an artifact of the kind `features`, read as mapped memory.
+
+The fingerprint is a hash of all that determines them: the raw files' checksums, what the task's declaration says they mean, the
+part of them that is taken, the tokenizer, the lengths, and the version of the featurizer. Nothing goes through `Dataset.map`,
+whose own cache knows a function by its name only and hands out what an older version of its text made.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts.paths import DONE, ArtifactPaths, checksum_cache
+from xstilts.store.artifacts import is_done, publish, read_metadata, remove, temporary_folder
+from xstilts.store.files import read_json_object
+from xstilts.store.fingerprint import fingerprint, without_defaults
+from xstilts.store.identity import data_checksums, task_identity
+from xstilts.store.locks import locked
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+    from xstilts.config import DataConfig
+    from xstilts.tasks.declaration import Limits, Task
+
+log = logging.getLogger("xstilts")
+KIND = "features"
+SCHEMA = 1
+"""Raised when the form of what is kept changes."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Examples of a task and their features."""
+
+    examples: "Dataset"
+    features: "Dataset"
+    sizes: list[int]
+    """Examples of each part."""
+
+
+def feature_identity(
+    task: "Task",
+    data: "DataConfig",
+    parts: list[tuple[str, list[str]]],
+    taken: dict[str, Any],
+    tokenizer: "PreTrainedTokenizerBase",
+    limits: "Limits",
+    training: bool,
+    store: str,
+) -> dict[str, Any]:
+    """What the features are the result of. `parts`: split expressions, each with its languages in order; `taken`: how much."""
+    from xstilts.data.featurizers import featurizer
+    from xstilts.sources import parse_split
+    from xstilts.tasks.formats import format_module
+
+    module = featurizer(task.format)
+    cache = checksum_cache(Path(store)) if store else None
+    files = [data_checksums(task, data, [parse_split(split)[0]], languages, cache) for split, languages in parts]
+    return {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "task": task_identity(task, data.source),
+        "parts": [[split, languages, checksums] for (split, languages), checksums in zip(parts, files, strict=True)],
+        "taken": taken,
+        "tokenizer": tokenizer_identity(tokenizer),
+        "limits": without_defaults(limits),
+        "training": training,
+        "version": module.VERSION,
+        "columns": [str(format_module(task.format).FEATURES), str(getattr(module, "FEATURES", ""))],
+    }
+
+
+def tokenizer_identity(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The SHA-256 of all that a fast tokenizer does with a text; not of how its last call cut and padded."""
+    description = json.loads(tokenizer.backend_tokenizer.to_str())
+    for setting in ("truncation", "padding"):
+        description.pop(setting, None)
+    text = json.dumps([description, sorted(tokenizer.all_special_ids)], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def prepared(store: str, identity: Callable[[], dict[str, Any]], build: Callable[[], Prepared]) -> Prepared:
+    """What `build` gives, from the store if it was built before; an empty `store` means: do not keep it.
+
+    Whoever comes while another process builds waits for it. What was kept and has lost a file is built again.
+    """
+    if not store:
+        return build()
+    described = identity()
+    paths = ArtifactPaths(Path(store), KIND, fingerprint(described))
+    if not _whole(paths.folder):
+        with locked(paths.lock, lambda holder: log.info(f"features: waiting for {holder}")):
+            if not _whole(paths.folder):
+                remove(paths.folder)
+                with temporary_folder(paths.folder) as folder:
+                    made = build()
+                    made.examples.save_to_disk(str(folder / "examples"))
+                    made.features.save_to_disk(str(folder / "features"))
+                    publish(folder, paths.folder, {"identity": described, "sizes": made.sizes})
+                del made
+    return _open(paths.folder)
+
+
+def _whole(folder: Path) -> bool:
+    """Whether all files are there in their size; not read, they may be gigabytes."""
+    if not is_done(folder):
+        return False
+    files = read_json_object(folder / DONE, "list of an artifact's files", f"delete the folder {folder}")["files"]
+    return all((folder / name).is_file() and (folder / name).stat().st_size == told["bytes"] for name, told in files.items())
+
+
+def _open(folder: Path) -> Prepared:
+    from datasets import load_from_disk
+
+    return Prepared(
+        load_from_disk(str(folder / "examples"), keep_in_memory=False),
+        load_from_disk(str(folder / "features"), keep_in_memory=False),
+        read_metadata(folder)["sizes"],
+    )

@@ -1,0 +1,164 @@
+"""Micro-batches within a budget, steps parted among processes, a loader that finds its place again, every row evaluated once."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xstilts.data.batches import EvaluationLoader, StepLoader, TaskFeatures, cut
+from xstilts.data.featurizers import classification, mlm
+from xstilts.data.featurizers.special import SpecialTokens
+from xstilts.data.module import TaskData
+from xstilts.data.plan import StepPlan
+
+SPECIAL = SpecialTokens(pad_id=1, mask_id=99, vocab_size=100, special_ids=(0, 1, 2, 3, 99), mlm_probability=0.15)
+
+
+def task(lengths, name="nli", format="classification", whole_batch=False):
+    """Features of these lengths; the first subword of each says which row it is."""
+    rows = [
+        {"example": row, "length": length, "input_ids": [10 + row, *[5] * (length - 1)]} for row, length in enumerate(lengths)
+    ]
+    module = {"classification": classification, "mlm": mlm}[format]
+    if format == "classification":
+        rows = [row | {"label": 0} for row in rows]
+    features = Dataset.from_dict({name: [row[name] for row in rows] for name in module.FEATURES}, features=module.FEATURES)
+    return TaskFeatures(name, format, f"{name}-head", features, SPECIAL, whole_batch)
+
+
+def loader(tasks, plan, max_tokens=100, **words):
+    return StepLoader({task.task: task for task in tasks}, plan, max_tokens, **words)
+
+
+def rows_of(batches):
+    return [int(row) - 10 for batch in batches for row in batch["input_ids"][:, 0]]
+
+
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=60), max_tokens=st.integers(1, 200))
+def test_cut_keeps_the_budget_and_everything_else(lengths, max_tokens):
+    lengths = np.array(lengths)
+    groups = cut(lengths, max_tokens)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(len(lengths)))
+    for group in groups:
+        assert len(group) == 1 or lengths[group].max() * len(group) <= max_tokens
+    order = lengths[np.concatenate(groups)]
+    assert (np.diff(order) >= 0).all(), "shortest first, so that little is padded"
+    for left, right in zip(groups, groups[1:], strict=False):
+        assert lengths[right[0]] * (len(left) + 1) > max_tokens, "no group ends before it is full"
+
+
+def test_cut_by_hand():
+    assert [group.tolist() for group in cut(np.array([5, 1, 3, 9, 2]), 10)] == [[1, 4, 2], [0], [3]]
+    assert [group.tolist() for group in cut(np.array([5, 1, 3, 9, 2]), 1, whole=True)] == [[0, 1, 2, 3, 4]]
+    assert [group.tolist() for group in cut(np.array([4, 4, 4]), 8)] == [[0, 1], [2]]
+
+
+@settings(max_examples=30)
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=40),
+    batch_size=st.integers(1, 16),
+    world=st.integers(1, 3),
+    max_tokens=st.integers(1, 120),
+)
+def test_processes_together_train_each_row_of_a_step_once(lengths, batch_size, world, max_tokens):
+    plan = StepPlan({"nli": len(lengths)}, batch_size, 1)
+    of_rank = [list(loader([task(lengths)], plan, max_tokens, rank=rank, world_size=world)) for rank in range(world)]
+    assert {len(found) for found in of_rank} == {len(plan)}, "every process makes the same number of steps"
+    for number in range(len(plan)):
+        expected = plan.step(number)[1].tolist()
+        parts = [found[number] for found in of_rank]
+        assert all(part.task == "nli" and part.head == "nli-head" for part in parts)
+        counted = [row for part in parts if part.weight for row in rows_of(part.micro_batches)]
+        assert sorted(counted) == sorted(expected)
+        for part in parts:
+            assert part.weight in (0.0, 1.0)
+            if not part.weight:  # a process without a row repeats one, so that it takes part in the exchange of gradients
+                assert rows_of(part.micro_batches) == expected[:1]
+            for batch in part.micro_batches:
+                assert batch["input_ids"].numel() <= max_tokens or len(batch["input_ids"]) == 1
+
+
+def test_padding_is_that_of_the_micro_batch():
+    (step,) = loader([task([3, 20, 4, 19])], StepPlan({"nli": 4}, 4, 1), max_tokens=40)
+    assert [batch["input_ids"].shape for batch in step.micro_batches] == [(2, 4), (2, 20)]
+    for batch in step.micro_batches:
+        assert torch.equal(batch["attention_mask"] == 0, batch["input_ids"] == 1)
+
+
+def test_a_head_that_needs_the_whole_step_gets_it_in_order():
+    plan = StepPlan({"nli": 6}, 6, 1)
+    (step,) = loader([task([3, 20, 4, 19, 8, 1], whole_batch=True)], plan, max_tokens=1)
+    assert rows_of(step.micro_batches) == plan.step(0)[1].tolist() and len(step.micro_batches) == 1
+
+
+def test_what_is_masked_depends_on_the_step_and_not_on_the_cut():
+    lengths = [12, 30, 7, 25, 18]
+
+    def labels(max_tokens, epochs=1):
+        steps = list(loader([task(lengths, format="mlm")], StepPlan({"nli": 5}, 5, 1, epochs=epochs), max_tokens))
+        found = {}
+        for batch in steps[-1].micro_batches:
+            for mask, row in zip(batch["attention_mask"], batch["labels"], strict=True):
+                found[int(mask.sum())] = row[: int(mask.sum())].tolist()
+        return found
+
+    assert labels(10**6) == labels(40) == labels(1)
+    assert labels(40) != labels(40, epochs=2), "another step masks anew"
+
+
+@pytest.mark.parametrize("done", [0, 1, 5, 11, 12])
+def test_a_loader_goes_on_where_it_was(done):
+    tasks = [task([5] * 20), task([6] * 13, name="mlm", format="mlm")]
+    plan = StepPlan({"nli": 20, "mlm": 13}, 4, 3, max_steps=12)
+    whole = list(loader(tasks, plan))
+    first = loader(tasks, plan)
+    iterator = iter(first)
+    for _ in range(done):
+        next(iterator)
+    state = first.state_dict()
+    assert state == {"next_step": done}
+    again = loader(tasks, plan)
+    again.load_state_dict(state)
+    rest = list(again)
+    assert len(again) == 12 and len(rest) == 12 - done
+    for step, expected in zip(rest, whole[done:], strict=True):
+        assert step.task == expected.task
+        for batch, other in zip(step.micro_batches, expected.micro_batches, strict=True):
+            assert batch.keys() == other.keys()
+            assert all(torch.equal(batch[name], other[name]) for name in batch)
+
+
+@settings(max_examples=30)
+@given(
+    lengths=st.lists(st.lists(st.integers(1, 30), max_size=30), min_size=1, max_size=3),
+    world=st.integers(1, 4),
+    max_tokens=st.integers(1, 100),
+)
+def test_evaluation_covers_every_feature_once_over_all_processes(lengths, world, max_tokens):
+    tasks = [task(found, name=f"task{number}") for number, found in enumerate(lengths)]
+    loaders = [EvaluationLoader(tasks, max_tokens, rank, world) for rank in range(world)]
+    seen = []
+    for found in loaders:
+        batches = list(found)
+        assert len(batches) == len(found)
+        for batch in batches:
+            seen.extend((batch.task, row) for row in batch.rows)
+            assert rows_of([batch.batch]) == batch.rows and batch.head == f"{batch.task}-head"
+            assert len(batch.rows) == 1 or batch.batch["input_ids"].numel() <= max_tokens
+    assert sorted(seen) == [(f"task{number}", row) for number, found in enumerate(lengths) for row in range(len(found))]
+    assert max(map(len, loaders)) - min(map(len, loaders)) <= 1
+
+
+def test_the_data_module_knows_its_process():
+    plan = StepPlan({"nli": 8}, 8, 1)
+    data = TaskData([task([5] * 8)], plan, [task([5] * 8)], max_tokens=100, max_eval_tokens=10)
+    assert len(rows_of(next(iter(data.train_dataloader())).micro_batches)) == 8
+    assert len(data.predict_dataloader()) == 4
+    data.trainer = SimpleNamespace(global_rank=1, world_size=2)
+    mine = rows_of(next(iter(data.train_dataloader())).micro_batches)
+    assert sorted(mine) == sorted(plan.step(0)[1][1::2].tolist())
+    assert [batch.rows for batch in data.predict_dataloader()] == [[2, 3], [6, 7]]

@@ -1,0 +1,187 @@
+"""A stand-in for the Hugging Face Hub on the loopback interface, with the faults of real networks on demand. Tests only.
+
+It answers what huggingface_hub asks for data sets and models: `/api/{datasets,models}/OWNER/NAME[/revision/REV]` with the files'
+sizes and checksums, and HEAD and GET of `/[datasets/]OWNER/NAME/resolve/REV/PATH` with ranges. A repository has one content; any
+commit of 40 hex digits and the names in `revisions` lead to it.
+"""
+
+import hashlib
+import json
+import re
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+LFS = (".parquet", ".safetensors", ".bin", ".model", ".gz")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass
+class Repository:
+    """Files of a data set or model."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    revisions: tuple[str, ...] = ("main", "refs/convert/parquet")
+
+    @property
+    def commit(self) -> str:
+        content = hashlib.sha1()
+        for path, data in sorted(self.files.items()):
+            content.update(path.encode() + hashlib.sha1(data).digest())
+        return content.hexdigest()
+
+    def sibling(self, path: str) -> dict[str, Any]:
+        data = self.files[path]
+        told: dict[str, Any] = {"rfilename": path, "size": len(data), "blobId": git_name(data)}
+        if path.endswith(LFS):
+            told["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+        return told
+
+
+@dataclass
+class Fault:
+    """What goes wrong, how often, with requests whose `METHOD path` the pattern is found in."""
+
+    pattern: str
+    kind: str
+    """`500`, `503`, `429`, `reset`, `truncated` (the rest of the body never comes), `short` (less than announced before),
+    `changed` (another content of the same size)."""
+    times: int
+
+
+@dataclass
+class StandIn:
+    """The server and what it serves."""
+
+    repositories: dict[tuple[str, str], Repository] = field(default_factory=dict)
+    """(`datasets` or `models`, OWNER/NAME) -> repository."""
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def start(self) -> str:
+        """Serve until `stop`; the address."""
+        stand_in = self
+
+        class Handler(_Handler):
+            hub = stand_in
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add(self, kind: str, name: str, files: dict[str, bytes]) -> Repository:
+        repository = self.repositories.setdefault((f"{kind}s", name), Repository())
+        repository.files.update(files)
+        return repository
+
+    def fail(self, pattern: str, kind: str, times: int = 10_000) -> None:
+        self.faults.append(Fault(pattern, kind, times))
+
+    def next_fault(self, request: str) -> str | None:
+        for fault in self.faults:
+            body_only = fault.kind in ("truncated", "short", "changed")
+            if fault.times > 0 and re.search(fault.pattern, request) and not (body_only and request.startswith("HEAD")):
+                fault.times -= 1
+                return fault.kind
+        return None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: StandIn
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def answer(self) -> None:
+        path = urlsplit(self.path).path
+        self.hub.requests.append(f"{self.command} {unquote(path)}")
+        self.fault = self.hub.next_fault(self.hub.requests[-1])
+        if self.fault == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+        elif self.fault and self.fault.isdigit():
+            self.send(int(self.fault), b"{}", {"Retry-After": "7"} if self.fault != "500" else {})
+        elif match := re.fullmatch(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
+            self.describe(match[1], match[2], unquote(match[3] or "main"))
+        elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            self.resolve("datasets" if match[1] else "models", match[2], unquote(match[3]), unquote(match[4]))
+        else:
+            self.refuse("EntryNotFound")
+
+    def found(self, kind: str, name: str, revision: str) -> tuple[Repository, str] | None:
+        repository = self.hub.repositories.get((kind, name))
+        if repository is None:
+            self.refuse("RepoNotFound")
+        elif COMMIT.fullmatch(revision):
+            return repository, revision
+        elif revision in repository.revisions:
+            return repository, repository.commit
+        else:
+            self.refuse("RevisionNotFound")
+        return None
+
+    def describe(self, kind: str, name: str, revision: str) -> None:
+        if found := self.found(kind, name, revision):
+            repository, commit = found
+            told = {"_id": "0", "id": name, "sha": commit, "private": False, "gated": False, "disabled": False, "tags": []}
+            siblings = [repository.sibling(path) for path in sorted(repository.files)]
+            self.send(200, json.dumps(told | {"siblings": siblings}).encode(), {"Content-Type": "application/json"})
+
+    def resolve(self, kind: str, name: str, revision: str, path: str) -> None:
+        found = self.found(kind, name, revision)
+        if not found:
+            return
+        repository, commit = found
+        if path not in repository.files:
+            return self.refuse("EntryNotFound")
+        data, told = repository.files[path], repository.sibling(path)
+        headers = {"X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
+        headers["ETag"] = f'"{told["lfs"]["sha256"] if "lfs" in told else told["blobId"]}"'
+        if "lfs" in told:
+            headers |= {"X-Linked-Size": str(len(data)), "X-Linked-Etag": headers["ETag"]}
+        first = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        if self.fault == "changed":
+            data = bytes([data[0] ^ 1]) + data[1:]
+        elif self.fault == "short":
+            data = data[: len(data) // 2]
+        if first:
+            if int(first[1]) >= len(data):
+                return self.send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
+            headers["Content-Range"] = f"bytes {first[1]}-{len(data) - 1}/{len(data)}"
+        self.send(
+            206 if first else 200, data[int(first[1]) if first else 0 :], headers, len(data) // 2 - int(first[1] if first else 0)
+        )
+
+    def send(self, status: int, body: bytes, headers: dict[str, str], cut: int = 0) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: max(cut, 0)] if self.fault == "truncated" else body)
+        self.close_connection = self.fault == "truncated"
+
+    def refuse(self, code: str) -> None:
+        self.send(404, b"{}", {"X-Error-Code": code})
+
+
+def git_name(data: bytes) -> str:
+    """The name that git gives a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()

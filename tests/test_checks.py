@@ -1,0 +1,284 @@
+"""Every problem of a config is told, all of them at once, each in a line: what was got, what was expected, what to type."""
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+
+from xstilts import checks
+from xstilts.checks import check
+from xstilts.config import Config, Hyperparameters, Recipe
+from xstilts.errors import UserError
+from xstilts.tasks.declaration import Source, Task, TrainingTask
+
+LABELS = ["no", "yes"]
+
+
+def task(name, format="classification", **words):
+    labels = LABELS if format in ("classification", "tagging") else []
+    files = {split: f"{name}/{split}-{{language}}.tsv" for split in ("train", "validation", "test")}
+    values = {"languages": ["en", "de", "sw"], "metrics": ["accuracy"], "labels": labels}
+    return Task(name=name, format=format, sources={"xtreme": Source(reader="delimited", files=files)}, **values | words)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A config without a problem: intermediate snli, target xnli trained on mnli, with data in en and de."""
+    root = tmp_path / "data"
+    for name in ("snli", "mnli", "xnli"):
+        (root / name).mkdir(parents=True)
+        for split in ("train", "validation", "test"):
+            for language in ("en", "de"):
+                (root / name / f"{split}-{language}.tsv").write_text("a\tb\tyes\n")
+    made = Config()
+    made.model.tokenizer = "some/tokenizer"
+    made.data.root = str(root)
+    values = {"learning_rate": 1e-5, "batch_size": 8, "weight_decay": 0.0, "adam_epsilon": 1e-8, "epochs": 1.0}
+    values |= {"schedule": "linear", "selection": "best", "max_length": 64}
+    made.recipe = Recipe(name="made", default=Hyperparameters(**values))
+    made.intermediate.tasks = {"snli": TrainingTask(task=task("snli"))}
+    made.target.task = task("xnli")
+    made.target.training = {"mnli": TrainingTask(task=task("mnli"))}
+    return made
+
+
+def problems(config):
+    """The lines of the one error."""
+    try:
+        check(config)
+    except UserError as error:
+        return str(error).splitlines()
+    return []
+
+
+def change(config, path, value):
+    *places, name = path.split(".")
+    for place in places:
+        config = config[place] if isinstance(config, dict) else getattr(config, place)
+    setattr(config, name, value)
+
+
+def test_a_sound_config_has_no_problem(config):
+    assert problems(config) == []
+
+
+ONE_LINE = [
+    ("model.pooler", "carrid", "unknown model.pooler 'carrid': did you mean carried?"),
+    ("logger.name", "cvs", "unknown logger.name 'cvs': did you mean csv?"),
+    ("store.refresh", "al", "unknown store.refresh 'al': did you mean all?"),
+    ("worker", "inlin", "unknown worker 'inlin': did you mean inline?"),
+    ("worker", "zzzz", "unknown worker 'zzzz': valid: inline, process."),
+    ("model.tokenizer", None, "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"),
+    ("trainer.devices", 0, "trainer.devices: got 0, expected 1 or more"),
+    ("trainer.num_nodes", -1, "trainer.num_nodes: got -1, expected 1 or more"),
+    ("trainer.max_tokens", 0, "trainer.max_tokens: got 0, expected 1 or more"),
+    ("trainer.max_eval_tokens", 0, "trainer.max_eval_tokens: got 0, expected 1 or more"),
+    ("trainer.checkpoint_every", 0, "trainer.checkpoint_every: got 0, expected 1 or more"),
+    ("trainer.num_threads", 0, "trainer.num_threads: got 0, expected 1 or more"),
+    (
+        "model.tiny.hidden_size",
+        130,
+        "model.tiny.hidden_size: got 130, expected a multiple of model.tiny.num_attention_heads=4",
+    ),
+    ("target.task.metrics", ["mlqq"], "unknown metric of task xnli 'mlqq': did you mean mlqa?"),
+    ("target.languages", ["en", "dee"], "unknown language in target.languages 'dee': did you mean de?"),
+    ("target.splits", ["tset"], "unknown target.splits 'tset': did you mean test?"),
+    ("target.max_test_examples", 0, "target.max_test_examples: got 0, expected 1 or more"),
+    ("intermediate.mixture.temperature", 0.0, "intermediate.mixture.temperature: got 0.0, expected more than 0"),
+    ("intermediate.mixture.cap", 0, "intermediate.mixture.cap: got 0, expected 1 or more"),
+    (
+        "intermediate.tasks.snli.languages",
+        ["dw"],
+        "unknown language in intermediate.tasks.snli.languages 'dw': did you mean sw or de?",
+    ),
+    (
+        "intermediate.tasks.snli.languages",
+        [],
+        "intermediate.tasks.snli.languages: got no language, expected one or more of en, de, sw",
+    ),
+    ("target.training.mnli.max_examples", 0, "target.training.mnli.max_examples: got 0, expected 1 or more"),
+    ("target.training.mnli.fraction", 0.0, "target.training.mnli.fraction: got 0.0, expected more than 0 and at most 1"),
+    ("target.training.mnli.fraction", 1.5, "target.training.mnli.fraction: got 1.5, expected more than 0 and at most 1"),
+    ("target.training.mnli.validation", "vaildation", "unknown split 'vaildation': did you mean validation? (in 'vaildation')"),
+    ("intermediate.recipe.schedule", "liner", "unknown intermediate.tasks.snli: schedule 'liner': did you mean linear?"),
+    ("target.recipe.selection", "bets", "unknown target.training.mnli: selection 'bets': did you mean best?"),
+    (
+        "target.recipe.retrieval_pooling",
+        ["maen"],
+        "unknown target.training.mnli: retrieval_pooling 'maen': did you mean mean?",
+    ),
+    (
+        "target.recipe.max_length",
+        513,
+        "target.training.mnli: max_length=513 is beyond the 512 subwords this encoder has positions for; "
+        "type target.recipe.max_length=512 or less",
+    ),
+    (
+        "intermediate.recipe.max_length",
+        9999,
+        "intermediate.tasks.snli: max_length=9999 is beyond the 512 subwords this encoder has positions for; "
+        "type intermediate.recipe.max_length=512 or less",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), ONE_LINE, ids=[f"{path}={value}" for path, value, _ in ONE_LINE])
+def test_a_problem_is_told_in_one_line(path, value, expected, config):
+    change(config, path, value)
+    assert problems(config) == [expected]
+
+
+@pytest.mark.parametrize("name", checks.POSITIVE)
+def test_what_must_be_more_than_nothing(name, config):
+    change(config, f"target.recipe.{name}", 0)
+    assert problems(config) == [f"target.training.mnli: {name}: got 0, expected more than 0"]
+
+
+@pytest.mark.parametrize("name", checks.NOT_NEGATIVE)
+def test_what_must_not_be_negative(name, config):
+    change(config, f"target.recipe.{name}", 0)
+    assert problems(config) == []
+    change(config, f"target.recipe.{name}", -1)
+    assert problems(config) == [f"target.training.mnli: {name}: got -1, expected 0 or more"]
+
+
+def test_the_checked_names_are_hyperparameters():
+    assert {*checks.POSITIVE, *checks.NOT_NEGATIVE, *checks.NEEDED, *checks.HYPERPARAMETER_CHOICES} <= {
+        field.name for field in fields(Hyperparameters)
+    }
+
+
+@pytest.mark.parametrize("name", checks.NEEDED)
+def test_a_value_that_the_recipe_does_not_give(name, config):
+    change(config, f"recipe.default.{name}", None)
+    assert problems(config) == [
+        f"{place}: no value for {name}; the recipe 'made' gives none: type recipe.default.{name}=..."
+        for place in ("intermediate.tasks.snli", "target.training.mnli")
+    ]
+
+
+def test_a_recipe_without_a_length_of_training(config):
+    config.recipe.default.epochs = None
+    config.intermediate.recipe.max_steps = 10
+    assert problems(config) == [
+        "target.training.mnli: neither epochs nor max_steps in the recipe 'made': type recipe.default.epochs=..."
+    ]
+
+
+def test_both_ways_to_take_a_part(config):
+    config.target.training["mnli"].max_examples, config.target.training["mnli"].fraction = 10, 0.5
+    assert problems(config) == ["target.training.mnli: got both max_examples and fraction, expected one of them"]
+
+
+def test_a_task_without_metrics_and_of_an_unknown_format(config):
+    config.intermediate.tasks["snli"].task = replace(task("snli"), metrics=[], format="clasification")
+    first, second = problems(config)
+    assert first == "unknown format of task snli 'clasification': did you mean classification?"
+    assert second.startswith("task snli declares no metrics: expected one or more of accuracy, squad, mlqa, ")
+
+
+def test_a_retrieval_task_needs_its_protocol(config):
+    config.target.task = replace(task("xnli", format="retrieval"), protocol="bitext")
+    config.target.training = {}
+    (line,) = problems(config)
+    assert line.startswith("unknown protocol of task xnli 'bitext': did you mean bitext_mining")
+
+
+def test_a_source_that_a_task_does_not_have(config):
+    config.data.source = "xtrem"
+    assert problems(config) == [
+        f"unknown source of task {name} 'xtrem': did you mean xtreme? It is chosen by data=xtrem."
+        for name in ("xnli", "snli", "mnli")
+    ]
+
+
+def test_training_data_that_is_not_there(config, tmp_path):
+    config.target.training["mnli"].languages = ["en", "sw"]
+    path = tmp_path / "data" / "mnli" / "train-sw.tsv"
+    (line,) = problems(config)
+    assert line.startswith(f"no train data of task 'mnli' in language 'sw': looked for {path}")
+
+
+def test_target_data_that_is_not_there(config):
+    config.target.languages = ["en", "sw"]
+    assert problems(config) == [
+        f"task xnli has no validation or test data for sw under data.root={config.data.root}; languages with data: en, de"
+    ]
+    config.target.languages = None
+    assert problems(config) == [], "without a list it is evaluated where there is data"
+    config.target.task.name, config.target.task.sources = "other", task("other").sources
+    assert problems(config) == [
+        f"task other has no validation or test data for any language under data.root={config.data.root}; "
+        "languages with data: none"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        (None, "data.root is not set: give the folder with the raw data, e.g. data.root=PATH/download"),
+        ("/no/such/root", "data.root=/no/such/root: no such folder; give an existing folder with the raw data"),
+    ],
+)
+def test_a_missing_root_is_told_once(root, expected, config):
+    config.data.root = root
+    assert problems(config) == [expected]
+
+
+def test_training_tasks_of_a_target_hand_their_head_on(config):
+    config.target.training["siqa"] = TrainingTask(task=task("mnli", format="multiple_choice"))
+    assert problems(config)[0] == (
+        "target.training: got tasks of the formats classification, multiple_choice, expected one: each hands its head on"
+    )
+    assert "target xnli has the format classification, but trains on mnli, whose format is multiple_choice" in problems(config)
+
+
+def test_a_target_has_the_labels_of_what_it_trains_on(config):
+    config.target.training["mnli"].task.labels = ["yes", "no"]
+    assert problems(config) == [], "in another order they are the same"
+    config.target.training["mnli"].task.labels = ["no", "maybe"]
+    assert problems(config) == ["target xnli has the labels ['no', 'yes'], but trains on mnli with ['no', 'maybe']"]
+
+
+def test_several_intermediates_are_checked_as_one_phase_too(config):
+    config.intermediate.tasks["mnli"] = TrainingTask(task=task("mnli"))
+    config.recipe.tasks["multitask"] = Hyperparameters(batch_size=-5)
+    assert problems(config) == ["intermediate.tasks: batch_size: got -5, expected more than 0"]
+
+
+def test_all_problems_are_told_together_and_each_once(config):
+    config.worker = "inlin"
+    config.trainer.devices = 0
+    config.target.languages = ["dee"]
+    config.target.training["mnli"].fraction = 2.0
+    config.intermediate.mixture.temperature = -1.0
+    config.intermediate.recipe.learning_rate = -1.0
+    assert problems(config) == [
+        "unknown worker 'inlin': did you mean inline?",
+        "trainer.devices: got 0, expected 1 or more",
+        "unknown language in target.languages 'dee': did you mean de?",
+        "intermediate.tasks.snli: learning_rate: got -1.0, expected more than 0",
+        "target.training.mnli.fraction: got 2.0, expected more than 0 and at most 1",
+        "intermediate.mixture.temperature: got -1.0, expected more than 0",
+    ]
+
+
+def test_the_evaluation_must_fit_the_encoder_too(config):
+    """Also of a target that is not trained, or that is longer than what it trains on."""
+    expected = (
+        "target.task: max_length=600 is beyond the 512 subwords this encoder has positions for; "
+        "type target.recipe.max_length=512 or less"
+    )
+    config.recipe.tasks["xnli"] = Hyperparameters(max_length=600)
+    assert problems(config) == [expected]
+    config.target.training = {}
+    assert problems(config) == [expected]
+
+
+def test_max_length_against_an_encoder_in_a_folder(config, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "xlm-roberta", "max_position_embeddings": 50}))
+    config.model.name_or_path = str(tmp_path)
+    assert [line.split(":")[1] for line in problems(config)] == [
+        " max_length=64 is beyond the 48 subwords this encoder has positions for; type intermediate.recipe.max_length=48 or less",
+        " max_length=64 is beyond the 48 subwords this encoder has positions for; type target.recipe.max_length=48 or less",
+    ]

@@ -1,0 +1,167 @@
+"""README.md and docs/: every command composes or is run, every link leads somewhere, the table of tasks is that of conf/.
+
+`.venv/bin/python tests/test_docs.py` writes the table of tasks anew.
+"""
+
+import itertools
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from xstilts.tasks.catalogue import load_task, task_names
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+TABLE = re.compile(r"(<!-- tasks: .*? -->\n)(.*?)(<!-- end of tasks -->)", re.DOTALL)
+SHOWN = ("--help", "--cfg")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a page."""
+
+    page: str
+    mark: str
+    """What the comment above its block says: `needs: ...`, `executed: FILE`, or nothing."""
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.page}: {shlex.join(self.words)}"
+
+
+def commands(page: Path) -> Iterator[Command]:
+    block = re.compile(r"(?:^<!-- ((?:needs|executed): .*?) -->\n)?^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    for mark, text in block.findall(page.read_text(encoding="utf-8")):
+        for line in text.replace("\\\n", " ").splitlines():
+            if words := shlex.split(line, comments=True):
+                yield Command(page.name, mark, tuple(words))
+
+
+COMMANDS = [command for page in PAGES for command in commands(page)]
+TRAIN = [command for command in COMMANDS if command.words[:2] == ("xstilts", "train")]
+RUN = [command for command in COMMANDS if command.words[0] == "xstilts" and set(command.words) & set(SHOWN)]
+
+
+def cells(words: list[str]) -> Iterator[list[str]]:
+    """The overrides of each cell of a sweep; without `-m`, of the one cell."""
+    swept = "-m" in words
+    parts = [word.partition("=") for word in words if not word.startswith("-")]
+    choices = [value.split(",") if swept else [value] for _, _, value in parts]
+    for values in itertools.product(*choices):
+        yield [f"{key}={value}" for (key, _, _), value in zip(parts, values, strict=True)]
+
+
+def tasks_table() -> str:
+    """The table of tasks in README.md, from conf/."""
+    conf = REPOSITORY / "conf"
+    lines = ["| task | format | used as | languages | metric | licence |", "|---|---|---|---|---|---|"]
+    for name in task_names(conf):
+        task = load_task(conf, name)
+        roles = ["intermediate"] if (conf / "intermediate" / f"{name}.yaml").is_file() else []
+        if (target := conf / "target" / f"{name}.yaml").is_file():
+            trained = re.findall(r"/task@training\.\w+\.task: (\w+)", target.read_text(encoding="utf-8"))
+            roles.append("target" + (f" (trains on {', then '.join(trained)})" if trained else " (no training)"))
+        languages = ", ".join(task.languages) if len(task.languages) < 3 else str(len(task.languages))
+        shown = f"[{name}]({task.homepage})" if task.homepage else name
+        cells = (shown, task.format, "; ".join(roles) or "training task", languages, ", ".join(task.metrics), task.licence)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_there_are_commands_to_check():
+    assert len(TRAIN) >= 15 and len(RUN) >= 3
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_a_command_is_run_composes_or_says_what_it_needs(command: Command):
+    if command.mark.startswith("executed: "):
+        assert (REPOSITORY / "tests" / command.mark.removeprefix("executed: ")).is_file()
+    elif command not in RUN:
+        assert command.mark.startswith("needs: "), "it is not run by a test, so write `<!-- needs: ... -->` above its block"
+
+
+@pytest.mark.parametrize("command", TRAIN, ids=str)
+def test_every_cell_composes(command: Command, tmp_path: Path):
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    from xstilts import config
+    from xstilts.launch.commandline import check_command_line
+    from xstilts.paths import conf_dir
+    from xstilts.train import to_schema
+
+    config.register()
+    words = list(command.words[2:])
+    check_command_line(words, "train")
+    if set(words) & set(SHOWN):
+        return  # run by another test
+    first, *others = cells(words)
+    for overrides in (first, *others[-1:]):
+        overrides = [f"data.root={tmp_path}" if word.startswith("data.root=") else word for word in overrides]
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            composed = compose("train", overrides)
+        typed = to_schema(composed)
+        assert typed.target.task.name in "".join(word for word in overrides if word.startswith("+target="))
+        OmegaConf.to_container(composed, resolve=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", RUN, ids=str)
+def test_what_only_shows_something_is_run(command: Command, tmp_path: Path):
+    done = subprocess.run([sys.executable, "-m", *command.words], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) > 5, done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_make_demo_is_what_the_test_of_the_demo_runs():
+    assert "\n\t$(BIN)/python -m xstilts.demo\n" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_paths_exist(page: Path):
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    missing = [link for link in links if not (page.parent / link.split("#")[0]).exists()]
+    named = re.findall(r"`((?:src|conf|tests|docs|experiments)/[\w/.-]+)`", text)
+    missing += [path for path in named if not (REPOSITORY / path).exists()]
+    assert not missing
+
+
+def test_the_table_of_tasks_is_that_of_conf():
+    (found,) = TABLE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    assert found[1] == tasks_table(), "run `.venv/bin/python tests/test_docs.py`"
+
+
+def test_every_file_named_for_a_release_is_one_of_its_task():
+    """docs/data.md against conf/task."""
+    text = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (`.*) \|$", text, re.MULTILINE)
+    assert len(rows) >= 6
+    for name, told in rows:
+        files = load_task(REPOSITORY / "conf", name).sources["xtreme"].files
+        known = {path.strip() for paths in files.values() for path in paths.split("|")}
+        for path in re.findall(r"`([\w{},/.-]+\.\w+)`", told):
+            group = re.search(r"\{([a-z]+(?:,[a-z]+)+)\}", path)
+            for one in group[1].split(",") if group else [""]:
+                written = path.replace(group[0], one) if group else path
+                assert written in known, f"{name}: {written}"
+
+
+def write_table() -> None:
+    """Put the table into README.md."""
+    page = REPOSITORY / "README.md"
+    page.write_text(
+        TABLE.sub(lambda found: found[1] + tasks_table() + found[3], page.read_text(encoding="utf-8")), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    write_table()
