@@ -34,7 +34,8 @@ def test_wrong_command_names_the_closest(capsys):
 def test_wrong_command_with_nothing_close_lists_all(capsys):
     assert cli.main(["zzz"]) == 2
     assert (
-        capsys.readouterr().err == f"error: unknown command 'zzz': valid: {', '.join(sorted(cli.COMMANDS))}. `xstilts --help` says what each does.\n"
+        capsys.readouterr().err
+        == f"error: unknown command 'zzz': valid: {', '.join(sorted(cli.COMMANDS))}. `xstilts --help` says what each does.\n"
     )
 
 

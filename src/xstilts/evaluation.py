@@ -37,6 +37,8 @@ class Block:
     language: str
     start: int
     end: int
+    whole_split: range
+    """The rows of all languages of the split."""
 
 
 def evaluate(job: EvaluationJob) -> None:
@@ -98,8 +100,9 @@ def _blocks(parts: list[tuple[str, list[str]]], made: Prepared) -> list[Block]:
     languages, start = made.examples["language"][:], 0
     for (split, chosen), size in zip(parts, made.sizes, strict=True):
         counts = Counter(languages[start : start + size])
+        whole = range(start, start + size)
         for language in chosen:
-            blocks.append(Block(split, language, start, start + counts[language]))
+            blocks.append(Block(split, language, start, start + counts[language], whole))
             start += counts[language]
     return blocks
 
@@ -135,7 +138,7 @@ def _score(predicted: predicting.Predicted, blocks: list[Block]) -> list[tuple[B
     scored = []
     for block in blocks:
         thresholds = tuned.get(block.language) if block.split == "test" else None
-        found = predicted.score(range(block.start, block.end), block.language, thresholds)
+        found = predicted.score(range(block.start, block.end), block.language, thresholds, block.whole_split)
         if block.split == "validation":
             tuned[block.language] = {item.variant: item.threshold for item in found if item.threshold is not None}
         scored.append((block, found))

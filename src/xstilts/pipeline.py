@@ -80,12 +80,13 @@ def run(config: Config) -> dict[str, Any]:
     cell = plan(config)
     if config.store.refresh != "never":
         cell.paths.result.unlink(missing_ok=True)
-    if not cell.paths.result.exists():
-        for phase in cell.training:
-            _ensure_trained(phase, config)
-        _ensure_evaluated(cell, config)
-    else:
-        log.info(f"{cell.paths.name}: the result exists, nothing to do")
+    if cell.paths.result.exists():
+        log.info(f"this cell is done, nothing to do: {cell.paths.result}")
+        return read_result(cell.paths.result)
+    for phase in cell.training:
+        _ensure_trained(phase, config)
+    _ensure_evaluated(cell, config)
+    log.info(f"result: {cell.paths.result}")
     return read_result(cell.paths.result)
 
 

@@ -4,7 +4,7 @@ Predictions belong to examples, by row; nothing is ever averaged over batches.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -69,6 +69,8 @@ class Predicted:
 
     evaluated: Evaluated
     outputs: Rows
+    shared_pools: dict[tuple[str, range], protocols.Pool] = field(default_factory=dict)
+    """Candidates that all languages of a split share, made once: Mewsli-X has a million of them."""
 
     @cached_property
     def decoded(self) -> list[Any]:
@@ -81,18 +83,51 @@ class Predicted:
             return list(module.decode(*arguments, allow_no_answer=unanswerable))
         return list(module.decode(*arguments))
 
-    def score(self, rows: Sequence[int], language: str, thresholds: dict[str | None, float] | None = None) -> list[Scored]:
+    def score(
+        self,
+        rows: Sequence[int],
+        language: str,
+        thresholds: dict[str | None, float] | None = None,
+        split: range | None = None,
+    ) -> list[Scored]:
         """The predictions for the examples `rows`, all of one language and split; one entry per retrieval variant, else one.
 
-        `thresholds` (by variant) are those of bitext mining, tuned on another split; without them they are tuned here.
+        `thresholds` (by variant) are those of bitext mining, tuned on another split; without them they are tuned here. `split`
+        are the rows of all languages of the split, by default all rows: the pool of answer retrieval.
         """
         item = self.evaluated
         if item.task.format == "retrieval":
-            given = thresholds or {}
-            return [_retrieved(item, self.outputs, rows, language, name, given.get(name)) for name in self.outputs[0]]
+            whole = split or range(len(item.examples))
+            return [self._retrieved(rows, language, name, (thresholds or {}).get(name), whole) for name in self.outputs[0]]
         gold = _gold(item, rows)
         predictions = [self.decoded[row] for row in rows]
         return [Scored(list(rows), predictions, gold, _values(item.task, gold, predictions, language))]
+
+    def _retrieved(self, rows: Sequence[int], language: str, variant: str, threshold: float | None, split: range) -> Scored:
+        task, sides = self.evaluated.task, self.evaluated.examples["side"][:]
+        queries = [row for row in rows if sides[row] == "query"]
+        query_pool = self._pool(queries, variant)
+        gold = _gold(self.evaluated, queries)
+        if task.protocol == "answer_retrieval":
+            if (variant, split) not in self.shared_pools:
+                self.shared_pools[variant, split] = self._pool([row for row in split if sides[row] == "candidate"], variant)
+            predictions = protocols.answer_retrieval(query_pool, self.shared_pools[variant, split])
+        else:
+            candidate_pool = self._pool([row for row in rows if sides[row] == "candidate"], variant)
+            if task.protocol == "sentence_matching":
+                predictions = protocols.sentence_matching(query_pool, candidate_pool)
+            elif threshold is not None or any(value is None for value in gold):
+                mined = protocols.bitext_mining(query_pool, candidate_pool, threshold=threshold or 0.0)
+                predictions, threshold = mined.candidates, mined.threshold
+            else:
+                mined = protocols.bitext_mining(query_pool, candidate_pool, gold=gold)
+                predictions, threshold = mined.candidates, mined.threshold
+        return Scored(queries, predictions, gold, _values(task, gold, predictions, language), variant, threshold)
+
+    def _pool(self, rows: Sequence[int], variant: str) -> protocols.Pool:
+        chosen = self.evaluated.examples.select(rows)
+        vectors = torch.from_numpy(np.stack([self.outputs[row][variant] for row in rows])) if rows else torch.empty(0, 1)
+        return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors)
 
 
 def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs]) -> tuple[float, dict[str, float]]:
@@ -133,35 +168,3 @@ def _values(task: Task, gold: list[Any], predictions: list[Any], language: str) 
         return {}
     chosen = [gold[number] for number in known], [predictions[number] for number in known]
     return {key: value for metric in task.metrics for key, value in metrics.score(metric, *chosen, language).items()}
-
-
-def _retrieved(
-    evaluated: Evaluated, outputs: Rows, rows: Sequence[int], language: str, variant: str, threshold: float | None
-) -> Scored:
-    examples = evaluated.examples
-    sides = examples["side"][:]
-    queries = [row for row in rows if sides[row] == "query"]
-    if evaluated.task.protocol == "answer_retrieval":  # candidates of all languages are one pool
-        candidates = [row for row, side in enumerate(sides) if side == "candidate"]
-    else:
-        candidates = [row for row in rows if sides[row] == "candidate"]
-    query_pool, candidate_pool = (_pool(evaluated, outputs, chosen, variant) for chosen in (queries, candidates))
-    gold = _gold(evaluated, queries)
-    if evaluated.task.protocol == "bitext_mining":
-        if threshold is not None or any(value is None for value in gold):
-            mined = protocols.bitext_mining(query_pool, candidate_pool, threshold=threshold or 0.0)
-        else:
-            mined = protocols.bitext_mining(query_pool, candidate_pool, gold=gold)
-        predictions, threshold = mined.candidates, mined.threshold
-    elif evaluated.task.protocol == "answer_retrieval":
-        predictions = protocols.answer_retrieval(query_pool, candidate_pool)
-    else:
-        predictions = protocols.sentence_matching(query_pool, candidate_pool)
-    values = _values(evaluated.task, gold, predictions, language)
-    return Scored(queries, predictions, gold, values, variant, threshold)
-
-
-def _pool(evaluated: Evaluated, outputs: Rows, rows: Sequence[int], variant: str) -> protocols.Pool:
-    chosen = evaluated.examples.select(rows)
-    vectors = torch.from_numpy(np.stack([outputs[row][variant] for row in rows])) if rows else torch.empty(0, 1)
-    return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors)

@@ -40,8 +40,9 @@ def quiet_libraries() -> None:
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
-    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning.fabric", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
+        for part in ("", ".utilities.rank_zero", ".utilities.distributed"):
+            logging.getLogger(name + part).setLevel(logging.ERROR)
     for text in (
         ".*does not have many workers.*",
         ".*srun.*command is available.*",
@@ -59,7 +60,8 @@ def main() -> None:
     die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger().setLevel(logging.WARNING)
-    logging.getLogger("xstilts").setLevel(logging.INFO)
+    first = {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")} == {"0"}
+    logging.getLogger("xstilts").setLevel(logging.INFO if first else logging.WARNING)  # one process speaks for all
     try:
         run(read_job(Path(sys.argv[1])))
     except UserError as error:

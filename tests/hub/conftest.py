@@ -1,7 +1,9 @@
 """The stand-in hub, in this process (`hub`) and for processes of their own (`hub_environment`), and what to put into it."""
 
+import contextlib
 import importlib.util
 import io
+import logging
 import os
 import sys
 import time
@@ -24,11 +26,6 @@ def _module() -> ModuleType:
 
 
 @pytest.fixture
-def hub_address(hub_server: Any) -> str:
-    return hub_server[1]
-
-
-@pytest.fixture
 def hub_server() -> Iterator[tuple[Any, str]]:
     """An empty stand-in hub and its address."""
     stand_in = _module().StandIn()
@@ -45,6 +42,7 @@ def hub(hub_server: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     from xstilts.sources import hub as client
 
     monkeypatch.setattr(constants, "ENDPOINT", hub_server[1])
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub_server[1] + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
     monkeypatch.setattr(client, "_asked", {})
@@ -100,3 +98,94 @@ def parquet() -> Callable[[list[dict[str, Any]]], bytes]:
         return file.getvalue()
 
     return write
+
+
+@pytest.fixture(scope="session")
+def tokenizer_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A tokenizer of letters and a few words, in XLM-R's form."""
+    from transformers import XLMRobertaTokenizer
+
+    words = "red green blue one two three cat dog bird runs sleeps sings where".split()
+    pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((f"▁{word}", -2.0) for word in words)]
+    pieces += [(character, -8.0) for character in "▁abcdefghijklmnopqrstuvwxyzQ0123456789?.:{}"]
+    folder = tmp_path_factory.mktemp("tokenizer")
+    XLMRobertaTokenizer(vocab=[*pieces, ("<mask>", 0.0)]).save_pretrained(folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def encoder_files(tokenizer_files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A small XLM-R with random weights, its tokenizer beside it."""
+    import torch
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    torch.manual_seed(0)
+    config = XLMRobertaConfig(
+        vocab_size=61,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=130,
+        type_vocab_size=1,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+    )
+    folder = tmp_path_factory.mktemp("encoder")
+    XLMRobertaModel(config).save_pretrained(folder)
+    return tokenizer_files | {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def run_here() -> Callable[..., dict[str, Any]]:
+    """Compose a cell's config, change it, and run it in this process."""
+    return _run_here
+
+
+def _run_here(overrides: list[str], change: Callable[[Any], Any] = lambda config: config) -> dict[str, Any]:
+    import warnings
+
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    from xstilts import checks, pipeline
+    from xstilts.config import register
+    from xstilts.launch.cells import to_schema
+    from xstilts.paths import conf_dir
+
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = change(to_schema(compose("train", overrides)))
+    checks.check(config)
+    with warnings.catch_warnings(), _own_settings():
+        return pipeline.run(config)
+
+
+@contextlib.contextmanager
+def _own_settings() -> Iterator[None]:
+    """Put back what a cell changes in its process."""
+    import random
+
+    import numpy
+    import torch
+
+    environment, threads = dict(os.environ), torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    randomness = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
+    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric"))]
+    levels = [(logger, logger.level) for logger in loggers]
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+        random.setstate(randomness[0])
+        numpy.random.set_state(randomness[1])
+        torch.set_rng_state(randomness[2])
+        for logger, level in levels:
+            logger.setLevel(level)

@@ -21,8 +21,8 @@ MNLI = "target.training.mnli.max_examples=96"
 SQUAD = "target.training.squad_v1.max_examples=24"
 CELLS = {
     "xcopa": "+intermediate=cosmosqa +target=xcopa intermediate.tasks.cosmosqa.max_examples=48 "
-    "target.training.siqa.max_examples=48 target.training.siqa.train=validation:80% target.training.siqa.validation=validation:-20% "
-    + FROM_DEV.format("cosmosqa"),
+    "target.training.siqa.max_examples=48 "
+    "target.training.siqa.train=validation:80% target.training.siqa.validation=validation:-20% " + FROM_DEV.format("cosmosqa"),
     "xnli": f"+intermediate=snli +target=xnli {SNLI} {MNLI}",
     "xquad": f"+intermediate=squad_v1 +target=xquad intermediate.tasks.squad_v1.max_examples=24 {SQUAD}",
     "mlqa": f"+target=mlqa {SQUAD}",

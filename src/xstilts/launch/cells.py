@@ -72,4 +72,5 @@ def start(command: Callable[[], Any], arguments: list[str]) -> None:
     except UserError as error:
         complain(error)
         sys.exit(2)
+    sys.argv = [sys.argv[0], *arguments]  # what Hydra reads
     command()

@@ -29,6 +29,8 @@ def check_command_line(arguments: list[str], config_name: str) -> None:
     parsed = get_args_parser().parse_args(arguments)
     if parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion:
         return
+    if parsed.multirun and parsed.cfg:
+        raise UserError("--cfg shows the config of one cell: leave out -m and give one value for each choice")
     try:
         overrides = OverridesParser.create().parse_overrides(parsed.overrides)
     except HydraException as error:

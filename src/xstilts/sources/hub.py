@@ -162,8 +162,11 @@ def download(found: Listing, paths: Iterable[str], checksum: Checksum) -> list[P
         )
     if missing:
         log.info(f"{what}: downloading {_some(missing)}, {sum(found.files[path].size for path in missing) / 1e6:.1f} MB")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         return list(pool.map(lambda path: _sound(found, path, checksum, what), wanted))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _sound(found: Listing, path: str, checksum: Checksum, what: str) -> Path:

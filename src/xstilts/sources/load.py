@@ -72,7 +72,7 @@ def _read(
     """All examples of one language."""
     if split in source.files and language in task.languages and not locate(task, data, split, language):
         have = languages_with_data(task, data, split)
-        if have:
+        if have and language not in have:
             raise UserError(
                 f"no {split} data of task '{task.name}' in language '{language}' {place_of(task, data)}; "
                 f"languages that have it: {', '.join(have)}"

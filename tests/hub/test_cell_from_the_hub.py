@@ -1,0 +1,122 @@
+"""A whole cell as a user types it, in a process of its own: data, tokenizer and encoder from the stand-in hub."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.store.results import read_results
+
+NLI = [{"premise": f"red {n}", "hypothesis": "green blue", "label": n % 3} for n in range(12)]
+CELL = (
+    "+intermediate=snli +target=xnli data=hub model.name_or_path=owner/encoder target.languages=[en,sw] trainer.accelerator=cpu "
+    "trainer.num_threads=1 logger=none intermediate.recipe.max_steps=2 intermediate.recipe.eval_every=1 target.recipe.max_steps=2 "
+    "target.recipe.eval_every=1 intermediate.recipe.max_length=32 target.recipe.max_length=32"
+).split()
+EXPECT = {
+    "intermediate.tasks.snli.task": [("train", "en"), ("validation", "en")],
+    "target.training.mnli.task": [("train", "en"), ("validation", "en")],
+    "target.task": [(split, language) for split in ("validation", "test") for language in ("en", "sw")],
+}
+"""What is read; the stand-in has 12 rows of each."""
+
+
+@pytest.fixture
+def served(hub_server: Any, parquet: Callable[..., bytes], encoder_files: dict[str, bytes]) -> Any:
+    hub = hub_server[0]
+    rows = parquet(NLI)
+    hub.add(
+        "dataset", "nyu-mll/glue", {f"mnli/{split}-00000-of-00001.parquet": rows for split in ("train", "validation_matched")}
+    )
+    hub.add("dataset", "stanfordnlp/snli", {f"plain_text/{split}-0.parquet": rows for split in ("train", "validation", "test")})
+    hub.add(
+        "dataset",
+        "facebook/xnli",
+        {f"{language}/{split}-0.parquet": rows for language in ("en", "sw", "de") for split in ("train", "validation", "test")},
+    )
+    hub.add(
+        "model", "owner/encoder", encoder_files | {"pytorch_model.bin": b"another form of the weights", "onnx/model.onnx": b"x"}
+    )
+    return hub
+
+
+@pytest.fixture
+def command(hub_environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run an entry point with the cell's options, in an empty folder."""
+
+    def run(module: str, *overrides: str, offline: bool = False, options: list[str] = CELL) -> subprocess.CompletedProcess[str]:
+        environment = hub_environment | {"HF_HUB_OFFLINE": "1" if offline else "0"}
+        words = [sys.executable, "-m", f"xstilts.{module}", *options, *declared(tmp_path), *overrides]
+        folder = tmp_path / "cwd"
+        folder.mkdir(exist_ok=True)
+        return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+
+    return run
+
+
+def declared(folder: Path) -> list[str]:
+    """Where results go, and how many rows the stand-in has where the real data sets have more."""
+    labels = [
+        f"++target.task.sources.hub.expect.validation.labels.{label}=4" for label in ("contradiction", "entailment", "neutral")
+    ]
+    labels += [
+        f"++intermediate.tasks.snli.task.sources.hub.expect.validation.labels.{label}={count}"
+        for label, count in {"contradiction": 4, "entailment": 4, "neutral": 4, "''": 0}.items()
+    ]
+    rows = [
+        f"++{task}.sources.hub.expect.{split}.rows.{language}=12" for task, parts in EXPECT.items() for split, language in parts
+    ]
+    return [f"store.root={folder / 'store'}", f"output={folder / 'out'}", *rows, *labels]
+
+
+def test_fetch_then_train_without_network(served: Any, command: Callable[..., Any], tmp_path: Path) -> None:
+    missing = command("fetch", offline=True)
+    assert missing.returncode == 1, missing.stderr
+    assert "0 ready" in missing.stdout and "is not in the cache" in re.sub(r"\s+", " ", missing.stdout)
+    assert not served.requests
+
+    ready = command("fetch")
+    assert ready.returncode == 0, ready.stdout + ready.stderr
+    assert "0 missing" in ready.stdout
+    assert len(list((tmp_path / "store" / "features").glob("*/done.json"))) == 5
+    assert not (tmp_path / "store" / "trained").exists(), "nothing is trained"
+    downloaded = {request.rsplit("/", 1)[1] for request in served.requests if request.startswith("GET /owner")}
+    assert "model.safetensors" in downloaded and not downloaded & {"pytorch_model.bin", "model.onnx"}
+    assert not any("/de/" in request for request in served.requests), "a language that nobody asked for"
+
+    asked = len(served.requests)
+    trained = command("train", offline=True)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert len(served.requests) == asked
+    (result,) = read_results(tmp_path / "out" / "results")
+    assert {(row["language"], row["split"]) for row in result["rows"]} == {
+        (la, sp) for la in ("en", "sw") for sp in ("validation", "test")
+    }
+    assert result["cell"]["model"] == "owner/encoder"
+    commit = result["config"]["target"]["task"]["sources"]["hub"]["revision"]
+    assert re.fullmatch("[0-9a-f]{40}", commit)
+    assert len(list((tmp_path / "store" / "features").glob("*/done.json"))) == 5, "the features were there already"
+
+
+def test_the_same_result_without_kept_features(served: Any, command: Callable[..., Any], tmp_path: Path) -> None:
+    options = [*CELL[1:], "target.splits=[test]"]
+    found = []
+    for kept in ("true", "false"):
+        place = [f"store.root={tmp_path / kept}", f"output={tmp_path / kept / 'out'}", f"store.features={kept}"]
+        done = command("train", *place, options=[word for word in options if "intermediate" not in word])
+        assert done.returncode == 0, done.stdout + done.stderr
+        (result,) = read_results(tmp_path / kept / "out" / "results")
+        weights = [path.read_bytes() for path in sorted((tmp_path / kept / "trained").rglob("*.safetensors"))]
+        found.append((result["rows"], result["fingerprint"], weights))
+        assert (tmp_path / kept / "features").exists() == (kept == "true")
+    assert found[0] == found[1]
+
+
+def test_wrong_names_and_help_ask_nobody(served: Any, command: Callable[..., Any]) -> None:
+    for words, code in ((["--cfg", "job"], 0), (["--help"], 0), (["target.languages=[xx]"], 2), (["target.reciep.epochs=1"], 2)):
+        assert command("train", *words).returncode == code
+    assert not served.requests

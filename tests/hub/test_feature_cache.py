@@ -1,0 +1,144 @@
+"""Features that are kept: the same as those that are not, made once, and never those of something else."""
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
+from xstilts.config import DataConfig
+from xstilts.data.featurizers import classification
+from xstilts.store.features import Prepared, feature_identity, prepared, tokenizer_identity
+from xstilts.store.fingerprint import fingerprint
+from xstilts.tasks.declaration import Limits, Source, Task
+from xstilts.training import evaluated_features
+
+WORDS = "red green blue one two three".split()
+
+
+def tokenizer(words: list[str] = WORDS) -> PreTrainedTokenizerFast:
+    pieces = {word: number for number, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *words])}
+    inner = Tokenizer(models.WordLevel(pieces, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    special = {"bos": "<s>", "cls": "<s>", "eos": "</s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>"}
+    return PreTrainedTokenizerFast(tokenizer_object=inner, **{f"{name}_token": token for name, token in special.items()})
+
+
+def task(**changes: Any) -> Task:
+    source = Source(reader="delimited", files={"train": "{language}.tsv"}, options={"names": ["text_a", "text_b", "label"]})
+    declared = Task(name="toy", format="classification", languages=["en", "de"], labels=["no", "yes"], sources={"xtreme": source})
+    return dataclasses.replace(declared, **changes)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataConfig:
+    for language, first in (("en", "red green"), ("de", "blue")):
+        rows = [f"{first} {WORDS[n]}\t{WORDS[-n]}\t{'yes' if n % 2 else 'no'}\n" for n in range(6)]
+        (tmp_path / f"{language}.tsv").write_text("".join(rows))
+    return DataConfig(root=str(tmp_path))
+
+
+def make(data: DataConfig, store: str, **changes: Any) -> Prepared:
+    given = {"parts": [("train", ["en", "de"]), ("train:50%", ["de"])], "taken": {"first": None}, "limits": Limits(max_length=8)}
+    given |= changes
+    return evaluated_features(
+        given.get("task", task()),
+        data,
+        given["parts"],
+        given["taken"],
+        given.get("tokenizer", tokenizer()),
+        given["limits"],
+        store,
+    )
+
+
+def test_kept_features_are_those_that_would_be_made(data, tmp_path, monkeypatch):
+    without = make(data, "")
+    made = make(data, str(tmp_path / "store"))
+    monkeypatch.setattr(classification, "featurize", lambda *_: pytest.fail("made a second time"))
+    kept = make(data, str(tmp_path / "store"))
+    for again in (made, kept):
+        assert again.features.to_list() == without.features.to_list()
+        assert again.examples.to_list() == without.examples.to_list()
+        assert again.features.features == without.features.features
+        assert again.sizes == without.sizes == [12, 3]
+        assert again.features.cache_files, "read from the disk, not held in memory"
+
+
+def test_what_lost_a_file_is_made_again(data, tmp_path):
+    store = tmp_path / "store"
+    expected = make(data, str(store)).features.to_list()
+    (arrow,) = (store / "features").glob("*/features/*.arrow")
+    arrow.write_bytes(arrow.read_bytes()[:-1])
+    assert make(data, str(store)).features.to_list() == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: {"tokenizer": tokenizer([*WORDS, "four"])},
+        lambda: {"limits": Limits(max_length=9)},
+        lambda: {"taken": {"first": 2}},
+        lambda: {"parts": [("train", ["en"])]},
+        lambda: {"parts": [("train:50%", ["en", "de"]), ("train:50%", ["de"])]},
+        lambda: {"task": task(labels=["yes", "no"])},
+        lambda: {"task": task(version=2)},
+        lambda: {"training": True},
+    ],
+)
+def test_everything_that_matters_gives_another_fingerprint(data, change: Callable[[], dict[str, Any]]):
+    assert identity(data, **change()) != identity(data)
+
+
+def test_version_and_raw_file_give_another_fingerprint(data, monkeypatch):
+    before = identity(data)
+    monkeypatch.setattr(classification, "VERSION", classification.VERSION + 1)
+    assert identity(data) != before
+    monkeypatch.undo()
+    assert identity(data) == before
+    file = Path(str(data.root)) / "en.tsv"
+    file.write_text(file.read_text().replace("red", "one", 1))
+    assert identity(data) != before
+
+
+def identity(data: DataConfig, **changes: Any) -> str:
+    given = {
+        "task": task(),
+        "data": data,
+        "parts": [("train", ["en", "de"]), ("train:50%", ["de"])],
+        "taken": {"first": None},
+        "tokenizer": tokenizer(),
+        "limits": Limits(max_length=8),
+        "training": False,
+        "store": "",
+    }
+    return fingerprint(feature_identity(**(given | changes)))
+
+
+def test_a_tokenizer_is_known_by_what_it_does(tmp_path, shared_data):
+    own = tokenizer()
+    before = tokenizer_identity(own)
+    own(["red green"], truncation=True, max_length=2, padding="max_length")
+    assert tokenizer_identity(own) == before
+    from xstilts.data.tokenizer import load_tokenizer
+
+    real = load_tokenizer(str(shared_data / "tokenizers" / "multilingual16k"))
+    real.save_pretrained(tmp_path)
+    assert tokenizer_identity(load_tokenizer(str(tmp_path))) == tokenizer_identity(real), "an artifact's copy shares features"
+
+
+def test_who_fails_leaves_nothing(tmp_path, caplog):
+    def fail() -> Prepared:
+        raise RuntimeError("out of luck")
+
+    caplog.set_level(logging.INFO)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        prepared(str(tmp_path), lambda: {"kind": "features"}, fail)
+    assert not [path for path in (tmp_path / "features").iterdir() if path.is_dir()]
