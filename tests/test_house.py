@@ -34,7 +34,7 @@ LAYERS = (
     {"reporting"},
 )
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = set("__main__ checks cli demo encoders evaluation fetch inputs pipeline predicting prepare train training worker".split())
+TOP = set("__main__ checks cli demo encoders evaluation fetch inputs pipeline predicting prepare submit train training worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
     "hydra": {"checks", "config", "demo", "fetch", "launch", "train"},

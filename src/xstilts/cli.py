@@ -9,6 +9,7 @@ from xstilts.errors import unknown_name
 COMMANDS = {
     "train": "run one cell: intermediate task, target task, evaluation in every language; with -m, a grid of cells",
     "fetch": "download and prepare ahead what the same options of `train` need, for machines without a network",
+    "submit": "write the predictions of a study as a folder in the layout of XTREME's leaderboard",
     "demo": "run a small cell from end to end, without network, on a few sentences that come with the package",
     "worker": "run one phase of one cell from its job file (`train` does this by itself)",
 }

@@ -52,6 +52,8 @@ class DataConfig:
     """Folder with the raw data, e.g. XTREME's `download/`."""
     extra_roots: list[str] = field(default_factory=list)
     """Further folders in which a file is looked for."""
+    expect: bool = True
+    """Refuse data with other numbers of rows or labels than the task declares; false: for a revision or files of one's own."""
 
 
 @dataclass

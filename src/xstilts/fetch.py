@@ -23,6 +23,8 @@ from xstilts.tasks.declaration import Task
 READY = "ready"
 found: dict[tuple[str, str], str] = {}
 """(Kind, name) of all that the cells need -> `ready` and how much it is, or what is wrong with it."""
+tried: set[str] = set()
+"""What exactly was tried; two things of a grid may have one name in the table."""
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
@@ -36,23 +38,28 @@ def fetch(config: Config) -> None:
     check(config)
     before = set(found)
     config = replace(config, store=replace(config.store, refresh="never"))
-    names = "+".join(dict.fromkeys(name for name in (config.model.name_or_path or "tiny", config.model.tokenizer) if name))
-    note("model", names, lambda: _model(config))
+    model = config.model
+    names = "+".join(dict.fromkeys(name for name in (model.name_or_path or "tiny", model.tokenizer) if name))
+    note("model", names, repr(model), lambda: _model(config))
     for item in inputs.wanted(config):
         languages = "all languages" if item.languages is None else " ".join(item.languages)
-        note("data", f"{item.task.name} {item.split}, {languages}", lambda item=item: _data(config, item))  # type: ignore[misc]
+        name = f"{item.task.name} {item.split}, {languages}"
+        note("data", name, repr((item, config.data)), lambda item=item: _data(config, item))  # type: ignore[misc]
     if all(state.startswith(READY) for key, state in found.items() if key not in before):
         _features(config)
 
 
-def note(kind: str, name: str, action: Callable[[], str]) -> None:
-    """Do what one thing needs, unless it was done before."""
-    if (kind, name) in found:
+def note(kind: str, name: str, exactly: str, action: Callable[[], str]) -> None:
+    """Do what one thing needs, unless it was done before; of two with one name, the one that is missing is shown."""
+    if kind + exactly in tried:
         return
+    tried.add(kind + exactly)
     try:
-        found[kind, name] = f"{READY}, {action()}"
+        state = f"{READY}, {action()}"
     except UserError as error:
-        found[kind, name] = f"missing: {error}"
+        state = f"missing: {error}"
+    if found.get((kind, name), READY).startswith(READY):
+        found[kind, name] = state
 
 
 def _model(config: Config) -> str:
@@ -79,9 +86,13 @@ def _features(config: Config) -> None:
     from xstilts.prepare import evaluation, training
 
     for phase in planned.training:
-        for name in phase.job.tasks:
-            note("features", f"{phase.job.label} {name}", lambda phase=phase, name=name: training(phase.job, name))  # type: ignore[misc]
-    note("features", planned.evaluation.label, lambda: evaluation(planned.evaluation))
+        job = phase.job
+        for name in job.tasks:
+            exactly = repr((job.tasks[name], job.by_task[name], job.hyperparameters, job.model, job.data))
+            note("features", f"{job.label} {name}", exactly, lambda job=job, name=name: training(job, name))  # type: ignore[misc]
+    last = planned.evaluation
+    exactly = repr(replace(last, artifact=None, result="", predictions="", header={}))
+    note("features", last.label, exactly, lambda: evaluation(last))
 
 
 def show() -> None:

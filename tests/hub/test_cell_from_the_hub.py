@@ -13,34 +13,22 @@ from xstilts.store.results import read_results
 
 NLI = [{"premise": f"red {n}", "hypothesis": "green blue", "label": n % 3} for n in range(12)]
 CELL = (
-    "+intermediate=snli +target=xnli data=hub model.name_or_path=owner/encoder target.languages=[en,sw] trainer.accelerator=cpu "
-    "trainer.num_threads=1 logger=none intermediate.recipe.max_steps=2 intermediate.recipe.eval_every=1 target.recipe.max_steps=2 "
-    "target.recipe.eval_every=1 intermediate.recipe.max_length=32 target.recipe.max_length=32"
+    "+intermediate=snli +target=xnli data=hub data.expect=false model.name_or_path=owner/encoder target.languages=[en,sw] "
+    "trainer.accelerator=cpu trainer.num_threads=1 logger=none intermediate.recipe.max_steps=2 intermediate.recipe.eval_every=1 "
+    "target.recipe.max_steps=2 target.recipe.eval_every=1 intermediate.recipe.max_length=32 target.recipe.max_length=32"
 ).split()
-EXPECT = {
-    "intermediate.tasks.snli.task": [("train", "en"), ("validation", "en")],
-    "target.training.mnli.task": [("train", "en"), ("validation", "en")],
-    "target.task": [(split, language) for split in ("validation", "test") for language in ("en", "sw")],
-}
-"""What is read; the stand-in has 12 rows of each."""
+ALL = ("train", "validation", "test")
 
 
 @pytest.fixture
 def served(hub_server: Any, parquet: Callable[..., bytes], encoder_files: dict[str, bytes]) -> Any:
     hub = hub_server[0]
     rows = parquet(NLI)
-    hub.add(
-        "dataset", "nyu-mll/glue", {f"mnli/{split}-00000-of-00001.parquet": rows for split in ("train", "validation_matched")}
-    )
-    hub.add("dataset", "stanfordnlp/snli", {f"plain_text/{split}-0.parquet": rows for split in ("train", "validation", "test")})
-    hub.add(
-        "dataset",
-        "facebook/xnli",
-        {f"{language}/{split}-0.parquet": rows for language in ("en", "sw", "de") for split in ("train", "validation", "test")},
-    )
-    hub.add(
-        "model", "owner/encoder", encoder_files | {"pytorch_model.bin": b"another form of the weights", "onnx/model.onnx": b"x"}
-    )
+    hub.add("dataset", "nyu-mll/glue", {f"mnli/{name}-0.parquet": rows for name in ("train", "validation_matched")})
+    hub.add("dataset", "stanfordnlp/snli", {f"plain_text/{split}-0.parquet": rows for split in ALL})
+    places = [f"{language}/{split}-0.parquet" for language in ("en", "sw", "de") for split in ALL]
+    hub.add("dataset", "facebook/xnli", dict.fromkeys(places, rows))
+    hub.add("model", "owner/encoder", encoder_files | {"pytorch_model.bin": b"other weights", "onnx/model.onnx": b"x"})
     return hub
 
 
@@ -48,9 +36,17 @@ def served(hub_server: Any, parquet: Callable[..., bytes], encoder_files: dict[s
 def command(hub_environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run an entry point with the cell's options, in an empty folder."""
 
-    def run(module: str, *overrides: str, offline: bool = False, options: list[str] = CELL) -> subprocess.CompletedProcess[str]:
+    def run(module: str, *overrides: str, offline: bool = False) -> subprocess.CompletedProcess[str]:
         environment = hub_environment | {"HF_HUB_OFFLINE": "1" if offline else "0"}
-        words = [sys.executable, "-m", f"xstilts.{module}", *options, *declared(tmp_path), *overrides]
+        words = [
+            sys.executable,
+            "-m",
+            f"xstilts.{module}",
+            *CELL,
+            f"store.root={tmp_path / 'store'}",
+            f"output={tmp_path / 'out'}",
+            *overrides,
+        ]
         folder = tmp_path / "cwd"
         folder.mkdir(exist_ok=True)
         return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
@@ -58,21 +54,7 @@ def command(hub_environment: dict[str, str], tmp_path: Path) -> Callable[..., su
     return run
 
 
-def declared(folder: Path) -> list[str]:
-    """Where results go, and how many rows the stand-in has where the real data sets have more."""
-    labels = [
-        f"++target.task.sources.hub.expect.validation.labels.{label}=4" for label in ("contradiction", "entailment", "neutral")
-    ]
-    labels += [
-        f"++intermediate.tasks.snli.task.sources.hub.expect.validation.labels.{label}={count}"
-        for label, count in {"contradiction": 4, "entailment": 4, "neutral": 4, "''": 0}.items()
-    ]
-    rows = [
-        f"++{task}.sources.hub.expect.{split}.rows.{language}=12" for task, parts in EXPECT.items() for split, language in parts
-    ]
-    return [f"store.root={folder / 'store'}", f"output={folder / 'out'}", *rows, *labels]
-
-
+@pytest.mark.slow
 def test_fetch_then_train_without_network(served: Any, command: Callable[..., Any], tmp_path: Path) -> None:
     missing = command("fetch", offline=True)
     assert missing.returncode == 1, missing.stderr
@@ -89,6 +71,9 @@ def test_fetch_then_train_without_network(served: Any, command: Callable[..., An
     assert not any("/de/" in request for request in served.requests), "a language that nobody asked for"
 
     asked = len(served.requests)
+    drifted = command("train", "data.expect=true", offline=True)
+    assert drifted.returncode == 2
+    assert "got 12 rows, expected 550152; the data has drifted" in drifted.stderr and "Traceback" not in drifted.stderr
     trained = command("train", offline=True)
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert len(served.requests) == asked
@@ -102,14 +87,12 @@ def test_fetch_then_train_without_network(served: Any, command: Callable[..., An
     assert len(list((tmp_path / "store" / "features").glob("*/done.json"))) == 5, "the features were there already"
 
 
-def test_the_same_result_without_kept_features(served: Any, command: Callable[..., Any], tmp_path: Path) -> None:
-    options = [*CELL[1:], "target.splits=[test]"]
+def test_the_same_result_without_kept_features(hub: Any, served: Any, run_here: Callable[..., Any], tmp_path: Path) -> None:
     found = []
     for kept in ("true", "false"):
         place = [f"store.root={tmp_path / kept}", f"output={tmp_path / kept / 'out'}", f"store.features={kept}"]
-        done = command("train", *place, options=[word for word in options if "intermediate" not in word])
-        assert done.returncode == 0, done.stdout + done.stderr
-        (result,) = read_results(tmp_path / kept / "out" / "results")
+        words = [word for word in CELL if "intermediate" not in word]
+        result = run_here([*words, *place, "target.splits=[test]", "worker=inline"])
         weights = [path.read_bytes() for path in sorted((tmp_path / kept / "trained").rglob("*.safetensors"))]
         found.append((result["rows"], result["fingerprint"], weights))
         assert (tmp_path / kept / "features").exists() == (kept == "true")

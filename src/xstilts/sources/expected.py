@@ -44,7 +44,7 @@ def check_expected(task: Task, source: Source, split: str, language: str, found:
             raise UserError(f"{where}: other labels than declared ({'; '.join(told)}); {_REMEDY}")
 
 
-_REMEDY = "the data has drifted from the task's declaration: fetch it again, pin another revision, or correct `expect`"
+_REMEDY = "the data has drifted from the task's declaration: fetch it again, pin another revision, or set data.expect=false"
 
 
 def _labels(example: dict[str, Any]) -> list[str]:

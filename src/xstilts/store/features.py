@@ -60,6 +60,7 @@ def feature_identity(
 
     module = featurizer(task.format)
     cache = checksum_cache(Path(store)) if store else None
+    expected = task.sources[data.source].expect if data.expect else {}
     files = [data_checksums(task, data, [parse_split(split)[0]], languages, cache) for split, languages in parts]
     return {
         "kind": KIND,
@@ -67,6 +68,7 @@ def feature_identity(
         "task": task_identity(task, data.source),
         "parts": [[split, languages, checksums] for (split, languages), checksums in zip(parts, files, strict=True)],
         "taken": taken,
+        "expected": {split: without_defaults(told) for split, told in expected.items()},  # it was held against it, or not
         "tokenizer": tokenizer_identity(tokenizer),
         "limits": without_defaults(limits),
         "training": training,

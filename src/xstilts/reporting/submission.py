@@ -1,0 +1,230 @@
+"""A study's predictions -> a folder in the layout that XTREME's evaluate.py scores: `{task}/test-{language}.{tsv|json|jsonl}`.
+
+The form of a file follows from its task's format and protocol:
+
+    classification      tsv     the label of an example per line
+    tagging             tsv     the tag of a word per line, an empty line between sentences
+    span_qa             json    {question id: answer}
+    multiple_choice     jsonl   {"label": number of the choice from 0}
+    sentence_matching   tsv     per English line the number from 0 of the other language's line. The gold file of xstilts' own
+                                source is the inverse, per line of the other language the number of its English line; the official
+                                google-research/xtreme third_party/evaluate_retrieval.py indexes the other language and asks with
+                                English, one line of output per English line, and so does this
+    bitext_mining       tsv     id TAB English id, a line per mined pair
+    answer_retrieval    json    {mention id: [entity ids, the best first]}
+
+Lines stand in the order of the source's file. The tasks and languages are those of google-research/xtreme evaluate.py; of
+XTREME-R it has no reader for LAReQA's predictions, so there is none here.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import UserError, unknown_name
+from xstilts.paths import CellPaths, cell_name, conf_dir, results_dir
+from xstilts.store.files import beside, disk_full_means
+from xstilts.store.results import read_predictions, read_results
+from xstilts.tasks.catalogue import load_task
+from xstilts.tasks.declaration import Task
+
+VERSIONS = {
+    "xtreme": ("bucc2018", "mlqa", "panx", "pawsx", "tatoeba", "tydiqa", "udpos", "xnli", "xquad"),
+    "xtreme-r": ("mewslix", "mlqa", "panx", "tatoeba", "tydiqa", "udpos", "xcopa", "xnli", "xquad"),
+}
+"""Version of the benchmark -> its tasks, which are also the names of the official folders."""
+_LATER = {"panx": "az gu lt pa pl qu ro uk", "tatoeba": "az lt pl ro uk", "udpos": "lt pl ro uk wo", "xquad": "ro"}
+"""Task -> the languages that XTREME-R has added."""
+
+Result = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+
+def languages(task: Task, version: str) -> list[str]:
+    """The languages of a task in a version of the benchmark."""
+    later = _LATER.get(task.name, "").split() if version == "xtreme" else []
+    return [language for language in task.languages if language not in later]
+
+
+def submit(
+    study: Path,
+    folder: Path,
+    version: str = "xtreme",
+    intermediate: str = "none",
+    seed: int = 1,
+    *,
+    model: str | None = None,
+    recipe: str | None = None,
+    cells: Iterable[str] = (),
+    partial: bool = False,
+) -> list[str]:
+    """Write `folder` whole or not at all, from the cells of `study` with this intermediate choice and seed; returns the tasks of
+    the benchmark that have no cell, which only `partial` allows.
+
+    `intermediate` is as in the names of the result files, `mnli+mlm`. `model`, `recipe` and `cells` (names of result files)
+    choose where several cells of a target remain. UserError, in one line that names them all, for missing or repeated
+    predictions.
+    """
+    if version not in VERSIONS:
+        raise UserError(unknown_name("version of the benchmark", version, VERSIONS))
+    if folder.exists():
+        raise UserError(f"{folder} exists already: delete it, or choose another folder with --output")
+    chosen = _choose(study, version, intermediate, seed, model, recipe, list(cells))
+    absent = [name for name in VERSIONS[version] if name not in chosen]
+    if absent and not partial:
+        raise UserError(
+            f"{study} has no cell with intermediate {intermediate} and seed {seed} for {', '.join(absent)}: run xstilts train "
+            "for them, or add --partial to leave them out"
+        )
+    files: dict[Path, str] = {}
+    problems: list[str] = []
+    for name, result in chosen.items():
+        task = load_task(conf_dir(), name)
+        for language, rows in _rows(study, task, result, languages(task, version), problems).items():
+            suffix, write = _FORMS[task.protocol or task.format]
+            files[Path(name) / f"test-{language}.{suffix}"] = write(rows, language)
+    if problems:
+        raise UserError("; ".join(problems))
+    _write(folder, files)
+    return absent
+
+
+def name_of(result: Result) -> str:
+    """The name of a cell's files."""
+    cell = result["cell"]
+    chosen = [] if cell["intermediate"] == ["none"] else cell["intermediate"]
+    return cell_name(chosen, cell["target"], cell["seed"], result["fingerprint"])
+
+
+def _choose(
+    study: Path, version: str, intermediate: str, seed: int, model: str | None, recipe: str | None, cells: list[str]
+) -> dict[str, Result]:
+    """Task -> its one cell."""
+    every = [result for result in read_results(results_dir(study)) if result["cell"]["target"] in VERSIONS[version]]
+    cells = [name.removesuffix(".json") for name in cells]
+    if unknown := [name for name in cells if name not in map(name_of, every)]:
+        raise UserError(unknown_name("cell", unknown[0], map(name_of, every), "Names are those of the files in results/."))
+    named = {result["cell"]["target"] for result in every if name_of(result) in cells}
+    wanted = {"seed": seed} | ({"model": model} if model else {}) | ({"recipe": recipe} if recipe else {})
+    found: dict[str, Result] = {}
+    for result in every:
+        cell = result["cell"]
+        if "+".join(cell["intermediate"]) != intermediate or any(cell[key] != value for key, value in wanted.items()):
+            continue
+        if cell["target"] in named and name_of(result) not in cells:
+            continue
+        if other := found.get(cell["target"]):
+            differ = next((key for key in ("model", "recipe") if cell[key] != other["cell"][key]), None)
+            values = f" {other['cell'][differ]} or --{differ} {cell[differ]}" if differ else f" {name_of(other)} or another"
+            raise UserError(
+                f"two cells of target {cell['target']}, {name_of(other)} and {name_of(result)}: choose with "
+                f"--{differ or 'cell'}{values}"
+            )
+        found[cell["target"]] = result
+    if not found:
+        have = sorted({f"{'+'.join(r['cell']['intermediate'])} with seed {r['cell']['seed']}" for r in every})
+        asked = f"intermediate {intermediate} and " + " and ".join(f"{key} {value}" for key, value in wanted.items())
+        raise UserError(f"{study} has no cell of {version} with {asked}: it has {', '.join(have) or 'none at all'}")
+    return {name: found[name] for name in VERSIONS[version] if name in found}
+
+
+def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: list[str]) -> dict[str, Rows]:
+    """Language -> its predictions for the split that the benchmark tests on; what is wrong with others goes to `problems`."""
+    name = name_of(result)
+    if (limit := result["config"]["target"].get("max_test_examples")) is not None:
+        problems.append(f"{name} was evaluated with target.max_test_examples={limit}, expected null: run it without")
+        return {}
+    split = "test" if "test" in task.evaluate else "validation"
+    found: dict[str, list[Mapping[str, Any]]] = {language: [] for language in wanted}
+    for row in read_predictions(CellPaths(study, name).predictions):
+        if row["split"] == split and row["language"] in found:
+            found[row["language"]].append(row)
+    if missing := [language for language in wanted if not found[language]]:
+        problems.append(f"{name} has no predictions for {' '.join(missing)}, expected {len(wanted)} languages in split {split}")
+    expected = {row["language"]: row["examples"] for row in result["rows"] if row["split"] == split}
+    whole: dict[str, Rows] = {}
+    for language, rows in found.items():
+        if rows and (wrong := _incomplete(rows, expected.get(language, 0), task.protocol == "sentence_matching")):
+            problems.append(f"{name}, {language}: {wrong}; delete its files and run it again")
+        elif rows:
+            whole[language] = rows
+    return whole
+
+
+def _incomplete(rows: Rows, expected: int, by_line: bool) -> str | None:
+    """What is missing or repeated, or None. Ids that are row numbers (`test-0`; `by_line`: any `...-0`) must be 0, 1, 2, ..."""
+    ids = [row["id"] for row in rows]
+    if len(set(ids)) < len(ids):
+        return f"id '{next(name for name, count in Counter(ids).items() if count > 1)}' is repeated"
+    for place, name in enumerate(ids):
+        number = re.fullmatch(r".*-(\d+)" if by_line else r"(?:test|validation)-(\d+)", name)
+        if int(number[1]) != place if number else by_line:
+            return f"id '{name}' stands in row {place}: rows are missing or not in the order of the source's file"
+    if len(ids) != expected:
+        return f"{len(ids)} predictions, expected {expected} as its result says"
+    without = [row["id"] for row in rows if row["prediction"] is None or (by_line and not row["prediction"])]
+    return f"no prediction for id '{without[0]}'" if without else None
+
+
+def _own(name: str, language: str) -> str:
+    """The id that the source gave: `de/en-000000057` -> `en-000000057`."""
+    return name.removeprefix(f"{language}/")
+
+
+def _lines(rows: Rows, language: str) -> str:
+    return "".join(f"{row['prediction']}\n" for row in rows)
+
+
+def _tags(rows: Rows, language: str) -> str:
+    return "\n".join("".join(f"{tag}\n" for tag in row["prediction"]) for row in rows)
+
+
+def _answers(rows: Rows, language: str) -> str:
+    return json.dumps({row["id"]: row["prediction"] for row in rows}, indent=1) + "\n"
+
+
+def _choices(rows: Rows, language: str) -> str:
+    return "".join(json.dumps({"label": row["prediction"]}) + "\n" for row in rows)
+
+
+def _numbers(rows: Rows, language: str) -> str:
+    return "".join(f"{int(row['prediction'][0].rpartition('-')[2])}\n" for row in rows)
+
+
+def _pairs(rows: Rows, language: str) -> str:
+    pairs = [(_own(row["id"], language), _own(name, language)) for row in rows for name in row["prediction"]]
+    return "".join(f"{source}\t{english}\n" for source, english in pairs)
+
+
+def _ranked(rows: Rows, language: str) -> str:
+    return json.dumps({_own(row["id"], language): row["prediction"] for row in rows}) + "\n"
+
+
+_FORMS: dict[str, tuple[str, Callable[[Rows, str], str]]] = {
+    "classification": ("tsv", _lines),
+    "tagging": ("tsv", _tags),
+    "span_qa": ("json", _answers),
+    "multiple_choice": ("jsonl", _choices),
+    "sentence_matching": ("tsv", _numbers),
+    "bitext_mining": ("tsv", _pairs),
+    "answer_retrieval": ("json", _ranked),
+}
+
+
+def _write(folder: Path, files: Mapping[Path, str]) -> None:
+    """All files in a folder beside `folder`, which then gets its name."""
+    temporary = beside(folder, "tmp")
+    try:
+        with disk_full_means(folder):
+            for name, text in files.items():
+                path = temporary / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="")
+            os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

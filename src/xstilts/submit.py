@@ -1,0 +1,41 @@
+"""python -m xstilts.submit: the predictions of a study -> a folder in the layout of XTREME's leaderboard.
+
+`xstilts.reporting.submission` says what is in the files.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from xstilts.errors import UserError
+from xstilts.reporting.submission import VERSIONS, submit
+
+
+def main(words: list[str] | None = None) -> int:
+    """The entry point; returns an exit code: 2 for something that the user can put right."""
+    parser = argparse.ArgumentParser(prog="xstilts submit", description="Predictions of a study in XTREME's leaderboard layout.")
+    parser.add_argument("study", type=Path, help="folder of the study, for instance outputs/default")
+    parser.add_argument("--intermediate", default="none", help="intermediate tasks joined by +, as in the result files (none)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the cells (1)")
+    parser.add_argument("--version", choices=sorted(VERSIONS), default="xtreme", help="version of the benchmark (xtreme)")
+    parser.add_argument("--output", type=Path, help="folder to make (STUDY/VERSION.INTERMEDIATE.seedSEED)")
+    parser.add_argument("--model", help="of several cells of a target, those of this model")
+    parser.add_argument("--recipe", help="of several cells of a target, those of this recipe")
+    parser.add_argument("--cell", action="append", default=[], help="of a target, take this cell, named as its result file")
+    parser.add_argument("--partial", action="store_true", help="leave out tasks that have no cell")
+    given = parser.parse_args(words)
+    folder = given.output or given.study / f"{given.version}.{given.intermediate}.seed{given.seed}"
+    chosen = {"model": given.model, "recipe": given.recipe, "cells": given.cell, "partial": given.partial}
+    try:
+        absent = submit(given.study, folder, given.version, given.intermediate, given.seed, **chosen)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    if absent:
+        sys.stdout.write(f"left out, no cell: {' '.join(absent)}\n")
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
