@@ -24,7 +24,7 @@ LAYERS = (
     {"errors", "versions"},
     {"paths", "tasks"},
     {"config"},
-    {"jobs", "recipes"},
+    {"recipes"},
     {"sources"},
     {"data"},
     {"models"},
@@ -32,13 +32,14 @@ LAYERS = (
     {"store"},
     {"launch"},
     {"reporting"},
+    {"phases"},
 )
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = set("__main__ checks cli demo encoders evaluation fetch inputs pipeline predicting prepare submit train training worker".split())
+TOP = set("__main__ checks cli demo fetch pipeline submit train worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
     "hydra": {"checks", "config", "demo", "fetch", "launch", "train"},
-    "pytorch_lightning": {"data", "evaluation", "models", "training"},
+    "pytorch_lightning": {"data", "models", "phases"},
     "lightning": set(),  # the same library under another name: objects of the two do not mix
     "pickle": set(),  # loading a pickle runs what its author wrote
     "cloudpickle": set(),

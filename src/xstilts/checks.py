@@ -7,9 +7,9 @@ from typing import Any
 
 from xstilts import recipes, sources
 from xstilts.config import Config, Hyperparameters
-from xstilts.encoders import max_positions
 from xstilts.errors import UserError, unknown_name
 from xstilts.metrics import METRICS
+from xstilts.phases.pretrained import max_positions
 from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS, Task, TrainingTask
 
 CHOICES: dict[str, tuple[str, ...]] = {

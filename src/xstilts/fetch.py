@@ -12,12 +12,13 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from xstilts import inputs, pipeline, sources
+from xstilts import pipeline, sources
 from xstilts.checks import check
 from xstilts.config import Config
 from xstilts.errors import UserError
 from xstilts.launch.cells import attempt, failures, start
 from xstilts.paths import conf_dir
+from xstilts.phases import inputs
 from xstilts.tasks.declaration import Task
 
 READY = "ready"
@@ -83,7 +84,7 @@ def _features(config: Config) -> None:
     if not config.store.features:
         return
     planned = pipeline.plan(config)
-    from xstilts.prepare import evaluation, training
+    from xstilts.phases.prepare import evaluation, training
 
     for phase in planned.training:
         job = phase.job

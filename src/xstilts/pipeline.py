@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xstilts import inputs, recipes, sources
+from xstilts import recipes, sources
 from xstilts.config import Config, Hyperparameters
-from xstilts.encoders import encoder_identity
 from xstilts.errors import ToldAlready, UserError
-from xstilts.jobs import EvaluationJob, Job, TrainingJob, write_job
 from xstilts.launch.process import describe_exit, run_worker
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
+from xstilts.phases import inputs
+from xstilts.phases.jobs import EvaluationJob, Job, TrainingJob, write_job
+from xstilts.phases.pretrained import encoder_identity
 from xstilts.store.artifacts import is_done, remove, verify
 from xstilts.store.files import disk_full_means
 from xstilts.store.fingerprint import fingerprint, without_defaults

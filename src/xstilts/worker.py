@@ -6,11 +6,11 @@ Success is what the job leaves behind (an artifact with done.json, a result file
 import logging
 import os
 import sys
-import warnings
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.jobs import Job, TrainingJob, read_job
+from xstilts.phases.jobs import Job, TrainingJob, read_job
+from xstilts.phases.libraries import quiet_libraries
 
 
 def run(job: Job) -> None:
@@ -21,36 +21,13 @@ def run(job: Job) -> None:
     if job.trainer.num_threads:
         torch.set_num_threads(job.trainer.num_threads)
     if isinstance(job, TrainingJob):
-        from xstilts.training import train
+        from xstilts.phases.training import train
 
         train(job)
     else:
-        from xstilts.evaluation import evaluate
+        from xstilts.phases.evaluation import evaluate
 
         evaluate(job)
-
-
-def quiet_libraries() -> None:
-    """Say our own lines only: what libraries announce at every start is no news to the user."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, matrix products on a GPU are not repeatable
-    import datasets
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
-        for part in ("", ".utilities.rank_zero", ".utilities.distributed"):
-            logging.getLogger(name + part).setLevel(logging.ERROR)
-    for text in (
-        ".*does not have many workers.*",
-        ".*srun.*command is available.*",
-        ".*LeafSpec.*",
-        ".*isinstance.treespec.*",
-        ".*smaller than the logging interval.*",
-    ):
-        warnings.filterwarnings("ignore", message=text)
 
 
 def main() -> None:

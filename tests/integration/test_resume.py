@@ -45,9 +45,9 @@ def killing(moment: str, number: int) -> Iterator[None]:
     """This process kills itself at the `number`-th time that `moment` comes."""
     from pytorch_lightning import Trainer
 
-    from xstilts import training
     from xstilts.models import selection
     from xstilts.models.module import TaskModel
+    from xstilts.phases import training
 
     targets = {
         "step": (TaskModel, "on_train_batch_start"),
@@ -183,7 +183,7 @@ def test_sigkill_of_a_real_process(
 def test_a_kill_while_evaluating_loses_no_training(
     run_inline: Run, undisturbed: Callable[..., tuple[Any, ...]], toy_world: Any, tmp_path: Path, weights_of: Weights
 ) -> None:
-    from xstilts import evaluation
+    from xstilts.phases import evaluation
 
     child = os.fork()
     if child == 0:

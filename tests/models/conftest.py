@@ -25,10 +25,10 @@ from xstilts.data.plan import StepPlan
 from xstilts.models.encoder import Encoder, build_encoder
 from xstilts.models.heads import build_head
 from xstilts.models.module import TaskModel
+from xstilts.phases.training import trainer_options
 from xstilts.recipes import limits
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_module
-from xstilts.training import trainer_options
 
 WORDS = [f"w{number}" for number in range(60)]
 TASKS = {

@@ -7,10 +7,10 @@ import torch
 
 from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
-from xstilts.jobs import TrainingJob
 from xstilts.models.export import export
+from xstilts.phases.jobs import TrainingJob
+from xstilts.phases.training import _model
 from xstilts.tasks.declaration import Task, TrainingTask
-from xstilts.training import _model
 
 CHOICE = Task(name="copa", format="multiple_choice")
 NLI = Task(name="mnli", format="classification", labels=["no", "yes", "maybe"], head="nli")

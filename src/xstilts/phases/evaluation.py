@@ -10,20 +10,28 @@ import pytorch_lightning as pl
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from xstilts import metrics, predicting, recipes
+from xstilts import metrics, recipes
 from xstilts.data.module import TaskData
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
-from xstilts.jobs import EvaluationJob
 from xstilts.models import export, progress
 from xstilts.models.heads import build_head
 from xstilts.models.module import TaskModel
 from xstilts.models.selection import gathered
+from xstilts.phases import predicting
+from xstilts.phases.jobs import EvaluationJob
+from xstilts.phases.training import (
+    check_length,
+    evaluated_features,
+    load_encoder,
+    task_features,
+    tokenizer_place,
+    trainer_options,
+)
 from xstilts.sources import languages_with_data, place_of
 from xstilts.store.features import Prepared
 from xstilts.store.results import write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
-from xstilts.training import check_length, evaluated_features, load_encoder, task_features, tokenizer_place, trainer_options
 from xstilts.versions import versions
 
 log = logging.getLogger("xstilts")

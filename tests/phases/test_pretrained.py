@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from xstilts.config import ModelConfig, TinyArchitecture
-from xstilts.encoders import encoder_identity, max_positions
 from xstilts.errors import UserError
+from xstilts.phases.pretrained import encoder_identity, max_positions
 
 
 @pytest.fixture

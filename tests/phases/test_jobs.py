@@ -6,7 +6,7 @@ import pytest
 from omegaconf.errors import OmegaConfBaseException
 
 from xstilts.config import Hyperparameters, Mixture, ModelConfig, Target, TinyArchitecture, TrainerConfig
-from xstilts.jobs import EvaluationJob, TrainingJob, read_job, write_job
+from xstilts.phases.jobs import EvaluationJob, TrainingJob, read_job, write_job
 from xstilts.tasks.declaration import Source, Task, TrainingTask
 
 TASK = Task(

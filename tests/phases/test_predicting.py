@@ -10,7 +10,7 @@ from xstilts import metrics
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import classification, mlm, multiple_choice, retrieval, span_qa
 from xstilts.data.featurizers.special import SpecialTokens
-from xstilts.predicting import Evaluated, Predicted, by_row, selection_score
+from xstilts.phases.predicting import Evaluated, Predicted, by_row, selection_score
 from xstilts.tasks.declaration import Limits, Task
 from xstilts.tasks.formats import format_module
 

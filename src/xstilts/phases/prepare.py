@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from xstilts.data.tokenizer import load_tokenizer
-from xstilts.evaluation import evaluation_features, languages_of_splits
-from xstilts.jobs import EvaluationJob, TrainingJob
-from xstilts.training import tokenizer_place, training_features, validation_features, wants_validation
-from xstilts.worker import quiet_libraries
+from xstilts.phases.evaluation import evaluation_features, languages_of_splits
+from xstilts.phases.jobs import EvaluationJob, TrainingJob
+from xstilts.phases.libraries import quiet_libraries
+from xstilts.phases.training import tokenizer_place, training_features, validation_features, wants_validation
 
 
 def training(job: TrainingJob, name: str) -> str:

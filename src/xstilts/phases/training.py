@@ -12,7 +12,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from xstilts import predicting, recipes
+from xstilts import recipes
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
@@ -20,13 +20,14 @@ from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
-from xstilts.jobs import TrainingJob
 from xstilts.models import export, progress
 from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.heads import build_head
 from xstilts.models.loggers import build_logger
 from xstilts.models.module import TaskModel, derived_seed
 from xstilts.models.selection import Selection
+from xstilts.phases import predicting
+from xstilts.phases.jobs import TrainingJob
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset
 from xstilts.store.artifacts import publish, temporary_folder
