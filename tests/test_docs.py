@@ -37,7 +37,7 @@ class Command:
 
 
 def commands(page: Path) -> Iterator[Command]:
-    block = re.compile(r"(?:^<!-- ((?:needs|executed): .*?) -->\n)?^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    block = re.compile(r"(?:^<!-- ((?:needs|executed): [^\n]*?) -->\n)?^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
     for mark, text in block.findall(page.read_text(encoding="utf-8")):
         for line in text.replace("\\\n", " ").splitlines():
             if words := shlex.split(line, comments=True):

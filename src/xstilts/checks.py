@@ -73,6 +73,8 @@ def _problems(config: Config) -> Iterator[str]:
 
 
 def _machine(config: Config) -> Iterator[str]:
+    if config.data.root is not None and config.data.source == "hub":
+        yield f"data.root={config.data.root} is a folder, but data=hub reads from the Hub: type data=xtreme to read the folder"
     if config.model.name_or_path is None and config.model.tokenizer is None:
         yield "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"
     for name in ("devices", "num_nodes", "max_tokens", "max_eval_tokens", "checkpoint_every", "num_threads"):

@@ -90,6 +90,7 @@ def arguments(folder: Path) -> list[str]:
     return [
         "+intermediate=snli",
         "+target=xnli",
+        "data=xtreme",
         f"data.root={folder / 'data'}",
         "model=tiny",
         f"model.tokenizer={folder / 'tokenizer'}",

@@ -62,7 +62,7 @@ class World:
 
     @property
     def options(self) -> tuple[str, ...]:
-        return (f"data.root={self.root}", f"model.tokenizer={self.tokenizer}", *TINY, *SHORT)
+        return ("data=xtreme", f"data.root={self.root}", f"model.tokenizer={self.tokenizer}", *TINY, *SHORT)
 
     def copy(self, folder: Path) -> "World":
         """The same, to be damaged."""
@@ -230,6 +230,7 @@ def weights_of() -> Callable[[Path], dict[str, str]]:
 def real_options(shared_data: Path) -> tuple[str, ...]:
     """What a command line needs to run a small cell on the real files."""
     return (
+        "data=xtreme",
         f"data.root={shared_data / 'xtreme'}",
         f"data.extra_roots=[{shared_data / 'originals'},{shared_data / 'gold'}]",
         f"model.tokenizer={shared_data / 'tokenizers' / 'multilingual16k'}",

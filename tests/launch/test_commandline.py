@@ -130,7 +130,7 @@ def test_the_program_ends_with_2_and_one_line(arguments, capsys):
         (["--cfg", "job", "--resolve", "+intermediate=mnli", "+target=xnli"], 0, "FacebookAI/xlm-roberta-large"),
         (["--help"], 0, "xnli"),
         (["+target=xnil"], 2, "error: unknown target 'xnil': did you mean xnli?"),
-        (["+target=xnli", "model=tiny"], 2, "error: data.root is not set"),
+        (["+target=xnli", "model=tiny", "data=xtreme"], 2, "error: data.root is not set"),
     ],
     ids=["cfg", "help", "wrong name", "wrong config"],
 )

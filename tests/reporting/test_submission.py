@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from xstilts.paths import CellPaths, conf_dir
 from xstilts.reporting.submission import VERSIONS, languages, name_of, submit
 from xstilts.store.results import write_predictions, write_result
 from xstilts.tasks.catalogue import load_task
+from xstilts.tasks.declaration import Task
 
 Rows = list[dict[str, Any]]
 # TASK2LANGS of evaluate.py
@@ -36,6 +38,11 @@ OFFICIAL = {
 }
 SUFFIX = {"xquad": "json", "mlqa": "json", "tydiqa": "json", "mewslix": "json", "xcopa": "jsonl"}
 SCORES = {"bucc2018": "bitext_f1", "mewslix": "mrr_at_20", "tatoeba": "retrieval_accuracy"}
+
+
+@cache
+def declared(task: str) -> Task:
+    return load_task(conf_dir(), task)
 
 
 def official(path: Path) -> Any:
@@ -119,11 +126,11 @@ def write_cell(study: Path, task: str, rows: Rows, fingerprint: str = "012345678
 
 def made(task: str, language: str, chance: random.Random) -> tuple[Any, Any]:
     """Predictions and gold, right about half of the time, as `official` would read them."""
-    declared = load_task(conf_dir(), task)
-    if declared.format == "tagging":
-        sides = [[[chance.choice(declared.labels) for _ in range(1 + n % 5)] for n in range(6)] for _ in range(2)]
+    known = declared(task)
+    if known.format == "tagging":
+        sides = [[[chance.choice(known.labels) for _ in range(1 + n % 5)] for n in range(6)] for _ in range(2)]
         return [gold if n % 2 else other for n, (other, gold) in enumerate(zip(*sides, strict=True))], sides[1]
-    if declared.format == "span_qa":
+    if known.format == "span_qa":
         names = [f"q{n}" for n in range(6)]
         words = ["the red cat", "قط أحمر", 'a "red"\tcat', "", "红猫"]
         return {name: chance.choice(words) for name in names}, {name: [chance.choice(words[:3])] for name in names}
@@ -133,7 +140,7 @@ def made(task: str, language: str, chance: random.Random) -> tuple[Any, Any]:
     if task == "bucc2018":
         sides = [{(f"{language}-{n:09}", f"en-{chance.randrange(2):09}") for n in chance.sample(range(9), 6)} for _ in range(2)]
         return sides[0], sides[1]
-    values: Iterable[Any] = [0, 1] if task == "xcopa" else declared.labels or [str(n) for n in range(7)]
+    values: Iterable[Any] = [0, 1] if task == "xcopa" else known.labels or [str(n) for n in range(7)]
     return [chance.choice(list(values)) for _ in range(7)], [chance.choice(list(values)) for _ in range(7)]
 
 
@@ -141,7 +148,7 @@ def made(task: str, language: str, chance: random.Random) -> tuple[Any, Any]:
 def test_tasks_and_languages_are_the_official_ones(version: str) -> None:
     assert set(VERSIONS[version]) == set(OFFICIAL[version])
     for task, wanted in OFFICIAL[version].items():
-        assert sorted(languages(load_task(conf_dir(), task), version)) == sorted(wanted.split())
+        assert sorted(languages(declared(task), version)) == sorted(wanted.split())
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -156,7 +163,7 @@ def test_a_file_scores_as_the_predictions_it_was_made_from(version: str, tmp_pat
     assert submit(tmp_path, tmp_path / "made", version, "mnli") == []
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == sorted(VERSIONS[version])
     for task, of_language in rows.items():
-        metric = load_task(conf_dir(), task).metrics[0]
+        metric = declared(task).metrics[0]
         folder = tmp_path / "made" / task
         files = {path.name for path in folder.iterdir()}
         assert files == {f"test-{language}.{SUFFIX.get(task, 'tsv')}" for language in of_language}
@@ -183,7 +190,7 @@ def test_mock_predictions_come_out_as_they_are_and_with_their_official_scores(
     absent = submit(tmp_path, tmp_path / "made", version, "mnli", partial=True)
     assert absent == [task for task in VERSIONS[version] if task not in tasks]
     for task in tasks:
-        metric = load_task(conf_dir(), task).metrics[0]
+        metric = declared(task).metrics[0]
         for path in (mock / "predictions" / task).iterdir():
             written = official(tmp_path / "made" / task / path.name)
             assert written == official(path)
@@ -198,9 +205,8 @@ XCOPA = OFFICIAL["xtreme-r"]["xcopa"].split()
 
 
 def xcopa(skip: str = "", count: int = 3) -> Rows:
-    return [
-        row("xcopa", language, str(n), n % 2, None) for language in XCOPA if language not in skip.split() for n in range(count)
-    ]
+    languages = [language for language in XCOPA if language not in skip.split()]
+    return [row("xcopa", language, str(n), n % 2, None) for language in languages for n in range(count)]
 
 
 def refused(study: Path, *arguments: Any, **more: Any) -> str:
@@ -295,7 +301,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         f"{tmp_path} has no cell with intermediate mnli+mlm and seed 4 for {', '.join(tasks)}: "
     )
     assert (
-        refused(tmp_path, "xtreme-x", "mnli") == "unknown version of the benchmark 'xtreme-x': did you mean xtreme or xtreme-r?"
+        refused(tmp_path, "xtreme-x", "mnli") == "unknown version of the benchmark 'xtreme-x': did you mean xtreme-r or xtreme?"
     )
     assert submit(tmp_path, tmp_path / "made", "xtreme-r", "mnli+mlm", 4, partial=True) == tasks
     assert refused(tmp_path, "xtreme-r", "mnli+mlm", 4).startswith(f"{tmp_path / 'made'} exists already: ")
