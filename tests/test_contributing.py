@@ -68,7 +68,7 @@ def test_a_wrong_label_is_told_with_file_and_line(checkout: Path, root: Path, sh
     done = run(
         root,
         checkout,
-        ["+target=my_nli", "data=xtreme", "data.root=.", "model=tiny", f"model.tokenizer={tokenizer}", "target.recipe.max_steps=3"],
+        [*"+target=my_nli data=xtreme data.root=. model=tiny target.recipe.max_steps=3".split(), f"model.tokenizer={tokenizer}"],
     )
     assert done.returncode == 2
     assert "train-en.tsv:4: unknown label 'maybe', expected one of no, yes" in done.stderr

@@ -102,7 +102,8 @@ def test_the_demo_runs_from_end_to_end(shown: tuple[Path, subprocess.CompletedPr
     folder, done = shown
     assert done.returncode == 0, done.stderr
     assert (
-        "-m xstilts.train \\\n    +intermediate=snli \\\n    +target=xnli \\\n    data=xtreme \\\n    data.root=outputs/demo/data \\\n" in done.stdout
+        "-m xstilts.train \\\n    +intermediate=snli \\\n    +target=xnli \\\n    data=xtreme \\\n"
+        "    data.root=outputs/demo/data \\\n" in done.stdout
     )
     assert [line for line in done.stderr.splitlines() if line.startswith("phase")][0].startswith("phase 2: snli: training ")
     for language in demo.LANGUAGES:
