@@ -49,7 +49,7 @@ def _problems(config: Config) -> Iterator[str]:
     for name, valid in CHOICES.items():
         yield from _one_of(name, _get(config, name), valid)
     yield from _machine(config)
-    yield from _task(config.target.task, config.data.source)
+    yield from _task(config.target.task, sources.source_name(config.target.task, config.data))
     yield from _languages("target.languages", config.target.languages or [], config.target.task)
     for split in config.target.splits or []:
         yield from _one_of("target.splits", split, SPLITS)
@@ -73,8 +73,6 @@ def _problems(config: Config) -> Iterator[str]:
 
 
 def _machine(config: Config) -> Iterator[str]:
-    if config.data.root is not None and config.data.source == "hub":
-        yield f"data.root={config.data.root} is a folder, but data=hub reads from the Hub: type data=xtreme to read the folder"
     if config.model.name_or_path is None and config.model.tokenizer is None:
         yield "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"
     for name in ("devices", "num_nodes", "max_tokens", "max_eval_tokens", "checkpoint_every", "num_threads"):
@@ -100,7 +98,7 @@ def _task(task: Task, source: str) -> Iterator[str]:
 
 
 def _training(place: str, training: TrainingTask, config: Config) -> Iterator[str]:
-    yield from _task(training.task, config.data.source)
+    yield from _task(training.task, sources.source_name(training.task, config.data))
     yield from _languages(f"{place}.languages", training.languages, training.task)
     if not training.languages:
         yield f"{place}.languages: got no language, expected one or more of {', '.join(training.task.languages)}"
@@ -111,7 +109,7 @@ def _training(place: str, training: TrainingTask, config: Config) -> Iterator[st
         yield f"{place}: got both max_examples and fraction, expected one of them"
     if training.language_exponent is not None and training.fraction is None and training.max_examples is None:
         yield f"{place}.language_exponent shares out a sample: set {place}.max_examples or {place}.fraction too"
-    source = training.task.sources.get(config.data.source)
+    source = training.task.sources.get(sources.source_name(training.task, config.data))
     if source is None or source.unusable:
         return
     for expression in (training.train, training.validation):
@@ -143,7 +141,7 @@ def _heads(config: Config) -> Iterator[str]:
 
 def _target_data(config: Config) -> Iterator[str]:
     task = config.target.task
-    source = task.sources.get(config.data.source)
+    source = task.sources.get(sources.source_name(task, config.data))
     if source is None or source.hub or source.unusable:
         return
     splits = [split for split in config.target.splits or task.evaluate if split in SPLITS]

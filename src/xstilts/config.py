@@ -48,6 +48,8 @@ class DataConfig:
 
     source: str = "xtreme"
     """The entry of a task's `sources` that is read."""
+    fallback: str | None = None
+    """The entry that is read where a task's `source` cannot be, if `root` is set."""
     root: str | None = None
     """Folder with the raw data, e.g. XTREME's `download/`."""
     extra_roots: list[str] = field(default_factory=list)

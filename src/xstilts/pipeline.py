@@ -148,7 +148,7 @@ def _training_identity(
     chosen = without_defaults(replace(training, task=Task(), validation=splits[-1]))
     chosen.pop("task", None)
     return {
-        "task": task_identity(training.task, config.data.source),
+        "task": task_identity(training.task, sources.source_name(training.task, config.data)),
         "use": chosen,
         "limits": without_defaults(recipes.limits(by_task)),
         "mlm_probability": by_task.mlm_probability if training.task.format == "mlm" else None,
@@ -183,7 +183,7 @@ def _with_evaluation(config: Config, store: Path, model: str, encoder: str, phas
         "kind": "result",
         "version": RESULT_VERSION,
         "parent": phases[-1].paths.fingerprint if phases else encoder,
-        "task": task_identity(target.task, config.data.source),
+        "task": task_identity(target.task, sources.source_name(target.task, config.data)),
         "metrics": target.task.metrics,
         "protocol": target.task.protocol,
         "splits": splits,

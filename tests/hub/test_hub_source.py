@@ -10,7 +10,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data, locate, retry
+from xstilts.sources import languages_with_data, locate, retry, source_name
 from xstilts.sources.fetch import fetch, pinned
 from xstilts.sources.load import load
 from xstilts.store.checksums import file_sha256
@@ -254,3 +254,17 @@ def test_one_file_of_many_languages(hub, parquet):
 def test_a_source_that_must_not_be_read_says_why(hub):
     with pytest.raises(UserError, match="task 'toy' cannot be read from the source 'hub': gold pairs only; type data=xtreme"):
         fetched(task(unusable="gold pairs only; type data=xtreme"))
+
+
+def test_what_the_hub_does_not_have_is_read_from_the_folder(hub, tmp_path):
+    """`data=hub data.root=PATH`: the fallback is taken for such a task only, and only where a root is given."""
+    (tmp_path / "toy.tsv").write_text("a sentence\tneutral\n", encoding="utf-8")
+    folder = Source(reader="delimited", files={"train": "toy.tsv"}, options={"names": ["text_a", "label"]})
+    both = task(unusable="gold pairs only")
+    both.sources["xtreme"] = folder
+    mixed = DataConfig(source="hub", fallback="xtreme", root=str(tmp_path))
+    assert source_name(both, mixed) == "xtreme" and source_name(both, dataclasses.replace(mixed, root=None)) == "hub"
+    assert load(both, mixed, "train", ["en"])["text_a"][:] == ["a sentence"]
+    usable = task()
+    usable.sources["xtreme"] = folder
+    assert source_name(usable, mixed) == "hub"

@@ -4,7 +4,7 @@ This module answers what the driver asks (which files, which languages, which pa
 `xstilts.sources.load` reads the examples.
 """
 
-from xstilts.sources.files import languages_with_data, locate, place_of, require
+from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name
 from xstilts.sources.splits import parse_split
 
-__all__ = ["languages_with_data", "locate", "parse_split", "place_of", "require"]
+__all__ = ["languages_with_data", "locate", "parse_split", "place_of", "require", "source_name"]

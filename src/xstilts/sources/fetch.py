@@ -8,7 +8,7 @@ from pathlib import Path
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
 from xstilts.sources import hub
-from xstilts.sources.files import hub_files, languages_with_data, source_of
+from xstilts.sources.files import hub_files, languages_with_data, source_name, source_of
 from xstilts.tasks.declaration import Task
 
 TOKENIZER_PATTERNS = ("tokenizer", "special_tokens_map", "added_tokens", "sentencepiece", "spiece", "vocab", "merges")
@@ -22,11 +22,12 @@ WEIGHTS = tuple(
 
 def pinned(task: Task, data: DataConfig) -> Task:
     """The task with its source's revision as a commit; the task itself if its data is not on the Hub."""
-    source = task.sources.get(data.source)
+    name = source_name(task, data)
+    source = task.sources.get(name)
     if source is None or not source.hub:
         return task
     commit = hub.listing("dataset", source.hub, source.revision).commit
-    return replace(task, sources=task.sources | {data.source: replace(source, revision=commit)})
+    return replace(task, sources=task.sources | {name: replace(source, revision=commit)})
 
 
 def fetch(task: Task, data: DataConfig, split: str, languages: Iterable[str] | None, checksum: hub.Checksum) -> list[Path]:

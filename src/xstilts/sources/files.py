@@ -15,13 +15,22 @@ from xstilts.sources.placeholders import alternatives, matches
 from xstilts.tasks.declaration import Source, Task
 
 
+def source_name(task: Task, data: DataConfig) -> str:
+    """Which source the task is read from: `data.fallback` where `data.source` cannot give it and a root is set."""
+    declared = task.sources.get(data.source)
+    if (declared is None or declared.unusable) and data.root and data.fallback in task.sources:
+        return data.fallback
+    return data.source
+
+
 def source_of(task: Task, data: DataConfig) -> Source:
-    """The task's source that `data.source` picks."""
-    if data.source not in task.sources:
-        raise UserError(unknown_name(f"source of task '{task.name}'", data.source, task.sources, "Set data.source."))
-    source = task.sources[data.source]
+    """The task's source that `data` picks."""
+    name = source_name(task, data)
+    if name not in task.sources:
+        raise UserError(unknown_name(f"source of task '{task.name}'", name, task.sources, "Set data.source."))
+    source = task.sources[name]
     if source.unusable:
-        raise UserError(f"task '{task.name}' cannot be read from the source '{data.source}': {source.unusable}")
+        raise UserError(f"task '{task.name}' cannot be read from the source '{name}': {source.unusable}")
     return source
 
 
@@ -106,9 +115,8 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
         return files
     source = source_of(task, data)
     if split not in source.files:
-        raise UserError(
-            f"task '{task.name}' has no {split} split in source '{data.source}': it has {', '.join(source.files) or 'none'}"
-        )
+        name, have = source_name(task, data), ", ".join(source.files) or "none"
+        raise UserError(f"task '{task.name}' has no {split} split in source '{name}': it has {have}")
     if language not in task.languages:
         raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
     if source.hub:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from xstilts.config import Config, DataConfig
 from xstilts.errors import UserError
-from xstilts.sources.files import roots_of
+from xstilts.sources.files import roots_of, source_name
 from xstilts.sources.raw import json_document
 from xstilts.tasks.declaration import Task
 
@@ -14,7 +14,7 @@ def with_labels(task: Task, data: DataConfig) -> Task:
 
     Raises UserError if the file is nowhere, or its numbers are not 0, 1, 2, ...
     """
-    source = task.sources.get(data.source)
+    source = task.sources.get(source_name(task, data))
     if task.labels_file is None or task.labels or source is None or source.unusable:  # the last two are told elsewhere
         return task
     tried = [root / task.labels_file for root in roots_of(data)]

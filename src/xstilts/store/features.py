@@ -55,17 +55,17 @@ def feature_identity(
 ) -> dict[str, Any]:
     """What the features are the result of. `parts`: split expressions, each with its languages in order; `taken`: how much."""
     from xstilts.data.featurizers import featurizer
-    from xstilts.sources import parse_split
+    from xstilts.sources import parse_split, source_name
     from xstilts.tasks.formats import format_module
 
     module = featurizer(task.format)
     cache = checksum_cache(Path(store)) if store else None
-    expected = task.sources[data.source].expect if data.expect else {}
+    expected = task.sources[source_name(task, data)].expect if data.expect else {}
     files = [data_checksums(task, data, [parse_split(split)[0]], languages, cache) for split, languages in parts]
     return {
         "kind": KIND,
         "schema": SCHEMA,
-        "task": task_identity(task, data.source),
+        "task": task_identity(task, source_name(task, data)),
         "parts": [[split, languages, checksums] for (split, languages), checksums in zip(parts, files, strict=True)],
         "taken": taken,
         "expected": {split: without_defaults(told) for split, told in expected.items()},  # it was held against it, or not
