@@ -38,6 +38,7 @@ class TaskModel(pl.LightningModule):
         self.seed = seed
         self.total_steps = total_steps
         self.mean_loss = MeanMetric()
+        self.mean_loss.persistent(True)  # a resumed run ends with the mean over all its steps
 
     def head(self, name: str) -> Head:
         """The head called `name`."""
@@ -72,6 +73,7 @@ class TaskModel(pl.LightningModule):
         adam.zero_grad()
         schedule.step()
         self.mean_loss.update(total)
+        self.log("train/mean_loss", self.mean_loss, on_step=False, on_epoch=True, batch_size=1)
         self.log(f"train/loss/{step.task}", total, prog_bar=True, batch_size=1)
         self.log("train/learning_rate", rate, batch_size=1)
 
