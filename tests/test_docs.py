@@ -16,6 +16,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from xstilts.tasks.catalogue import load_task, task_names
+from xstilts.tasks.declaration import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -58,10 +59,28 @@ def cells(words: list[str]) -> Iterator[list[str]]:
         yield [f"{key}={value}" for (key, _, _), value in zip(parts, values, strict=True)]
 
 
+def sizes(task: Task) -> str:
+    """How many examples each split has in a language, as declared: one number, or the smallest and the largest."""
+    told = {
+        split: found.rows.values() for source in task.sources.values() for split, found in source.expect.items() if found.rows
+    }
+    parts = [f"{split} {'-'.join(f'{number:,}' for number in sorted({min(rows), max(rows)}))}" for split, rows in told.items()]
+    return "; ".join(parts) or "not declared"
+
+
+def sources(task: Task) -> str:
+    """Where the task can be read from: `hub` with its data set, and the names of the others."""
+    usable = {name: source for name, source in task.sources.items() if not source.unusable}
+    return ", ".join(f"{name} ({source.hub})" if source.hub else name for name, source in usable.items())
+
+
 def tasks_table() -> str:
     """The table of tasks in README.md, from conf/."""
     conf = REPOSITORY / "conf"
-    lines = ["| task | format | used as | languages | metric | licence |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| task | format | used as | languages | examples per language, where checked on load | metric | sources | licence |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name in task_names(conf):
         task = load_task(conf, name)
         roles = ["intermediate"] if (conf / "intermediate" / f"{name}.yaml").is_file() else []
@@ -70,7 +89,8 @@ def tasks_table() -> str:
             roles.append("target" + (f" (trains on {', then '.join(trained)})" if trained else " (no training)"))
         languages = ", ".join(task.languages) if len(task.languages) < 3 else str(len(task.languages))
         shown = f"[{name}]({task.homepage})" if task.homepage else name
-        cells = (shown, task.format, "; ".join(roles) or "training task", languages, ", ".join(task.metrics), task.licence)
+        metrics = ", ".join(task.metrics)
+        cells = (shown, task.format, "; ".join(roles), languages, sizes(task), metrics, sources(task), task.licence)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
