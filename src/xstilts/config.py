@@ -33,6 +33,9 @@ class ModelConfig:
     name_or_path: str | None = None
     """A Hub id or a folder with a Hugging Face encoder; null: build `tiny` from nothing."""
     revision: str | None = None
+    """Commit, branch or tag of a Hub id; null: as `pinned` says, else the newest."""
+    pinned: dict[str, str] = field(default_factory=dict)
+    """Hub id -> commit; apart from `revision`, so that a pin never meets another id that the user chose."""
     tokenizer: str | None = None
     """A Hub id or folder; null: the encoder's own. `model=tiny` needs it."""
     tiny: TinyArchitecture = field(default_factory=TinyArchitecture)

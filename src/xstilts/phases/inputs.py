@@ -66,10 +66,10 @@ def local_model(config: Config) -> ModelConfig:
     model, checksum = config.model, _checksum(config)
     encoder, tokenizer = model.name_or_path, model.tokenizer
     if encoder and _on_hub(encoder):
-        encoder = str(fetch_model(encoder, model.revision, True, checksum))
+        encoder = str(fetch_model(encoder, model.revision or model.pinned.get(encoder), True, checksum))
     if tokenizer and _on_hub(tokenizer):
         revision = model.revision if model.name_or_path in (None, model.tokenizer) else None
-        tokenizer = str(fetch_model(tokenizer, revision, False, checksum))
+        tokenizer = str(fetch_model(tokenizer, revision or model.pinned.get(tokenizer), False, checksum))
     if (encoder, tokenizer) == (model.name_or_path, model.tokenizer):
         return model
     return replace(model, name_or_path=encoder, tokenizer=tokenizer, revision=None)
