@@ -45,8 +45,8 @@ def train(job: TrainingJob) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     tokenizer = load_tokenizer(job.parent or tokenizer_place(job.model), None if job.parent else job.model.revision)
     encoder, heads = _model(job, tokenizer)
-    for task in job.tasks.values():
-        check_length(encoder, job.by_task[task.task.name].max_length, task.task.name)
+    for name, values in job.by_task.items():
+        check_length(encoder, values.max_length, name)
     training = {name: _features(job, name, tokenizer, heads) for name in job.tasks}
     validation = {name: _validation(job, name, tokenizer) for name in job.tasks} if wants_validation(job) else {}
     plan = StepPlan(
