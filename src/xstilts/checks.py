@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from xstilts import recipes, sources
-from xstilts.config import Config, Hyperparameters
+from xstilts.config import LOGGERS, POOLINGS, Config, Hyperparameters
 from xstilts.errors import UserError, unknown_name
 from xstilts.metrics import METRICS
 from xstilts.phases.pretrained import max_positions
@@ -14,12 +14,11 @@ from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS, Task, Training
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "model.pooler": ("carried", "fresh", "none"),
-    "logger.name": ("csv", "tensorboard", "wandb", "none"),
+    "logger.name": LOGGERS,
     "store.refresh": ("never", "results", "all"),
     "worker": ("process", "inline"),
 }
 HYPERPARAMETER_CHOICES = {"schedule": ("linear", "constant"), "selection": ("best", "last")}
-POOLINGS = ("mean", "cls", "pooler")
 POSITIVE = (
     "learning_rate",
     "batch_size",

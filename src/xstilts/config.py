@@ -9,6 +9,9 @@ from omegaconf import MISSING
 
 from xstilts.tasks.declaration import Task, TrainingTask
 
+LOGGERS = ("csv", "tensorboard", "wandb", "none")
+POOLINGS = ("mean", "cls", "pooler")
+
 
 @dataclass
 class TinyArchitecture:

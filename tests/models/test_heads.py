@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from xstilts.config import Hyperparameters
+from xstilts.config import POOLINGS, Hyperparameters
 from xstilts.errors import UserError
 from xstilts.models.heads import build_head
-from xstilts.models.heads.retrieval import POOLINGS, layers_to_pool, pool
+from xstilts.models.heads.retrieval import layers_to_pool, pool
 from xstilts.tasks.declaration import FORMATS, Task
 
 

@@ -4,13 +4,8 @@ import csv
 
 import pytest
 
-from xstilts.checks import CHOICES
 from xstilts.config import LoggerConfig
-from xstilts.models.loggers import LOGGERS, build_logger
-
-
-def test_the_names_are_those_that_the_config_may_have():
-    assert LOGGERS == CHOICES["logger.name"]
+from xstilts.models.loggers import build_logger
 
 
 def test_none_is_none(tmp_path):

@@ -8,6 +8,8 @@ one chunk, so neither is token accuracy. On B-PER, I-PER, O and the like the two
 
 from collections.abc import Callable, Sequence
 
+from xstilts.metrics import token_accuracy
+
 Chunk = tuple[str, int, int]
 """Type, first and last position in the split's words, a boundary counting as one word after each sentence."""
 
@@ -63,13 +65,6 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
     gold and predictions: one tag per word of each sentence, the sentences in the order of the data: under 1.2.2 a chunk that
     ends in an X may reach back into the sentence before. Raises `ValueError` where their lengths differ.
     """
-    words = correct = 0
-    for number, (right, given) in enumerate(zip(gold, predictions, strict=True), start=1):
-        if len(right) != len(given):
-            raise ValueError(f"tagging_f1: sentence {number} has {len(given)} predicted tags for {len(right)} words")
-        words += len(right)
-        correct += sum(a == b for a, b in zip(right, given, strict=True))
-    if not words:
-        raise ValueError("tagging_f1: no words to score")
+    accuracy = token_accuracy.score(gold, predictions, language)
     values = {name: precision_recall_f1(gold, predictions, split)[2] for name, split in _VARIANTS.items()}
-    return {**values, "accuracy": 100.0 * correct / words}
+    return values | accuracy

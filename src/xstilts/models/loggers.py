@@ -7,8 +7,6 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 
 from xstilts.config import LoggerConfig
 
-LOGGERS = ("csv", "tensorboard", "wandb", "none")
-
 
 def build_logger(config: LoggerConfig, folder: Path, label: str, identity: dict[str, Any]) -> Logger | bool:
     """The Lightning logger that the config asks for; False for none."""

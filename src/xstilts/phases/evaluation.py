@@ -30,7 +30,7 @@ from xstilts.phases.training import (
 )
 from xstilts.sources import languages_with_data, place_of
 from xstilts.store.features import Prepared
-from xstilts.store.results import write_predictions, write_result
+from xstilts.store.results import Row, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.versions import versions
 
@@ -155,14 +155,22 @@ def _score(predicted: predicting.Predicted, blocks: list[Block]) -> list[tuple[B
 
 def _rows(task: Task, block: Block, scored: predicting.Scored) -> list[dict[str, Any]]:
     """The result rows of one block: one per metric, or one without a value where there is no gold."""
-    common: dict[str, Any] = {"task": task.name, "language": block.language, "split": block.split, "examples": len(scored.rows)}
-    if scored.variant is not None:
-        layer, pooling = scored.variant.split("-")
-        common |= {"layer": int(layer), "pooling": pooling}
-    if scored.threshold is not None:
-        common |= {"threshold": scored.threshold}
+    layer, pooling = scored.variant.split("-") if scored.variant is not None else (None, None)
     values: dict[str, float | None] = {**scored.values} or {metrics.main_key(task.metrics[0]): None}
-    return [common | {"metric": key, "value": value} for key, value in values.items()]
+    return [
+        Row(
+            task=task.name,
+            language=block.language,
+            split=block.split,
+            metric=metric,
+            value=value,
+            examples=len(scored.rows),
+            layer=None if layer is None else int(layer),
+            pooling=pooling,
+            threshold=scored.threshold,
+        ).as_dict()
+        for metric, value in values.items()
+    ]
 
 
 def _predictions(task: Task, examples: Dataset, block: Block, scored: predicting.Scored) -> list[dict[str, Any]]:

@@ -15,8 +15,6 @@ from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Batch, Rows
 from xstilts.tasks.declaration import Task
 
-POOLINGS = ("mean", "cls", "pooler")
-
 
 def pool(hidden_BLD: Tensor, attention_mask_BL: Tensor, pooling: str, encoder: Encoder) -> Tensor:
     """vector_BD: `mean` over all subwords that are not padding (special tokens included), `cls`, or through the `pooler`."""
