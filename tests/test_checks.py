@@ -6,10 +6,12 @@ from dataclasses import fields, replace
 import pytest
 
 from xstilts import checks
+from xstilts.babel.declaration import Language
 from xstilts.checks import check
 from xstilts.config import Config, Hyperparameters, Recipe
 from xstilts.errors import UserError
-from xstilts.tasks.declaration import Source, Task, TrainingTask
+from xstilts.sources.generated import resolve_generated
+from xstilts.tasks.declaration import Generator, Source, Task, TrainingTask
 
 LABELS = ["no", "yes"]
 
@@ -282,3 +284,65 @@ def test_max_length_against_an_encoder_in_a_folder(config, tmp_path):
         " max_length=64 is beyond the 48 subwords this encoder has positions for; type intermediate.recipe.max_length=48 or less",
         " max_length=64 is beyond the 48 subwords this encoder has positions for; type target.recipe.max_length=48 or less",
     ]
+
+
+@pytest.fixture
+def babel(config):
+    """The same from a synthetic world, with a pretraining task: nothing is on the disk."""
+    generator = Generator("inference", {"train": 9, "validation": 3})
+    config.model.tokenizer = None
+    config.pretraining.tasks = {"mlm": TrainingTask(task("mlm", "mlm"))}
+    used = [config.pretraining.tasks["mlm"], config.intermediate.tasks["snli"], config.target.training["mnli"]]
+    for one in (config.target.task, *(training.task for training in used)):
+        one.sources, one.evaluate = {"babel": Source(generator=generator)}, ["validation"]
+    config.data.source, config.data.root = "babel", None
+    config.data.world.languages = {"qaa": Language(), "qab": Language(order="SOV")}
+    return config
+
+
+def test_a_world_is_sound_before_anything_is_made(babel, tmp_path):
+    resolve_generated(babel)
+    assert problems(babel) == []
+
+
+GENERATED = [
+    ("data.world.target_share", 120, "data.world.target_share: got 120, expected 1 to 99 per cent"),
+    ("data.world.languages.qab.script", "Latn", "unknown data.world.languages.qab.script 'Latn': did you mean Latin?"),
+    ("target.languages", ["de"], "unknown language in target.languages 'de': valid: qaa, qab."),
+    (
+        "intermediate.tasks.snli.languages",
+        ["qac"],
+        "unknown language in intermediate.tasks.snli.languages 'qac': did you mean qab or qaa?",
+    ),
+    ("target.training.mnli.train", "test", "task 'mnli' has no test split in source 'babel': it has train, validation"),
+    (
+        "target.splits",
+        ["test"],
+        "task xnli has no test data for any language in the synthetic world of seed 0; languages with data: none",
+    ),
+    ("pretraining.recipe.batch_size", 0, "pretraining.tasks: batch_size: got 0, expected more than 0"),
+    ("pretraining.mixture.temperature", 0.0, "pretraining.mixture.temperature: got 0.0, expected more than 0"),
+    ("pretraining.vocabulary", 0, "pretraining.vocabulary: got 0, expected 1 or more"),
+    (
+        "pretraining.tasks",
+        {"a": TrainingTask(task("a"))},
+        "unknown source of task a 'babel': valid: xtreme. It is chosen by data=babel.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), GENERATED, ids=[f"{path}={value}" for path, value, _ in GENERATED])
+def test_a_problem_of_a_world_is_told_in_one_line(path, value, expected, babel):
+    change(babel, path, value)
+    resolve_generated(babel)
+    assert problems(babel)[:1] == [expected]
+    if path != "pretraining.tasks":
+        assert len(problems(babel)) == 1
+
+
+def test_pretraining_is_on_text(config):
+    config.model.tokenizer = None
+    config.pretraining.tasks = {"snli": TrainingTask(task("snli"))}
+    assert problems(config) == ["pretraining.tasks.snli: got a task of the format classification, expected mlm"]
+    config.model.tokenizer = "some/tokenizer"
+    assert problems(config) == [], "there is no pretraining where there is a tokenizer"

@@ -1,7 +1,6 @@
-"""`make demo`: its data and tokenizer, a whole run, a second one that reuses everything, and the README's program text on it."""
+"""`make demo`: a whole run, small; a second one that reuses everything; and the README's program text on what it made."""
 
 import contextlib
-import csv
 import io
 import os
 import re
@@ -12,17 +11,22 @@ from pathlib import Path
 import pytest
 
 from xstilts import demo
-from xstilts.config import DataConfig
-from xstilts.sources.load import load
-from xstilts.tasks.catalogue import load_task
 
-FEW_STEPS = ["intermediate.recipe.max_steps=2", "target.recipe.max_steps=2"]
+# A world of a few examples and encoders of a few steps: what is tested is that all parts meet, and no score.
+SMALL = [
+    "data.world.rows=0.02",
+    "data.world.stories=60",
+    "data.world.pairs=30",
+    "pretraining.recipe.max_steps=20",
+    "intermediate.recipe.max_steps=5",
+    "target.recipe.max_steps=5",
+]
+LANGUAGES = ("qaa", "qab", "qac", "qad", "qae", "qaf", "qag", "qah")
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "xstilts.demo", *words]
-    environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=500)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, "COLUMNS": "200"}, timeout=500)
 
 
 def files(folder: Path) -> dict[str, int]:
@@ -30,49 +34,16 @@ def files(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_every_language_says_the_same_sentences():
-    with demo.SENTENCES.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    assert [row["language"] for row in rows] == list(demo.LANGUAGES) * 12
-    assert all(row[column].endswith(".") for row in rows for column in ("premise", *demo.LABELS))
+def test_the_commands_are_those_of_a_user_and_every_cell_is_in_one():
+    pretraining, cells = demo.commands(Path("outputs/demo"), ["seed=2"])
+    assert pretraining[:3] == ["-m", "xstilts.pretrain", "data=babel"] and pretraining[-1] == "seed=2"
+    assert [words[2:4] for words in cells.values()] == [["-m", "+intermediate=none,hellaswag"], ["-m", "+intermediate=squad_v1"]]
+    assert all("+target=xquad,xcopa,tatoeba" in words and words[-1] == "seed=2" for words in cells.values())
 
 
-def test_no_pair_is_in_two_splits():
-    names = [*demo.INTERMEDIATE, *demo.INTERMEDIATE_VALIDATION, *demo.TRAIN, *demo.VALIDATION, *demo.TEST]
-    assert len(names) == len(set(names))
-    hypotheses = [pair[1] for pair in demo.pairs("en", ("Ida",))]
-    assert len(hypotheses) == len(set(hypotheses)) == 36
-
-
-def test_the_data_are_read_as_xtremes(tmp_path: Path, repository: Path):
-    demo.make_data(tmp_path)
-    data = DataConfig(source="xtreme", root=str(tmp_path))
-    xnli = load_task(repository / "conf", "xnli")
-    test = load(xnli, data, "test", demo.LANGUAGES)
-    assert len(test) == 4 * 72
-    assert test[72]["text_a"] == "Ida isst einen Apfel." and test[72]["label"] is not None
-    assert len(load(load_task(repository / "conf", "mnli"), data, "train", ["en"])) == 144
-    assert len(load(load_task(repository / "conf", "snli"), data, "train", ["en"])) == 216
-
-
-def test_making_the_data_again_touches_no_file(tmp_path: Path):
-    demo.make_data(tmp_path)
-    before = files(tmp_path)
-    demo.make_data(tmp_path)
-    assert files(tmp_path) == before and len(before) == 11
-
-
-def test_the_tokenizer_is_one_of_xlm_rs_kind_and_always_the_same(tmp_path: Path):
-    from transformers import AutoTokenizer
-
-    for name in ("one", "two"):
-        demo.make_tokenizer(tmp_path / name)
-    assert (tmp_path / "one" / "tokenizer.json").read_bytes() == (tmp_path / "two" / "tokenizer.json").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "one")
-    assert tokenizer.convert_ids_to_tokens([0, 1, 2, 3, len(tokenizer) - 1]) == ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    text = "Paul trinkt heißen Tee."
-    assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
+def test_several_seeds_pretrain_once_for_each_value_as_a_sweep():
+    assert demo.commands(Path("outputs/demo"), ["seed=1,2"])[0][:3] == ["-m", "xstilts.pretrain", "-m"]
+    assert "-m" not in demo.commands(Path("outputs/demo"), ["target.languages=[qaa,qab]", "broken=["])[0][1:]
 
 
 def test_help(tmp_path: Path):
@@ -81,46 +52,64 @@ def test_help(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_table_of_no_study(tmp_path: Path):
+    done = run(tmp_path, "--table", "outputs/nothing")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: no folder of results at outputs/nothing/results: ") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_a_failing_demo_says_so_and_fails(tmp_path: Path):
-    done = run(tmp_path, "target.recipe.epochs=-1")
+    done = run(tmp_path, "pretraining.recipe.max_step=20")
     assert done.returncode == 2
-    assert "error: target.training.mnli: epochs: got -1.0, expected more than 0\n" in done.stderr
-    assert done.stderr.endswith("error: the demo failed: its command ended with exit code 2\n")
-    assert "Traceback" not in done.stderr and not (tmp_path / "outputs" / "demo" / "results").exists()
+    assert "error: unknown option 'pretraining.recipe.max_step': did you mean pretraining.recipe.max_steps" in done.stderr
+    assert done.stderr.endswith("error: the demo failed: a command ended with exit code 2\n")
+    assert "Traceback" not in done.stderr and "side by side" not in done.stdout
+    assert not (tmp_path / "outputs" / "demo" / "results").exists()
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A folder in which the demo ran, with few steps, and what it printed."""
+    """A folder in which the small demo ran, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    return folder, run(folder, *FEW_STEPS)
+    return folder, run(folder, *SMALL)
 
 
 @pytest.mark.slow
 def test_the_demo_runs_from_end_to_end(shown: tuple[Path, subprocess.CompletedProcess[str]]):
     folder, done = shown
     assert done.returncode == 0, done.stderr
-    assert (
-        "-m xstilts.train \\\n    +intermediate=snli \\\n    +target=xnli \\\n    data=xtreme \\\n"
-        "    data.root=outputs/demo/data \\\n" in done.stdout
-    )
-    assert [line for line in done.stderr.splitlines() if line.startswith("phase")][0].startswith("phase 2: snli: training ")
-    for language in demo.LANGUAGES:
-        assert re.search(rf"^ *{language} +\d+\.\d +\d+\.\d$", done.stdout, re.MULTILINE), done.stdout
-    assert "transfer gap" in done.stdout
-    assert list((folder / "outputs" / "demo" / "results").glob("snli.xnli.seed1.*.json"))
+    assert "no evidence about real languages" in done.stdout.splitlines()[0]
+    assert "-m xstilts.pretrain \\\n      data=babel " in done.stdout
+    assert "-m xstilts.train \\\n      -m +intermediate=none,hellaswag +target=xquad,xcopa,tatoeba data=babel " in done.stdout
+    assert re.search(r"^      squad_v1 \| phase 2: squad_v1: training \w+$", done.stderr, re.MULTILINE), done.stderr
+    assert re.search(r"^none,hellaswag \| phase 4: tatoeba: evaluating$", done.stderr, re.MULTILINE), done.stderr
+    tables = done.stdout.split("side by side")[1]
+    for title in ("tatoeba, test, accuracy, layer 3, mean", "xcopa, test, accuracy", "xquad, test, f1"):
+        block = tables.split(f"{title}\n")[1].strip("\n").split("\n\n")[0].splitlines()
+        assert [line.split()[0] for line in block[-3:]] == ["none", "hellaswag", "squad_v1"]
+        assert all(re.search(r"[+-]\d+\.\d \[-?\d+\.\d, -?\d+\.\d\]$", line) for line in block[-2:]), block
+    assert "near: qab qac qad; far: qaf qag qah; low-resource: qae\n" in tables
+    output = folder / "outputs" / "demo"
+    cells = {path.name.rsplit(".", 2)[0] for path in (output / "results").glob("*.json")}
+    assert cells == {f"{i}.{t}.seed1" for i in ("none", "hellaswag", "squad_v1") for t in ("xquad", "xcopa", "tatoeba")}
+    of_languages = (output / "logs" / "squad_v1.txt").read_text(encoding="utf-8")
+    assert all(re.search(rf"^ {language} .*\d\.\d", of_languages, re.MULTILINE) for language in LANGUAGES)
 
 
 @pytest.mark.slow
 def test_a_second_demo_reuses_everything(shown: tuple[Path, subprocess.CompletedProcess[str]]):
     folder, first = shown
-    kept = [folder / "outputs" / "demo" / name for name in ("data", "tokenizer", "store/trained", "results", "predictions")]
+    output = folder / "outputs" / "demo"
+    kept = [output / name for name in ("store/trained", "store/tokenizers", "store/worlds", "results", "predictions")]
     before = [files(place) for place in kept]
-    second = run(folder, *FEW_STEPS)
+    second = run(folder, *SMALL)
     assert second.returncode == 0, second.stderr
-    assert second.stdout == first.stdout and "nothing to do" in second.stderr and "training" not in second.stderr
+    assert second.stdout == first.stdout
+    assert second.stderr.count("this cell is done, nothing to do") == 9 and ": training" not in second.stderr
     assert [files(place) for place in kept] == before and all(before)
+    alone = run(folder, "--table", "outputs/demo")
+    assert alone.returncode == 0 and alone.stdout in second.stdout and alone.stdout.startswith("tatoeba, test")
 
 
 @pytest.mark.slow
@@ -138,8 +127,9 @@ def test_the_readmes_program_text_reads_what_the_demo_made(
         with contextlib.redirect_stdout(out):
             exec(compile(text, "README.md", "exec"), {})
         said.append(out.getvalue())
-    scores, predictions, label = said
-    assert len(scores.splitlines()) == 8 and scores.startswith("['snli'] xnli 1 en validation accuracy ")
-    assert len(predictions.splitlines()) == 3
-    assert all(line.split()[0] == "en" and line.split()[-1] in demo.LABELS for line in predictions.splitlines())
-    assert label.strip() in demo.LABELS
+    scores, predictions, answer = said
+    # 8 languages: 2 metrics of xquad, 2 splits of xcopa, and tatoeba in all but the first; three times
+    assert len(scores.splitlines()) == 3 * (16 + 16 + 7)
+    assert "['squad_v1'] xquad 1 qaa test f1 " in scores
+    assert [line.split()[:3] for line in predictions.splitlines()] == [["qaa", "test", f"test-{n}"] for n in range(3)]
+    assert answer.startswith("answer: ")

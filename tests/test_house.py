@@ -23,6 +23,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = (
     {"errors", "versions"},
     {"paths", "tasks"},
+    {"babel"},
     {"config"},
     {"recipes"},
     {"sources"},
@@ -35,10 +36,10 @@ LAYERS = (
     {"phases"},
 )
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = set("__main__ checks cli demo fetch pipeline submit train worker".split())
+TOP = set("__main__ checks cli demo fetch pipeline pretrain submit train worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
-    "hydra": {"checks", "config", "demo", "fetch", "launch", "train"},
+    "hydra": {"checks", "config", "demo", "fetch", "launch", "pretrain", "train"},
     "pytorch_lightning": {"data", "models", "phases"},
     "lightning": set(),  # the same library under another name: objects of the two do not mix
     "pickle": set(),  # loading a pickle runs what its author wrote

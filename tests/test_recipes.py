@@ -1,5 +1,6 @@
 """General values, then by format, then by task, then the user's own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from omegaconf import OmegaConf
 
 from xstilts.checks import NEEDED
 from xstilts.config import Hyperparameters, Recipe
-from xstilts.recipes import LAYERED, for_phase, for_task, layered, limits
+from xstilts.recipes import LAYERED, for_phase, for_pretraining, for_task, layered, limits
 from xstilts.tasks.catalogue import load_task, task_names
 from xstilts.tasks.declaration import FORMATS, Limits, Task, TrainingTask
 
@@ -72,6 +73,35 @@ def test_a_phase_of_several_tasks_trains_as_multitask():
     assert for_phase(Recipe(name="made"), tasks, Hyperparameters()) == Hyperparameters()
 
 
+def test_phase_2_has_a_layer_of_its_own_between_the_task_and_the_user():
+    second = {"default": Hyperparameters(learning_rate=3.0), "squad_v1": Hyperparameters(epochs=9.0)}
+    made = replace(recipe(), intermediate=second | {"multitask": Hyperparameters(learning_rate=4.0)})
+    assert for_task(made, QA, Hyperparameters()) == for_task(recipe(), QA, Hyperparameters()), "phase 3 knows nothing of it"
+    values = for_task(made, QA, Hyperparameters(batch_size=5), intermediate=True)
+    assert (values.learning_rate, values.epochs, values.batch_size, values.doc_stride) == (3.0, 9.0, 5, 128)
+    one, both = {"squad_v1": TrainingTask(task=QA)}, {task.name: TrainingTask(task=task) for task in (NLI, QA)}
+    assert for_phase(made, one, Hyperparameters(), True) == for_task(made, QA, Hyperparameters(), True)
+    values = for_phase(made, both, Hyperparameters(), True)
+    assert (values.learning_rate, values.epochs) == (4.0, 2.0)
+    assert for_phase(recipe(), both, Hyperparameters(), True) == for_phase(recipe(), both, Hyperparameters())
+
+
+def test_pretraining_hears_of_no_task():
+    made = replace(recipe(), tasks={"mlm": Hyperparameters(epochs=9.0)}, formats={"mlm": Hyperparameters(batch_size=9)})
+    values = for_pretraining(made, Hyperparameters(learning_rate=0.25))
+    assert (values.learning_rate, values.epochs, values.batch_size) == (0.25, 2.0, 32)
+
+
+def test_the_numbers_of_pretraining_are_the_same_under_every_recipe():
+    own = OmegaConf.load(CONF / "pretraining" / "mlm.yaml").recipe
+    override = Hyperparameters(**OmegaConf.to_object(own))
+    values = [
+        replace(for_pretraining(load(path.stem), override), retrieval_layer_of_24=None, retrieval_pooling=None)
+        for path in (CONF / "recipe").glob("*.yaml")
+    ]
+    assert len(values) >= 3 and all(found == values[0] for found in values)
+
+
 def test_limits_take_what_is_given_and_else_their_defaults():
     assert limits(Hyperparameters()) == Limits()
     assert limits(Hyperparameters(max_length=99, null_threshold=0.0, learning_rate=1.0)) == Limits(max_length=99)
@@ -84,12 +114,13 @@ def test_a_published_recipe_is_complete_and_names_what_exists(name):
     loaded = load(name)
     assert loaded.name == name
     assert set(loaded.formats) <= set(FORMATS)
-    assert set(loaded.tasks) - {"multitask"} <= set(ALL)
+    assert {*loaded.tasks, *loaded.intermediate} - {"multitask", "default"} <= set(ALL)
     for task in ALL:
         values = for_task(loaded, ALL[task], Hyperparameters())
         assert [key for key in NEEDED if getattr(values, key) is None] == []
         assert values.epochs or values.max_steps
-        assert values.retrieval_pooling and values.retrieval_layer_of_24 and values.mlm_probability == 0.15
+        assert values.retrieval_pooling and values.retrieval_layer_of_24
+        assert values.mlm_probability == (0.4 if name == "babel" else 0.15)
 
 
 def test_the_numbers_of_jiant():

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from xstilts import recipes, sources
-from xstilts.config import LOGGERS, POOLINGS, Config, Hyperparameters
+from xstilts.babel import check as world
+from xstilts.config import LOGGERS, POOLINGS, Config, Hyperparameters, Mixture
 from xstilts.errors import UserError, unknown_name
 from xstilts.metrics import METRICS
-from xstilts.phases.pretrained import max_positions
+from xstilts.phases.pretrained import max_positions, trains_encoder
 from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS, Task, TrainingTask
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -31,7 +32,7 @@ POSITIVE = (
     "doc_stride",
 )
 NOT_NEGATIVE = (
-    "weight_decay adam_epsilon max_grad_norm head_dropout eval_every eval_examples patience warmup_steps warmup_fraction "
+    "weight_decay adam_epsilon max_grad_norm head_dropout dropout eval_every eval_examples patience warmup_steps warmup_fraction "
     "mlm_probability"
 ).split()
 NEEDED = ("learning_rate", "batch_size", "weight_decay", "adam_epsilon", "schedule", "selection", "max_length")
@@ -48,22 +49,25 @@ def _problems(config: Config) -> Iterator[str]:
     for name, valid in CHOICES.items():
         yield from _one_of(name, _get(config, name), valid)
     yield from _machine(config)
+    yield from _world(config)
     yield from _task(config.target.task, sources.source_name(config.target.task, config.data))
     yield from _languages("target.languages", config.target.languages or [], config.target.task)
     for split in config.target.splits or []:
         yield from _one_of("target.splits", split, SPLITS)
     yield from _count("target.max_test_examples", config.target.max_test_examples)
+    if trains_encoder(config.model):
+        yield from _pretraining(config)
     for place, tasks in (("intermediate.tasks", config.intermediate.tasks), ("target.training", config.target.training)):
-        override = config.intermediate.recipe if place.startswith("intermediate") else config.target.recipe
+        second = place.startswith("intermediate")
+        override = config.intermediate.recipe if second else config.target.recipe
         if len(tasks) > 1:
-            yield from _hyperparameters(place, recipes.for_phase(config.recipe, tasks, override), config)
+            yield from _hyperparameters(place, recipes.for_phase(config.recipe, tasks, override, second), config)
         for name, training in tasks.items():
             yield from _training(f"{place}.{name}", training, config)
-            yield from _hyperparameters(f"{place}.{name}", recipes.for_task(config.recipe, training.task, override), config)
+            values = recipes.for_task(config.recipe, training.task, override, second)
+            yield from _hyperparameters(f"{place}.{name}", values, config)
     yield from _heads(config)
-    if config.intermediate.mixture.temperature <= 0:
-        yield f"intermediate.mixture.temperature: got {config.intermediate.mixture.temperature}, expected more than 0"
-    yield from _count("intermediate.mixture.cap", config.intermediate.mixture.cap)
+    yield from _mixture("intermediate.mixture", config.intermediate.mixture)
     yield from _target_data(config)
     evaluation = recipes.for_task(config.recipe, config.target.task, config.target.recipe)
     trained = [recipes.for_task(config.recipe, used.task, config.target.recipe) for used in config.target.training.values()]
@@ -72,7 +76,7 @@ def _problems(config: Config) -> Iterator[str]:
 
 
 def _machine(config: Config) -> Iterator[str]:
-    if config.model.name_or_path is None and config.model.tokenizer is None:
+    if trains_encoder(config.model) and not config.pretraining.tasks:
         yield "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"
     for name in ("devices", "num_nodes", "max_tokens", "max_eval_tokens", "checkpoint_every", "num_threads"):
         yield from _count(f"trainer.{name}", getattr(config.trainer, name))
@@ -80,6 +84,35 @@ def _machine(config: Config) -> Iterator[str]:
     if tiny.hidden_size % tiny.num_attention_heads:
         heads = tiny.num_attention_heads
         yield f"model.tiny.hidden_size: got {tiny.hidden_size}, expected a multiple of model.tiny.num_attention_heads={heads}"
+
+
+def _pretraining(config: Config) -> Iterator[str]:
+    """Phase 1, where it is trained."""
+    pretraining = config.pretraining
+    for name, training in pretraining.tasks.items():
+        yield from _training(f"pretraining.tasks.{name}", training, config)
+        if training.task.format != "mlm":
+            yield f"pretraining.tasks.{name}: got a task of the format {training.task.format}, expected mlm"
+    if pretraining.tasks:
+        yield from _hyperparameters("pretraining.tasks", recipes.for_pretraining(config.recipe, pretraining.recipe), config)
+    yield from _mixture("pretraining.mixture", pretraining.mixture)
+    yield from _count("pretraining.vocabulary", pretraining.vocabulary)
+
+
+def _mixture(place: str, mixture: Mixture) -> Iterator[str]:
+    if mixture.temperature <= 0:
+        yield f"{place}.temperature: got {mixture.temperature}, expected more than 0"
+    yield from _count(f"{place}.cap", mixture.cap)
+
+
+def _world(config: Config) -> Iterator[str]:
+    """What is wrong with the synthetic world, if a task is made by it."""
+    used = [*config.intermediate.tasks.values(), *config.target.training.values()]
+    used += config.pretraining.tasks.values() if trains_encoder(config.model) else []
+    tasks = [config.target.task, *(training.task for training in used)]
+    chosen = [task.sources.get(sources.source_name(task, config.data)) for task in tasks]
+    if any(source and source.generator for source in chosen):
+        yield from world.problems(config.data.world)
 
 
 def _task(task: Task, source: str) -> Iterator[str]:
@@ -121,7 +154,10 @@ def _training(place: str, training: TrainingTask, config: Config) -> Iterator[st
 
 
 def _require(training: TrainingTask, config: Config, language: str) -> None:
-    sources.require(training.task, config.data, sources.parse_split(training.train)[0], language)
+    split = sources.parse_split(training.train)[0]
+    generator = training.task.sources[sources.source_name(training.task, config.data)].generator
+    if generator is None or split not in generator.rows:  # else the driver makes it next
+        sources.require(training.task, config.data, split, language)
 
 
 def _heads(config: Config) -> Iterator[str]:
@@ -157,7 +193,7 @@ def _target_data(config: Config) -> Iterator[str]:
     if missing or not found:
         have = ", ".join(language for language in task.languages if language in found) or "none"
         wanted = ", ".join(missing) or "any language"
-        where = f"for {wanted} under data.root={config.data.root}"
+        where = f"for {wanted} {sources.place_of(task, config.data)}"
         yield f"task {task.name} has no {' or '.join(splits)} data {where}; languages with data: {have}"
 
 

@@ -9,8 +9,9 @@ from xstilts.errors import unknown_name
 COMMANDS = {
     "train": "run one cell: intermediate task, target task, evaluation in every language; with -m, a grid of cells",
     "fetch": "download and prepare ahead what the same options of `train` need, for machines without a network",
+    "pretrain": "train phase 1 from text, a tokenizer and a small encoder, which `train` otherwise does when it is needed",
     "submit": "write the predictions of a study as a folder in the layout of XTREME's leaderboard",
-    "demo": "run a small cell from end to end, without network, on a few sentences that come with the package",
+    "demo": "run a small study in a synthetic world from end to end, without network",
     "worker": "run one phase of one cell from its job file (`train` does this by itself)",
 }
 """Name of a command, which is also the name of its module in xstilts -> what it does."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from xstilts.babel.declaration import WorldConfig
 from xstilts.tasks.declaration import Task, TrainingTask
 
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
@@ -40,7 +41,7 @@ class ModelConfig:
     pinned: dict[str, str] = field(default_factory=dict)
     """Hub id -> commit; apart from `revision`, so that a pin never meets another id that the user chose."""
     tokenizer: str | None = None
-    """A Hub id or folder; null: the encoder's own. `model=tiny` needs it."""
+    """A Hub id or folder; null: the encoder's own. `model=tiny` without one is pretrained, as `pretraining` says."""
     tiny: TinyArchitecture = field(default_factory=TinyArchitecture)
     pooler: str = "carried"
     """The pooler of heads that have one (multiple choice, retrieval): `carried` from phase to phase, `fresh` in each, `none`."""
@@ -60,6 +61,8 @@ class DataConfig:
     """Folder with the raw data, e.g. XTREME's `download/`."""
     extra_roots: list[str] = field(default_factory=list)
     """Further folders in which a file is looked for."""
+    world: WorldConfig = field(default_factory=WorldConfig)
+    """The synthetic world, of tasks whose source has a generator: `data=babel`."""
     expect: bool = True
     """Refuse data with other numbers of rows or labels than the task declares; false: for a revision or files of one's own."""
 
@@ -86,6 +89,10 @@ class Hyperparameters:
     adam_epsilon: float | None = None
     max_grad_norm: float | None = None
     head_dropout: float | None = None
+    dropout: float | None = None
+    """The encoder's own, hidden and of attention, while this phase trains; null: as its config says, which the artifact keeps."""
+    freeze_embeddings: bool | None = None
+    """The encoder's embedding matrices (words, positions) are not trained in this phase."""
     eval_every: int | None = None
     """Optimizer steps between two evaluations on the selection examples; 0: only at the end."""
     eval_examples: int | None = None
@@ -110,12 +117,14 @@ class Hyperparameters:
 
 @dataclass
 class Recipe:
-    """A published set of hyperparameters: general values, then by format, then by task."""
+    """A published set of hyperparameters: general values, then by format, then by task, then what phase 2 does otherwise."""
 
     name: str = MISSING
     default: Hyperparameters = field(default_factory=Hyperparameters)
     formats: dict[str, Hyperparameters] = field(default_factory=dict)
     tasks: dict[str, Hyperparameters] = field(default_factory=dict)
+    intermediate: dict[str, Hyperparameters] = field(default_factory=dict)
+    """For phase 2 only: the entry `default`, then the one of the task (or `multitask`)."""
 
 
 @dataclass
@@ -124,6 +133,21 @@ class Mixture:
 
     cap: int | None = 131072
     temperature: float = 1.0
+
+
+@dataclass
+class Pretraining:
+    """Phase 1 where no encoder is given: `model=tiny` without a tokenizer. A tokenizer, then an encoder, from text."""
+
+    tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    """Tasks of the format mlm: the text. The tokenizer is trained on all of them."""
+    mixture: Mixture = field(default_factory=Mixture)
+    vocabulary: int = 2200
+    """Entries asked for; fewer where the text does not give so many."""
+    encoder: bool = True
+    """false: only the tokenizer is trained and the encoder stays random, the control without pretraining."""
+    recipe: Hyperparameters = field(default_factory=Hyperparameters)
+    """What differs from the recipe in this phase. The seed is `model.tiny.seed`."""
 
 
 @dataclass
@@ -201,6 +225,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     recipe: Recipe = field(default_factory=Recipe)
+    pretraining: Pretraining = field(default_factory=Pretraining)
     intermediate: Intermediate = field(default_factory=Intermediate)
     target: Target = field(default_factory=Target)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)

@@ -19,6 +19,8 @@ from xstilts.errors import UserError
 from xstilts.launch.cells import attempt, failures, start
 from xstilts.paths import conf_dir
 from xstilts.phases import inputs
+from xstilts.phases.jobs import TokenizerJob
+from xstilts.phases.planning import Phase
 from xstilts.tasks.declaration import Task
 
 READY = "ready"
@@ -86,14 +88,22 @@ def _features(config: Config) -> None:
     planned = pipeline.plan(config)
     from xstilts.phases.prepare import evaluation, training
 
-    for phase in planned.training:
+    for phase in planned.pretraining + planned.training:
         job = phase.job
+        if isinstance(job, TokenizerJob):  # features need it, and it takes seconds
+            note("tokenizer", job.label, repr(job), lambda phase=phase: _tokenizer(phase, config))  # type: ignore[misc]
+            continue
         for name in job.tasks:
             exactly = repr((job.tasks[name], job.by_task[name], job.hyperparameters, job.model, job.data))
             note("features", f"{job.label} {name}", exactly, lambda job=job, name=name: training(job, name))  # type: ignore[misc]
     last = planned.evaluation
     exactly = repr(replace(last, artifact=None, result="", predictions="", header={}))
     note("features", last.label, exactly, lambda: evaluation(last))
+
+
+def _tokenizer(phase: Phase, config: Config) -> str:
+    pipeline.ensure_made(phase, config)
+    return str(phase.paths.folder)
 
 
 def show() -> None:

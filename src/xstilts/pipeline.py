@@ -1,6 +1,6 @@
 """A cell's four phases, in order: what each needs, which of them exist, and the run of those that do not. No torch.
 
-phase 1  the pretrained encoder (given, or built by `model=tiny`)
+phase 1  the pretrained encoder: given, or with `model=tiny` random or made from text, a tokenizer and then the encoder
 phase 2  intermediate tasks, one artifact
 phase 3  the target's training tasks, one artifact each, every one starting from the one before
 phase 4  evaluation: a result file and its predictions
@@ -15,47 +15,35 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import recipes, sources
-from xstilts.config import Config, Hyperparameters
+from xstilts.config import Config, ModelConfig
 from xstilts.errors import ToldAlready, UserError
 from xstilts.launch.process import describe_exit, run_worker
-from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
-from xstilts.phases import inputs
+from xstilts.paths import CellPaths, cell_name, checksum_cache
+from xstilts.phases import inputs, planning
 from xstilts.phases.jobs import EvaluationJob, Job, TrainingJob, write_job
-from xstilts.phases.pretrained import encoder_identity
-from xstilts.store.artifacts import is_done, remove, verify
+from xstilts.phases.planning import Phase
+from xstilts.phases.pretrained import check_world, encoder_identity, trains_encoder
+from xstilts.store.artifacts import remove, verify
 from xstilts.store.files import disk_full_means
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
 from xstilts.store.results import SCHEMA, read_result
-from xstilts.tasks.declaration import Task, TrainingTask
 
 log = logging.getLogger("xstilts")
 
-ARTIFACT_VERSION = 1
-"""Raised when training itself changes so that old artifacts are no longer what the same config would give."""
 RESULT_VERSION = 1
-"""The same for evaluation."""
-
-
-@dataclass(frozen=True)
-class TrainingPhase:
-    """Phase 2 or 3: a job, and where its artifact is or will be."""
-
-    job: TrainingJob
-    paths: ArtifactPaths
-
-    @property
-    def done(self) -> bool:
-        """Whether the artifact exists."""
-        return is_done(self.paths.folder)
+"""Raised when evaluation changes so that old results are no longer what the same config would give."""
 
 
 @dataclass(frozen=True)
 class Cell:
     """All phases of one cell."""
 
-    training: list[TrainingPhase]
+    pretraining: list[Phase]
+    """Phase 1, where it is made from text: the tokenizer, then the encoder. Shared by all cells, as a public encoder is."""
+    training: list[Phase]
+    """Phases 2 and 3."""
     evaluation: EvaluationJob
     paths: CellPaths
 
@@ -63,17 +51,46 @@ class Cell:
 def plan(config: Config) -> Cell:
     """Work out a cell's phases and their fingerprints; downloads what is on the Hub, reads raw data files for their checksums,
     and trains nothing."""
-    model, config = config.model.name_or_path or "tiny", inputs.ensure(config)
+    asked, config = config, inputs.ensure(config)
+    _check_world(config)
     store = Path(config.store.root).absolute()
-    parent = fingerprint(encoder_identity(config.model, checksum_cache(store)))
-    phases: list[TrainingPhase] = []
+    first, parent = _first_phase(config, store)
+    if first:
+        config = replace(config, model=replace(config.model, tokenizer=str(first[0].paths.folder)))
+    phases = first[1:]
     if config.intermediate.tasks:
-        phases.append(_training(config, store, 2, config.intermediate.tasks, config.intermediate.recipe, parent, None, False))
+        tasks, override = config.intermediate.tasks, config.intermediate.recipe
+        phases.append(planning.training(config, store, 2, tasks, override, parent, _last(phases), carry_head=False))
+        parent = phases[-1].paths.fingerprint
     for number, (name, task) in enumerate(config.target.training.items()):
-        before = phases[-1] if phases else None
-        start = before.paths.fingerprint if before else parent
-        phases.append(_training(config, store, 3, {name: task}, config.target.recipe, start, before, carry_head=number > 0))
-    return _with_evaluation(config, store, model, parent, phases)
+        override = config.target.recipe
+        phases.append(planning.training(config, store, 3, {name: task}, override, parent, _last(phases), carry_head=number > 0))
+        parent = phases[-1].paths.fingerprint
+    return _with_evaluation(config, store, asked.model, parent, first, phases[len(first[1:]) :])
+
+
+def _first_phase(config: Config, store: Path) -> tuple[list[Phase], str]:
+    """The jobs of phase 1, where it is made from text, and the fingerprint of the encoder that the next phase starts from."""
+    cache = checksum_cache(store)
+    if not trains_encoder(config.model):
+        return [], fingerprint(encoder_identity(config.model, cache))
+    tokenizer = planning.tokenizer(config, store)
+    parent = fingerprint(encoder_identity(config.model, cache, tokenizer.paths.fingerprint))
+    if not config.pretraining.encoder:
+        return [tokenizer], parent
+    model = replace(config.model, tokenizer=str(tokenizer.paths.folder))
+    encoder = planning.pretraining(config, store, model, parent)
+    return [tokenizer, encoder], encoder.paths.fingerprint
+
+
+def _last(phases: list[Phase]) -> Phase | None:
+    return phases[-1] if phases else None
+
+
+def _check_world(config: Config) -> None:
+    used = (config.intermediate.tasks, config.target.training)
+    tasks = [config.target.task, *(training.task for tasks in used for training in tasks.values())]
+    check_world(config.model, config.data, tasks)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -84,97 +101,31 @@ def run(config: Config) -> dict[str, Any]:
     if cell.paths.result.exists():
         log.info(f"this cell is done, nothing to do: {cell.paths.result}")
         return read_result(cell.paths.result)
+    for phase in cell.pretraining:
+        ensure_made(phase, config)
     for phase in cell.training:
-        _ensure_trained(phase, config)
+        ensure_made(phase, config, refresh=config.store.refresh == "all")
     _ensure_evaluated(cell, config)
     log.info(f"result: {cell.paths.result}")
     return read_result(cell.paths.result)
 
 
-def _training(
-    config: Config,
-    store: Path,
-    phase: int,
-    tasks: dict[str, TrainingTask],
-    override: Hyperparameters,
-    parent: str,
-    before: TrainingPhase | None,
-    carry_head: bool,
-) -> TrainingPhase:
-    hyperparameters = recipes.for_phase(config.recipe, tasks, override)
-    by_task = {name: recipes.for_task(config.recipe, task.task, override) for name, task in tasks.items()}
-    identity = {
-        "kind": "training",
-        "version": ARTIFACT_VERSION,
-        "parent": parent,
-        "pooler": config.model.pooler,
-        "carry_head": carry_head,
-        "tasks": {name: _training_identity(config, store, task, by_task[name], hyperparameters) for name, task in tasks.items()},
-        "hyperparameters": without_defaults(_of_training(hyperparameters, {task.task.format for task in tasks.values()})),
-        "mixture": without_defaults(config.intermediate.mixture) if len(tasks) > 1 else {},
-        "precision": config.trainer.precision,
-        "seed": config.seed,
-    }
-    paths = ArtifactPaths(store, "trained", fingerprint(identity))
-    job = TrainingJob(
-        label=f"phase {phase}: {'+'.join(tasks)}",
-        identity=identity,
-        artifact=str(paths.folder),
-        work=str(paths.work),
-        curves=str(curves_dir(Path(config.output).absolute(), list(tasks), paths.fingerprint)),
-        parent=str(before.paths.folder) if before else None,
-        carry_head=carry_head,
-        model=config.model,
-        data=config.data,
-        tasks=tasks,
-        hyperparameters=hyperparameters,
-        by_task=by_task,
-        mixture=config.intermediate.mixture,
-        seed=config.seed,
-        trainer=config.trainer,
-        logger=config.logger,
-        features=_features_store(config, store),
-    )
-    return TrainingPhase(job, paths)
+def pretrain(config: Config) -> Path:
+    """Make what is missing of phase 1 and return its artifact's folder: the encoder, or the tokenizer where no more is asked for.
+
+    This is what trains it again with `store.refresh=all`; in a cell, that is about the cell's own phases.
+    """
+    config = inputs.ensure(config)
+    phases, _ = _first_phase(config, Path(config.store.root).absolute())
+    for phase in phases:
+        ensure_made(phase, config, refresh=config.store.refresh == "all")
+    return phases[-1].paths.folder
 
 
-def _training_identity(
-    config: Config, store: Path, training: TrainingTask, by_task: Hyperparameters, hyperparameters: Hyperparameters
-) -> dict[str, Any]:
-    """What of one training task determines the artifact: its meaning, its data, how much of it, and how it is cut."""
-    splits = [training.train]
-    if hyperparameters.selection == "best" or hyperparameters.eval_every:
-        splits.append(training.validation)
-    chosen = without_defaults(replace(training, task=Task(), validation=splits[-1]))
-    chosen.pop("task", None)
-    return {
-        "task": task_identity(training.task, sources.source_name(training.task, config.data)),
-        "use": chosen,
-        "limits": without_defaults(recipes.limits(by_task)),
-        "mlm_probability": by_task.mlm_probability if training.task.format == "mlm" else None,
-        "data": data_checksums(
-            training.task,
-            config.data,
-            [sources.parse_split(split)[0] for split in splits],
-            training.languages,
-            checksum_cache(store),
-        ),
-    }
-
-
-def _features_store(config: Config, store: Path) -> str:
-    return str(store) if config.store.features else ""
-
-
-def _of_training(hyperparameters: Hyperparameters, formats: set[str]) -> Hyperparameters:
-    """Without what is told by task (`limits`, masking), and without the embeddings' layers where nothing is embedded."""
-    elsewhere = [*recipes.LIMIT_NAMES, "mlm_probability"]
-    if "retrieval" not in formats:
-        elsewhere += ["retrieval_layers", "retrieval_layer_of_24", "retrieval_pooling"]
-    return replace(hyperparameters, **dict.fromkeys(elsewhere))
-
-
-def _with_evaluation(config: Config, store: Path, model: str, encoder: str, phases: list[TrainingPhase]) -> Cell:
+def _with_evaluation(
+    config: Config, store: Path, asked: ModelConfig, parent: str, first: list[Phase], phases: list[Phase]
+) -> Cell:
+    """`asked`: the model as the user chose it, before it was a folder on this disk."""
     target = config.target
     hyperparameters = recipes.for_task(config.recipe, target.task, target.recipe)
     splits = list(target.splits or target.task.evaluate)
@@ -182,7 +133,7 @@ def _with_evaluation(config: Config, store: Path, model: str, encoder: str, phas
     identity = {
         "kind": "result",
         "version": RESULT_VERSION,
-        "parent": phases[-1].paths.fingerprint if phases else encoder,
+        "parent": parent,
         "task": task_identity(target.task, sources.source_name(target.task, config.data)),
         "metrics": target.task.metrics,
         "protocol": target.task.protocol,
@@ -202,17 +153,18 @@ def _with_evaluation(config: Config, store: Path, model: str, encoder: str, phas
     )
     cell = {
         "study": config.study,
+        "source_language": _source_language(config),
         "intermediate": list(config.intermediate.tasks) or ["none"],
         "target": target.task.name,
         "training": list(target.training),
         "seed": config.seed,
-        "model": model,
+        "model": asked.name_or_path or "tiny",
         "recipe": config.recipe.name,
     }
     last_training = list(target.training.values())[-1].task if target.training else None
     job = EvaluationJob(
         label=f"phase 4: {target.task.name}",
-        artifact=str(phases[-1].paths.folder) if phases else None,
+        artifact=str(last.paths.folder) if (last := _last([*first[1:], *phases])) else None,
         model=config.model,
         data=config.data,
         target=target,
@@ -224,31 +176,42 @@ def _with_evaluation(config: Config, store: Path, model: str, encoder: str, phas
             "schema": SCHEMA,
             "cell": cell,
             "fingerprint": key,
-            "artifacts": [{"kind": p.paths.kind, "fingerprint": p.paths.fingerprint, "label": p.job.label} for p in phases],
-            "config": asdict(config),
+            "artifacts": [
+                {"kind": p.paths.kind, "fingerprint": p.paths.fingerprint, "label": p.job.label} for p in [*first, *phases]
+            ],
+            "config": asdict(config if not first else replace(config, model=asked)),
         },
         trainer=config.trainer,
-        features=_features_store(config, store),
+        features=planning.features_store(config, store),
     )
-    return Cell(phases, job, paths)
+    return Cell(first, phases, job, paths)
 
 
-def _ensure_trained(phase: TrainingPhase, config: Config) -> None:
-    """Train the phase unless its artifact exists; whoever comes second waits for the first."""
-    paths = phase.paths
-    refresh = config.store.refresh == "all"
-    with locked(paths.lock, lambda holder: log.info(f"{phase.job.label}: waiting for {holder}")):
+def _source_language(config: Config) -> str:
+    """What the target was last trained in; without training, the pivot of the synthetic world, else English."""
+    if config.target.training:
+        return list(config.target.training.values())[-1].languages[0]
+    return next(iter(config.data.world.languages), "en") if config.data.source == "babel" else "en"
+
+
+def ensure_made(phase: Phase, config: Config, refresh: bool = False) -> None:
+    """Do the phase's job unless its artifact exists, or in any case to `refresh` it; whoever comes second waits for the first."""
+    paths, job = phase.paths, phase.job
+    with locked(paths.lock, lambda holder: log.info(f"{job.label}: waiting for {holder}")):
         if phase.done and not refresh:
             verify(paths.folder)
-            log.info(f"{phase.job.label}: reused {paths.fingerprint}")
+            log.info(f"{job.label}: reused {paths.fingerprint}")
             return
         if refresh:
             remove(paths.folder)
             shutil.rmtree(paths.work, ignore_errors=True)
         paths.work.mkdir(parents=True, exist_ok=True)
         resume = str(paths.last_checkpoint) if paths.last_checkpoint.exists() else None
-        log.info(f"{phase.job.label}: {'resuming' if resume else 'training'} {paths.fingerprint}")
-        _work(replace(phase.job, resume=resume), paths.job, paths.worker_log, config.worker, lambda: phase.done)
+        log.info(f"{job.label}: {'resuming' if resume else 'training'} {paths.fingerprint}")
+        if isinstance(job, TrainingJob):
+            job = replace(job, resume=resume)
+        _work(job, paths.job, paths.worker_log, config.worker, lambda: phase.done)
+        shutil.rmtree(paths.work, ignore_errors=True)
 
 
 def _ensure_evaluated(cell: Cell, config: Config) -> None:

@@ -1,4 +1,7 @@
-"""Which hyperparameters a phase trains with: the recipe's general values, then by format, then by task, then the user's own."""
+"""Which hyperparameters a phase trains with: the recipe's general values, then by format, then by task, then the user's own.
+
+Phase 2 has a layer of its own before the user's, `Recipe.intermediate`. Phase 1 knows no tasks: the general values and its own.
+"""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -18,17 +21,32 @@ def layered(*layers: Hyperparameters) -> Hyperparameters:
     return Hyperparameters(**chosen)
 
 
-def for_task(recipe: Recipe, task: Task, override: Hyperparameters) -> Hyperparameters:
-    """The hyperparameters for training on, or evaluating, one task."""
-    nothing = Hyperparameters()
-    return layered(recipe.default, recipe.formats.get(task.format, nothing), recipe.tasks.get(task.name, nothing), override)
+def for_task(recipe: Recipe, task: Task, override: Hyperparameters, intermediate: bool = False) -> Hyperparameters:
+    """The hyperparameters for training on, or evaluating, one task; as an `intermediate` one, in phase 2."""
+    general = [recipe.default, *_entries(recipe.formats, task.format)]
+    return layered(*general, *_of_task(recipe, task.name, intermediate), override)
 
 
-def for_phase(recipe: Recipe, tasks: Mapping[str, TrainingTask], override: Hyperparameters) -> Hyperparameters:
+def for_phase(
+    recipe: Recipe, tasks: Mapping[str, TrainingTask], override: Hyperparameters, intermediate: bool = False
+) -> Hyperparameters:
     """The optimisation of one phase: its task's, or the recipe's general values and its entry `multitask` for several."""
     if len(tasks) == 1:
-        return for_task(recipe, next(iter(tasks.values())).task, override)
-    return layered(recipe.default, recipe.tasks.get("multitask", Hyperparameters()), override)
+        return for_task(recipe, next(iter(tasks.values())).task, override, intermediate)
+    return layered(recipe.default, *_of_task(recipe, "multitask", intermediate), override)
+
+
+def for_pretraining(recipe: Recipe, override: Hyperparameters) -> Hyperparameters:
+    """Phase 1, and each of its tasks. What a recipe says of mlm is about going on from a trained encoder, and not heard here."""
+    return layered(recipe.default, override)
+
+
+def _of_task(recipe: Recipe, name: str, intermediate: bool) -> list[Hyperparameters]:
+    return _entries(recipe.tasks, name) + (_entries(recipe.intermediate, "default", name) if intermediate else [])
+
+
+def _entries(table: Mapping[str, Hyperparameters], *names: str) -> list[Hyperparameters]:
+    return [table[name] for name in names if name in table]
 
 
 def limits(hyperparameters: Hyperparameters) -> Limits:

@@ -9,13 +9,18 @@ import sys
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.phases.jobs import Job, TrainingJob, read_job
+from xstilts.phases.jobs import Job, TokenizerJob, TrainingJob, read_job
 from xstilts.phases.libraries import quiet_libraries
 
 
 def run(job: Job) -> None:
     """Do the job in this process."""
     quiet_libraries()
+    if isinstance(job, TokenizerJob):
+        from xstilts.phases.vocabulary import make_tokenizer
+
+        make_tokenizer(job)
+        return
     import torch
 
     if job.trainer.num_threads:

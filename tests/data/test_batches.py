@@ -26,6 +26,8 @@ def task(lengths, name="nli", format="classification", whole_batch=False):
     module = {"classification": classification, "mlm": mlm}[format]
     if format == "classification":
         rows = [row | {"label": 0} for row in rows]
+    else:
+        rows = [row | {"second": 0} for row in rows]
     features = Dataset.from_dict({name: [row[name] for row in rows] for name in module.FEATURES}, features=module.FEATURES)
     return TaskFeatures(name, format, f"{name}-head", features, SPECIAL, whole_batch)
 

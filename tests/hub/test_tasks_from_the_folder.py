@@ -62,7 +62,9 @@ FILES: dict[str, dict[str, str]] = {
         **{f"squad/{split}-v1.1.json": json.dumps(squad("en")) for split in ("train", "dev")},
         **{f"lareqa/xquad-r/{language}.json": json.dumps(squad(language)) for language in ("en", "de")},
     },
+    "tlm": {f"tlm/de-en{end}.tsv": "die Katze schläft\tthe cat sleeps\n" * 4 for end in ("", ".validation")},
 }
+INTERMEDIATE_ONLY = ("ccg", "tlm")
 
 
 def test_all_such_tasks_are_here():
@@ -81,13 +83,14 @@ def test_task_from_the_folder_to_its_result(
         file.write_text(text, encoding="utf-8")
 
     def as_target(config: Config) -> Config:
-        if name != "ccg":
+        if name not in INTERMEDIATE_ONLY:
             return config
         task = with_labels(load_task(conf_dir(), name), config.data)
-        target = Target(task=task, training={name: TrainingTask(task)}, recipe=config.target.recipe)
+        training = {name: TrainingTask(task, task.languages[:1] if "en" in task.languages else ["de"])}
+        target = Target(task=task, training=training, splits=["validation"], recipe=config.target.recipe)
         return dataclasses.replace(config, target=target)
 
-    target = "xnli" if name == "ccg" else name
+    target = "xnli" if name in INTERMEDIATE_ONLY else name
     folders = [f"{key}={tmp_path / place}" for key, place in (("data.root", "data"), ("store.root", "store"), ("output", "out"))]
     result = run_here([*OPTIONS, f"+target={target}", *folders], as_target)
     assert result["rows"] and all(row["value"] is not None for row in result["rows"]), "the rows have gold"

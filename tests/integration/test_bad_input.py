@@ -147,7 +147,12 @@ BAD_OPTIONS = {
     ("+target=pawsx", "data.root=null"): "data.root is not set",
     ("+target=pawsx", "data=xtrem"): "unknown data 'xtrem': did you mean xtreme?",
     ("+target=pawsx", "model.tokenizer=./nowhere"): "'./nowhere'",
-    ("+target=pawsx", "model.tokenizer=null"): "model=tiny has no tokenizer of its own",
+    (
+        "+target=pawsx",
+        "model.tokenizer=null",
+        "pretraining.tasks.mlm.languages=[dee]",
+    ): "unknown language in pretraining.tasks.mlm",
+    ("+target=pawsx", "data.source=babel"): "data.world.languages: the synthetic world has no languages; type data=babel",
     ("+target=pawsx", "store.refresh=always"): "unknown store.refresh 'always': valid: all, never, results.",
     ("+target=pawsx", "target.recipe.batch_size=0"): "batch_size: got 0, expected more than 0",
     ("+target=pawsx", "target.training.pawsx.train=train:0%"): "'train:0%'",

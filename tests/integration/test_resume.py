@@ -27,6 +27,14 @@ MULTITASK = (
     "intermediate.tasks.mlm.languages=[de,fr]",
     "trainer.checkpoint_every=3",
 )
+PRETRAINED = (
+    "+target=tatoeba",
+    "model.tokenizer=null",
+    "pretraining.tasks.mlm.languages=[de,fr]",
+    "pretraining.vocabulary=120",
+    "pretraining.recipe.max_steps=24",
+    "trainer.checkpoint_every=3",
+)
 
 
 def options(world: Any, place: Path) -> tuple[str, ...]:
@@ -35,7 +43,7 @@ def options(world: Any, place: Path) -> tuple[str, ...]:
 
 def outcome(ran: Any, place: Path, weights_of: Weights) -> tuple[Any, ...]:
     """All that must not depend on whether a run was disturbed."""
-    folders = [place / "store" / a["kind"] / a["fingerprint"] for a in ran.result["artifacts"]]
+    folders = [place / "store" / a["kind"] / a["fingerprint"] for a in ran.result["artifacts"] if a["kind"] == "trained"]
     history = [[read_metadata(folder)[key] for key in ("validation", "selected_step", "steps")] for folder in folders]
     return ran.result["rows"], [weights_of(folder) for folder in folders], history
 
@@ -116,6 +124,8 @@ def undisturbed(
         ([("publishing", 1)], SINGLE),
         ([("step", 14), ("step", 4)], MULTITASK),
         ([("evaluation", 4)], MULTITASK),
+        ([("step", 14), ("step", 4)], PRETRAINED),
+        ([("publishing", 1)], PRETRAINED),
     ],
     ids=lambda value: ", ".join(f"{moment} {number}" for moment, number in value) if isinstance(value, list) else value[0],
 )

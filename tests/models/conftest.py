@@ -94,7 +94,7 @@ def _rows(format: str, count: int) -> list[dict[str, Any]]:
             candidate = {"id": f"c{number}", "side": "candidate", "text": " ".join(text(3, 40)), "relevant": None}
             rows.append(row | candidate)
         else:
-            row |= {"text": " ".join(words)}
+            row |= {"text": " ".join(words), "translation": None}
         rows.append(row)
     return rows
 

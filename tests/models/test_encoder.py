@@ -197,3 +197,32 @@ def test_new_layers_are_initialised_as_in_roberta():
 def test_the_encoder_is_given_in_evaluation_mode_and_can_be_trained(saved):
     encoder = Encoder(load_backbone(str(saved), "sdpa"))
     assert all(parameter.requires_grad for parameter in encoder.parameters())
+
+
+def test_positions_count_from_zero_whatever_the_encoders_first_one_is(tokenizer, tiny_model):
+    encoder = build_encoder(tiny_model(dropout=0.0), tokenizer).eval()
+    ids = torch.tensor([[0, 5, 6, 7, 2], [0, 8, 2, 1, 1]])
+    mask = (ids != 1).long()
+    plain, told = encoder(ids, mask), encoder(ids, mask, torch.arange(5).expand(2, 5))
+    assert torch.allclose(plain[mask.bool()], told[mask.bool()], atol=1e-6)
+    again = encoder(ids, mask, torch.tensor([[0, 1, 2, 0, 1]] * 2))
+    assert not torch.allclose(plain[0], again[0], atol=1e-3)
+
+
+def test_dropout_of_a_phase_leaves_the_config_alone(tokenizer, tiny_model):
+    encoder = build_encoder(tiny_model(dropout=0.1), tokenizer)
+    encoder.set_dropout(0.0)
+    ids = torch.tensor([[0, 5, 6, 7, 2]])
+    encoder.train()
+    assert torch.equal(encoder(ids, torch.ones_like(ids)), encoder(ids, torch.ones_like(ids)))
+    encoder.set_dropout(0.5)
+    assert not torch.equal(encoder(ids, torch.ones_like(ids)), encoder(ids, torch.ones_like(ids)))
+    assert {module.p for module in encoder.modules() if isinstance(module, torch.nn.Dropout)} == {0.5}
+    assert (encoder.backbone.config.hidden_dropout_prob, encoder.backbone.config.attention_probs_dropout_prob) == (0.1, 0.1)
+
+
+def test_frozen_embeddings_are_the_matrices_and_nothing_else(tokenizer, tiny_model):
+    encoder = build_encoder(tiny_model(), tokenizer)
+    encoder.freeze_embeddings()
+    frozen = {name.split(".")[-2] for name, parameter in encoder.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"word_embeddings", "position_embeddings", "token_type_embeddings"}

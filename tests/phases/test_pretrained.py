@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from xstilts.config import ModelConfig, TinyArchitecture
+from xstilts.babel.declaration import Language, WorldConfig
+from xstilts.config import DataConfig, ModelConfig, TinyArchitecture
 from xstilts.errors import UserError
-from xstilts.phases.pretrained import encoder_identity, max_positions
+from xstilts.phases.pretrained import check_world, encoder_identity, max_positions, world_identity
+from xstilts.tasks.declaration import Generator, Source, Task
 
 
 @pytest.fixture
@@ -59,6 +61,48 @@ def test_tiny_is_known_by_its_shape_and_tokenizer(folder, identity):
 def test_how_it_is_computed_is_no_part_of_it(folder, identity):
     model = ModelConfig(tokenizer=str(folder))
     assert identity(replace(model, attention="eager", pooler="none")) == identity(model)
+
+
+def test_a_tokenizer_that_is_still_to_be_trained_is_known_by_its_fingerprint(tmp_path):
+    found = encoder_identity(ModelConfig(), tmp_path / "checksums.json", "0123")
+    assert found == {"kind": "encoder", "tokenizer": {"trained": "0123"}, "architecture": "tiny", "tiny": {}}
+
+
+def made_by(world, seed=0, **more):
+    """Where a task's data comes from: a world of these languages."""
+    return DataConfig(source="babel", world=WorldConfig(seed=seed, languages=world, **more))
+
+
+GENERATED = Task(name="t", format="mlm", sources={"babel": Source(reader="examples", generator=Generator(name="text"))})
+WORLD = {"qaa": Language(), "qab": Language(order="SOV")}
+
+
+def test_a_world_is_known_by_its_words_and_grammar():
+    first = world_identity(made_by(WORLD), [GENERATED])
+    assert first == world_identity(made_by(WORLD, stories=7, rows=0.1, target_share=50), [GENERATED])
+    assert first == world_identity(made_by(WORLD | {"qab": Language(order="SOV", text=0.2)}), [GENERATED])
+    others = [made_by(WORLD, seed=1), made_by({"qaa": Language()}), made_by(WORLD | {"qab": Language(order="VSO")})]
+    assert len({first, *(world_identity(data, [GENERATED]) for data in others)}) == 4
+    files = Task(name="t", format="mlm", sources={"babel": Source(reader="text")})
+    assert world_identity(made_by(WORLD), [files]) is None
+
+
+def test_an_encoder_of_another_world_is_refused(folder):
+    def pretrained_on(data):
+        (folder / "metadata.json").write_text(json.dumps({"identity": {"world": world_identity(data, [GENERATED])}}))
+
+    model = ModelConfig(name_or_path=str(folder))
+    check_world(model, made_by(WORLD), [GENERATED])  # nothing is known of where it comes from
+    pretrained_on(made_by(WORLD))
+    check_world(model, made_by(WORLD, stories=7), [GENERATED])
+    with pytest.raises(UserError) as error:
+        check_world(model, made_by(WORLD, seed=1), [GENERATED])
+    message = str(error.value)
+    assert message.startswith(
+        f"the encoder model.name_or_path={folder} was pretrained on another synthetic world than data.world"
+    )
+    assert "\n" not in message
+    check_world(model, DataConfig(), [Task(name="t", format="mlm", sources={"xtreme": Source(reader="text")})])
 
 
 def test_tiny_without_a_tokenizer_is_refused(identity):

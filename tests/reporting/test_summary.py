@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.reporting.summary import english, mean_of_others, transfer_gap
+from xstilts.reporting.summary import mean_of_others, source_language, source_score, transfer_gap
 
 
 def rows(**scores: float | None) -> list[dict[str, Any]]:
@@ -13,13 +13,20 @@ def rows(**scores: float | None) -> list[dict[str, Any]]:
 
 def test_the_definition() -> None:
     column = rows(de=70.0, en=80.0, sw=50.0)
-    assert (english(column), mean_of_others(column), transfer_gap(column)) == (80.0, 60.0, 20.0)
+    assert (source_score(column), mean_of_others(column), transfer_gap(column)) == (80.0, 60.0, 20.0)
+
+
+def test_any_language_may_be_the_source() -> None:
+    column = rows(qab=70.0, qaa=80.0, en=50.0)
+    assert (source_score(column, "qaa"), mean_of_others(column, "qaa"), transfer_gap(column, "qaa")) == (80.0, 60.0, 20.0)
+    assert source_language({"cell": {"source_language": "qaa"}}) == "qaa"
+    assert source_language({"cell": {}}) == "en"
 
 
 def test_what_has_no_gold_does_not_count() -> None:
     assert mean_of_others(rows(en=80.0, de=70.0, sw=None)) == 70.0
     assert transfer_gap(rows(en=None, de=70.0)) is None
-    assert (english([]), mean_of_others([]), transfer_gap([])) == (None, None, None)
+    assert (source_score([]), mean_of_others([]), transfer_gap([])) == (None, None, None)
 
 
 def test_one_side_alone_has_no_gap() -> None:
@@ -30,7 +37,7 @@ def test_one_side_alone_has_no_gap() -> None:
 
 
 def test_zero_is_a_score() -> None:
-    assert (english(rows(en=0.0, de=0.0)), transfer_gap(rows(en=0.0, de=0.0))) == (0.0, 0.0)
+    assert (source_score(rows(en=0.0, de=0.0)), transfer_gap(rows(en=0.0, de=0.0))) == (0.0, 0.0)
 
 
 def test_rows_of_two_columns_are_refused() -> None:
@@ -43,7 +50,7 @@ def test_an_iterator_is_enough() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["de", "sw", "th", "zh"]), st.floats(0, 100), min_size=1), st.floats(0, 100))
-def test_the_gap_is_zero_for_equal_scores_and_moves_with_english(others: dict[str, float], score: float) -> None:
+def test_the_gap_is_zero_for_equal_scores_and_moves_with_source_score(others: dict[str, float], score: float) -> None:
     assert transfer_gap(rows(en=score, **dict.fromkeys(others, score))) == pytest.approx(0, abs=1e-9)
     gap = transfer_gap(rows(en=score, **others))
     assert gap is not None

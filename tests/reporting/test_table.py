@@ -58,6 +58,14 @@ def test_without_english_there_is_only_the_mean() -> None:
     assert "gap" not in render(a_result([row("en", 50.0)]))
 
 
+def test_the_source_language_comes_first_whatever_it_is() -> None:
+    result = a_result([row("de", 50.0), row("qaa", 70.0), row("en", 40.0)])
+    result["cell"]["source_language"] = "qaa"
+    lines = [line.split() for line in render(result).splitlines()]
+    assert [line[0] for line in lines[5:8]] == ["qaa", "de", "en"]
+    assert lines[9:12] == [["qaa", "70.0"], ["mean", "of", "the", "others", "45.0"], ["transfer", "gap", "25.0"]]
+
+
 def test_a_split_without_gold_says_so() -> None:
     text = render(a_result([row("en", None), row("de", None)]))
     assert text.count("no gold") == 2

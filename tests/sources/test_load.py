@@ -195,4 +195,9 @@ def test_duplicate_ids_in_a_pool(data, write):
 def test_mlm_has_no_gold_and_loses_nothing(data, write):
     write("en.txt", "one\n\ntwo\n")
     task = Task(name="mlm", format="mlm", sources={"xtreme": Source(reader="text", files={"train": "{language}.txt"})})
-    assert load(task, data, "train", ["en"])[:] == {"id": ["train-0", "train-1"], "language": ["en"] * 2, "text": ["one", "two"]}
+    assert load(task, data, "train", ["en"])[:] == {
+        "id": ["train-0", "train-1"],
+        "language": ["en"] * 2,
+        "text": ["one", "two"],
+        "translation": [None, None],
+    }

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from xstilts.babel.declaration import Language, WorldConfig
+from xstilts.config import Config, DataConfig, Target
 from xstilts.errors import UserError
+from xstilts.sources.generated import generate, resolve_generated
+from xstilts.sources.load import load
 from xstilts.sources.raw import check_options
 from xstilts.sources.readers import reader_module
 from xstilts.tasks.catalogue import load_task, task_names
@@ -42,6 +46,9 @@ def test_a_declaration_is_complete(name):
             assert not source.files and not source.hub
             continue
         assert set(source.files) <= set(SPLITS)
+        if source.generator:
+            assert not source.files and set(task.evaluate) <= set(source.generator.rows) <= set(SPLITS)
+            continue
         assert set(source.gold) | set(source.readers) | set(source.positional_ids) <= set(source.files)
         assert set(source.columns) <= fields
         assert set(source.expect) <= set(source.files)
@@ -72,6 +79,22 @@ def test_each_file_says_what_it_is():
         first, *rest = (CONF / "task" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
         assert first.startswith("# "), name
         assert next(line for line in rest if not line.startswith("#")) == "defaults: [schema, _self_]"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "babel" in load_task(CONF, name).sources])
+def test_the_synthetic_world_makes_a_task_in_its_format_with_its_labels(name, tmp_path):
+    """Every split that is declared, through the generator that is declared, as examples that break no rule of the format."""
+    config = Config(target=Target(load_task(CONF, name)))
+    languages = {"qaa": Language(), "qab": Language(order="SOV", case="suffix", script="Georgian", overlap=0.0)}
+    config.data = DataConfig(source="babel", world=WorldConfig(languages=languages, stories=12, pairs=12, rows=0.002))
+    config.store.root = str(tmp_path)
+    resolve_generated(config)
+    task = config.target.task
+    assert set(task.languages) <= set(languages) and "qab" in task.languages
+    for split in task.sources["babel"].files:
+        generate(task, config.data, split, None)
+        examples = load(task, config.data, split, task.languages)
+        assert set(examples["language"]) == set(task.languages)
 
 
 def test_an_unknown_task_gets_a_suggestion():

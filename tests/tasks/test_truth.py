@@ -87,6 +87,7 @@ NO_COUNTS = {
     "mlqa_cross": "no table of sizes was found",
     "squad_translated": "76,000 to 85,000, no exact number was found",
     "swag": "not one of the paper's tasks: no size was looked up",
+    "tlm": "cannot be read from the Hub",
 }
 LANGUAGES_OF = {
     "xnli": "ar bg de el en es fr hi ru sw th tr ur vi zh",

@@ -13,17 +13,18 @@ from xstilts import config as schema
 from xstilts.errors import ToldAlready, UserError
 from xstilts.launch import searchpath
 from xstilts.launch.commandline import check_command_line
+from xstilts.sources.generated import resolve_generated
 from xstilts.sources.labels import resolve_labels
 
 failures: list[str] = []
 """What went wrong in each cell of this process."""
 
 
-def attempt(config: DictConfig, action: Callable[[schema.Config], Any]) -> None:
+def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pretraining: bool = False) -> None:
     """Do the action with one cell, or one job of a sweep; a user's mistake is one line, and the sweep goes on."""
     log_to_stderr()
     try:
-        action(to_schema(config))
+        action(to_schema(config, only_pretraining))
     except UserError as error:
         if not isinstance(error, ToldAlready):
             complain(error)
@@ -32,16 +33,26 @@ def attempt(config: DictConfig, action: Callable[[schema.Config], Any]) -> None:
             sys.exit(2)
 
 
-def to_schema(config: DictConfig) -> schema.Config:
-    """The composed config as dataclasses; keys that the schema does not know were added with a plus and are refused."""
+def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Config:
+    """The composed config as dataclasses; keys that the schema does not know were added with a plus and are refused.
+
+    With `only_pretraining` there are no further phases, and the text stands for the target.
+    """
     known = {name for name in schema.Config.__dataclass_fields__}
     for key in map(str, config):
         if key not in known:
             raise UserError(f"unknown option '{key}': the schema has {', '.join(sorted(known))}")
+    if only_pretraining:
+        if not config.pretraining.tasks:
+            raise UserError("no text to pretrain on: type pretraining=mlm")
+        text = next(iter(config.pretraining.tasks.values())).task
+        config.intermediate, config.target = schema.Intermediate(), schema.Target()
+        config.target.task = text
     if OmegaConf.is_missing(config.target.task, "name"):
         raise UserError("no target task: type +target=NAME, for instance +target=xnli (`--help` lists all)")
     typed = OmegaConf.to_object(config)
     assert isinstance(typed, schema.Config)
+    resolve_generated(typed)
     resolve_labels(typed)
     return typed
 

@@ -8,6 +8,8 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from xstilts.errors import UserError, unknown_name
 
 # Metric -> the keys whose mean is the task's score in XTREME's tables, the main one first.
@@ -40,6 +42,26 @@ def score(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language
     Raises `UserError` for an unknown metric and `ValueError` where gold and predictions do not fit each other: a prediction that
     is missing is an error and never counts as a wrong one.
     """
+    _check(metric, gold, predictions, language)
+    values: dict[str, float] = importlib.import_module(f"{__name__}.{metric}").score(gold, predictions, language)
+    return values
+
+
+def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> np.ndarray:
+    """What each test item adds to the main value of `metric`: a numerator and a denominator, float64 [items, 2].
+
+    100 times the sum of the numerators over that of the denominators is the main value: for accuracy right or not, of 1; for F1
+    twice what is right, of what gold and prediction have together. So resampled items are scored without the metric's own code.
+    Raises as `score` does, and `UserError` for a metric that is no such ratio (perplexity).
+    """
+    _check(metric, gold, predictions, language)
+    module = importlib.import_module(f"{__name__}.{metric}")
+    if not hasattr(module, "item_scores"):
+        raise UserError(f"the metric {metric} has no scores of single items, so there is no interval for a difference in it")
+    return np.array(module.item_scores(gold, predictions, language), dtype=np.float64)
+
+
+def _check(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> None:
     _keys(metric)
     if len(gold) != len(predictions):
         raise ValueError(f"{metric}: {len(predictions)} predictions for {len(gold)} gold values; join them by id first")
@@ -49,8 +71,6 @@ def score(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language
         missing = sum(value is None for value in column)
         if missing:
             raise ValueError(f"{metric}: {missing} of {len(column)} examples in '{language}' have no {what}")
-    values: dict[str, float] = importlib.import_module(f"{__name__}.{metric}").score(gold, predictions, language)
-    return values
 
 
 def main_key(metric: str) -> str:

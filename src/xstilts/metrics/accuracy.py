@@ -13,3 +13,8 @@ def score(gold: Sequence[str | int], predictions: Sequence[str | int], language:
             raise ValueError(f"accuracy: gold {right!r} and prediction {given!r} are not both names or both indices")
     correct = sum(right == given for right, given in zip(gold, predictions, strict=True))
     return {"accuracy": 100.0 * correct / len(gold)}
+
+
+def item_scores(gold: Sequence[str | int], predictions: Sequence[str | int], language: str) -> list[tuple[float, float]]:
+    """Whether each prediction is right, of one; see `metrics.item_scores`."""
+    return [(right == given, 1) for right, given in zip(gold, predictions, strict=True)]

@@ -17,3 +17,9 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
     precision, recall = correct / len(given), correct / len(right)
     f1 = 2 * precision * recall / (precision + recall)
     return {"f1": 100.0 * f1, "precision": 100.0 * precision, "recall": 100.0 * recall}
+
+
+def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
+    """Twice the right pairs of each source sentence, of its pairs in gold and prediction; see `metrics.item_scores`."""
+    sets = [(set(right), set(given)) for right, given in zip(gold, predictions, strict=True)]
+    return [(2 * len(right & given), len(right) + len(given)) for right, given in sets]

@@ -23,6 +23,11 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
     return {"map_at_20": 100.0 * total / len(gold)}
 
 
+def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
+    """The average precision of each query, of one; see `metrics.item_scores`."""
+    return [(average_precision(set(relevant), ranked), 1) for relevant, ranked in zip(gold, predictions, strict=True)]
+
+
 def average_precision(relevant: set[str], ranked: Sequence[str]) -> float:
     """AP@20 in [0, 1]: the sum of the precisions at each hit, over the most hits there can be. A repeated id counts once."""
     hits = total = 0.0

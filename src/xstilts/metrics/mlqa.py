@@ -8,11 +8,11 @@ two letters stand, in the middle of a word too, and leaves a blank.
 import re
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from xstilts.errors import UserError, unknown_name
-from xstilts.metrics.overlap import exact_match_and_f1
+from xstilts.metrics.overlap import answer_scores, exact_match_and_f1
 
 
 def _words(articles: str) -> str:
@@ -55,8 +55,17 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: s
 
     See `overlap.exact_match_and_f1`. Raises `UserError` for a language that MLQA has no rules for.
     """
+    return exact_match_and_f1(gold, predictions, _rules(language))
+
+
+def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> list[tuple[float, float]]:
+    """The F1 of each question, of one; see `metrics.item_scores`."""
+    return [(f1, 1) for _, f1 in answer_scores(gold, predictions, _rules(language))]
+
+
+def _rules(language: str) -> Callable[[str], str]:
     language = language.split("-")[0]
     if language not in _ARTICLES:
         how = f"MLQA has rules for {', '.join(sorted(_ARTICLES))}; the metric squad has one rule for every language."
         raise UserError(unknown_name("language of the metric mlqa", language, _ARTICLES, how))
-    return exact_match_and_f1(gold, predictions, partial(normalise, language=language))
+    return partial(normalise, language=language)

@@ -13,7 +13,13 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
     The first relevant candidate counts 1 / rank; none among the first 20 counts 0. `language` plays no part.
     """
-    total = 0.0
-    for relevant, ranked in zip(gold, predictions, strict=True):
-        total += next((1.0 / rank for rank, candidate in enumerate(ranked[:CUT], start=1) if candidate in relevant), 0.0)
-    return {"mrr_at_20": 100.0 * total / len(gold)}
+    return {"mrr_at_20": 100.0 * sum(rank for rank, _ in item_scores(gold, predictions, language)) / len(gold)}
+
+
+def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
+    """The reciprocal rank of each query, of one; see `metrics.item_scores`."""
+    return [(_reciprocal_rank(relevant, ranked), 1) for relevant, ranked in zip(gold, predictions, strict=True)]
+
+
+def _reciprocal_rank(relevant: Sequence[str], ranked: Sequence[str]) -> float:
+    return next((1.0 / rank for rank, candidate in enumerate(ranked[:CUT], start=1) if candidate in relevant), 0.0)

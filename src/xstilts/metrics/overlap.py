@@ -1,7 +1,7 @@
 """What SQuAD's and MLQA's evaluations share: exact match and bag-of-tokens F1 of answers, under a normalisation of texts."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 
 def exact_match_and_f1(
@@ -14,16 +14,23 @@ def exact_match_and_f1(
     v2.0's a prediction on an unanswerable question is right, in both values, where nothing is left of it.
     """
     exact_match = f1 = 0.0
+    for exact, overlap in answer_scores(gold, predictions, normalise):
+        exact_match += exact
+        f1 += overlap
+    return {"exact_match": 100.0 * exact_match / len(gold), "f1": 100.0 * f1 / len(gold)}
+
+
+def answer_scores(
+    gold: Sequence[Sequence[str]], predictions: Sequence[str], normalise: Callable[[str], str]
+) -> Iterator[tuple[float, float]]:
+    """Exact match and F1 of each question, in [0, 1], by the rules of `exact_match_and_f1`."""
     for accepted, prediction in zip(gold, predictions, strict=True):
         given = normalise(prediction)
         if accepted:
             answers = [normalise(answer) for answer in accepted]
-            exact_match += given in answers
-            f1 += max(token_f1(answer.split(), given.split()) for answer in answers)
+            yield given in answers, max(token_f1(answer.split(), given.split()) for answer in answers)
         else:
-            exact_match += not given
-            f1 += not given
-    return {"exact_match": 100.0 * exact_match / len(gold), "f1": 100.0 * f1 / len(gold)}
+            yield not given, not given
 
 
 def token_f1(answer: Sequence[str], given: Sequence[str]) -> float:

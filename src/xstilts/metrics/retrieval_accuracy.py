@@ -8,5 +8,9 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
     Only the first id counts; a query with no predicted candidate is wrong. `language` plays no part.
     """
-    correct = sum(bool(ranked) and ranked[0] in relevant for relevant, ranked in zip(gold, predictions, strict=True))
-    return {"accuracy": 100.0 * correct / len(gold)}
+    return {"accuracy": 100.0 * sum(correct for correct, _ in item_scores(gold, predictions, language)) / len(gold)}
+
+
+def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
+    """Whether each query's first candidate is relevant, of one; see `metrics.item_scores`."""
+    return [(bool(ranked) and ranked[0] in relevant, 1) for relevant, ranked in zip(gold, predictions, strict=True)]

@@ -59,6 +59,15 @@ def precision_recall_f1(
     return 100.0 * precision, 100.0 * recall, 100.0 * 2 * precision * recall / (precision + recall)
 
 
+def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
+    """Twice the right chunks of each sentence, of its chunks in gold and prediction, under 0.0.12, where no chunk reaches beyond
+    its sentence; see `metrics.item_scores`."""
+    sets = [
+        (chunks([right], split_0_0_12), chunks([given], split_0_0_12)) for right, given in zip(gold, predictions, strict=True)
+    ]
+    return [(2 * len(right & given), len(right) + len(given)) for right, given in sets]
+
+
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
     """`f1_seqeval_0_0_12`, `f1_seqeval_1_2_2` and token `accuracy` in percent; `language` plays no part.
 

@@ -17,3 +17,9 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
     if not words:
         raise ValueError("token_accuracy: no words to score")
     return {"accuracy": 100.0 * correct / words}
+
+
+def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
+    """The right words of each sentence, of all its words; see `metrics.item_scores`."""
+    pairs = zip(gold, predictions, strict=True)
+    return [(sum(a == b for a, b in zip(right, given, strict=True)), len(right)) for right, given in pairs]

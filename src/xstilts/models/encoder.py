@@ -50,9 +50,13 @@ class Encoder(nn.Module):
             self.pooler = nn.Linear(self.hidden_size, self.hidden_size)
             initialise(self.pooler)
 
-    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
-        """hidden_BLD of the last layer, float."""
-        output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL)
+    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, position_ids_BL: Tensor | None = None) -> Tensor:
+        """hidden_BLD of the last layer, float. Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …"""
+        if position_ids_BL is None:
+            output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL)
+        else:
+            positions_BL = position_ids_BL + first_position(self.backbone.config)
+            output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, position_ids=positions_BL)
         return output.last_hidden_state
 
     def hidden_states(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> tuple[Tensor, ...]:
@@ -65,18 +69,35 @@ class Encoder(nn.Module):
         first_BD = hidden_BLD[:, 0]
         return first_BD if self.pooler is None else torch.tanh(self.pooler(first_BD))
 
+    def set_dropout(self, probability: float) -> None:
+        """Drop hidden states and attention with this probability from now on; the config, and so a saved model, keeps its own."""
+        for module in self.backbone.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = probability
+            elif isinstance(getattr(module, "attention_dropout", None), float):
+                setattr(module, "attention_dropout", probability)  # noqa: B010 (newer encoders read it in the forward pass)
+
+    def freeze_embeddings(self) -> None:
+        """Train no embedding matrix: words, positions, kinds of tokens."""
+        for module in self.backbone.modules():
+            if isinstance(module, nn.Embedding):
+                module.requires_grad_(False)
+
     @property
     def word_embeddings(self) -> Tensor:
         """The (vocabulary, D) matrix that the MLM head is tied to."""
         return cast(Tensor, self.backbone.get_input_embeddings().weight)
 
 
+def first_position(config: Any) -> int:
+    """The number of the first subword's position: in RoBERTa-type encoders after the padding index (XLM-R: 2), else 0."""
+    of_roberta = config.model_type in ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "xmod")
+    return int(config.pad_token_id) + 1 if of_roberta else 0
+
+
 def longest_input(config: Any) -> int:
-    """Subwords that fit; the positions of RoBERTa-type encoders start after the padding index (XLM-R: at 2)."""
-    positions = int(getattr(config, "max_position_embeddings", 0) or 10**9)
-    if config.model_type in ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "xmod"):
-        return positions - config.pad_token_id - 1
-    return positions
+    """Subwords that fit."""
+    return int(getattr(config, "max_position_embeddings", 0) or 10**9) - first_position(config)
 
 
 def initialise(module: nn.Module, standard_deviation: float = 0.02) -> None:

@@ -50,7 +50,9 @@ class TaskModel(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Step, batch_idx: int) -> None:
         # Dropout depends on the step alone, so that a run resumed in mid-epoch draws what an undisturbed run draws.
-        torch.manual_seed(derived_seed("dropout", self.seed, self.global_step, self.global_rank))
+        seed = derived_seed("dropout", self.seed, self.global_step, self.global_rank)
+        # In a process without a GPU torch.manual_seed keeps a traceback of every call, for the GPU that may yet come.
+        (torch.default_generator.manual_seed if self.device.type == "cpu" else torch.manual_seed)(seed)
 
     def training_step(self, step: Step, batch_idx: int) -> None:
         head = self.head(step.head)

@@ -1,4 +1,7 @@
-"""What a cell needs from the Hub, brought to this disk by the driver before all else: workers need no network. No torch."""
+"""What a cell needs, brought to this disk by the driver before all else: workers need no network. No torch.
+
+Data sets and models come from the Hub, the data of a synthetic world is made.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,10 +10,13 @@ from pathlib import Path
 from xstilts import recipes
 from xstilts.config import Config, ModelConfig
 from xstilts.paths import checksum_cache
+from xstilts.phases.pretrained import trains_encoder
 from xstilts.sources import parse_split
 from xstilts.sources.fetch import fetch, fetch_model, pinned
+from xstilts.sources.generated import generate
 from xstilts.sources.hub import Checksum
 from xstilts.store.checksums import file_sha256
+from xstilts.store.files import disk_full_means
 from xstilts.tasks.declaration import Task, TrainingTask
 
 
@@ -25,8 +31,10 @@ class Wanted:
 
 
 def ensure(config: Config) -> Config:
-    """The config with everything from the Hub on this disk: revisions of data sets as commits, the model as a folder."""
+    """The config with all that it needs on this disk: revisions of data sets as commits, the model as a folder."""
     config = replace(config, model=local_model(config))
+    if trains_encoder(config.model):
+        config = replace(config, pretraining=replace(config.pretraining, tasks=_pinned(config, config.pretraining.tasks)))
     config = replace(
         config,
         intermediate=replace(config.intermediate, tasks=_pinned(config, config.intermediate.tasks)),
@@ -40,25 +48,29 @@ def ensure(config: Config) -> Config:
 
 
 def download(config: Config, item: Wanted) -> None:
-    """Bring one split to this disk; of the user's own files, nothing to do."""
+    """Bring one split to this disk, or make it; of the user's own files, nothing to do."""
+    with disk_full_means(Path(config.data.root or "")):
+        generate(item.task, config.data, item.split, item.languages)
     fetch(item.task, config.data, item.split, item.languages, _checksum(config))
 
 
 def wanted(config: Config) -> Iterator[Wanted]:
     """Every split that the cell reads."""
-    for tasks, override in (
-        (config.intermediate.tasks, config.intermediate.recipe),
-        (config.target.training, config.target.recipe),
-    ):
-        chosen = recipes.for_phase(config.recipe, tasks, override) if tasks else None
+    recipe, pretraining, intermediate, target = config.recipe, config.pretraining, config.intermediate, config.target
+    phases = [(pretraining.tasks, recipes.for_pretraining(recipe, pretraining.recipe))] if trains_encoder(config.model) else []
+    if intermediate.tasks:
+        phases.append((intermediate.tasks, recipes.for_phase(recipe, intermediate.tasks, intermediate.recipe, intermediate=True)))
+    if target.training:
+        phases.append((target.training, recipes.for_phase(recipe, target.training, target.recipe)))
+    for tasks, chosen in phases:
         for training in tasks.values():
             expressions = [training.train]
-            if chosen is not None and (chosen.selection == "best" or chosen.eval_every):
+            if chosen.selection == "best" or chosen.eval_every:
                 expressions.append(training.validation)
             for split in dict.fromkeys(parse_split(expression)[0] for expression in expressions):
                 yield Wanted(training.task, split, training.languages)
-    for split in config.target.splits or config.target.task.evaluate:
-        yield Wanted(config.target.task, split, config.target.languages)
+    for split in target.splits or target.task.evaluate:
+        yield Wanted(target.task, split, target.languages)
 
 
 def local_model(config: Config) -> ModelConfig:

@@ -13,7 +13,7 @@ from xstilts.tasks.declaration import TrainingTask
 
 @dataclass
 class TrainingJob:
-    """One training phase (2 or 3): its parent, its data, its hyperparameters -> an artifact."""
+    """One training phase (1, 2 or 3): its parent, its data, its hyperparameters -> an artifact."""
 
     label: str = ""
     identity: dict[str, Any] = field(default_factory=dict)
@@ -44,6 +44,18 @@ class TrainingJob:
 
 
 @dataclass
+class TokenizerJob:
+    """The tokenizer of phase 1, from the text that the encoder will be trained on."""
+
+    label: str = ""
+    identity: dict[str, Any] = field(default_factory=dict)
+    artifact: str = ""
+    data: DataConfig = field(default_factory=DataConfig)
+    tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    vocabulary: int = 0
+
+
+@dataclass
 class EvaluationJob:
     """Phase 4: an artifact (or the encoder of phase 1) on the target task's languages -> a result and its predictions."""
 
@@ -64,8 +76,8 @@ class EvaluationJob:
     """As in TrainingJob."""
 
 
-KINDS: dict[str, type] = {"training": TrainingJob, "evaluation": EvaluationJob}
-Job = TrainingJob | EvaluationJob
+KINDS: dict[str, type] = {"training": TrainingJob, "evaluation": EvaluationJob, "tokenizer": TokenizerJob}
+Job = TrainingJob | EvaluationJob | TokenizerJob
 
 
 def write_job(job: Job, path: Path) -> None:

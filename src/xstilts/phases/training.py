@@ -1,4 +1,4 @@
-"""One training phase, from its job to a published artifact (phases 2 and 3)."""
+"""One training phase, from its job to a published artifact (phases 1, 2 and 3)."""
 
 import logging
 import shutil
@@ -47,6 +47,10 @@ def train(job: TrainingJob) -> None:
     encoder, heads = _model(job, tokenizer)
     for name, values in job.by_task.items():
         check_length(encoder, values.max_length, name)
+    if job.hyperparameters.dropout is not None:
+        encoder.set_dropout(job.hyperparameters.dropout)
+    if job.hyperparameters.freeze_embeddings:
+        encoder.freeze_embeddings()
     training = {name: _features(job, name, tokenizer, heads) for name in job.tasks}
     validation = {name: _validation(job, name, tokenizer) for name in job.tasks} if wants_validation(job) else {}
     plan = StepPlan(

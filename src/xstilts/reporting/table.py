@@ -1,15 +1,15 @@
-"""The table that ends a cell: every language's score, and what of English reaches the others."""
+"""The table that ends a cell: every language's score, and what of the source language reaches the others."""
 
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xstilts.reporting.summary import SOURCE_LANGUAGE, english, mean_of_others, transfer_gap
+from xstilts.reporting.summary import ENGLISH, mean_of_others, source_language, source_score, transfer_gap
 from xstilts.tasks.declaration import SPLITS
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
     from rich.table import Table
 
 ABSENT = "-"
@@ -33,12 +33,13 @@ class Column(NamedTuple):
 
 
 def cell_table(result: Mapping[str, Any]) -> "Table":
-    """A cell's scores: a row per language, English first; a column per split and metric, and per layer and pooling for retrieval.
+    """A cell's scores: a row per language, the source language first; a column per split and
+    metric, of retrieval also per layer and pooling.
 
     `result` is as in xstilts.store.results. Values have the metric's own unit and one decimal; "-" is a language that the
-    split does not have. Below, where there are several languages: English, the mean of the others, and the transfer gap.
+    split does not have. Below, where there are several languages: the source language, the mean of the others, the transfer gap.
     """
-    return _table(_columns(result))
+    return _table(_columns(result), source_language(result))
 
 
 def _columns(result: Mapping[str, Any]) -> dict[Column, list[Mapping[str, Any]]]:
@@ -49,7 +50,7 @@ def _columns(result: Mapping[str, Any]) -> dict[Column, list[Mapping[str, Any]]]
     return dict(sorted(columns.items(), key=lambda item: SPLITS.index(item[0].split)))
 
 
-def _table(columns: Mapping[Column, list[Mapping[str, Any]]]) -> "Table":
+def _table(columns: Mapping[Column, list[Mapping[str, Any]]], source: str) -> "Table":
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
@@ -59,13 +60,14 @@ def _table(columns: Mapping[Column, list[Mapping[str, Any]]]) -> "Table":
     for column in columns:
         table.add_column(Text(column.title), justify="right", no_wrap=True)
     languages = {str(row["language"]) for rows in columns.values() for row in rows}
-    for language in sorted(languages, key=lambda code: (code != SOURCE_LANGUAGE, code)):
+    for language in sorted(languages, key=lambda code: (code != source, code)):
         table.add_row(language, *(_cell(rows, language) for rows in columns.values()))
     if len(languages) < 2:
         return table
     table.add_section()
-    for name, summary in (("English", english), ("mean of the others", mean_of_others), ("transfer gap", transfer_gap)):
-        values = [summary(rows) for rows in columns.values()]
+    name_of_source = "English" if source == ENGLISH else source
+    for name, summary in ((name_of_source, source_score), ("mean of the others", mean_of_others), ("transfer gap", transfer_gap)):
+        values = [summary(rows, source) for rows in columns.values()]
         if any(value is not None for value in values):
             table.add_row(name, *("" if value is None else number(value) for value in values), style="bold")
     return table
@@ -73,24 +75,34 @@ def _table(columns: Mapping[Column, list[Mapping[str, Any]]]) -> "Table":
 
 def render(result: Mapping[str, Any], width: int | None = None) -> str:
     """Title, table and warnings as plain text, the same on every machine; as wide as it needs to be unless `width` is given."""
+    return plain(lambda width: _whole(result, width), width)
+
+
+def show(result: Mapping[str, Any]) -> None:
+    """Write the same to standard output: styled on a terminal, plain otherwise."""
+    write(lambda width: _whole(result, width))
+
+
+def plain(content: Callable[[int], "RenderableType"], width: int | None = None) -> str:
+    """What `content` gives for a width in characters, as plain text without trailing blanks; without `width`: of any width."""
     from rich.console import Console
 
     text = io.StringIO()
     # An empty environment: COLUMNS, FORCE_COLOR and the like do not count here.
     console = Console(file=text, width=width or 10_000, color_system=None, legacy_windows=False, _environ={})
-    console.print(_whole(result, console.width))
+    console.print(content(console.width))
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n")) + "\n"
 
 
-def show(result: Mapping[str, Any]) -> None:
-    """Write the same to standard output: styled on a terminal, plain otherwise."""
+def write(content: Callable[[int], "RenderableType"]) -> None:
+    """Write what `content` gives for a width to standard output: styled on a terminal, plain otherwise."""
     from rich.console import Console
 
     if sys.stdout.isatty():
         console = Console()
-        console.print(_whole(result, console.width))
+        console.print(content(console.width))
     else:
-        sys.stdout.write(render(result))
+        sys.stdout.write(plain(content))
 
 
 def number(value: float) -> str:
@@ -117,7 +129,7 @@ def _whole(result: Mapping[str, Any], width: int) -> "Group":
             used = FIRST_WIDTH
         blocks[-1][column] = rows
         used += needed
-    return Group(title, *(_table(block) for block in blocks), *warnings)
+    return Group(title, *(_table(block, source_language(result)) for block in blocks), *warnings)
 
 
 def _cell(rows: list[Mapping[str, Any]], language: str) -> str:

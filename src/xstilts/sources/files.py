@@ -37,6 +37,8 @@ def source_of(task: Task, data: DataConfig) -> Source:
 def place_of(task: Task, data: DataConfig) -> str:
     """Where the task's data is looked for, in words for a message."""
     source = source_of(task, data)
+    if source.generator:
+        return f"in the synthetic world of seed {data.world.seed}"
     return f"in {source.hub} at revision {source.revision or 'main'}" if source.hub else f"under data.root={data.root}"
 
 
@@ -67,7 +69,7 @@ def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str,
 
     Roles: `data`, or `source` and `english` for a sentence pair; and `gold` where the answers stand in a file of their own and
     that file exists. Further parts of the data, of a source on the Hub, are `data.1`, `data.2`, … in order. Never asks the
-    network. Raises UserError for an unknown source or a missing root.
+    network, and never makes what a generator makes. Raises UserError for an unknown source or a missing root.
     """
     source = source_of(task, data)
     if split not in source.files or language not in task.languages:
@@ -78,7 +80,7 @@ def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str,
         here = {role: listed.present(path) for role, path in parts.items()} if listed else {}
         complete = {role: path for role, path in here.items() if path is not None}
         return complete if len(complete) == len(parts) else {}
-    roots = roots_of(data)
+    roots = [Path(data.root or "")] if source.generator else roots_of(data)
     for paths in _candidates(roots, task, source, source.files[split], language):
         if existing := _existing(paths):
             files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=True))
@@ -124,6 +126,11 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
             f"no {split} data of task '{task.name}' in language '{language}' from {source.hub} at revision "
             f"{source.revision or 'main'} on this disk: run `python -m xstilts.fetch` with the same options"
         )
+    if source.generator:
+        raise UserError(
+            f"the {split} data of task '{task.name}' in language '{language}' {place_of(task, data)} is not made yet: "
+            "run `python -m xstilts.fetch` with the same options"
+        )
     tried = [" and ".join(map(str, paths)) for paths in _candidates(roots_of(data), task, source, source.files[split], language)]
     raise UserError(
         f"no {split} data of task '{task.name}' in language '{language}': looked for "
@@ -133,8 +140,11 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
 
 
 def languages_with_data(task: Task, data: DataConfig, split: str) -> list[str]:
-    """The task's languages that have data for `split`, in the task's order: on this disk, or on the Hub, by its list of files."""
+    """The task's languages that have data for `split`, in the task's order: on this disk, on the Hub by its list of files, or in
+    a synthetic world, which can make them."""
     source = source_of(task, data)
+    if source.generator:
+        return list(task.languages) if split in source.generator.rows else []
     if not source.hub:
         return [language for language in task.languages if locate(task, data, split, language)]
     if split not in source.files:

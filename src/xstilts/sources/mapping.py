@@ -17,7 +17,7 @@ from xstilts.sources.raw import Row
 from xstilts.tasks.declaration import Source
 
 _GOLD = ("label", "tags", "answers", "relevant")
-_NULLABLE = (*_GOLD, "text_b", "context")
+_NULLABLE = (*_GOLD, "text_b", "context", "translation")
 _ABSENT = object()
 _IN_BRACES = re.compile(r"\{([^{}]+)\}")
 

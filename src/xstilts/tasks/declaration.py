@@ -27,11 +27,25 @@ class Expect:
 
 
 @dataclass
+class Generator:
+    """How a synthetic world makes a task's examples instead of reading them."""
+
+    name: str = MISSING
+    """A module of xstilts.babel.generators."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """Split -> examples in each language; of the split `train`, only languages that are asked for are ever made."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keywords of the generator, named in its docstring."""
+
+
+@dataclass
 class Source:
     """Where one source keeps a task's raw data, and how a raw row becomes an example of the task's format."""
 
-    reader: str = MISSING
-    """A module of xstilts.sources.readers."""
+    reader: str = "examples"
+    """A module of xstilts.sources.readers; the default reads files in the schema of the task's own format."""
+    generator: Generator | None = None
+    """Examples are made by the synthetic world of `data.world`; its languages and files follow from it."""
     files: dict[str, str] = field(default_factory=dict)
     """Split -> path under a data root; `{language}` stands for the language code. Several paths are parted by `|`:
     the first that exists is read."""

@@ -27,7 +27,13 @@ ROWS = st.lists(
 
 
 def examples(*texts):
-    return Dataset.from_list([{"id": str(n), "language": "en", "text": text} for n, text in enumerate(texts)], features=FEATURES)
+    """Lines, or pairs of a line and its translation."""
+    rows = [{"id": str(n), "language": "en", "text": text[0], "translation": text[1]} for n, text in enumerate(map(both, texts))]
+    return Dataset.from_list(rows, features=FEATURES)
+
+
+def both(text):
+    return (text, None) if isinstance(text, str) else text
 
 
 def test_features(tokenizer):
@@ -102,6 +108,47 @@ def test_all_are_chosen_with_probability_one():
 @given(st.integers(0, 2**63 - 1))
 def test_any_loader_seed_is_accepted(seed):
     assert mlm.masked(np.array([0, 5, 2]), seed, SPECIAL)[1].tolist() == [-100, 5, -100]
+
+
+def test_a_pair_is_what_the_tokenizer_gives_and_a_line_stays_as_it_was(tokenizer):
+    rows = examples("One line.", ("One line.", "Une ligne."), ("word " * 50, "mot"), "word " * 50)
+    table = mlm.featurize(rows, tokenizer, TASK, Limits(max_length=20), training=True)
+    assert table["input_ids"][0] == tokenizer("One line.")["input_ids"]
+    assert table["input_ids"][1] == tokenizer("One line.", "Une ligne.")["input_ids"]
+    assert table["input_ids"][2] == tokenizer("word " * 50, "mot", truncation="longest_first", max_length=20)["input_ids"]
+    assert table["length"] == [len(ids) for ids in table["input_ids"]] and max(table["length"]) == 20
+    opens = [ids.index(tokenizer.sep_token_id) + 1 for ids in table["input_ids"]]
+    assert table["second"] == [0, opens[1], opens[2], 0]
+
+
+def test_too_short_for_a_pair_only(tokenizer):
+    mlm.featurize(examples("a"), tokenizer, TASK, Limits(max_length=5), training=True)
+    with pytest.raises(UserError, match="^max_length=5 is too short"):
+        mlm.featurize(examples("a", ("a", "b")), tokenizer, TASK, Limits(max_length=5), training=True)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 12)), min_size=1, max_size=5))
+def test_positions_start_anew_with_the_second_sentence(lengths):
+    """`lengths`: subwords of both sentences; 0 of the second: a line alone."""
+    rows = []
+    for number, (first, other) in enumerate(lengths):
+        ids = [0, *[7] * first, 2, *([2, *[8] * other, 2] if other else [])]
+        rows.append({"example": number, "input_ids": ids, "second": first + 2 if other else 0})
+    batch = mlm.collate(rows, SPECIAL)
+    if not any(other for _, other in lengths):
+        assert set(batch) == {"input_ids", "attention_mask", "labels"}
+        return
+    for positions, (first, other) in zip(batch["position_ids"].tolist(), lengths, strict=True):
+        if other:
+            assert positions[: first + other + 4] == [*range(first + 2), *range(other + 2)]
+        else:
+            assert positions == list(range(len(positions)))
+        assert min(positions) == 0 and max(positions) < len(positions)
+    alone = [mlm.collate([{name: row[name] for name in ("example", "input_ids")}], SPECIAL) for row in rows]
+    for number, (row, single) in enumerate(zip(rows, alone, strict=True)):
+        for name in ("input_ids", "labels"):
+            assert batch[name][number, : len(row["input_ids"])].tolist() == single[name][0].tolist(), "masked as ever"
 
 
 def test_decode(tokenizer):

@@ -64,9 +64,11 @@ def _conllu(*words: str) -> str:
 
 def test_the_word_nearest_to_the_root_gives_its_tag(write):
     path = write("a.conllu", _conllu("1 go VERB 0", "2-3 zum _ _", "2 zu ADP 4", "3 dem DET 4", "4 Haus NOUN 1"))
-    assert _fields(conllu, path) == [{"words": ["go", "zum", "Haus"], "tags": ["VERB", "ADP", "NOUN"]}]  # equal depth: ADP first
+    assert _fields(conllu, path) == [
+        {"words": ["go", "zum", "Haus"], "tags": ["VERB", "ADP", "NOUN"], "text": "x"}
+    ]  # equal depth: ADP first
     path = write("b.conllu", _conllu("1-2 cannot _ _", "1 can AUX 3", "2 not PART 1", "3 go VERB 0"))
-    assert _fields(conllu, path) == [{"words": ["cannot", "go"], "tags": ["AUX", "VERB"]}]
+    assert _fields(conllu, path) == [{"words": ["cannot", "go"], "tags": ["AUX", "VERB"], "text": "x"}]
 
 
 def test_enhanced_edges_count_as_ancestors(write):
@@ -87,13 +89,20 @@ def test_syntactic_words_can_be_kept(write):
 
 def test_empty_nodes_go_and_words_are_cleaned(write):
     path = write("a.conllu", _conllu("1 đề~phòng VERB 0", "1.1 ghost VERB _", "2 می\u200cروم VERB 1"))
-    assert _fields(conllu, path) == [{"words": ["đềphòng", "میروم"], "tags": ["VERB", "VERB"]}]
+    assert _fields(conllu, path) == [{"words": ["đềphòng", "میروم"], "tags": ["VERB", "VERB"], "text": "x"}]
 
 
 def test_sentences_without_text_are_dropped(write):
     withheld = _conllu("1 _ NOUN 0", "2 _ VERB 1", "3 . PUNCT 1")
     kept = _conllu("1 _ NOUN 0", "2 a VERB 1", "3 . PUNCT 1")
     assert [row["words"] for row in _fields(conllu, write("a.conllu", withheld + kept))] == [["_", "a", "."]]
+
+
+def test_the_text_of_a_sentence_is_its_comment_or_its_words(write):
+    lines = _conllu("1-2 cannot _ _", "1 can AUX 3", "2 not PART 1", "3 go VERB 0")
+    said = lines.replace("# text = x", "# sent_id = 1\n# text_en = no\n#text = We cannot = go.")
+    silent = lines.replace("# text = x\n", "")
+    assert [row["text"] for row in _fields(conllu, write("a.conllu", said + silent))] == ["We cannot = go.", "cannot go"]
 
 
 def test_a_line_that_is_no_conllu(write):

@@ -1,13 +1,16 @@
-"""mlm: a line of text, some of whose subwords are masked when a batch is made; they are to be restored.
+"""mlm: a line of text or a pair of translations, some of whose subwords are masked when a batch is made; they are to be restored.
 
 Of the chosen subwords 80 % become the mask token, 10 % a random one and 10 % stay (BERT's rule, as in jiant). What is masked
-depends on the row and its seed alone, not on the batch that it is in.
+depends on the row and its seed alone, not on the batch that it is in. A pair is `<s> A </s></s> B </s>`, and the positions start
+anew where its second sentence opens, as in Conneau and Lample 2019, section 3.3: equal positions help to find the counterparts.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
@@ -17,20 +20,46 @@ from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 1
 
-FEATURES = Features({"example": Value("int32"), "length": Value("int32"), "input_ids": List(Value("int32"))})
+FEATURES = Features(
+    {
+        "example": Value("int32"),
+        "length": Value("int32"),
+        "input_ids": List(Value("int32")),
+        "second": Value("int32"),  # the subword from which a pair's positions start anew; 0: a line alone
+    }
+)
 
 
 def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
-    """One feature per line, cut at `limits.max_length`. Raises UserError if that cannot hold a subword."""
+    """One feature per line or pair, cut at `limits.max_length`; a pair loses subwords of its longer sentence first.
+
+    Raises UserError if that cannot hold a subword of each text.
+    """
     template = tokens.template(tokenizer)
-    room = template.room(limits, pair=False, least=1)
+    room, opens = template.room(limits, pair=False, least=1), (len(template.between) + 1) // 2
 
     def rows_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
-        for row, line in enumerate(tokens.token_ids(tokenizer, chunk["text"])):
-            ids = template.single(line[:room])
-            yield {"example": first + row, "length": len(ids), "input_ids": ids}
+        lines = tokens.token_ids(tokenizer, chunk["text"])
+        translations = tokens.token_ids(tokenizer, [text or "" for text in chunk["translation"]])
+        for row, (line, other, translation) in enumerate(zip(lines, translations, chunk["translation"], strict=True)):
+            if translation is None:
+                ids, second = template.single(line[:room]), 0
+            else:
+                pair_room = template.room(limits, pair=True, least=2)
+                kept, kept_other = tokens.longest_first(len(line), len(other), pair_room)
+                ids = template.pair(line[:kept], other[:kept_other])
+                second = len(template.before) + kept + opens
+            yield {"example": first + row, "length": len(ids), "input_ids": ids, "second": second}
 
     return tables.build(examples, FEATURES, rows_of)
+
+
+@lru_cache(maxsize=8)
+def _maskable(special: SpecialTokens) -> tuple[np.ndarray, np.ndarray]:
+    """Which ids are not special: as bool (vocabulary,), and listed in rising order, int64."""
+    allowed = np.ones(special.vocab_size, dtype=bool)
+    allowed[list(special.special_ids)] = False
+    return allowed, np.flatnonzero(allowed)
 
 
 def masked(input_ids: np.ndarray, seed: int, special: SpecialTokens) -> tuple[np.ndarray, np.ndarray]:
@@ -40,31 +69,36 @@ def masked(input_ids: np.ndarray, seed: int, special: SpecialTokens) -> tuple[np
     """
     generator = np.random.default_rng(seed)
     input_ids = np.array(input_ids, dtype=np.int64)
-    content = np.flatnonzero(~np.isin(input_ids, special.special_ids))
+    maskable, maskable_ids = _maskable(special)
+    content = np.flatnonzero(maskable[input_ids])
     chosen = content[generator.random(len(content)) < special.mlm_probability]
     if not len(chosen):
         chosen = generator.permutation(content)[:1]
     labels = np.full_like(input_ids, -100)
     labels[chosen] = input_ids[chosen]
     fate = generator.random(len(chosen))
-    # Drawn among the ids that are not special: a draw at or above a special id moves up by one.
-    random_ids = generator.integers(special.vocab_size - len(special.special_ids), size=len(chosen))
-    for special_id in special.special_ids:
-        random_ids += random_ids >= special_id
+    random_ids = maskable_ids[generator.integers(len(maskable_ids), size=len(chosen))]
     input_ids[chosen] = np.where(fate < 0.8, special.mask_id, np.where(fate < 0.9, random_ids, input_ids[chosen]))
     return input_ids, labels
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
-    """`input_ids`, `attention_mask` and `labels` (B, L), int64.
+    """`input_ids`, `attention_mask` and `labels` (B, L), int64; with a pair among the rows also `position_ids` (B, L) from 0.
 
     A row is masked by its `mask_seed`; without one (in evaluation) by its `example`, so that every evaluation masks alike.
     """
     pairs = [masked(np.asarray(row["input_ids"]), int(row.get("mask_seed", row["example"])), special) for row in rows]
-    return {
-        **padding.inputs([ids.tolist() for ids, _ in pairs], special),
-        "labels": padding.padded([labels.tolist() for _, labels in pairs], -100),
-    }
+    batch = padding.inputs([ids for ids, _ in pairs], special)
+    batch["labels"] = padding.padded([labels for _, labels in pairs], -100)
+    if any(row.get("second") for row in rows):
+        batch["position_ids"] = _positions([row.get("second") or 0 for row in rows], max(len(ids) for ids, _ in pairs))
+    return batch
+
+
+def _positions(seconds: list[int], length: int) -> torch.Tensor:
+    """int64 (B, length): 0, 1, … and again from 0 where the second sentence opens."""
+    positions_L, seconds_B1 = torch.arange(length), torch.tensor(seconds)[:, None]
+    return positions_L - torch.where(positions_L >= seconds_B1, seconds_B1, 0)
 
 
 def decode(

@@ -12,7 +12,7 @@ Batch = dict[str, Tensor | list[list[int]]]
 """input_ids, attention_mask and a head's targets."""
 
 
-def padded(rows: Sequence[Sequence[int]], fill: int) -> Tensor:
+def padded(rows: Sequence[Sequence[int] | np.ndarray], fill: int) -> Tensor:
     """int64 (B, L): the rows, filled up on the right with `fill`."""
     matrix_BL = np.full((len(rows), max(map(len, rows), default=0)), fill, dtype=np.int64)
     for number, row in enumerate(rows):
@@ -20,7 +20,7 @@ def padded(rows: Sequence[Sequence[int]], fill: int) -> Tensor:
     return torch.from_numpy(matrix_BL)
 
 
-def inputs(rows: Sequence[Sequence[int]], special: SpecialTokens) -> Batch:
+def inputs(rows: Sequence[Sequence[int] | np.ndarray], special: SpecialTokens) -> Batch:
     """`input_ids` and `attention_mask` (0 on padding), int64 (B, L). The mask comes from the lengths, not from the ids."""
     lengths_B1 = torch.tensor([[len(row)] for row in rows])
     input_ids_BL = padded(rows, special.pad_id)

@@ -18,6 +18,7 @@ READERS = (
     "conllu",
     "copa_xml",
     "delimited",
+    "examples",
     "jsonl",
     "lareqa",
     "mewslix",

@@ -1,4 +1,4 @@
-"""CoNLL-U treebanks -> words and UPOS tags, the way XTREME makes its udpos files.
+"""CoNLL-U treebanks -> words and UPOS tags, the way XTREME makes its udpos files; and their sentences as plain text, for mlm.
 
 Option `fused` (default true): a multiword token replaces its syntactic words by its surface form with one tag. The tag is that
 of the word nearest to the root, counted as XTREME counts it: by the number of ancestors over basic and enhanced edges; where
@@ -77,12 +77,18 @@ def _sentence(rows: list[tuple[str, list[str]]], fused: bool, precedence: list[s
 
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with `words` and `tags`; `where` is a sentence's first word line."""
+    """Rows with `words`, `tags` and `text`; `where` is a sentence's first word line.
+
+    `text` is that of the comment `# text = `, or the words joined by spaces where it is missing.
+    """
     path, fused = files["data"], source.options.get("fused", True)
     precedence = _PRECEDENCE.get(language, _DEFAULT_PRECEDENCE).split()
     sentence: list[tuple[str, list[str]]] = []
+    text = ""
     for number, line in [*lines(path), (0, "")]:
         if line.startswith("#"):
+            name, equals, value = line[1:].partition("=")
+            text = value.strip() if equals and name.strip() == "text" else text
             continue
         if line.strip():
             cells = line.split("\t")
@@ -92,5 +98,5 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         elif sentence:
             made = _sentence(sentence, fused, precedence)
             if made:
-                yield Row(sentence[0][0], {"words": made[0], "tags": made[1]})
-            sentence = []
+                yield Row(sentence[0][0], {"words": made[0], "tags": made[1], "text": text or " ".join(made[0])})
+            sentence, text = [], ""

@@ -1,10 +1,17 @@
-"""mlm: plain text, one line per example; the masked subwords are to be restored."""
+"""mlm: plain text, one line per example, or a pair of translations; the masked subwords are to be restored."""
 
 from typing import Any
 
 from datasets import Features, Value
 
-FEATURES = Features({"id": Value("string"), "language": Value("string"), "text": Value("string")})
+FEATURES = Features(
+    {
+        "id": Value("string"),
+        "language": Value("string"),  # of `text`
+        "text": Value("string"),
+        "translation": Value("string"),  # the same in another language: a pair for translation language modelling; null: none
+    }
+)
 
 
 def gold(example: dict[str, Any]) -> None:

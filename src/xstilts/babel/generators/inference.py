@@ -1,0 +1,69 @@
+"""Natural language inference: a premise and a hypothesis -> contradiction, entailment or neutral.
+
+The hypothesis is drawn first and the premise then made to fit the label, so that the hypothesis alone says nothing about it; nor
+does the premise, since there are no habits here that a change would break, and half of the hypotheses are negated. Who did it or
+what was done differs: neutral. To what, where, when, or whether it was done at all differs: contradiction.
+"""
+
+import random
+from collections.abc import Iterator, Set
+from dataclasses import replace
+from typing import Any
+
+from xstilts.babel.concepts import HYPERNYM, TIMES, VERB_GROUP, VERBS, Event, patients_of
+from xstilts.babel.grammar import text_of
+from xstilts.babel.world import World
+
+LABELS = ("contradiction", "entailment", "neutral")
+
+
+def examples(world: World, split: str, language: str, count: int, difficulty: int = 2) -> Iterator[dict[str, Any]]:
+    """`difficulty` 1: the hypothesis repeats words; 2: hypernyms, too, unless negated; 3: the premise has a second event."""
+    rng = world.rng("inference", split, difficulty)
+    speaker = world.speakers[language]
+    for number in range(count):
+        label = LABELS[number % 3]
+        told = {"agent", "verb", "patient", rng.choice(("place", "time"))}
+        general = {role for role in ("patient", "place") if difficulty > 1 and role in told and rng.random() < 0.3}
+        # Who did not wash the dog may have washed another animal: no hypernyms beside a negation.
+        negated = not general and rng.random() < 0.5
+        event = replace(world.draw(rng, split, habit=0), adjective=None, number=None, negated=negated)
+        premise = [_premise(world, rng, event, label, told, general)]
+        if difficulty > 2:
+            premise.append(_beside(world, rng, split, premise[0]))
+            rng.shuffle(premise)
+        yield {
+            "id": f"{split}-{number}",
+            "text_a": text_of(*(speaker.say(part) for part in premise)),
+            "text_b": text_of(speaker.say(event, told, general=general)),
+            "label": label,
+        }
+
+
+def _premise(world: World, rng: random.Random, event: Event, label: str, told: Set[str], general: Set[str]) -> Event:
+    if label == "entailment":
+        return event
+    if label == "neutral":
+        if rng.random() < 0.5:
+            return replace(event, agent=rng.choice([agent for agent in world.agents if agent != event.agent]))
+        verbs = VERBS[VERB_GROUP[event.verb]][0]
+        return replace(event, verb=rng.choice([verb for verb in verbs if verb != event.verb]))
+    changed = rng.choice([*(() if general else ("negated",)), *(role for role in ("patient", "place", "time") if role in told)])
+    if changed == "negated":
+        return replace(event, negated=not event.negated)
+    if changed == "time":
+        return replace(event, time=rng.choice([time for time in TIMES if time != event.time]))
+    old = getattr(event, changed)
+    choices = patients_of(event.verb) if changed == "patient" else world.places
+    kind = HYPERNYM.get(old, old)
+    others = [new for new in choices if new != old and (changed not in general or HYPERNYM.get(new, new) != kind)]
+    new = rng.choice(others)
+    return replace(event, patient=new) if changed == "patient" else replace(event, place=new)
+
+
+def _beside(world: World, rng: random.Random, split: str, event: Event) -> Event:
+    """Another agent's event that shares the place or the time of the premise."""
+    while True:
+        other = world.draw(rng, split, habit=0)
+        if other.agent != event.agent and other.verb != event.verb:
+            return replace(other, place=event.place) if rng.random() < 0.5 else replace(other, time=event.time)

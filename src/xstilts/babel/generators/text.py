@@ -1,0 +1,19 @@
+"""Text to pretrain on: a story per line, `WorldConfig.stories` of them times the language's amount of text, whatever `count`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from xstilts.babel.grammar import text_of
+from xstilts.babel.stories import story
+from xstilts.babel.world import World
+
+
+def examples(world: World, split: str, language: str, count: int) -> Iterator[dict[str, Any]]:
+    """Each language has stories of its own; those of `validation` tell events of its split, and are `count`."""
+    speaker = world.speakers[language]
+    rng = world.rng("text", split, language)
+    if split == "train":
+        count = max(1, round(world.config.stories * world.config.languages[language].text))
+    for number in range(count):
+        clauses = [clause for sentence in story(world, rng, split) for clause in sentence.say(speaker)]
+        yield {"id": f"{split}-{number}", "text": text_of(*clauses)}

@@ -1,0 +1,72 @@
+"""Training a tokenizer from text: byte-pair encoding of words, with XLM-R's special tokens and templates.
+
+Not XLM-R's unigram model: trained on little text, that one stops early and cuts frequent words. The same texts give the same
+bytes, in any process: the only ties that the library breaks by chance, among rare characters, are settled here.
+"""
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from xstilts.errors import UserError
+
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+LEAST = 100
+"""Entries of the smallest vocabulary that makes sense."""
+ROLES = {
+    "bos_token": "<s>",
+    "cls_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "sep_token": "</s>",
+    "unk_token": "<unk>",
+    "mask_token": "<mask>",
+}
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> int:
+    """Train on the texts and write `folder` (made if missing), which `AutoTokenizer` loads; returns the number of entries.
+
+    The special tokens are the ids 0 to 4. There are fewer than `vocabulary` entries where the texts do not give so many. The most
+    frequent characters take up to half of them; others are `<unk>`. Raises UserError for texts without a character or a
+    vocabulary below LEAST.
+    """
+    if vocabulary < LEAST:
+        raise UserError(f"pretraining.vocabulary={vocabulary}: expected {LEAST} or more")
+    texts = list(texts)
+    characters = _characters(texts, vocabulary // 2)
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=characters,
+        limit_alphabet=len(characters),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **ROLES}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    return int(tokenizer.get_vocab_size())
+
+
+def _characters(texts: Iterable[str], most: int) -> list[str]:
+    """The most frequent characters, of equally frequent ones the first in Unicode; with the mark of a word's start."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(unicodedata.normalize("NFKC", text))
+    ranked = sorted((character for character in counts if not character.isspace()), key=lambda one: (-counts[one], one))
+    if not ranked:
+        raise UserError("no text to train a tokenizer on: expected lines with words in the training split of `pretraining.tasks`")
+    return ["▁", *(character for character in ranked if character != "▁")][:most]

@@ -1,0 +1,53 @@
+"""What single items add to a metric: together they are the metric, exactly."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts import metrics
+from xstilts.errors import UserError
+
+LABEL = st.sampled_from(["entailment", "neutral"])
+ANSWER = st.lists(st.sampled_from(["the", "red", "fox", "Ran."]), max_size=4).map(" ".join)
+ANSWERS = st.lists(ANSWER, max_size=2)
+IDS = st.lists(st.sampled_from("abcd"), max_size=3, unique=True)
+TAG = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "NOUN", "X", "SCONJ"])
+SENTENCE = st.integers(1, 5).flatmap(lambda size: st.tuples(*[st.lists(TAG, min_size=size, max_size=size)] * 2))
+ITEMS: dict[str, st.SearchStrategy[Any]] = {
+    "accuracy": st.tuples(LABEL, LABEL),
+    "squad": st.tuples(ANSWERS, ANSWER),
+    "mlqa": st.tuples(ANSWERS, ANSWER),
+    "tagging_f1": SENTENCE,
+    "token_accuracy": SENTENCE,
+    "retrieval_accuracy": st.tuples(IDS, IDS),
+    "bitext_f1": st.tuples(IDS, IDS),
+    "map_at_20": st.tuples(IDS.filter(bool), IDS),
+    "mrr_at_20": st.tuples(IDS, IDS),
+}
+
+
+def test_every_metric_that_is_a_ratio_is_here() -> None:
+    assert set(metrics.METRICS) - set(ITEMS) == {"perplexity"}
+
+
+@pytest.mark.parametrize("metric", ITEMS)
+@given(st.data())
+def test_all_items_together_are_the_metric(metric: str, data: st.DataObject) -> None:
+    gold, predictions = zip(*data.draw(st.lists(ITEMS[metric], min_size=1, max_size=8)), strict=True)
+    items = metrics.item_scores(metric, gold, predictions, "en")
+    assert items.shape == (len(gold), 2)
+    right, of = items.sum(axis=0)
+    expected = metrics.score(metric, gold, predictions, "en")[metrics.main_key(metric)]
+    assert (100 * right / of if of else 0.0) == pytest.approx(expected)
+
+
+def test_a_metric_that_is_no_ratio_says_so() -> None:
+    with pytest.raises(UserError, match="^the metric perplexity has no scores of single items"):
+        metrics.item_scores("perplexity", [None], [(3.0, 2)], "en")
+
+
+def test_what_score_refuses_is_refused() -> None:
+    with pytest.raises(ValueError, match="accuracy: 1 predictions for 2 gold values"):
+        metrics.item_scores("accuracy", ["a", "b"], ["a"], "en")
