@@ -1,5 +1,6 @@
 """A study compared, from result and prediction files that are made up here."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +161,11 @@ def test_a_folder_without_results(tmp_path: Path) -> None:
         transfer_blocks(tmp_path)
 
 
-def test_two_results_of_one_description(tmp_path: Path) -> None:
+def test_of_two_results_of_one_description_the_newest_counts(tmp_path: Path) -> None:
     write_cell(tmp_path)
-    write_cell(tmp_path, data=BABEL | {"root": "/elsewhere"})
-    with pytest.raises(UserError, match=r"^none\.xnli\.seed1\.\w+ and none\.xnli\.seed1\.\w+ are two results of one description"):
-        transfer_blocks(tmp_path)
+    (old,) = (tmp_path / "results").iterdir()
+    os.utime(old, (1, 1))
+    write_cell(tmp_path, right=RIGHT | {"qaa": 1}, data=BABEL | {"root": "/elsewhere"})
+    block = only(transfer_blocks(tmp_path))
+    assert [line.scores["qaa"] for line in block.lines] == [10] and block.left_out == [old.stem]
+    assert transfer_table(tmp_path).endswith(f"\nleft out, as there is a newer result of the same description: {old.stem}\n")

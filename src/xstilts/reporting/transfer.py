@@ -54,6 +54,8 @@ class Block:
     source: str
     groups: dict[str, list[str]]
     lines: list[Line]
+    left_out: list[str]
+    """Names of results that have a newer one of the same description, made from other data or by another xstilts."""
 
 
 def language_groups(result: Result) -> dict[str, list[str]]:
@@ -75,8 +77,8 @@ def language_groups(result: Result) -> dict[str, list[str]]:
 
 
 def transfer_blocks(study: Path) -> list[Block]:
-    """All results of a study's folder, compared. UserError for a folder without results, and for two of one description."""
-    results = read_results(results_dir(study))
+    """All results of a study's folder, compared; of two of one description the newest. UserError for a folder without results."""
+    results = sorted(read_results(results_dir(study)), key=lambda one: CellPaths(study, name_of(one)).result.stat().st_mtime_ns)
     if not results:
         raise UserError(f"no results in {results_dir(study)}: run the cells of the study first")
 
@@ -88,36 +90,36 @@ def transfer_blocks(study: Path) -> list[Block]:
     for result in results:
         by_target.setdefault(result["cell"]["target"], []).append(result)
     blocks = []
-    for target, chosen in by_target.items():
+    for target, chosen in sorted(by_target.items()):
         conditions: dict[tuple[tuple[str, str], ...], list[Result]] = {}
         for result in chosen:
             conditions.setdefault(tuple(sorted(condition(result).items())), []).append(result)
         differing = differences(map(dict, conditions))
-        for settings, comparable in conditions.items():
+        for settings, comparable in sorted(conditions.items()):
             title = " ".join(part for part in (target, told(dict(settings), differing)) if part)
             blocks += _blocks(title, comparable, items)
     return blocks
 
 
 def _blocks(title: str, results: Sequence[Result], items: Callable[[str, str, str], Items]) -> list[Block]:
-    """The blocks of one target, whose cells are comparable: one, or for retrieval one per layer and pooling."""
-    metric = results[0]["config"]["target"]["task"]["metrics"][0]
+    """The blocks of one target, of comparable cells, the oldest first: one, of retrieval one per layer and pooling."""
+    metric = results[-1]["config"]["target"]["task"]["metrics"][0]
     key, split = metrics.main_key(metric), _split(results)
     if split is None:
         return []
-    source, groups = source_language(results[0]), language_groups(results[0])
+    source, groups = source_language(results[-1]), language_groups(results[-1])
     choices: dict[tuple[str, tuple[tuple[str, str], ...]], dict[int, Result]] = {}
+    left_out: list[str] = []
     for result in results:
         named = "+".join(result["cell"]["intermediate"]) or BASELINE
         of_seed = choices.setdefault((named, tuple(sorted(intermediate_settings(result).items()))), {})
         seed = result["cell"]["seed"]
         if seed in of_seed:
-            pair = f"{name_of(of_seed[seed])} and {name_of(result)}"
-            raise UserError(f"{pair} are two results of one description: delete one of them, in results/ and in predictions/")
+            left_out.append(name_of(of_seed[seed]))
         of_seed[seed] = result
     names = _names([(name, dict(settings)) for name, settings in choices])
     by_name = dict(sorted(zip(names, choices.values(), strict=True), key=lambda item: (item[0] != BASELINE, item[0])))
-    first = [row for row in results[0]["rows"] if row["metric"] == key and row["split"] == split]
+    first = [row for row in results[-1]["rows"] if row["metric"] == key and row["split"] == split]
     variants = list(dict.fromkeys((row.get("layer"), row.get("pooling")) for row in first))
     blocks = []
     for layer, pooling in variants:
@@ -133,7 +135,7 @@ def _blocks(title: str, results: Sequence[Result], items: Callable[[str, str, st
             Line(name, sorted(by_seed), _scores(list(by_seed.values()), source, groups), compared.get(name, {}))
             for name, by_seed in of_variant.items()
         ]
-        blocks.append(Block(", ".join([title, split, key, *told_variant]), source, groups, lines))
+        blocks.append(Block(", ".join([title, split, key, *told_variant]), source, groups, lines, left_out))
     return blocks
 
 

@@ -43,6 +43,8 @@ def _whole(blocks: list[Block]) -> "Group":
     notes = ["; ".join(groups)] if groups else []
     notes += [GAIN_EXPLAINED] if any(line.gains for line in lines) else []
     notes += [SEEDS_EXPLAINED] if any(len(line.seeds) > 1 for line in lines) else []
+    older = dict.fromkeys(name for block in blocks for name in block.left_out)
+    notes += [f"left out, as there is a newer result of the same description: {' '.join(older)}"] if older else []
     return Group(*parts, *map(Text, notes))
 
 
