@@ -63,6 +63,14 @@ def test_every_file_was_composed():
     assert len(found) == 1 + sum(len(list((CONF / group).iterdir())) for group in GROUPS) > 50
 
 
+def test_worlds_that_differ_in_their_languages_have_the_same_encoder():
+    """Each repeats the shape of the other, since one cannot take it from the other without its languages."""
+    babel, families = (composed("+target=xnli", f"data={name}") for name in ("babel", "babel_families"))
+    assert babel.model == families.model
+    assert (babel.pretraining.recipe, babel.recipe) == (families.pretraining.recipe, families.recipe)
+    assert babel.data.world.languages != families.data.world.languages
+
+
 def test_every_target_is_named_like_its_task_and_there_is_a_baseline():
     assert {path.stem for path in FILES["target"]} <= set(TASKS)
     assert "none" in {path.stem for path in FILES["intermediate"]}

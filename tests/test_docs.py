@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from xstilts.tasks.catalogue import load_task, task_names
@@ -51,12 +52,16 @@ RUN = [command for command in COMMANDS if command.words[0] == "xstilts" and set(
 
 
 def cells(words: list[str]) -> Iterator[list[str]]:
-    """The overrides of each cell of a sweep; without `-m`, of the one cell."""
+    """The overrides of each cell of a sweep, or of a study's grid; without `-m`, of the one cell."""
     swept = "-m" in words
+    for word in words:
+        if word.startswith("+experiments="):
+            study = yaml.safe_load((REPOSITORY / "experiments" / f"{word.partition('=')[2]}.yaml").read_text(encoding="utf-8"))
+            words = [*words, *(f"{key}={values}" for key, values in study["hydra"]["sweeper"]["params"].items())]
     parts = [word.partition("=") for word in words if not word.startswith("-")]
     choices = [value.split(",") if swept else [value] for _, _, value in parts]
     for values in itertools.product(*choices):
-        yield [f"{key}={value}" for (key, _, _), value in zip(parts, values, strict=True)]
+        yield [f"{key}{sign}{value}" for (key, sign, _), value in zip(parts, values, strict=True)]
 
 
 def sizes(task: Task) -> str:
@@ -113,15 +118,19 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
     from hydra.core.global_hydra import GlobalHydra
 
     from xstilts import config
+    from xstilts.launch import searchpath
     from xstilts.launch.commandline import check_command_line
     from xstilts.paths import conf_dir
     from xstilts.train import to_schema
 
     config.register()
+    searchpath.register()
     words = list(command.words[2:])
     check_command_line(words, "train")
     if set(words) & set(SHOWN):
         return  # run by another test
+    (tmp_path / "ccg").mkdir()
+    (tmp_path / "ccg" / "tags_to_id.json").write_text('{"N": 0}')  # stands for the licensed list, which a grid with CCG asks for
     first, *others = cells(words)
     for overrides in (first, *others[-1:]):
         overrides = [f"data.root={tmp_path}" if word.startswith("data.root=") else word for word in overrides]
@@ -131,6 +140,22 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
         typed = to_schema(composed)
         assert typed.target.task.name in "".join(word for word in overrides if word.startswith("+target="))
         OmegaConf.to_container(composed, resolve=True)
+
+
+def test_the_world_of_ones_own_in_babel_md_composes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    from xstilts import train
+
+    (text,) = re.findall(
+        r"^```yaml\n(.*?)^```$", (REPOSITORY / "docs/babel.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "my_world.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", sys.argv)  # put back afterwards
+    train.main(["--config-dir", str(tmp_path), "+target=xquad", "data=my_world", "--cfg", "job"])
+    world = yaml.safe_load(capsys.readouterr().out)["data"]["world"]
+    assert list(world["languages"]) == ["qaa", "qab", "qac", "qad", "qae", "qaf", "qag", "qah", "qaz"]
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """python -m xstilts.demo: a small study in the synthetic world, from nothing to its table, without network.
 
 It types what a user would: `xstilts pretrain` once, then `xstilts train -m` over a grid of cells, as two processes side by side,
-and then shows the comparison of `xstilts.reporting.transfer`. `--table STUDY` shows that of any study and runs nothing.
+and then shows the comparison of `xstilts.reporting.transfer`. `--table STUDY` shows that of any study and runs nothing;
+`--page STUDY` writes all that it found as Markdown.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from hydra.errors import HydraException
 
 from xstilts.errors import UserError
 from xstilts.paths import results_dir
+from xstilts.reporting import study_page
 from xstilts.reporting.transfer_table import show_transfer
 
 FOLDER = Path("outputs") / "demo"
@@ -139,11 +141,16 @@ def main(words: list[str] | None = None) -> int:
     """The entry point; returns an exit code."""
     parser = argparse.ArgumentParser(prog="xstilts demo", description="A small study in a synthetic world, without network.")
     parser.add_argument("overrides", nargs="*", help="further options of `xstilts train`, for instance seed=2")
-    parser.add_argument("--table", type=Path, metavar="STUDY", help="only show the table of a study's folder, e.g. outputs/demo")
+    show = parser.add_mutually_exclusive_group()
+    show.add_argument("--table", type=Path, metavar="STUDY", help="only show the table of a study's folder, e.g. outputs/demo")
+    show.add_argument("--page", type=Path, metavar="STUDY", help="only print the page of a study's folder, in Markdown")
     given = parser.parse_args(words)
     try:
         if given.table:
             show_transfer(given.table)
+            return 0
+        if given.page:
+            sys.stdout.write(study_page.write(given.page))
             return 0
         return run(FOLDER, given.overrides)
     except UserError as error:

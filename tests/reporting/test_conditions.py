@@ -1,6 +1,6 @@
 from typing import Any
 
-from xstilts.reporting.conditions import condition, differences, intermediate_settings, told
+from xstilts.reporting.conditions import condition, differences, following_seed, intermediate_settings, told
 
 
 def a_result(**config: Any) -> dict[str, Any]:
@@ -22,7 +22,6 @@ def test_what_changes_no_comparison_is_left_out() -> None:
     assert condition(a_result(**config)) == {
         "trainer.precision": '"bf16-mixed"',
         "data.source": '"hub"',
-        "intermediate.recipe.epochs": "2",
         "target.training.mnli.fraction": "0.5",
         "pretraining.tasks.mlm.languages": '["en"]',
     }
@@ -32,6 +31,38 @@ def test_how_the_intermediate_tasks_are_used() -> None:
     tasks = {"mnli": {"max_examples": 10, "task": {"name": "mnli", "sources": {}}}}
     assert intermediate_settings(a_result(intermediate={"tasks": tasks})) == {"mnli.max_examples": "10"}
     assert intermediate_settings(a_result()) == {}
+
+
+def test_a_mixture_is_told_of_several_tasks_and_nothing_of_none() -> None:
+    """So that ANLI+, which mixes its parts in its own way, is compared with the baseline, which mixes nothing."""
+    used = {"mixture": {"cap": None}, "recipe": {"max_steps": 5}}
+    assert intermediate_settings(a_result(intermediate={"tasks": {}, **used})) == {}
+    assert intermediate_settings(a_result(intermediate={"tasks": {"mnli": {}}, **used})) == {"intermediate.recipe.max_steps": "5"}
+    both = intermediate_settings(a_result(intermediate={"tasks": {"mnli": {}, "snli": {}}, **used}))
+    assert both == {"intermediate.recipe.max_steps": "5", "intermediate.mixture.cap": "null"}
+    assert condition(a_result(intermediate={"tasks": {}, **used})) == {}
+
+
+def test_what_follows_the_seed_does_so_in_every_result() -> None:
+    def of_seed(seed: int, world: int, encoder: int) -> dict[str, Any]:
+        config = {"data": {"world": {"seed": world}}, "model": {"tiny": {"seed": encoder}}}
+        return {"cell": {"seed": seed}, "config": config}
+
+    both = [of_seed(1, 1, 1), of_seed(2, 2, 2)]
+    assert following_seed(both) == {"data.world.seed": "world", "model.tiny.seed": "encoder"}
+    assert following_seed([*both, of_seed(3, 3, 0)]) == {"data.world.seed": "world"}
+    assert following_seed([*both, {"cell": {"seed": 3}, "config": {}}]) == {}
+    assert condition(both[0], following_seed(both)) == condition(both[1], following_seed(both)) == {}
+
+
+def test_two_sets_of_languages_are_told_in_one_word() -> None:
+    def world(*codes: str) -> dict[str, str]:
+        config = {"data": {"world": {"languages": {code: {"order": "SOV"} for code in codes}}}}
+        return condition(a_result(**config | {"pretraining": {"tasks": {"mlm": {"languages": list(codes)}}}}))
+
+    one, two = world("qaa", "qab"), world("qaa", "qba")
+    assert differences([one, two]) == ["data.world.languages"]
+    assert told(two, ["data.world.languages"]) == "data.world.languages=qaa,qba"
 
 
 def test_differences_are_told_as_options() -> None:

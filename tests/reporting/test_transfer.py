@@ -8,6 +8,7 @@ import pytest
 
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, cell_name
+from xstilts.reporting.comparison import comparisons
 from xstilts.reporting.transfer import Block, language_groups, transfer_blocks
 from xstilts.reporting.transfer_table import GAIN_EXPLAINED, SEEDS_EXPLAINED, transfer_table
 from xstilts.store.results import write_predictions, write_result
@@ -149,10 +150,23 @@ def test_real_languages_have_no_groups(tmp_path: Path) -> None:
     assert block.lines[0].scores == {"en": 90, "mean of the others": 50, "transfer gap": 40}
 
 
-def test_groups_follow_the_worlds_parameters() -> None:
-    cell = {"cell": {"source_language": "qaa"}, "config": {"data": BABEL}}
-    assert language_groups(cell) == {"near": ["qab"], "far": ["qaf"], "low-resource": ["qae"]}
-    assert language_groups(cell | {"cell": {"source_language": "en"}}) == {}
+def test_groups_follow_the_worlds_parameters(tmp_path: Path) -> None:
+    for source in ("qaa", "en"):
+        write_cell(tmp_path / source, source=source)
+    (synthetic,), (unknown,) = comparisons(tmp_path / "qaa"), comparisons(tmp_path / "en")
+    assert language_groups(synthetic) == {"near": ["qab"], "far": ["qaf"], "low-resource": ["qae"]}
+    assert language_groups(unknown) == {}
+
+
+def test_seeds_that_are_worlds_are_averaged_and_the_note_says_so(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        world = {"source": "babel", "world": {"seed": seed, "languages": WORLD}}
+        write_cell(tmp_path, right=RIGHT | {"qaa": 4 + seed}, seed=seed, data=world)
+    block = only(transfer_blocks(tmp_path))
+    assert block.title == "xnli, test, accuracy" and block.lines[0].scores["qaa"] == 55
+    assert transfer_table(tmp_path).endswith(f"{SEEDS_EXPLAINED}; every seed is another world\n")
+    write_cell(tmp_path, right=RIGHT | {"qaa": 0}, seed=3)  # in world 0
+    assert len(transfer_blocks(tmp_path)) == 3
 
 
 def test_a_folder_without_results(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ def story(world: World, rng: random.Random, split: str = "train") -> list[Senten
     first = world.draw(rng, split, world.config.habit)
     told, sentences = [first], [_statement(first, None)]
     chance = rng.random()
-    if chance < 0.5:
+    if chance < 0.45:
         told.append(world.what_follows(first))
-        sentences.append(_statement(told[-1], "then" if chance < 0.25 else None))
-    elif chance < 0.6:
+        sentences.append(_statement(told[-1], "then"))
+    elif chance < 0.65:
         told.append(world.what_caused(first))
         sentences.append(_statement(told[-1], "because"))
     else:

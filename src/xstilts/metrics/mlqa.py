@@ -28,6 +28,8 @@ _ARTICLES = {
     "hi": None,
     "zh": None,
 }
+_PRIVATE = re.compile("q[a-t][a-z]")
+"""ISO 639's codes for private use, those of synthetic languages: no articles."""
 _HAN = re.compile("([\u4e00-\u9fa5])")
 
 
@@ -42,7 +44,7 @@ def normalise(text: str, language: str) -> str:
     In Chinese every character of U+4E00-U+9FA5 is a token of its own, and what stands between them is parted by whitespace.
     """
     kept = "".join(character for character in text.lower() if not _is_punctuation(character))
-    articles = _ARTICLES[language]
+    articles = _ARTICLES.get(language)
     if articles is not None:
         kept = re.sub(articles, " ", kept)
     if language == "zh":
@@ -65,7 +67,7 @@ def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[str], langu
 
 def _rules(language: str) -> Callable[[str], str]:
     language = language.split("-")[0]
-    if language not in _ARTICLES:
+    if language not in _ARTICLES and not _PRIVATE.fullmatch(language):
         how = f"MLQA has rules for {', '.join(sorted(_ARTICLES))}; the metric squad has one rule for every language."
         raise UserError(unknown_name("language of the metric mlqa", language, _ARTICLES, how))
     return partial(normalise, language=language)

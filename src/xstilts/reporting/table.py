@@ -110,6 +110,11 @@ def number(value: float) -> str:
     return f"{value:z.1f}"
 
 
+def signed(value: float) -> str:
+    """The same of a difference."""
+    return f"{value:+z.1f}"
+
+
 def _whole(result: Mapping[str, Any], width: int) -> "Group":
     from rich.console import Group
     from rich.text import Text

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.gain import Gain
-from xstilts.reporting.table import ABSENT, number, plain, write
-from xstilts.reporting.transfer import BASELINE, GAP, OTHERS, Block, transfer_blocks
+from xstilts.reporting.table import ABSENT, number, plain, signed, write
+from xstilts.reporting.transfer import GAP, OTHERS, Block, transfer_blocks
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -42,7 +43,9 @@ def _whole(blocks: list[Block]) -> "Group":
     lines = [line for block in blocks for line in block.lines]
     notes = ["; ".join(groups)] if groups else []
     notes += [GAIN_EXPLAINED] if any(line.gains for line in lines) else []
-    notes += [SEEDS_EXPLAINED] if any(len(line.seeds) > 1 for line in lines) else []
+    if any(len(line.seeds) > 1 for line in lines):
+        another = " and ".join(f"another {what}" for what in blocks[0].following)
+        notes.append(SEEDS_EXPLAINED + (f"; every seed is {another}" if another else ""))
     older = dict.fromkeys(name for block in blocks for name in block.left_out)
     notes += [f"left out, as there is a newer result of the same description: {' '.join(older)}"] if older else []
     return Group(*parts, *map(Text, notes))
@@ -72,11 +75,7 @@ def _table(block: Block) -> "Table":
 
 
 def _gain(gain: Gain) -> str:
-    text = f"{_signed(gain.value)} [{number(gain.low)}, {number(gain.high)}]"
+    text = f"{signed(gain.value)} [{number(gain.low)}, {number(gain.high)}]"
     if len(gain.by_seed) > 1:
-        text += f" ({_signed(min(gain.by_seed.values()))} to {_signed(max(gain.by_seed.values()))})"
+        text += f" ({signed(min(gain.by_seed.values()))} to {signed(max(gain.by_seed.values()))})"
     return text
-
-
-def _signed(value: float) -> str:
-    return f"{value:+z.1f}"

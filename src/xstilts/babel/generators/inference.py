@@ -1,8 +1,8 @@
 """Natural language inference: a premise and a hypothesis -> contradiction, entailment or neutral.
 
 The hypothesis is drawn first and the premise then made to fit the label, so that the hypothesis alone says nothing about it; nor
-does the premise, since there are no habits here that a change would break, and half of the hypotheses are negated. Who did it or
-what was done differs: neutral. To what, where, when, or whether it was done at all differs: contradiction.
+does the premise, since there are no habits here that a change would break, and half of the hypotheses are negated. Somebody did
+something else: neutral. The same but for what it was done to, where, when, or whether at all: contradiction.
 """
 
 import random
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 from typing import Any
 
-from xstilts.babel.concepts import HYPERNYM, TIMES, VERB_GROUP, VERBS, Event, patients_of
+from xstilts.babel.concepts import HYPERNYM, TIMES, Event, patients_of
 from xstilts.babel.grammar import text_of
 from xstilts.babel.world import World
 
@@ -18,7 +18,8 @@ LABELS = ("contradiction", "entailment", "neutral")
 
 
 def examples(world: World, split: str, language: str, count: int, difficulty: int = 2) -> Iterator[dict[str, Any]]:
-    """`difficulty` 1: the hypothesis repeats words; 2: hypernyms, too, unless negated; 3: the premise has a second event."""
+    """`difficulty` 1: the hypothesis repeats words; 2: hypernyms, too, unless negated, and neutral premises may have the same
+    agent; 3: the premise has a second event."""
     rng = world.rng("inference", split, difficulty)
     speaker = world.speakers[language]
     for number in range(count):
@@ -28,7 +29,7 @@ def examples(world: World, split: str, language: str, count: int, difficulty: in
         # Who did not wash the dog may have washed another animal: no hypernyms beside a negation.
         negated = not general and rng.random() < 0.5
         event = replace(world.draw(rng, split, habit=0), adjective=None, number=None, negated=negated)
-        premise = [_premise(world, rng, event, label, told, general)]
+        premise = [_premise(world, rng, split, event, label, told, general, difficulty > 1)]
         if difficulty > 2:
             premise.append(_beside(world, rng, split, premise[0]))
             rng.shuffle(premise)
@@ -40,14 +41,14 @@ def examples(world: World, split: str, language: str, count: int, difficulty: in
         }
 
 
-def _premise(world: World, rng: random.Random, event: Event, label: str, told: Set[str], general: Set[str]) -> Event:
+def _premise(
+    world: World, rng: random.Random, split: str, event: Event, label: str, told: Set[str], general: Set[str], same_agent: bool
+) -> Event:
     if label == "entailment":
         return event
     if label == "neutral":
-        if rng.random() < 0.5:
-            return replace(event, agent=rng.choice([agent for agent in world.agents if agent != event.agent]))
-        verbs = VERBS[VERB_GROUP[event.verb]][0]
-        return replace(event, verb=rng.choice([verb for verb in verbs if verb != event.verb]))
+        other = _another(world, rng, split, event)
+        return replace(other, agent=event.agent) if same_agent and rng.random() < 0.5 else other
     changed = rng.choice([*(() if general else ("negated",)), *(role for role in ("patient", "place", "time") if role in told)])
     if changed == "negated":
         return replace(event, negated=not event.negated)
@@ -61,9 +62,15 @@ def _premise(world: World, rng: random.Random, event: Event, label: str, told: S
     return replace(event, patient=new) if changed == "patient" else replace(event, place=new)
 
 
-def _beside(world: World, rng: random.Random, split: str, event: Event) -> Event:
-    """Another agent's event that shares the place or the time of the premise."""
+def _another(world: World, rng: random.Random, split: str, event: Event) -> Event:
+    """Something else that another agent did, as likely to be negated."""
     while True:
-        other = world.draw(rng, split, habit=0)
+        other = replace(world.draw(rng, split, habit=0), adjective=None, number=None, negated=event.negated)
         if other.agent != event.agent and other.verb != event.verb:
-            return replace(other, place=event.place) if rng.random() < 0.5 else replace(other, time=event.time)
+            return other
+
+
+def _beside(world: World, rng: random.Random, split: str, event: Event) -> Event:
+    """The same, but at the place or the time of the premise."""
+    other = _another(world, rng, split, event)
+    return replace(other, place=event.place) if rng.random() < 0.5 else replace(other, time=event.time)

@@ -1,0 +1,63 @@
+"""How the conditions and choices of a study are typed, where results tell only what they came to: names of files in conf/."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from xstilts.paths import conf_dir
+from xstilts.reporting.comparison import Comparison, most_common, study_wide
+from xstilts.reporting.conditions import LANGUAGES, Settings, differences, told
+
+PARALLEL = "pretraining.tasks.tlm."
+
+
+def options(found: Sequence[Comparison]) -> list[list[str]]:
+    """For each comparison the options, as they are typed, in which it differs from most of the study's cells."""
+    main = most_common(found)
+    return [_options(main | _of_target(one, found, main), one.settings) for one in found]
+
+
+def choice_name(name: str) -> str:
+    """An intermediate choice's name, of several tasks that of their file: `anli_plus` for `anli+mnli+snli`."""
+    tasks, *settings = name.split(" ")
+    return " ".join([_choices().get(frozenset(tasks.split("+")), tasks), *settings])
+
+
+def _options(main: Settings, own: Settings) -> list[str]:
+    keys = differences([main, own])
+    typed = []
+    if LANGUAGES in keys:
+        codes = own.get(LANGUAGES, "null").strip('"')
+        typed.append(f"data={_worlds()[codes]}" if codes in _worlds() else f"{LANGUAGES}={codes}")
+    if not any(key.startswith(PARALLEL) for key in own) and any(key.startswith(PARALLEL) for key in keys):
+        typed.append("pretraining=mlm")
+        keys = [key for key in keys if not key.startswith(PARALLEL)]
+    return typed + [told(own, [key]) for key in keys if key != LANGUAGES]
+
+
+def _of_target(one: Comparison, found: Sequence[Comparison], main: Settings) -> Settings:
+    """What is about the target in the condition of most of its cells, among those that are otherwise as most of the study's."""
+    same = [other for other in found if other.target == one.target]
+    usual = [other for other in same if study_wide(other.settings) == main] or same
+    most = max(usual, key=lambda other: sum(map(len, other.cells.values())))
+    return {key: value for key, value in most.settings.items() if key.startswith("target.")}
+
+
+@cache
+def _choices() -> dict[frozenset[str], str]:
+    """The tasks of an intermediate choice -> its name."""
+    paths = sorted((conf_dir() / "intermediate").glob("*.yaml"))
+    found = {path.stem: re.findall(r"/task@tasks\.(\w+)\.task", path.read_text(encoding="utf-8")) for path in paths}
+    return {frozenset(tasks): name for name, tasks in found.items() if tasks}
+
+
+@cache
+def _worlds() -> dict[str, str]:
+    """The codes of a world's languages -> the name of its file."""
+    from omegaconf import OmegaConf
+
+    found = {}
+    for path in sorted((conf_dir() / "data").glob("*.yaml")):
+        if languages := OmegaConf.select(OmegaConf.load(path), LANGUAGES):
+            found[",".join(map(str, languages))] = path.stem
+    return found
