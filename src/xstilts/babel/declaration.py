@@ -48,7 +48,7 @@ class WorldConfig:
     """Code -> language. The first is the pivot: the source language, that tasks are trained in."""
     stories: int = 1500
     """Monolingual stories per language, times its amount of `text`."""
-    pairs: int = 1500
+    pairs: int = 3000
     """Translation pairs per language, times its amount of `text`."""
     pivot_pairs: float = 0.5
     """Share of the translation pairs with the pivot on one side; the others join any two languages."""

@@ -29,7 +29,7 @@ TASKS: dict[str, dict[str, Any]] = {
 PARALLEL: dict[str, dict[str, Any]] = {
     "inference": {"difficulty": 3},
     "paraphrase": {"kind": "question"},
-    "multiple_choice": {"kind": "reaction"},
+    "multiple_choice": {"kind": "ending"},
     "question_answering": {"difficulty": 2, "unanswerable": 0.3},
     "tags": {},
     "answers": {},

@@ -18,18 +18,18 @@ LABELS = ("contradiction", "entailment", "neutral")
 
 
 def examples(world: World, split: str, language: str, count: int, difficulty: int = 2) -> Iterator[dict[str, Any]]:
-    """`difficulty` 1: the hypothesis repeats words; 2: hypernyms, too, unless negated, and neutral premises may have the same
-    agent; 3: the premise has a second event."""
+    """`difficulty` 1: the hypothesis repeats words of the premise; 2: half of the hypotheses are negated; 3: there are general
+    terms, a second event in the premise, and neutral premises about the same agent."""
     rng = world.rng("inference", split, difficulty)
     speaker = world.speakers[language]
     for number in range(count):
         label = LABELS[number % 3]
         told = {"agent", "verb", "patient", rng.choice(("place", "time"))}
-        general = {role for role in ("patient", "place") if difficulty > 1 and role in told and rng.random() < 0.3}
+        general = {role for role in ("patient", "place") if difficulty > 2 and role in told and rng.random() < 0.3}
         # Who did not wash the dog may have washed another animal: no hypernyms beside a negation.
-        negated = not general and rng.random() < 0.5
+        negated = difficulty > 1 and not general and rng.random() < 0.5
         event = replace(world.draw(rng, split, habit=0), adjective=None, number=None, negated=negated)
-        premise = [_premise(world, rng, split, event, label, told, general, difficulty > 1)]
+        premise = [_premise(world, rng, split, event, label, told, general, difficulty)]
         if difficulty > 2:
             premise.append(_beside(world, rng, split, premise[0]))
             rng.shuffle(premise)
@@ -42,14 +42,15 @@ def examples(world: World, split: str, language: str, count: int, difficulty: in
 
 
 def _premise(
-    world: World, rng: random.Random, split: str, event: Event, label: str, told: Set[str], general: Set[str], same_agent: bool
+    world: World, rng: random.Random, split: str, event: Event, label: str, told: Set[str], general: Set[str], difficulty: int
 ) -> Event:
     if label == "entailment":
         return event
     if label == "neutral":
         other = _another(world, rng, split, event)
-        return replace(other, agent=event.agent) if same_agent and rng.random() < 0.5 else other
-    changed = rng.choice([*(() if general else ("negated",)), *(role for role in ("patient", "place", "time") if role in told)])
+        return replace(other, agent=event.agent) if difficulty > 2 and rng.random() < 0.5 else other
+    changeable = [role for role in ("patient", "place", "time") if role in told]
+    changed = rng.choice(["negated", *changeable] if difficulty > 1 and not general else changeable)
     if changed == "negated":
         return replace(event, negated=not event.negated)
     if changed == "time":
