@@ -11,7 +11,7 @@ from xstilts.launch import searchpath
 from xstilts.launch.commandline import options
 from xstilts.paths import conf_dir, experiments_dir
 
-CELLS = {"babel": 11 * 10, "phang2020": 11 * 9}
+CELLS = {"babel": 11 * 10, "babel_retrieval": 8 * 2, "phang2020": 11 * 9}
 STUDIES = sorted(path.stem for path in experiments_dir().glob("*.yaml"))
 
 

@@ -103,7 +103,8 @@ def test_the_encoder_learns_from_the_worlds_text(encoder: Encoder) -> None:
 @pytest.mark.parametrize("target", slow(TARGETS))
 def test_every_target(target: str, cell: Run, tmp_path: Path) -> None:
     ran = cell(f"+target={target}")
-    assert trained(ran.log) == [f"phase 3: {name}" for name in ran.config.target.training]
+    third = [line.rpartition(":")[0] for line in ran.log if line.startswith("phase 3: ")]  # trained here, or for another target
+    assert third == [f"phase 3: {name}" for name in ran.config.target.training]
     check_evaluation(ran, tmp_path / "out")
 
 
