@@ -28,7 +28,7 @@ SHARES = ("none,hellaswag", "squad_v1")
 INTRODUCTION = """\
 A study in a synthetic world of eight made-up languages: it shows how xstilts works, and is no evidence about real languages.
 A small encoder is pretrained on all of them, trained on an intermediate task or none, then on a target task, both in the first
-language only, and evaluated in every language. About five minutes on two cores; a second time everything is reused.
+language only, and evaluated in every language. Five to ten minutes on two cores; a second time everything is reused.
 """
 
 
@@ -39,7 +39,7 @@ def commands(folder: Path, more: list[str]) -> tuple[list[str], dict[str, list[s
     """
     common = ["data=babel", "study=demo", f"output={folder.as_posix()}", f"store.root={(folder / 'store').as_posix()}"]
     sweep = ["-m"] if _sweeps(more) else []
-    pretraining = ["-m", "xstilts.pretrain", *sweep, *common, "worker=inline", "trainer.num_threads=2", *more]
+    pretraining = ["-m", "xstilts.pretrain", *sweep, *common, "worker=inline", "trainer.num_threads=1", *more]
     train = ["-m", "xstilts.train", "-m"]
     rest = [f"+target={TARGETS}", *common, "worker=inline", "trainer.num_threads=1", *more]
     return pretraining, {share: [*train, f"+intermediate={share}", *rest] for share in SHARES}
