@@ -64,5 +64,4 @@ def _sentences(world: World, rng: random.Random, split: str, same: bool, speaker
         second = [replace(one, **{role: other}), replace(two, **{role: mine})]
     if rng.random() < 0.5:
         second.reverse()
-    told = ("agent", "verb", "patient", "place", "time")
-    return text_of(*(speaker.say(event, told) for event in first)), text_of(*(speaker.say(event, told) for event in second))
+    return text_of(*map(speaker.say, first)), text_of(*map(speaker.say, second))
