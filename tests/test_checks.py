@@ -67,6 +67,7 @@ def test_a_sound_config_has_no_problem(config):
 ONE_LINE = [
     ("model.pooler", "carrid", "unknown model.pooler 'carrid': did you mean carried?"),
     ("logger.name", "cvs", "unknown logger.name 'cvs': did you mean csv?"),
+    ("trainer.precision", "16-mixed", "unknown trainer.precision '16-mixed': did you mean bf16-mixed?"),
     ("store.refresh", "al", "unknown store.refresh 'al': did you mean all?"),
     ("worker", "inlin", "unknown worker 'inlin': did you mean inline?"),
     ("worker", "zzzz", "unknown worker 'zzzz': valid: inline, process."),

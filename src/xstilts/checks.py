@@ -7,13 +7,14 @@ from typing import Any
 
 from xstilts import recipes, sources
 from xstilts.babel import check as world
-from xstilts.config import LOGGERS, POOLINGS, Config, Hyperparameters, Mixture
+from xstilts.config import LOGGERS, POOLINGS, PRECISIONS, Config, Hyperparameters, Mixture
 from xstilts.errors import UserError, unknown_name
 from xstilts.metrics import METRICS
 from xstilts.phases.pretrained import max_positions, trains_encoder
 from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS, Task, TrainingTask
 
 CHOICES: dict[str, tuple[str, ...]] = {
+    "trainer.precision": PRECISIONS,
     "model.pooler": ("carried", "fresh", "none"),
     "logger.name": LOGGERS,
     "store.refresh": ("never", "results", "all"),

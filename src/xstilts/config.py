@@ -10,6 +10,8 @@ from omegaconf import MISSING
 from xstilts.babel.declaration import WorldConfig
 from xstilts.tasks.declaration import Task, TrainingTask
 
+PRECISIONS = ("32-true", "bf16-mixed")
+"""float16 needs scaled gradients, whose norm cannot be clipped as the recipes say."""
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
 POOLINGS = ("mean", "cls", "pooler")
 

@@ -92,3 +92,20 @@ def test_linear_and_constant_in_closed_form():
     constant = rates(lambda adam: schedule(adam, Hyperparameters(schedule="constant", warmup_fraction=0.2), 10), 12)
     assert constant == pytest.approx([0, 0.25, *[0.5] * 10])
     assert rates(lambda adam: schedule(adam, Hyperparameters(schedule="constant"), 3), 3) == [0.5, 0.5, 0.5]
+
+
+def test_the_fused_kernel_gives_the_steps_of_the_plain_one():
+    torch.manual_seed(0)
+    fused, plain = nn.Linear(7, 5), nn.Linear(7, 5)
+    plain.load_state_dict(fused.state_dict())
+    ours = optimizer(fused, Hyperparameters(**{**VALUES, "learning_rate": 1e-2}))
+    groups = [{"params": [plain.weight], "weight_decay": 0.01}, {"params": [plain.bias], "weight_decay": 0.0}]
+    theirs = AdamW(groups, lr=1e-2, eps=1e-6, fused=False)
+    assert ours.param_groups[0]["fused"]
+    for _ in range(20):
+        inputs = torch.randn(3, 7)
+        for module, adam in ((fused, ours), (plain, theirs)):
+            adam.zero_grad()
+            module(inputs).square().sum().backward()
+            adam.step()
+    torch.testing.assert_close(fused.state_dict(), plain.state_dict(), rtol=1e-5, atol=1e-6)
