@@ -43,7 +43,6 @@ def train(job: TrainingJob) -> None:
     """Train what the job says and publish the artifact; a run that was killed goes on from `job.resume`."""
     pl.seed_everything(derived_seed("phase", job.seed) % 2**32, workers=True, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads memory that it has not written
     tokenizer = load_tokenizer(job.parent or tokenizer_place(job.model), None if job.parent else job.model.revision)
     encoder, heads = _model(job, tokenizer)
     for name, values in job.by_task.items():
