@@ -9,13 +9,32 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format clean
+.PHONY: help demo evidence test test-fast lint format clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 demo: $(READY)  ## A small example from end to end, without network
 	$(BIN)/python -m xstilts.demo
+
+# The synthetic world's studies: the grid of one seed, what docs/babel.md says of three, and the dose of parallel text.
+STUDY := $(BIN)/python -m xstilts.train -m +experiments
+THREE := seed=1,2,3
+evidence: $(READY)  ## The figures of docs/babel_*.md: hours
+	$(STUDY)=babel study=babel_grid
+	$(STUDY)=babel $(THREE) +intermediate=none +target=udpos,xcopa,xquad,xnli,tatoeba,bucc2018
+	$(STUDY)=babel $(THREE) +intermediate=squad_v1 +target=xquad
+	$(STUDY)=babel $(THREE) +intermediate=mnli +target=xnli
+	$(STUDY)=babel $(THREE) +intermediate=hellaswag +target=xcopa
+	$(STUDY)=babel $(THREE) +intermediate=none +target=udpos,xcopa pretraining.encoder=false
+	$(STUDY)=babel $(THREE) +intermediate=none +target=udpos,xcopa data=babel_families
+	$(STUDY)=babel +intermediate=none +target=udpos,xcopa,xnli,tatoeba data.world.pairs=1500
+	$(STUDY)=babel +intermediate=none +target=udpos,xcopa,xnli,tatoeba pretraining=mlm
+	$(STUDY)=babel_retrieval $(THREE) +intermediate=none,mnli
+	$(STUDY)=babel_retrieval +intermediate=qqp,hellaswag,cosmosqa,commonsenseqa,squad_v1,ccg
+	$(BIN)/python -m xstilts.demo --page outputs/babel_grid > docs/babel_grid.md
+	$(BIN)/python -m xstilts.demo --page outputs/babel > docs/babel_results.md
+	$(BIN)/python -m xstilts.demo --page outputs/babel_retrieval > docs/babel_retrieval.md
 
 test: $(READY)  ## All tests
 	$(PYTEST)

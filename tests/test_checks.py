@@ -70,7 +70,7 @@ ONE_LINE = [
     ("trainer.precision", "16-mixed", "unknown trainer.precision '16-mixed': did you mean bf16-mixed?"),
     ("store.refresh", "al", "unknown store.refresh 'al': did you mean all?"),
     ("worker", "inlin", "unknown worker 'inlin': did you mean inline?"),
-    ("worker", "zzzz", "unknown worker 'zzzz': valid: inline, process."),
+    ("worker", "zzzz", "unknown worker 'zzzz': valid: inline, logged, process."),
     ("model.tokenizer", None, "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"),
     ("trainer.devices", 0, "trainer.devices: got 0, expected 1 or more"),
     ("trainer.num_nodes", -1, "trainer.num_nodes: got -1, expected 1 or more"),

@@ -33,14 +33,15 @@ LAYERS = (
     {"store"},
     {"launch"},
     {"reporting"},
+    {"tracking"},
     {"phases"},
 )
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = set("__main__ checks cli demo fetch pipeline pretrain submit train worker".split())
+TOP = set("__main__ checks cli dashboard demo fetch grid pipeline plan pretrain submit sweep train worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
     "hydra": {"checks", "config", "demo", "fetch", "launch", "pretrain", "train"},
-    "pytorch_lightning": {"data", "models", "phases"},
+    "pytorch_lightning": {"data", "models", "phases", "tracking"},
     "lightning": set(),  # the same library under another name: objects of the two do not mix
     "pickle": set(),  # loading a pickle runs what its author wrote
     "cloudpickle": set(),
@@ -142,6 +143,10 @@ def test_large_libraries_stay_in_their_rooms():
 def test_wandb_is_imported_in_one_file():
     users = {name_of(path) for path in FILES for _, module in imports(path) if module.split(".")[0] == "wandb"}
     assert len(users) <= 1, users
+
+
+def test_wandb_workspaces_is_named_in_one_file():
+    assert {name_of(path) for path in FILES if "wandb_workspaces" in path.read_text(encoding="utf-8")} <= {"dashboard.py"}
 
 
 def test_every_imported_package_is_a_dependency():

@@ -100,12 +100,15 @@ def python(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedP
 @pytest.mark.slow
 def test_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, repository: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, inside in (("src/xstilts", "xstilts"), ("conf", "xstilts/conf"), ("experiments", "xstilts/experiments")):
-        suffixes = {".py"} if folder == "src/xstilts" else {".yaml"}
+    places = {"src/xstilts": "xstilts", "src/hydra_plugins": "hydra_plugins"}
+    places |= {"conf": "xstilts/conf", "experiments": "xstilts/experiments"}
+    for folder, inside in places.items():
+        suffixes = {".py"} if folder.startswith("src/") else {".yaml"}
         here = {path.relative_to(repository / folder) for path in (repository / folder).rglob("*") if path.suffix in suffixes}
         assert not (missing := {path for path in here if f"{inside}/{path.as_posix()}" not in names}), f"{folder}: {missing}"
-    strangers = {name for name in names if not re.match(r"xstilts(/|-[\d.]+\.dist-info/)", name)}
+    strangers = {name for name in names if not re.match(r"xstilts(/|-[\d.]+\.dist-info/)|hydra_plugins/xstilts/", name)}
     assert not strangers
+    assert "hydra_plugins/__init__.py" not in names, "it would hide the plugins of other packages"
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
@@ -130,6 +133,14 @@ def test_installed_wheel_trains_from_any_directory(how: list[str], installed: Pa
     assert done.returncode == 0, done.stderr
     assert "xlmr_large" in done.stdout
     assert not list(tmp_path.iterdir()), "left something behind in the working directory"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["local", "slurm"])
+def test_installed_wheel_has_the_launchers(launcher: str, installed: Path, tmp_path: Path):
+    done = python(installed, tmp_path, "-m", "xstilts.train", "+target=xnli", f"hydra/launcher={launcher}", "--cfg", "hydra")
+    assert done.returncode == 0, done.stderr
+    assert "_target_: hydra_plugins.xstilts.launchers." in done.stdout
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "model.pooler": ("carried", "fresh", "none"),
     "logger.name": LOGGERS,
     "store.refresh": ("never", "results", "all"),
-    "worker": ("process", "inline"),
+    "trainer.start_ranks": ("lightning", "srun"),
+    "worker": ("process", "logged", "inline"),
 }
 HYPERPARAMETER_CHOICES = {"schedule": ("linear", "constant"), "selection": ("best", "last")}
 POSITIVE = (

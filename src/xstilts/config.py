@@ -47,6 +47,8 @@ class ModelConfig:
     tiny: TinyArchitecture = field(default_factory=TinyArchitecture)
     pooler: str = "carried"
     """The pooler of heads that have one (multiple choice, retrieval): `carried` from phase to phase, `fresh` in each, `none`."""
+    layer_parameters: int | None = None
+    """Weights of all layers without embeddings, for estimates of cost where the encoder is not on this disk yet."""
     attention: str = "sdpa"
     """`sdpa`, `eager` or another implementation that transformers knows."""
 
@@ -193,6 +195,8 @@ class TrainerConfig:
     """The same for evaluation."""
     num_threads: int | None = None
     """CPU threads of torch; null: torch's own choice."""
+    start_ranks: str = "lightning"
+    """Who starts the processes of DDP: `lightning`, on one node; `srun`, one task of the SLURM job each, on all of its nodes."""
     checkpoint_every: int = 500
     """Optimizer steps between two checkpoints to resume from."""
 
@@ -205,7 +209,8 @@ class LoggerConfig:
     """`csv`, `tensorboard`, `wandb` or `none`."""
     project: str = "xstilts"
     entity: str | None = None
-    offline: bool = True
+    offline: bool | None = None
+    """Of `wandb`. null: online if somebody is logged in and the server answers; true: never; false: refuse where nobody is."""
     every_n_steps: int = 10
 
 
@@ -237,8 +242,11 @@ class Config:
     study: str = "default"
     output: str = "outputs/${study}"
     """Results of all cells of the study."""
+    stop_after: str = ""
+    """The fingerprint of the artifact to end with; empty: the cell's result. A sweep makes what several cells share first."""
     worker: str = "process"
-    """`process`: each phase in a process of its own; `inline`: all in this one, for a debugger."""
+    """`process`: each phase in a process of its own; `logged`: the same, but what it says goes to a file under `output`, as in
+    every sweep; `inline`: all in this one, for a debugger."""
 
 
 def register() -> None:

@@ -126,7 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments
     if {"-m", "--multirun"} & set(given):
-        sys.argv = [sys.argv[0], *given, "hydra/launcher=basic"]  # a study may ask for a cluster, whose nodes have no network
+        # A study may ask for a cluster, whose nodes have no network; and what is fetched has no waves.
+        given = [*given, "hydra/launcher=basic", "hydra/sweeper=basic"]
     start(cell, given)
     show()
     if failures or not all(state.startswith(READY) for state in found.values()):

@@ -8,6 +8,9 @@
 <output>/predictions/<cell>.parquet           its predictions
 <output>/work/<cell>/                         job and log of its evaluation
 <output>/curves/<phase>/                      training curves, a folder for each attempt
+<output>/logs/<phase>.log                     what the workers of a sweep said
+<output>/wandb/                               W&B's own files, a folder for each run
+<output>/wandb/<run>.history.jsonl            what an unfinished training has logged
 """
 
 import re
@@ -56,6 +59,17 @@ def results_dir(output: Path) -> Path:
 def curves_dir(output: Path, tasks: list[str], fingerprint: str) -> Path:
     """The folder for the curves of one training phase."""
     return output / "curves" / f"{'+'.join(tasks)}.{fingerprint[:8]}"
+
+
+def log_file(output: Path, label: str, name: str) -> Path:
+    """Where a worker of a sweep writes; `name` tells apart what has one label: `phase2.mnli+mlm.5f0c9a3e.log`."""
+    start, end = label.replace(": ", ".").replace(" ", ""), f".{name}.log"
+    return output / "logs" / (start[: max(0, LONGEST_CELL_NAME + 7 - len(end))] + end)
+
+
+def wandb_history(output: Path, run: str) -> Path:
+    """What a training that is not finished has logged to W&B, in all its attempts."""
+    return output / "wandb" / f"{run}.history.jsonl"
 
 
 def cell_name(intermediate: list[str], target: str, seed: int, fingerprint: str) -> str:

@@ -17,10 +17,11 @@ from typing import Any
 from xstilts import recipes, sources
 from xstilts.config import Config, ModelConfig
 from xstilts.errors import ToldAlready, UserError
-from xstilts.launch.process import describe_exit, run_worker
-from xstilts.paths import CellPaths, cell_name, checksum_cache
+from xstilts.launch.process import describe_exit, last_error, run_worker
+from xstilts.launch.slurm import make_way, srun, starts_by_srun
+from xstilts.paths import CellPaths, cell_name, checksum_cache, log_file
 from xstilts.phases import inputs, planning
-from xstilts.phases.jobs import EvaluationJob, Job, TrainingJob, write_job
+from xstilts.phases.jobs import EvaluationJob, Job, TokenizerJob, TrainingJob, write_job
 from xstilts.phases.planning import Phase
 from xstilts.phases.pretrained import check_world, encoder_identity, trains_encoder
 from xstilts.store.artifacts import remove, verify
@@ -29,6 +30,7 @@ from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
 from xstilts.store.results import SCHEMA, read_result
+from xstilts.tracking.identity import of_evaluation
 
 log = logging.getLogger("xstilts")
 
@@ -48,10 +50,13 @@ class Cell:
     paths: CellPaths
 
 
-def plan(config: Config) -> Cell:
+def plan(config: Config, download: bool = True) -> Cell:
     """Work out a cell's phases and their fingerprints; downloads what is on the Hub, reads raw data files for their checksums,
-    and trains nothing."""
-    asked, config = config, inputs.ensure(config)
+    and trains nothing.
+
+    Without `download`, from what is on this disk alone: where data is missing, the fingerprints are provisional.
+    """
+    asked, config = config, inputs.ensure(config) if download else config
     _check_world(config)
     store = Path(config.store.root).absolute()
     first, parent = _first_phase(config, store)
@@ -93,9 +98,12 @@ def _check_world(config: Config) -> None:
     check_world(config.model, config.data, tasks)
 
 
-def run(config: Config) -> dict[str, Any]:
-    """Run what is missing of a cell and return its result."""
+def run(config: Config) -> dict[str, Any] | None:
+    """Run what is missing of a cell and return its result; None where `config.stop_after` names an artifact to end with."""
     cell = plan(config)
+    if config.stop_after:
+        _make_until(cell, config)
+        return None
     if config.store.refresh != "never":
         cell.paths.result.unlink(missing_ok=True)
     if cell.paths.result.exists():
@@ -108,6 +116,20 @@ def run(config: Config) -> dict[str, Any]:
     _ensure_evaluated(cell, config)
     log.info(f"result: {cell.paths.result}")
     return read_result(cell.paths.result)
+
+
+def _make_until(cell: Cell, config: Config) -> None:
+    """Make the artifact that `config.stop_after` names, and what is missing before it."""
+    phases = cell.pretraining + cell.training
+    wanted = [phase.paths.fingerprint for phase in phases]
+    if config.stop_after not in wanted:
+        known = " ".join(wanted) or "none"
+        raise UserError(f"stop_after={config.stop_after}: this cell's artifacts are {known}; run the sweep again")
+    for phase in phases:
+        last = phase.paths.fingerprint == config.stop_after
+        ensure_made(phase, config, refresh=last and phase in cell.training and config.store.refresh == "all")
+        if last:
+            return
 
 
 def pretrain(config: Config) -> Path:
@@ -182,6 +204,8 @@ def _with_evaluation(
             "config": asdict(config if not first else replace(config, model=asked)),
         },
         trainer=config.trainer,
+        logger=config.logger,
+        run=of_evaluation(config, key),
         features=planning.features_store(config, store),
     )
     return Cell(first, phases, job, paths)
@@ -197,7 +221,8 @@ def _source_language(config: Config) -> str:
 def ensure_made(phase: Phase, config: Config, refresh: bool = False) -> None:
     """Do the phase's job unless its artifact exists, or in any case to `refresh` it; whoever comes second waits for the first."""
     paths, job = phase.paths, phase.job
-    with locked(paths.lock, lambda holder: log.info(f"{job.label}: waiting for {holder}")):
+    to_write = refresh or not phase.done
+    with locked(paths.lock, lambda holder: log.info(f"{job.label}: waiting for {holder}"), to_write):
         if phase.done and not refresh:
             verify(paths.folder)
             log.info(f"{job.label}: reused {paths.fingerprint}")
@@ -210,7 +235,8 @@ def ensure_made(phase: Phase, config: Config, refresh: bool = False) -> None:
         log.info(f"{job.label}: {'resuming' if resume else 'training'} {paths.fingerprint}")
         if isinstance(job, TrainingJob):
             job = replace(job, resume=resume)
-        _work(job, paths.job, paths.worker_log, config.worker, lambda: phase.done)
+        output = log_file(Path(config.output).absolute(), job.label, paths.fingerprint[:8])
+        _work(job, paths.job, paths.worker_log, config.worker, lambda: phase.done, output)
         shutil.rmtree(paths.work, ignore_errors=True)
 
 
@@ -221,27 +247,44 @@ def _ensure_evaluated(cell: Cell, config: Config) -> None:
             return
         log.info(f"{cell.evaluation.label}: evaluating")
         paths.work.mkdir(parents=True, exist_ok=True)
-        _work(cell.evaluation, paths.job, paths.worker_log, config.worker, paths.result.exists)
+        output = log_file(paths.output, "phase 4", paths.name)
+        _work(cell.evaluation, paths.job, paths.worker_log, config.worker, paths.result.exists, output)
         shutil.rmtree(paths.work, ignore_errors=True)
 
 
-def _work(job: Job, job_file: Path, log_file: Path, worker: str, succeeded: Callable[[], bool]) -> None:
-    """Have the job done; only what it leaves behind means success."""
+def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callable[[], bool], output: Path) -> None:
+    """Have the job done; only what it leaves behind means success. `output`: where what it says goes with worker=logged."""
     with disk_full_means(job_file):
         write_job(job, job_file)
+    by_srun = not isinstance(job, TokenizerJob) and starts_by_srun(job.trainer)
     if worker == "inline":
-        from xstilts.worker import run as run_inline
-
-        run_inline(job)
+        _work_here(job, by_srun)
         return
+    starter = srun(job.trainer, job_file) if not isinstance(job, TokenizerJob) and by_srun else None
     signals: list[signal.Signals] = []
-    code = run_worker(job_file, log_file, on_signal=signals.append)
-    if signals:  # the worker has had its chance to stop in good order; now the signal has its usual effect on us
-        signal.raise_signal(signals[-1])
+    logged = output if worker == "logged" else None
+    code = run_worker(job_file, notes, on_signal=signals.append, output=logged, starter=starter)
+    if signals:
+        make_way(signals)
+    if code == 2 and logged:
+        raise UserError(last_error(logged))
     if code == 2:
         raise WorkerRefused
     if not succeeded():
-        raise UserError(f"{job.label} failed with {describe_exit(code)}; its output is above, its job in {job_file}")
+        said = f"in {logged}" if logged else "above"
+        raise UserError(f"{job.label} failed with {describe_exit(code)}; its output is {said}, its job in {job_file}")
+
+
+def _work_here(job: Job, by_srun: bool) -> None:
+    if by_srun:
+        raise UserError("worker=inline is one process, and srun starts one for each rank: leave out worker=inline")
+    from xstilts.models.stopping import Stopped
+    from xstilts.worker import run as run_inline
+
+    try:
+        run_inline(job)
+    except Stopped as stopped:
+        make_way([stopped.number])
 
 
 class WorkerRefused(ToldAlready):

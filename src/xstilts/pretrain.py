@@ -39,7 +39,10 @@ def pretrain(config: Config) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
-    start(cell, sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if {"-m", "--multirun"} & set(given):
+        given = [*given, "hydra/sweeper=basic"]  # phase 1 has no waves
+    start(cell, given)
     if failures:
         sys.exit(1)
 

@@ -19,15 +19,16 @@ __all__ = ["cell", "main", "to_schema"]
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-def cell(config: DictConfig) -> None:
-    """One cell, or one job of a sweep."""
-    attempt(config, train)
+def cell(config: DictConfig) -> str | None:
+    """One cell, or one job of a sweep; returns what went wrong."""
+    return attempt(config, train)
 
 
 def train(config: Config) -> None:
     """Check a cell, run it, and show its result."""
     check(config)
-    show(run(config))
+    if result := run(config):
+        show(result)
 
 
 def main(arguments: list[str] | None = None) -> None:

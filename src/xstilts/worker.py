@@ -37,8 +37,9 @@ def run(job: Job) -> None:
 
 def main() -> None:
     """The entry point: UserErrors are one line and exit code 2."""
-    from xstilts.launch.process import die_with_parent
+    from xstilts.launch.process import die_with_parent, stop_at_once
 
+    stop_at_once()
     die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger().setLevel(logging.WARNING)

@@ -18,7 +18,7 @@ from xstilts.data.plan import StepPlan
 SPECIAL = SpecialTokens(pad_id=1, mask_id=99, vocab_size=100, special_ids=(0, 1, 2, 3, 99), mlm_probability=0.15)
 
 
-def task(lengths, name="nli", format="classification", whole_batch=False):
+def task(lengths, name="nli", format="classification"):
     """Features of these lengths; the first subword of each says which row it is."""
     rows = [
         {"example": row, "length": length, "input_ids": [10 + row, *[5] * (length - 1)]} for row, length in enumerate(lengths)
@@ -29,7 +29,7 @@ def task(lengths, name="nli", format="classification", whole_batch=False):
     else:
         rows = [row | {"second": 0} for row in rows]
     features = Dataset.from_dict({name: [row[name] for row in rows] for name in module.FEATURES}, features=module.FEATURES)
-    return TaskFeatures(name, format, f"{name}-head", features, SPECIAL, whole_batch)
+    return TaskFeatures(name, format, f"{name}-head", features, SPECIAL)
 
 
 def loader(tasks, plan, max_tokens=100, **words):
@@ -55,7 +55,6 @@ def test_cut_keeps_the_budget_and_everything_else(lengths, max_tokens):
 
 def test_cut_by_hand():
     assert [group.tolist() for group in cut(np.array([5, 1, 3, 9, 2]), 10)] == [[1, 4, 2], [0], [3]]
-    assert [group.tolist() for group in cut(np.array([5, 1, 3, 9, 2]), 1, whole=True)] == [[0, 1, 2, 3, 4]]
     assert [group.tolist() for group in cut(np.array([4, 4, 4]), 8)] == [[0, 1], [2]]
 
 
@@ -91,12 +90,6 @@ def test_padding_is_that_of_the_micro_batch():
         assert torch.equal(batch["attention_mask"] == 0, batch["input_ids"] == 1)
 
 
-def test_a_head_that_needs_the_whole_step_gets_it_in_order():
-    plan = StepPlan({"nli": 6}, 6, 1)
-    (step,) = loader([task([3, 20, 4, 19, 8, 1], whole_batch=True)], plan, max_tokens=1)
-    assert rows_of(step.micro_batches) == plan.step(0)[1].tolist() and len(step.micro_batches) == 1
-
-
 def test_what_is_masked_depends_on_the_step_and_not_on_the_cut():
     lengths = [12, 30, 7, 25, 18]
 
@@ -122,7 +115,7 @@ def test_a_loader_goes_on_where_it_was(done):
     for _ in range(done):
         next(iterator)
     state = first.state_dict()
-    assert state == {"next_step": done}
+    assert state == {"next_step": done, "max_tokens": None}
     again = loader(tasks, plan)
     again.load_state_dict(state)
     rest = list(again)

@@ -155,3 +155,15 @@ def test_an_answer_needs_no_heavy_library(arguments, code, expected, tmp_path):
     assert "Traceback" not in done.stderr
     left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
     assert not left, "nothing is left behind"
+
+
+def test_a_launcher_is_looked_up_among_all_that_are_installed(tmp_path: Path):
+    assert (
+        complaint("-m", "+target=xnli", "hydra/launcher=slrum")
+        == "unknown hydra/launcher 'slrum': did you mean slurm or slurm_local?"
+    )
+    for name in ("basic", "local", "slurm", "slurm_local"):
+        check_command_line(["-m", "+target=xnli", f"hydra/launcher={name}"], "train")
+    (tmp_path / "hydra" / "launcher").mkdir(parents=True)
+    (tmp_path / "hydra" / "launcher" / "mine.yaml").write_text("defaults: [slurm, _self_]\n")
+    check_command_line(["--config-dir", str(tmp_path), "-m", "+target=xnli", "hydra/launcher=mine"], "train")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.launch.process import RANK_VARIABLES, clean_environment, describe_exit, run_worker
+from xstilts.launch.process import RANK_VARIABLES, TASK_VARIABLES, Starter, clean_environment, describe_exit, run_worker
 
 DRIVER = """
 import json, signal, sys
@@ -81,7 +81,8 @@ def test_the_default_is_the_worker_module(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_nothing_of_ranks_and_hydra_reaches_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*RANK_VARIABLES, "HYDRA_MAIN_MODULE", "HYDRA_FULL_ERROR"):
+    task = {"SLURM_STEP_NODELIST", "SLURM_CPU_BIND_TYPE", "SRUN_CPUS_PER_TASK", *TASK_VARIABLES}
+    for name in (*RANK_VARIABLES, *task, "HYDRA_MAIN_MODULE", "HYDRA_FULL_ERROR"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     code = "import json, os, sys; from pathlib import Path; Path(sys.argv[1]).write_text(json.dumps(dict(os.environ)))"
@@ -89,7 +90,7 @@ def test_nothing_of_ranks_and_hydra_reaches_the_worker(tmp_path: Path, monkeypat
     seen = json.loads((tmp_path / "job.json").read_text())
     assert seen["SLURM_JOB_ID"] == "7"
     assert seen["PATH"] == os.environ["PATH"]
-    assert not {name for name in seen if name in RANK_VARIABLES or name.startswith("HYDRA_")}
+    assert not {name for name in seen if name in RANK_VARIABLES | task or name.startswith("HYDRA_")}
     assert os.environ["MASTER_PORT"] == "1"
 
 
@@ -106,6 +107,9 @@ def test_the_variables_that_make_a_rank() -> None:
     [
         ("sys.exit(0)", 0, "exit code 0"),
         ("sys.exit(85)", 85, "exit code 85"),
+        ("sys.exit(137)", 137, "exit code 137: signal SIGKILL (often the kernel, out of memory)"),
+        ("sys.exit(255)", 255, "exit code 255"),
+        ("sys.exit(143)", 143, "exit code 143: it was told to stop, and the same command goes on from there"),
         ("raise RuntimeError('as planned')", 1, "exit code 1"),
         ("os.kill(os.getpid(), 9)", -9, "signal SIGKILL (often the kernel, out of memory)"),
         ("os.kill(os.getpid(), 11)", -11, "signal SIGSEGV"),
@@ -119,6 +123,51 @@ def test_the_exit_code_is_passed_on_and_noted(tmp_path: Path, ending: str, code:
     assert start.endswith(f"driver {os.getpid()} starts {sys.executable} {tmp_path}/fake.py {tmp_path}/job.json")
     assert end.endswith(f"ended with {words}")
     assert describe_exit(code) == words
+
+
+def test_a_starter_goes_before_the_worker_and_hears_one_signal_only(tmp_path: Path) -> None:
+    (tmp_path / "fake.py").write_text(LISTENER)
+    code = (
+        "import os, signal, sys, threading; from pathlib import Path; from xstilts.launch.process import Starter, run_worker\n"
+        "folder = Path(sys.argv[1])\n"
+        "def stop():\n"
+        "    while not (folder / 'pid').exists(): pass\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "threading.Thread(target=stop).start()\n"
+        "starter = Starter(('env', 'GIVEN=1'), {'MASTER_PORT': '15001'}, signal.SIGUSR2)\n"
+        "run_worker(folder / 'job.json', folder / 'log', [sys.executable, str(folder / 'fake.py')], starter=starter)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=60).returncode == 0
+    assert (tmp_path / "heard").read_text() == "SIGUSR2"
+    assert f"starts env GIVEN=1 {sys.executable}" in (tmp_path / "log").read_text()
+
+
+def test_a_starter_adds_to_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "fake.py").write_text("import os, sys; sys.exit(os.environ['MASTER_PORT'] != '15001')")
+    command = [sys.executable, str(tmp_path / "fake.py")]
+    starter = Starter(environment={"MASTER_PORT": "15001"})
+    assert run_worker(tmp_path / "job.json", tmp_path / "worker.log", command, starter=starter) == 0
+
+
+def test_a_stop_is_not_lost_where_exceptions_are_ignored(tmp_path: Path) -> None:
+    code = """
+import os, signal, time
+from xstilts.launch.process import stop_at_once
+stop_at_once()
+class Ending:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+ending = Ending()
+del ending
+try:
+    time.sleep(60)
+finally:
+    open("cleaned", "w").close()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, timeout=30)
+    assert (ended.returncode, ended.stderr) == (143, b"")
+    assert (tmp_path / "cleaned").exists()
 
 
 def test_an_unknown_signal_has_its_number() -> None:

@@ -1,6 +1,12 @@
 """A small made world for every format: a tokenizer of words, examples, an encoder of 2 x 32, and a phase that trains on them."""
 
+import os
+import pickle
 import random
+import socket
+import sys
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,7 +196,7 @@ def build(tokenizer):
         if pooler and head.needs_pooler:
             encoder.add_pooler()
         made = featurizer(format).featurize(examples, tokenizer, task, limits(values), True)
-        features = TaskFeatures(task.name, format, head_name(task), made, special_tokens(tokenizer, 0.15), head.whole_batch)
+        features = TaskFeatures(task.name, format, head_name(task), made, special_tokens(tokenizer, 0.15), examples)
         plan = StepPlan({task.name: len(features.features)}, batch_size, seed, max_steps=steps)
         model = TaskModel(encoder, {head_name(task): head}, values, seed, len(plan))
         model.train()
@@ -203,10 +209,16 @@ def build(tokenizer):
 def fit(tmp_path: Path):
     """fit(phase) -> what was recorded of its training."""
 
-    def run(phase: Phase, callbacks: tuple[pl.Callback, ...] = (), resume: Path | None = None) -> Recorder:
+    def run(
+        phase: Phase,
+        callbacks: tuple[pl.Callback, ...] = (),
+        resume: Path | None = None,
+        devices: int = 1,
+        precision: str = "32-true",
+    ) -> Recorder:
         recorder = Recorder()
         trainer = pl.Trainer(
-            **trainer_options(TrainerConfig(accelerator="cpu")),
+            **trainer_options(TrainerConfig(accelerator="cpu", devices=devices, precision=precision)),
             max_epochs=1,
             logger=False,
             callbacks=[recorder, *callbacks],
@@ -222,3 +234,60 @@ def fit(tmp_path: Path):
 def batch_of():
     """batch_of(phase) -> all its features as one batch."""
     return lambda phase: phase.features.collate(list(range(len(phase.features.features))), mask_seed=7)
+
+
+@pytest.fixture(scope="session")
+def short_of_memory():
+    """short_of_memory(phase, tokens) -> sizes that were refused: the encoder has no memory for more subwords at once."""
+
+    def refuse(phase: Phase, tokens: int, moment: str = "forward") -> list[int]:
+        refused: list[int] = []
+
+        def fail(size: int) -> None:
+            refused.append(size)
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        def hook(module: nn.Module, inputs: Any, keywords: dict[str, Any], output: Any) -> None:
+            size = keywords["input_ids"].numel()
+            if size > tokens and (moment == "forward" or not output.last_hidden_state.requires_grad):
+                fail(size)
+            elif size > tokens:
+                output.last_hidden_state.register_hook(lambda gradient: fail(size))
+
+        phase.encoder.backbone.register_forward_hook(hook, with_kwargs=True)
+        return refused
+
+    return refuse
+
+
+@pytest.fixture
+def in_processes(tmp_path: Path):
+    """in_processes(number, work) -> what `work(rank)` returned in each of that many processes, which find each other as ranks."""
+
+    def run(number: int, work: Callable[[int], Any]) -> list[Any]:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        children = []
+        for rank in range(number):
+            child = os.fork()
+            if child == 0:
+                _as_rank(rank, number, port, work, tmp_path / f"rank{rank}")
+            children.append(child)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        assert codes == [0] * number
+        return [pickle.loads((tmp_path / f"rank{rank}").read_bytes()) for rank in range(number)]
+
+    return run
+
+
+def _as_rank(rank: int, number: int, port: int, work: Callable[[int], Any], answer: Path) -> None:
+    """In a copy of the test's process: what torchrun tells a rank, the work, its answer, and the end."""
+    try:
+        told = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
+        told |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "test"}
+        os.environ |= {name: str(value) for name, value in told.items()}
+        answer.write_bytes(pickle.dumps(work(rank)))
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc(file=sys.__stderr__)
+        os._exit(1)

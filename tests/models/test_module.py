@@ -13,8 +13,6 @@ from xstilts.models.heads import build_head
 from xstilts.models.module import TaskModel, derived_seed
 from xstilts.tasks.declaration import FORMATS
 
-CUTTABLE = [name for name in FORMATS if name != "retrieval"]
-
 # One step whose gradient is that of the loss. With weights as small as those of training, the hidden states of all choices are
 # so alike that their gradients cancel down to rounding.
 UNDISTURBED = {"steps": 1, "dropout": 0.0, "max_grad_norm": 0.0, "initializer_range": 0.2}
@@ -64,7 +62,7 @@ def test_every_parameter_gets_a_gradient(format, build, fit):
 
 
 @pytest.mark.parametrize("max_tokens", [1, 60, 150])
-@pytest.mark.parametrize("format", CUTTABLE)
+@pytest.mark.parametrize("format", FORMATS)
 def test_micro_batches_have_the_gradient_of_the_whole_batch(format, max_tokens, build, fit):
     whole, cut = (build(format, batch_size=8, max_tokens=tokens, **UNDISTURBED) for tokens in (10**6, max_tokens))
     assert len(next(iter(whole.data.train_dataloader())).micro_batches) == 1
@@ -91,12 +89,6 @@ def test_the_loss_of_a_step_is_the_mean_over_its_items(format, build, fit):
     assert (flat(recorder.gradients) - flat(expected)).norm() <= 1e-5 * flat(expected).norm()
 
 
-def test_retrieval_is_never_cut(build, fit):
-    phase = build("retrieval", steps=1, max_tokens=1, batch_size=8)
-    (step,) = list(phase.data.train_dataloader())
-    assert len(step.micro_batches) == 1 and len(step.micro_batches[0]["input_ids"]) == 16
-
-
 def test_the_gradient_is_clipped_at_its_norm(build, fit):
     free, clipped = (build("classification", steps=1, dropout=0.0, max_grad_norm=norm) for norm in (0.0, 0.01))
     free_gradient, clipped_gradient = flat(fit(free).gradients), flat(fit(clipped).gradients)
@@ -105,7 +97,22 @@ def test_the_gradient_is_clipped_at_its_norm(build, fit):
     torch.testing.assert_close(clipped_gradient * free_gradient.norm() / 0.01, free_gradient, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("format", CUTTABLE)
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("max_tokens", [60, 8192])
+def test_bf16_trains_with_clipping(format, max_tokens, build, fit):
+    """The optimizer is fused, which Lightning's own clipping refuses; and what autocast keeps must not lose a gradient."""
+    exact, mixed = (
+        build(format, steps=1, dropout=0.0, max_grad_norm=0.01, max_tokens=max_tokens, initializer_range=0.2) for _ in range(2)
+    )
+    mixed.encoder.load_state_dict(exact.encoder.state_dict())
+    assert all(group["fused"] for group in mixed.model.configure_optimizers()["optimizer"].param_groups)
+    expected, got = fit(exact), fit(mixed, precision="bf16-mixed")
+    assert got.losses == pytest.approx(expected.losses, rel=0.05)
+    assert flat(got.gradients).norm() == pytest.approx(0.01, rel=1e-3)
+    assert (flat(got.gradients) - flat(expected.gradients)).norm() < 0.5 * 0.01
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_repeated_example_of_weight_nothing_leaves_everything_as_it_is(format, build, fit):
     """A process without an example of a small step takes part with gradient 0, not NaN."""
     phase = build(format, steps=1, weight_decay=0.0)

@@ -5,7 +5,7 @@ is what a feature costs in the encoder, all of its rows together.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,10 @@ class Step:
     micro_batches: list[Batch]
     weight: float = 1.0
     """0 where this process has no example of a small last step and repeats one that must not count."""
+    number: int = 0
+    """Its place in the plan."""
+    sizes: list[int] = field(default_factory=lambda: [1])
+    """Features in each micro-batch."""
 
 
 @dataclass
@@ -50,8 +54,8 @@ class TaskFeatures:
     head: str
     features: Dataset
     special: SpecialTokens
-    whole_batch: bool = False
-    """The head's loss needs the whole step at once."""
+    examples: Dataset | None = None
+    """What they were made of; needed only to name one."""
 
     def collate(self, rows: Sequence[int], mask_seed: int | None = None) -> Batch:
         """The padded batch of these rows."""
@@ -63,14 +67,17 @@ class TaskFeatures:
         batch: Batch = featurizer(self.format).collate(features, self.special)
         return batch
 
+    def ids(self, rows: Sequence[int]) -> list[str]:
+        """The ids of the examples that these features belong to, each once."""
+        numbers = dict.fromkeys(self.features[list(rows)]["example"])
+        return [str(number) for number in numbers] if self.examples is None else list(self.examples[list(numbers)]["id"])
 
-def cut(lengths: np.ndarray, max_tokens: int, whole: bool = False) -> list[np.ndarray]:
+
+def cut(lengths: np.ndarray, max_tokens: int) -> list[np.ndarray]:
     """Positions 0 … n-1 in groups: shortest first, each group's padded size (longest x members) at most `max_tokens`.
 
-    A feature longer than the budget is a group of its own. `whole` keeps all in one group, in the given order.
+    A feature longer than the budget is a group of its own.
     """
-    if whole:
-        return [np.arange(len(lengths))]
     order = np.argsort(lengths, kind="stable")
     groups: list[np.ndarray] = []
     start = 0
@@ -99,10 +106,10 @@ class _Steps:
         if not len(mine):
             mine, weight = rows[:1], 0.0
         task = self.tasks[name]
-        groups = cut(self.lengths[name][mine], self.max_tokens, task.whole_batch)
+        groups = cut(self.lengths[name][mine], self.max_tokens)
         mask_seed = self.plan.seed * 1_000_003 + number
         micro_batches = [task.collate(mine[group].tolist(), mask_seed) for group in groups]
-        return Step(task=name, head=task.head, micro_batches=micro_batches, weight=weight)
+        return Step(name, task.head, micro_batches, weight, number, [len(group) for group in groups])
 
 
 class StepLoader:
@@ -113,6 +120,7 @@ class StepLoader:
     ) -> None:
         self.steps = _Steps(tasks, plan, max_tokens, rank, world_size)
         self.next_step = 0
+        self.reduced = False
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -124,11 +132,22 @@ class StepLoader:
             self.next_step += 1
             yield step
 
+    def cut_smaller(self, number: int, max_tokens: int) -> Step:
+        """Step `number` once more, it and all to come in micro-batches of at most `max_tokens`."""
+        self._reduce(max_tokens)
+        return self.steps[number]
+
     def state_dict(self) -> dict[str, Any]:
-        return {"next_step": self.next_step}
+        # A budget that had to be reduced stays so: where a micro-batch ends decides what dropout draws for its examples.
+        return {"next_step": self.next_step, "max_tokens": self.steps.max_tokens if self.reduced else None}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.next_step = state["next_step"]
+        if state.get("max_tokens"):
+            self._reduce(min(state["max_tokens"], self.steps.max_tokens))
+
+    def _reduce(self, max_tokens: int) -> None:
+        self.reduced, self.steps.max_tokens = True, max_tokens
 
 
 class EvaluationLoader:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytorch_lightning as pl
 
-from xstilts.data.batches import EvaluationLoader, StepLoader, TaskFeatures
+from xstilts.data.batches import EvaluationBatch, EvaluationLoader, Step, StepLoader, TaskFeatures
 from xstilts.data.plan import StepPlan
 
 
@@ -27,14 +27,36 @@ class TaskData(pl.LightningDataModule):
         self.evaluation = list(evaluation)
         self.max_tokens = max_tokens
         self.max_eval_tokens = max_eval_tokens
+        self.loader: StepLoader | None = None
 
     def train_dataloader(self) -> StepLoader:
         assert self.plan is not None
-        return StepLoader(self.training, self.plan, self.max_tokens, *self._rank())
+        self.loader = StepLoader(self.training, self.plan, self.max_tokens, *self._rank())
+        return self.loader
+
+    def cut_smaller(self, step: Step, max_tokens: int) -> Step:
+        """The step once more, it and all to come in micro-batches of at most `max_tokens` padded subwords."""
+        assert self.loader is not None
+        return self.loader.cut_smaller(step.number, max_tokens)
+
+    def ids(self, step: Step) -> list[str]:
+        """The ids of the step's examples, those of the other processes too."""
+        assert self.plan is not None
+        task, rows = self.plan.step(step.number)
+        return self.training[task].ids(rows.tolist())
 
     def predict_dataloader(self) -> EvaluationLoader:
         """Every feature exactly once over all processes; also what the selection of a checkpoint runs on."""
         return EvaluationLoader(self.evaluation, self.max_eval_tokens, *self._rank())
+
+    def halves(self, batch: EvaluationBatch) -> list[EvaluationBatch]:
+        """The same features in two batches."""
+        (task,) = (task for task in self.evaluation if task.task == batch.task)
+        middle = len(batch.rows) // 2
+        return [
+            EvaluationBatch(batch.task, batch.head, rows, task.collate(rows))
+            for rows in (batch.rows[:middle], batch.rows[middle:])
+        ]
 
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

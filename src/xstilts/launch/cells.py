@@ -13,6 +13,7 @@ from xstilts import config as schema
 from xstilts.errors import ToldAlready, UserError
 from xstilts.launch import searchpath
 from xstilts.launch.commandline import check_command_line
+from xstilts.launch.slurm import is_extra_task
 from xstilts.sources.generated import resolve_generated
 from xstilts.sources.labels import resolve_labels
 
@@ -20,9 +21,15 @@ failures: list[str] = []
 """What went wrong in each cell of this process."""
 
 
-def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pretraining: bool = False) -> None:
-    """Do the action with one cell, or one job of a sweep; a user's mistake is one line, and the sweep goes on."""
+def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pretraining: bool = False) -> str | None:
+    """Do the action with one cell, or one job of a sweep; a user's mistake is one line, and the sweep goes on.
+
+    Returns what went wrong: to a sweep, whose jobs may run in other processes and on other machines. Of a job with several
+    tasks, one on each node, only the first does anything: it starts the ranks of all nodes.
+    """
     log_to_stderr()
+    if is_extra_task():
+        return None
     try:
         action(to_schema(config, only_pretraining))
     except UserError as error:
@@ -31,6 +38,8 @@ def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pre
         failures.append(str(error))
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             sys.exit(2)
+        return str(error)
+    return None
 
 
 def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Config:

@@ -10,9 +10,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -20,6 +22,7 @@ from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.paths import conf_dir, experiments_dir
 
+LAUNCHER = "hydra/launcher"
 ADDED_GROUPS = ("intermediate", "target", "experiments")
 """Groups that have no default and are chosen with a plus."""
 
@@ -41,8 +44,20 @@ def check_command_line(arguments: list[str], config_name: str) -> None:
     groups = options(conf_dir(), own) | {"experiments": _names(experiments_dir())}
     for override in overrides:
         _check(override, groups)
+        if override.key_or_group == LAUNCHER:
+            for value in _values(override):
+                if value not in (known := launchers(conf_dir(), own)):
+                    raise UserError(unknown_name(LAUNCHER, value, known))
     if not parsed.multirun:
         _compose([*parsed.overrides, *([f"hydra.searchpath=[file://{own}]"] if own else [])], config_name)
+
+
+def launchers(*folders: Path | None) -> list[str]:
+    """The names that `hydra/launcher=` takes: those of our files, of the user's, and of all plugins that are installed."""
+    Plugins.instance()  # imports the plugins, which add theirs to the store
+    ours = {name for folder in folders if folder for name in _names(folder / LAUNCHER)}
+    theirs = {name.removesuffix(".yaml") for name in ConfigStore.instance().list(LAUNCHER)}
+    return sorted(name for name in ours | theirs if not name.endswith("_base"))
 
 
 def options(*folders: Path | None) -> dict[str, list[str]]:

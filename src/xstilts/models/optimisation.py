@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -27,6 +28,18 @@ def optimizer(module: nn.Module, hyperparameters: Hyperparameters) -> Optimizer:
         eps=hyperparameters.adam_epsilon,
         fused=all(parameter.device.type in ("cpu", "cuda") for _, parameter in trained),  # one kernel instead of ten per matrix
     )
+
+
+def clip_gradients(adam: Optimizer, max_norm: float) -> Tensor:
+    """Scale the gradients of all parameters so that their common norm is at most `max_norm` (0: as they are).
+
+    Returns the norm before, a scalar. Lightning's own clipping takes every fused optimizer for one that scales gradients.
+    """
+    parameters = [parameter for group in adam.param_groups for parameter in group["params"] if parameter.grad is not None]
+    norm = get_total_norm([parameter.grad for parameter in parameters])
+    if max_norm:
+        clip_grads_with_norm_(parameters, max_norm, norm)
+    return norm
 
 
 def warmup_steps(hyperparameters: Hyperparameters, total_steps: int) -> int:

@@ -16,8 +16,10 @@ from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
 from xstilts.models import export, progress
 from xstilts.models.heads import build_head
+from xstilts.models.memory import out_of_memory_means
 from xstilts.models.module import TaskModel
 from xstilts.models.selection import gathered
+from xstilts.models.stopping import keep_handlers
 from xstilts.phases import predicting
 from xstilts.phases.jobs import EvaluationJob
 from xstilts.phases.training import (
@@ -32,6 +34,8 @@ from xstilts.sources import languages_with_data, place_of
 from xstilts.store.features import Prepared
 from xstilts.store.results import Row, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
+from xstilts.tracking.runs import tracked
+from xstilts.tracking.scores import COLUMNS, gaps, main_scores, summary, table
 from xstilts.versions import versions
 
 log = logging.getLogger("xstilts")
@@ -51,19 +55,32 @@ class Block:
 
 def evaluate(job: EvaluationJob) -> None:
     """Predict, score and write; the result file is written last."""
+    with tracked(job.logger, job.run, {"config": job.header.get("config")}) as run:
+        run.used(job.artifact)
+        if result := _evaluate(job):
+            run.table("scores", COLUMNS, table(result))
+            run.summary(summary(result))
+            run.bars("score by language", "language", "score", main_scores(result))
+            run.bars("transfer gap", "language", "gap", gaps(result))
+
+
+def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
+    """The result, in the process that writes it."""
     task = replace(job.target.task, labels=job.labels or job.target.task.labels)
     tokenizer = load_tokenizer(job.artifact or tokenizer_place(job.model), None if job.artifact else job.model.revision)
     model = _model(job, task, tokenizer)
     parts = languages_of_splits(job, task)
     made = evaluation_features(job, task, parts, tokenizer)
     blocks, examples = _blocks(parts, made), made.examples
-    features = task_features(task, task.name, made.features, tokenizer, job.hyperparameters)
+    features = task_features(task, task.name, made, tokenizer, job.hyperparameters)
     evaluated = predicting.Evaluated(task, examples, features, recipes.limits(job.hyperparameters))
     trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=progress.bars(job.label, evaluation=True))
+    keep_handlers(trainer)
     data = TaskData(evaluation=[features], max_eval_tokens=job.trainer.max_eval_tokens)
-    outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
+    with out_of_memory_means(job.label):
+        outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
     if not trainer.is_global_zero:
-        return
+        return None
     rows = predicting.by_row(outputs, {task.name: evaluated})[task.name]
     scored = _score(predicting.Predicted(evaluated, rows), blocks)
     write_predictions(
@@ -75,6 +92,7 @@ def evaluate(job: EvaluationJob) -> None:
         "versions": versions(),
     }
     write_result(Path(job.result), result)
+    return result
 
 
 def languages_of_splits(job: EvaluationJob, task: Task) -> list[tuple[str, list[str]]]:
@@ -189,11 +207,15 @@ def _predictions(task: Task, examples: Dataset, block: Block, scored: predicting
 
 
 def _degenerate(task: Task, scored: list[tuple[Block, list[predicting.Scored]]]) -> list[str]:
-    """A classifier that gives every example the same answer has learnt nothing, whatever its accuracy: one text per split."""
-    if task.format not in ("classification", "multiple_choice"):
+    """A model that gives every example the same answer has learnt nothing, whatever its score: one text per split.
+
+    Of tagging, the answers are the tags of all words.
+    """
+    if task.format in ("retrieval", "mlm"):  # no answers to choose from
         return []
     found: dict[str, list[str]] = {}
     for block, (first, *_) in scored:
-        if len(first.predictions) > 1 and len(set(first.predictions)) == 1:
+        answers = {str(answer) for given in first.predictions for answer in (given if isinstance(given, list) else [given])}
+        if len(first.predictions) > 1 and len(answers) == 1:
             found.setdefault(block.split, []).append(block.language)
     return [f"{split}: one answer for every example in {' '.join(languages)}" for split, languages in found.items()]

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from xstilts.config import DataConfig, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
 from xstilts.tasks.declaration import TrainingTask
+from xstilts.tracking.identity import RunIdentity
 
 
 @dataclass
@@ -39,6 +40,8 @@ class TrainingJob:
     seed: int = 1
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
+    run: RunIdentity = field(default_factory=RunIdentity)
+    """Who it is on a dashboard."""
     features: str = ""
     """The store that features are shared in; empty: they are made anew."""
 
@@ -72,6 +75,8 @@ class EvaluationJob:
     header: dict[str, Any] = field(default_factory=dict)
     """What the result file says of the cell besides its rows."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    run: RunIdentity = field(default_factory=RunIdentity)
     features: str = ""
     """As in TrainingJob."""
 

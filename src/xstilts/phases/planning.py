@@ -16,6 +16,7 @@ from xstilts.store.artifacts import is_done
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.tracking.identity import of_phase
 
 ARTIFACT_VERSION = 1
 """Raised when training itself changes so that old artifacts are no longer what the same config would give."""
@@ -124,8 +125,9 @@ def _phase(
         **(more or {}),
     }
     paths = ArtifactPaths(store, "trained", fingerprint(identity))
+    label = f"phase {phase}: {'+'.join(tasks)}"
     job = TrainingJob(
-        label=f"phase {phase}: {'+'.join(tasks)}",
+        label=label,
         identity=identity,
         artifact=str(paths.folder),
         work=str(paths.work),
@@ -141,6 +143,7 @@ def _phase(
         seed=config.seed,
         trainer=config.trainer,
         logger=config.logger,
+        run=of_phase(config, label, paths.fingerprint),
         features=features_store(config, store),
     )
     return Phase(job, paths)

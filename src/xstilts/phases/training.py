@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from datasets import concatenate_datasets
+from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment  # type: ignore[attr-defined]
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 from transformers import PreTrainedTokenizerBase
@@ -20,12 +21,15 @@ from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
+from xstilts.launch.slurm import starts_by_srun
 from xstilts.models import export, progress
 from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.heads import build_head
-from xstilts.models.loggers import build_logger
+from xstilts.models.memory import out_of_memory_means
 from xstilts.models.module import TaskModel, derived_seed
+from xstilts.models.processes import Replicas
 from xstilts.models.selection import Selection
+from xstilts.models.stopping import PoliteStop, keep_handlers
 from xstilts.phases import predicting
 from xstilts.phases.jobs import TrainingJob
 from xstilts.sources.load import load
@@ -34,6 +38,10 @@ from xstilts.store.artifacts import publish, temporary_folder
 from xstilts.store.features import Prepared, feature_identity, prepared
 from xstilts.store.files import disk_full_means, whole_file
 from xstilts.tasks.declaration import head_name
+from xstilts.tracking.identity import resolved
+from xstilts.tracking.loggers import build_logger
+from xstilts.tracking.runs import TrackedRun, tracked
+from xstilts.tracking.throughput import around
 from xstilts.versions import versions
 
 log = logging.getLogger("xstilts")
@@ -41,6 +49,12 @@ log = logging.getLogger("xstilts")
 
 def train(job: TrainingJob) -> None:
     """Train what the job says and publish the artifact; a run that was killed goes on from `job.resume`."""
+    with tracked(job.logger, job.run, resolved(job), job.resume is not None) as run:
+        run.used(job.parent)
+        _train(job, run)
+
+
+def _train(job: TrainingJob, run: TrackedRun) -> None:
     pl.seed_everything(derived_seed("phase", job.seed) % 2**32, workers=True, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
     tokenizer = load_tokenizer(job.parent or tokenizer_place(job.model), None if job.parent else job.model.revision)
@@ -51,7 +65,7 @@ def train(job: TrainingJob) -> None:
         encoder.set_dropout(job.hyperparameters.dropout)
     if job.hyperparameters.freeze_embeddings:
         encoder.freeze_embeddings()
-    training = {name: _features(job, name, tokenizer, heads) for name in job.tasks}
+    training = {name: _features(job, name, tokenizer) for name in job.tasks}
     validation = {name: _validation(job, name, tokenizer) for name in job.tasks} if wants_validation(job) else {}
     plan = StepPlan(
         sizes={name: len(features.features) for name, features in training.items()},
@@ -73,15 +87,16 @@ def train(job: TrainingJob) -> None:
         checkpoint_every=job.trainer.checkpoint_every,
         total_steps=len(plan),
     )
+    stop = PoliteStop(selection.resume_path, len(plan))
     trainer = pl.Trainer(
-        **trainer_options(job.trainer),
+        **trainer_options(job.trainer, WholeCheckpoints()),
         max_epochs=1,
-        logger=build_logger(job.logger, Path(job.curves), job.label, job.identity),
+        logger=build_logger(job.logger, Path(job.curves), run),
         log_every_n_steps=job.logger.every_n_steps,
-        callbacks=[selection, *progress.bars(job.label)],
+        callbacks=[*around([selection, stop], job.logger.every_n_steps), *progress.bars(job.label)],
         default_root_dir=work,
-        plugins=[WholeCheckpoints()],
     )
+    keep_handlers(trainer)
     data = TaskData(
         list(training.values()),
         plan,
@@ -89,12 +104,14 @@ def train(job: TrainingJob) -> None:
         job.trainer.max_tokens,
         job.trainer.max_eval_tokens,
     )
-    with disk_full_means(work):
-        trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
-    selection.restore_best(model)
-    if trainer.is_global_zero:
-        _publish(job, model.encoder, heads, tokenizer, selection, len(plan))
-        shutil.rmtree(work, ignore_errors=True)
+    with stop.listening():
+        with disk_full_means(work), out_of_memory_means(job.label):
+            trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
+        selection.restore_best(model)
+        if trainer.is_global_zero:
+            _publish(job, model.encoder, heads, tokenizer, selection, len(plan))
+            run.made(job.artifact)
+            shutil.rmtree(work, ignore_errors=True)
     trainer.strategy.barrier()
 
 
@@ -110,19 +127,21 @@ class WholeCheckpoints(TorchCheckpointIO):
             torch.save(checkpoint, file)
 
 
-def trainer_options(trainer: Any) -> dict[str, Any]:
-    """What every `pl.Trainer` of ours is told."""
+def trainer_options(trainer: Any, *plugins: Any) -> dict[str, Any]:
+    """What every `pl.Trainer` of ours is told. Left alone, it would take any process in a SLURM job for a rank of it."""
+    ranks = SLURMEnvironment(auto_requeue=False) if starts_by_srun(trainer) else LightningEnvironment()
     return {
         "accelerator": trainer.accelerator,
         "devices": trainer.devices,
         "num_nodes": trainer.num_nodes,
         "precision": trainer.precision,
-        "strategy": "auto" if trainer.devices * trainer.num_nodes == 1 else "ddp",
+        "strategy": "auto" if trainer.devices * trainer.num_nodes == 1 else Replicas(),
         "use_distributed_sampler": False,
         "enable_checkpointing": False,
         "enable_model_summary": False,
         "enable_progress_bar": False,
         "num_sanity_val_steps": 0,
+        "plugins": [ranks, *plugins],
     }
 
 
@@ -178,10 +197,9 @@ def _check_shared(first: Any, second: Any) -> None:
         )
 
 
-def _features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase, heads: dict[str, Any]) -> TaskFeatures:
+def _features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> TaskFeatures:
     task = job.tasks[name].task
-    features = training_features(job, name, tokenizer).features
-    return task_features(task, name, features, tokenizer, job.by_task[name], heads[head_name(task)][1].whole_batch)
+    return task_features(task, name, training_features(job, name, tokenizer), tokenizer, job.by_task[name])
 
 
 def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> Prepared:
@@ -209,12 +227,10 @@ def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenize
     )
 
 
-def task_features(
-    task: Any, name: str, features: Any, tokenizer: PreTrainedTokenizerBase, hyperparameters: Any, whole_batch: bool = False
-) -> TaskFeatures:
+def task_features(task: Any, name: str, made: Prepared, tokenizer: PreTrainedTokenizerBase, hyperparameters: Any) -> TaskFeatures:
     """The features, ready to be batched."""
     special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15)
-    return TaskFeatures(name, task.format, head_name(task), features, special, whole_batch)
+    return TaskFeatures(name, task.format, head_name(task), made.features, special, made.examples)
 
 
 def wants_validation(job: TrainingJob) -> bool:
@@ -224,7 +240,7 @@ def wants_validation(job: TrainingJob) -> bool:
 
 def _validation(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> predicting.Evaluated:
     task, made = job.tasks[name].task, validation_features(job, name, tokenizer)
-    features = task_features(task, name, made.features, tokenizer, job.by_task[name])
+    features = task_features(task, name, made, tokenizer, job.by_task[name])
     return predicting.Evaluated(task, made.examples, features, recipes.limits(job.by_task[name]))
 
 

@@ -76,10 +76,7 @@ def publish(temporary: Path, final: Path, metadata: dict[str, Any]) -> None:
 def verify(folder: Path) -> None:
     """Read every file of an artifact again; UserError naming the first that is missing, truncated or altered."""
     remedy = f"delete the folder {folder}, or run again with store.refresh=all"
-    done = read_json_object(folder / DONE, "list of an artifact's files", remedy)
-    if done.get("schema") != SCHEMA or not isinstance(done.get("files"), dict):
-        raise UserError(f"{folder / DONE} has schema {done.get('schema')!r}, expected {SCHEMA}: update xstilts, or {remedy}")
-    for name, expected in done["files"].items():
+    for name, expected in listed(folder, remedy).items():
         path = folder / name
         if not path.is_file():
             raise UserError(f"{path} is missing from the artifact: {remedy}")
@@ -88,6 +85,14 @@ def verify(folder: Path) -> None:
             raise UserError(f"{path} is {damage}: got {size} bytes, expected {expected['bytes']}; {remedy}")
         if (digest := _sha256(path)) != expected["sha256"]:
             raise UserError(f"{path} is altered: got sha256 {digest}, expected {expected['sha256']}; {remedy}")
+
+
+def listed(folder: Path, remedy: str) -> dict[str, Any]:
+    """The files of a finished artifact, each with its size and checksum. UserError for one of a newer xstilts."""
+    done = read_json_object(folder / DONE, "list of an artifact's files", remedy)
+    if done.get("schema") != SCHEMA or not isinstance(done.get("files"), dict):
+        raise UserError(f"{folder / DONE} has schema {done.get('schema')!r}, expected {SCHEMA}: update xstilts, or {remedy}")
+    return dict(done["files"])
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:

@@ -8,14 +8,14 @@ whose own cache knows a function by its name only and hands out what an older ve
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.paths import DONE, ArtifactPaths, checksum_cache
-from xstilts.store.artifacts import is_done, publish, read_metadata, remove, temporary_folder
-from xstilts.store.files import read_json_object
+from xstilts.paths import ArtifactPaths, checksum_cache
+from xstilts.store.artifacts import is_done, listed, publish, read_metadata, remove, temporary_folder
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
@@ -87,7 +87,7 @@ def tokenizer_identity(tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def prepared(store: str, identity: Callable[[], dict[str, Any]], build: Callable[[], Prepared]) -> Prepared:
-    """What `build` gives, from the store if it was built before; an empty `store` means: do not keep it.
+    """What `build` gives, from the store if it was built before; an empty `store` means: do not keep it, as does a read-only one.
 
     Whoever comes while another process builds waits for it. What was kept and has lost a file is built again.
     """
@@ -96,6 +96,8 @@ def prepared(store: str, identity: Callable[[], dict[str, Any]], build: Callable
     described = identity()
     paths = ArtifactPaths(Path(store), KIND, fingerprint(described))
     if not _whole(paths.folder):
+        if os.path.exists(store) and not os.access(store, os.W_OK):
+            return build()
         with locked(paths.lock, lambda holder: log.info(f"features: waiting for {holder}")):
             if not _whole(paths.folder):
                 remove(paths.folder)
@@ -112,7 +114,7 @@ def _whole(folder: Path) -> bool:
     """Whether all files are there in their size; not read, they may be gigabytes."""
     if not is_done(folder):
         return False
-    files = read_json_object(folder / DONE, "list of an artifact's files", f"delete the folder {folder}")["files"]
+    files = listed(folder, f"delete the folder {folder}")
     return all((folder / name).is_file() and (folder / name).stat().st_size == told["bytes"] for name, told in files.items())
 
 

@@ -5,6 +5,7 @@ Across hosts it needs a file system that passes flock on (NFS from version 4, Lu
 """
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -15,15 +16,16 @@ from xstilts.errors import UserError
 
 POLL = 0.1
 """Seconds between two attempts while waiting."""
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @contextlib.contextmanager
-def locked(path: Path, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+def locked(path: Path, on_wait: Callable[[str], None] | None = None, to_write: bool = True) -> Iterator[None]:
     """Hold the lock file `path` exclusively; if somebody else has it, tell `on_wait` once who
     ("process 123 on HOST, which holds PATH"), and wait without limit.
 
-    UserError if the lock file cannot be made. The empty lock file stays behind: removing it would let two processes lock
-    two different files of one name.
+    UserError if the lock file cannot be made; but without `to_write`, where nobody can write there is nothing to hold. The empty
+    lock file stays behind: removing it would let two processes lock two different files of one name.
     """
     from filelock import FileLock, Timeout
 
@@ -37,6 +39,9 @@ def locked(path: Path, on_wait: Callable[[str], None] | None = None) -> Iterator
                 on_wait(f"{_holder(path)}, which holds {path}")
             lock.acquire(poll_interval=POLL)
     except OSError as error:
+        if error.errno in _READ_ONLY and not to_write:
+            yield
+            return
         raise UserError(
             f"cannot lock {path}: {error.strerror or error}; it needs a folder that can be written (store.root=, output=)"
         ) from error

@@ -5,7 +5,9 @@ Every head is an `nn.Module` with
 - `loss_sum(encoder, batch) -> scalar`: the loss summed over the micro-batch's items, so that micro-batches add up exactly;
 - `items(batch) -> float`: how many items that sum runs over (examples, labelled words, masked subwords);
 - `outputs(encoder, batch) -> list[dict[str, np.ndarray]]`: one dict per feature, in the batch's order, without padding;
-- `whole_batch`: True where the loss of one item depends on the others, so that a step must not be cut.
+- `whole_batch`: True where the loss of one item depends on the others of the step, in whatever micro-batch and process they are.
+  Such a head has two more parts, which `loss_sum` puts together: `pairs(encoder, batch) -> pairs_B2D`, the vectors of each item,
+  which depend on the item alone; and `loss_of(pairs_B2D) -> scalar`, the loss of all items summed.
 
 The names of the parameters follow Hugging Face's classes, see `xstilts.models.export`.
 """
@@ -33,6 +35,13 @@ class Head(Protocol):
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor: ...
     def items(self, batch: Batch) -> float: ...
     def outputs(self, encoder: Encoder, batch: Batch) -> Rows: ...
+
+
+class WholeBatchHead(Head, Protocol):
+    """A head whose items are compared with each other."""
+
+    def pairs(self, encoder: Encoder, batch: Batch) -> Tensor: ...
+    def loss_of(self, pairs_B2D: Tensor) -> Tensor: ...
 
 
 def build_head(task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> nn.Module:

@@ -2,7 +2,7 @@
 
 Legend: B queries (training) or texts (evaluation), L subwords, D hidden size.
 Training follows LAReQA's code in google-research/xtreme: cosine times a learned scale that starts at 100, cross-entropy of each
-query over the candidates of its batch, one direction.
+query over the candidates of its step (on all devices), one direction.
 """
 
 import torch
@@ -65,12 +65,20 @@ class Head(nn.Module):
             for pooling in self.poolings
         }
 
-    def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """Cross-entropy of each query's own candidate among all candidates of the batch, summed over queries."""
+    def pairs(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """pairs_B2D, float32: each query and its candidate, of length 1."""
         vector_RD = next(iter(self.vectors(encoder, batch).values()))
-        query_BD, candidate_BD = functional.normalize(vector_RD.float(), dim=-1).chunk(2)
+        return torch.stack(functional.normalize(vector_RD.float(), dim=-1).chunk(2), dim=1)
+
+    def loss_of(self, pairs_B2D: Tensor) -> Tensor:
+        """Cross-entropy of each query's own candidate among all candidates, summed over queries."""
+        query_BD, candidate_BD = pairs_B2D.unbind(1)
         logits_BB = self.log_scale.exp() * query_BD @ candidate_BD.T
         return functional.cross_entropy(logits_BB, torch.arange(len(logits_BB), device=logits_BB.device), reduction="sum")
+
+    def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """The same for the queries of one batch, among its candidates."""
+        return self.loss_of(self.pairs(encoder, batch))
 
     def items(self, batch: Batch) -> float:
         """Queries."""

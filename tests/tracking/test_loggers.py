@@ -5,16 +5,17 @@ import csv
 import pytest
 
 from xstilts.config import LoggerConfig
-from xstilts.models.loggers import build_logger
+from xstilts.tracking.loggers import build_logger
+from xstilts.tracking.runs import TrackedRun
 
 
 def test_none_is_none(tmp_path):
-    assert build_logger(LoggerConfig(name="none"), tmp_path, "phase 2: mnli", {}) is False
+    assert build_logger(LoggerConfig(name="none"), tmp_path, TrackedRun()) is False
     assert not list(tmp_path.iterdir())
 
 
 def test_csv_is_a_file_in_the_work_folder(tmp_path):
-    logger = build_logger(LoggerConfig(name="csv"), tmp_path, "phase 2: mnli", {})
+    logger = build_logger(LoggerConfig(name="csv"), tmp_path, TrackedRun())
     logger.log_metrics({"train/loss/nli": 1.5}, step=3)
     logger.save()
     (path,) = tmp_path.rglob("metrics.csv")
@@ -23,30 +24,15 @@ def test_csv_is_a_file_in_the_work_folder(tmp_path):
 
 def test_tensorboard_writes_into_the_work_folder(tmp_path):
     pytest.importorskip("tensorboard")
-    logger = build_logger(LoggerConfig(name="tensorboard"), tmp_path, "phase 2: mnli", {})
+    logger = build_logger(LoggerConfig(name="tensorboard"), tmp_path, TrackedRun())
     logger.log_metrics({"train/loss/nli": 1.5}, step=3)
     logger.finalize("success")
     assert list(tmp_path.rglob("events.out.tfevents.*"))
 
 
-def test_wandb_is_told_who_the_run_is(tmp_path, monkeypatch):
-    told = {}
-    monkeypatch.setattr("xstilts.models.loggers.WandbLogger", lambda **words: told.update(words))
-    build_logger(LoggerConfig(name="wandb", project="grid", entity="us"), tmp_path, "phase 3: mnli", {"seed": 1})
-    assert told == {
-        "project": "grid",
-        "entity": "us",
-        "name": "phase 3: mnli",
-        "save_dir": tmp_path,
-        "offline": True,
-        "config": {"seed": 1},
-        "log_model": False,
-    }
-
-
 def test_each_attempt_has_its_own_curves(tmp_path):
     for step in (3, 4):
-        logger = build_logger(LoggerConfig(name="csv"), tmp_path, "phase 2: mnli", {})
+        logger = build_logger(LoggerConfig(name="csv"), tmp_path, TrackedRun())
         logger.log_metrics({"train/loss/nli": 1.5}, step=step)
         logger.save()
     files = sorted(tmp_path.rglob("metrics.csv"))

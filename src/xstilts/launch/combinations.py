@@ -1,0 +1,48 @@
+"""Launchers and settings that cannot work together, told before any job starts."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+
+from xstilts.config import Config
+from xstilts.launch.pool import visible_gpus
+
+ON_THIS_MACHINE = ("basic", "local", "slurm_local", "submitit_local")
+"""Launchers whose jobs run where the sweep was started; any other may hand them to a cluster."""
+BY_SUBMITIT = ("slurm", "slurm_local")
+
+
+def problems(launcher_name: str, config: Config) -> Iterator[str]:
+    """One line for each reason why this launcher cannot run this cell; `launcher_name` as in `hydra/launcher=NAME`."""
+    trainer = config.trainer
+    if launcher_name == "joblib":
+        yield "hydra/launcher=joblib ends the whole sweep when one job is killed: type hydra/launcher=local"
+    if launcher_name in BY_SUBMITIT:
+        if missing := [name for name in ("submitit", "hydra_plugins.hydra_submitit_launcher") if not _is_installed(name)]:
+            yield f"hydra/launcher={launcher_name} needs {missing[0]}: type pip install 'xstilts[slurm]'"
+        if launcher_name == "slurm" and shutil.which("sbatch") is None:
+            yield "hydra/launcher=slurm: there is no sbatch here: start the sweep on a machine of the cluster that submits jobs"
+    if launcher_name not in ON_THIS_MACHINE:
+        return
+    if trainer.accelerator in ("gpu", "cuda") and (gpus := visible_gpus()) is not None and trainer.devices > len(gpus):
+        yield (
+            f"trainer.devices={trainer.devices}, and {len(gpus)} GPUs are visible here: type trainer.devices=N with no more, "
+            "or trainer.accelerator=cpu"
+        )
+    if trainer.num_nodes == 1 and trainer.start_ranks != "srun":
+        return
+    asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"
+    if "SLURM_JOB_ID" not in os.environ:
+        yield f"{asked} needs nodes of a SLURM cluster: type hydra/launcher=slurm, or start this within salloc or sbatch"
+    elif shutil.which("srun") is None:
+        yield f"{asked}: there is no srun here to start the ranks with: type trainer.num_nodes=1 trainer.start_ranks=lightning"
+    elif (granted := int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))) < trainer.num_nodes:
+        yield f"{asked}, and this allocation has {granted}: ask salloc or sbatch for --nodes={trainer.num_nodes}"
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # nor is the package it would be in
+        return False

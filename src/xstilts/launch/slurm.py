@@ -1,0 +1,87 @@
+"""What a SLURM job asks of the driver: ranks by srun, one driver for several tasks, and making way when the job is to end."""
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from xstilts.config import TrainerConfig
+from xstilts.errors import UserError
+from xstilts.launch.process import STOPPED, Starter
+
+log = logging.getLogger("xstilts")
+
+LONGEST_GRACE = 1800.0
+"""Seconds that a job told to end waits for SLURM to end it."""
+_FIRST_PORT, _PORTS = 15000, 17000  # below those that Linux hands out by itself
+
+
+def starts_by_srun(trainer: TrainerConfig) -> bool:
+    """Whether each rank is a task of its own; several nodes can be had in no other way."""
+    return trainer.num_nodes > 1 or (trainer.start_ranks == "srun" and trainer.devices > 1)
+
+
+def is_extra_task(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether another task of this SLURM job is the driver: the first one is, and starts the ranks on all nodes."""
+    return int(environment.get("SLURM_PROCID") or 0) > 0
+
+
+def srun(trainer: TrainerConfig, job_file: Path, environment: Mapping[str, str] = os.environ) -> Starter:
+    """What starts the ranks of a worker inside the SLURM job that this process belongs to; UserError if the job is too small."""
+    asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"
+    job = environment.get("SLURM_JOB_ID")
+    if not job or shutil.which("srun", path=environment.get("PATH")) is None:
+        raise UserError(f"{asked} needs a SLURM job, and this process belongs to none: type hydra/launcher=slurm, or use sbatch")
+    nodes = int(environment.get("SLURM_JOB_NUM_NODES") or 1)
+    if nodes < trainer.num_nodes:
+        raise UserError(f"{asked}, but the SLURM job has {nodes}: type hydra.launcher.nodes={trainer.num_nodes}")
+    cpus = _fewest_cpus(environment.get("SLURM_JOB_CPUS_PER_NODE", ""))
+    if cpus is not None and cpus < trainer.devices:
+        raise UserError(
+            f"trainer.devices={trainer.devices}, but the SLURM job has {cpus} CPU(s) on a node, expected one for each rank: "
+            f"type hydra.launcher.cpus_per_task={trainer.devices}"
+        )
+    words = [
+        "srun",
+        "--overlap",  # the driver's own task holds the job's resources
+        "--kill-on-bad-exit=1",
+        "--input=none",
+        f"--nodes={trainer.num_nodes}",
+        f"--ntasks={trainer.num_nodes * trainer.devices}",
+        f"--ntasks-per-node={trainer.devices}",
+        f"--cpus-per-task={(cpus or trainer.devices) // trainer.devices}",
+    ]
+    # srun passes SIGUSR2 on to all ranks. At SIGTERM it kills them.
+    return Starter(tuple(words), {"MASTER_PORT": str(rank_port(job, job_file))}, signal.SIGUSR2)
+
+
+def rank_port(job: str, job_file: Path) -> int:
+    """The port at which the ranks meet. Lightning's own depends on the job's number alone, and on its last four digits only."""
+    digest = hashlib.sha256(f"{job} {job_file}".encode()).digest()
+    return _FIRST_PORT + int.from_bytes(digest[:8]) % _PORTS
+
+
+def make_way(signals: Sequence[signal.Signals]) -> None:
+    """Do what the signals that have stopped a worker usually do to this process; does not return.
+
+    SIGUSR2 in a job of submitit: its handler puts the job back into the queue. SIGTERM alone in a SLURM job: this is preemption,
+    or somebody cancelled the job, and SLURM will end it; if we ended first, it would not run again but count as failed.
+    """
+    if signal.SIGUSR2 in signals:
+        signal.raise_signal(signal.SIGUSR2)
+    if signals[-1] == signal.SIGTERM and "SLURM_PROCID" in os.environ:
+        log.info("stopped by SIGTERM; waiting for SLURM to end this job, and to start it again if it was preempted")
+        time.sleep(LONGEST_GRACE)
+    signal.raise_signal(signals[-1])
+    sys.exit(STOPPED)  # somebody's handler took no notice
+
+
+def _fewest_cpus(text: str) -> int | None:
+    """CPUs on the smallest node, of `16(x2),8`."""
+    return min(map(int, re.findall(r"(?:^|,)(\d+)", text)), default=None)

@@ -1,0 +1,116 @@
+"""What the processes of one training do together: replicas of the model that are equal before a step and after it.
+
+A process works through its share of a step by itself, and all meet when every one of them has done so: gradients are summed once,
+over exactly the parameters that the step's task trains. (DistributedDataParallel meets in the middle of the last backward pass.
+There a process that is out of memory leaves the others waiting for ever, and the head of a task whose turn it is not has no
+gradient to bring along.) What is agreed upon or collected for evaluation goes over the CPU.
+
+Legend: N rows of all processes.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.strategies import DDPStrategy
+from torch import Tensor, distributed
+from torch.nn import Parameter, functional
+
+from xstilts.errors import UserError
+
+BUCKET = 1 << 23
+"""Elements that are sent together; a larger matrix goes alone, as it lies."""
+
+
+class Replicas(DDPStrategy):
+    """Lightning's start and end of one process per device, with the exchange of gradients left to the TaskModel."""
+
+    def __init__(self) -> None:
+        super().__init__(process_group_backend="cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+
+    def configure_ddp(self) -> None:
+        """All start with the weights of the first process."""
+        assert isinstance(self.model, pl.LightningModule)
+        with torch.no_grad():
+            for tensor in (*self.model.parameters(), *self.model.buffers()):
+                distributed.broadcast(tensor, 0)
+
+
+def count() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this one."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def summed(number: float) -> float:
+    """The sum over all processes."""
+    if count() == 1:
+        return number
+    total = torch.tensor(number, dtype=torch.float64)
+    distributed.all_reduce(total)
+    return total.item()
+
+
+def largest(numbers: list[int]) -> list[int]:
+    """Each number's largest value in any process."""
+    if count() == 1:
+        return numbers
+    values = torch.tensor(numbers)
+    distributed.all_reduce(values, distributed.ReduceOp.MAX)
+    return values.tolist()
+
+
+def sum_gradients(parameters: Iterable[Parameter]) -> None:
+    """Put the sum over all processes in the place of every gradient; all must have gradients of the same parameters."""
+    if count() == 1:
+        return
+    for bucket in _buckets([parameter.grad for parameter in parameters if parameter.grad is not None]):
+        if len(bucket) == 1 and bucket[0].is_contiguous():
+            distributed.all_reduce(bucket[0])
+            continue
+        flat = torch.cat([gradient.flatten() for gradient in bucket])
+        distributed.all_reduce(flat)
+        for gradient, part in zip(bucket, torch.split(flat, [gradient.numel() for gradient in bucket]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+
+def _buckets(gradients: list[Tensor]) -> Iterator[list[Tensor]]:
+    bucket: list[Tensor] = []
+    for gradient in gradients:
+        if bucket and (gradient.dtype != bucket[0].dtype or sum(one.numel() for one in bucket) + gradient.numel() > BUCKET):
+            yield bucket
+            bucket = []
+        bucket.append(gradient)
+    if bucket:
+        yield bucket
+
+
+def gathered(rows: Tensor) -> list[Tensor]:
+    """The rows of every process, in the order of the processes; each may have another number of them. Without gradient."""
+    if count() == 1:
+        return [rows]
+    numbers = [0] * count()
+    distributed.all_gather_object(numbers, len(rows))
+    padding = [0, 0] * (rows.dim() - 1) + [0, max(numbers) - len(rows)]
+    padded = functional.pad(rows, padding).contiguous()
+    parts = [torch.empty_like(padded) for _ in numbers]
+    distributed.all_gather(parts, padded)
+    return [part[:number] for part, number in zip(parts, numbers, strict=True)]
+
+
+def stop(error: UserError) -> NoReturn:
+    """End all processes, which must all call this: the first one raises `error`, the others say nothing.
+
+    Those wait until it is gone: Lightning, when it finds one of them dead, kills the first before it has spoken.
+    """
+    if rank() == 0:
+        raise error
+    with contextlib.suppress(RuntimeError):
+        distributed.barrier()
+    raise SystemExit(2)

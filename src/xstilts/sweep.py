@@ -1,0 +1,198 @@
+"""A sweep over a grid, and the preview of one: plans every cell, has its waves run, and says what became of each part.
+
+What Hydra's sweeper (hydra_plugins.xstilts.sweeper) hands its grid to; `compose` and `launch` are Hydra's side of it.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from xstilts import grid, pipeline
+from xstilts.checks import check
+from xstilts.errors import UserError
+from xstilts.grid import Planned, Unit
+from xstilts.launch import combinations
+from xstilts.launch.cells import complain, failures, log_to_stderr, to_schema
+from xstilts.paths import log_file
+from xstilts.phases import cost
+from xstilts.phases.jobs import TrainingJob
+from xstilts.store import neighbours
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+log = logging.getLogger("xstilts")
+
+Overrides = Sequence[str]
+Compose = Callable[[Overrides], DictConfig]
+Launch = Callable[[Sequence[Overrides]], list[str | None]]
+
+TFLOPS = 100.0
+"""What a GPU does in a second, for the estimate: about a third of the dense bfloat16 peak of an A100."""
+
+
+def planned(grid_: Sequence[tuple[str, ...]], compose: Compose, download: bool) -> list[Planned]:
+    """The plan of every cell; what is wrong with one is noted and stops no other."""
+    cells = []
+    for overrides in grid_:
+        try:
+            config = to_schema(compose(overrides))
+            check(config)
+            cells.append(Planned(overrides, config, pipeline.plan(config, download)))
+        except UserError as error:
+            cells.append(Planned(overrides, problem=" ".join(str(error).splitlines())))
+    return cells
+
+
+def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str) -> None:
+    """Run the grid and show what became of it; what went wrong is added to `launch.cells.failures`.
+
+    `launcher`: the name of the one behind `launch`. A launcher that cannot run these cells ends the process with code 2.
+    """
+    log_to_stderr()
+    log.info(f"planning {len(grid_)} cells")
+    cells = planned(grid_, compose, download=True)
+    if impossible := [line for cell in cells if cell.config for line in combinations.problems(launcher, cell.config)]:
+        complain(UserError("\n".join(dict.fromkeys(impossible))))
+        sys.exit(2)
+    for problem in dict.fromkeys(cell.problem for cell in cells if cell.problem):
+        sys.stderr.write(f"error: {problem}\n")
+    waves = grid.waves(cells)
+    number = 0
+
+    def launched(units: list[Unit]) -> list[str | None]:
+        nonlocal number
+        number += 1
+        log.info(f"wave {number}: {len(units)} job(s): {', '.join(dict.fromkeys(unit.label for unit in units))}")
+        return launch([unit.job for unit in units])
+
+    try:
+        grid.run(waves, launched)
+    finally:
+        _print(_summary(waves))
+        sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
+        failures.extend(grid.failures(cells, waves))
+
+
+def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
+    """Show the waves of the grid, what exists, what is stale and why, and the estimated cost; neither downloads nor runs."""
+    log_to_stderr()
+    cells = planned(grid_, compose, download=False)
+    waves = grid.waves(cells)
+    _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []))
+    good = [cell for cell in cells if cell.cell]
+    units = [unit for wave in waves for unit in wave]
+    training = [unit for unit in units if unit.phase and isinstance(unit.phase.job, TrainingJob)]
+    apart, hours_apart = grid.phases_apart(good), sum(_flop(phase) for cell in good if cell.cell for phase in cell.cell.training)
+    lines = [
+        f"{len(good)} cells; {len(training)} training phases, where every cell by itself would take {apart}",
+        f"at most {_hours(sum(_flop(unit.phase) for unit in training))} GPU hours of training for all that is not there yet "
+        f"and what is, where every cell by itself would take {_hours(hours_apart)} (at {TFLOPS:.0f} TFLOP/s, each example as "
+        "long as max_length; attention and vocabulary left out)",
+    ]
+    lines += [f"error: {problem}" for problem in dict.fromkeys(cell.problem for cell in cells if cell.problem)]
+    if absent := sum(not grid.data_is_here(cell) for cell in good):
+        lines.append(
+            f"{absent} cells read data that is not on this disk yet: what they find in the store is told by `xstilts fetch -m` "
+            "with the same options and then this again"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+    failures.extend(cell.problem for cell in cells if cell.problem)
+
+
+def _flop(phase: Any) -> float:
+    return (cost.training_flop(phase.job) or 0.0) if isinstance(phase.job, TrainingJob) else 0.0
+
+
+def _hours(flop: float) -> str:
+    hours = flop / (TFLOPS * 1e12) / 3600
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+
+
+def _title(number: int, waves: list[list[Unit]]) -> str:
+    return "evaluations" if waves[number][0].phase is None else f"wave {number + 1}"
+
+
+def _plan(waves: list[list[Unit]]) -> "Table":
+    """What each wave makes: units of one label together, since a grid has many seeds and parents."""
+    table = _table("wave", "what", "there", "to do", "steps", "GPU hours, at most")
+    for number, wave in enumerate(waves):
+        groups: dict[str, list[Unit]] = {}
+        for unit in wave:
+            groups.setdefault(unit.label, []).append(unit)
+        for label, units in groups.items():
+            job = units[0].phase.job if units[0].phase else None
+            steps = cost.training_steps(job) if isinstance(job, TrainingJob) else None
+            there = sum(unit.state == grid.REUSED for unit in units)
+            flop = sum(_flop(unit.phase) for unit in units if unit.phase and unit.state != grid.REUSED)
+            flop += sum(_evaluation_flop(unit) for unit in units if not unit.phase and unit.state != grid.REUSED)
+            row = (str(there), str(len(units) - there), f"{steps:,}" if steps else "", _hours(flop) if flop else "")
+            table.add_row(_title(number, waves), label, *row)
+    return table
+
+
+def _evaluation_flop(unit: Unit) -> float:
+    return (cost.evaluation_flop(unit.evaluation) or 0.0) if unit.evaluation else 0.0
+
+
+def _stale(waves: list[list[Unit]]) -> "Table":
+    """What is missing although the store has nearly the same: which option tells them apart."""
+    table = _table("to do", "nearly the same", "and what differs")
+    known: dict[str, Any] = {}
+    for unit in (unit for wave in waves for unit in wave if unit.phase and unit.state == grid.WAITING):
+        assert unit.phase is not None
+        folder = unit.phase.paths.folder.parent
+        if str(folder) not in known:
+            known[str(folder)] = neighbours.identities(folder)
+        if near := neighbours.nearest(known[str(folder)], unit.label, unit.phase.job.identity):
+            table.add_row(f"{unit.label} {unit.key[:8]}", near.fingerprint[:8], "; ".join(near.differences))
+    return table
+
+
+def _summary(waves: list[list[Unit]]) -> "Table":
+    states = (grid.DONE, grid.REUSED, grid.FAILED, grid.BLOCKED, grid.WAITING)
+    table = _table("wave", "jobs", *states[:-1], "not started")
+    for number, wave in enumerate(waves):
+        counts = [sum(unit.state == state for unit in wave) for state in states]
+        table.add_row(_title(number, waves), str(len(wave)), *(str(count) if count else "" for count in counts))
+    return table
+
+
+def _broken(cells: list[Planned], waves: list[list[Unit]]) -> list[str]:
+    """What is missing at the end, a line each, with the reason and the log."""
+    lines = [f"refused  {' '.join(cell.overrides)}: {cell.problem}" for cell in cells if cell.problem]
+    for unit in (unit for wave in waves for unit in wave if unit.state in (grid.FAILED, grid.BLOCKED)):
+        reason = unit.reason.partition("; its output is in ")[0]
+        log = f"; log: {file}" if (file := _log(unit)) and file not in reason else ""
+        lines.append(f"{unit.state:8} {unit.label} {unit.key}: {reason}{log}")
+    return lines
+
+
+def _log(unit: Unit) -> str:
+    if unit.state != grid.FAILED or unit.config.worker == "inline":
+        return ""
+    name = unit.key[:8] if unit.phase else unit.key
+    file = log_file(Path(unit.config.output), unit.label if unit.phase else "phase 4", name)
+    return str(file) if file.exists() else ""
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print(*tables: "Table") -> None:
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, markup=False, highlight=False)
+    for table in tables:
+        console.print(table)

@@ -1,0 +1,72 @@
+"""How fast training is: examples, subwords and steps per second, for every logger."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from xstilts.data.batches import Step
+
+
+class Throughput(pl.Callback):
+    """Counts between two steps that are logged, and logs what came to one second of training; reads the GPU then only.
+
+    Loading counts as training. What other callbacks do at the end of a step (evaluation, checkpoints) does not: `around` puts
+    this one before them and a `_Restart` behind. A resumed run's first number is of the steps since it was resumed.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.seconds = 0.0
+        self.running_since: float | None = None
+        self.steps, self.examples = 0, 0
+        self.subwords: torch.Tensor | int = 0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Step, batch_idx: int) -> None:
+        self.start()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Step, batch_idx: int) -> None:
+        self.steps += 1
+        if batch.weight:
+            self.examples += sum(batch.sizes)
+            self.subwords = sum((micro_batch["attention_mask"].sum() for micro_batch in batch.micro_batches), start=self.subwords)
+        logged = trainer.global_step % self.every == 0
+        subwords = int(self.subwords) if logged else 0  # waits for the GPU, so that the time is that of finished work
+        self._pause()
+        if not logged or not self.seconds:
+            return
+        # Every process has the same share of a step, to within one example.
+        per_second = trainer.world_size / self.seconds
+        values = {
+            "throughput/examples_per_second": self.examples * per_second,
+            "throughput/subwords_per_second": subwords * per_second,
+            "throughput/seconds_per_step": self.seconds / self.steps,
+        }
+        pl_module.log_dict(values, batch_size=1)
+        self.seconds, self.steps, self.examples, self.subwords = 0.0, 0, 0, 0
+
+    def start(self) -> None:
+        """The clock runs."""
+        if self.running_since is None:
+            self.running_since = time.perf_counter()
+
+    def _pause(self) -> None:
+        if self.running_since is not None:
+            self.seconds += time.perf_counter() - self.running_since
+            self.running_since = None
+
+
+class _Restart(pl.Callback):
+    def __init__(self, clock: Throughput) -> None:
+        self.clock = clock
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Step, batch_idx: int) -> None:
+        self.clock.start()
+
+
+def around(callbacks: Iterable[pl.Callback], every: int) -> list[pl.Callback]:
+    """The callbacks, with the measurement of throughput around them, which is logged `every` so many steps."""
+    clock = Throughput(every)
+    return [clock, *callbacks, _Restart(clock)]

@@ -1,0 +1,123 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from xstilts.config import TrainerConfig
+from xstilts.errors import UserError
+from xstilts.launch.slurm import is_extra_task, rank_port, srun, starts_by_srun
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> dict[str, str]:
+    """The environment of a SLURM job of two nodes."""
+    (tmp_path / "srun").touch(0o755)
+    return {
+        "PATH": str(tmp_path),
+        "SLURM_JOB_ID": "17",
+        "SLURM_JOB_NUM_NODES": "2",
+        "SLURM_JOB_CPUS_PER_NODE": "16,9",
+    }
+
+
+@pytest.mark.parametrize(
+    ("devices", "nodes", "start_ranks", "by_srun"),
+    [
+        (1, 1, "lightning", False),
+        (2, 1, "lightning", False),
+        (2, 1, "srun", True),
+        (1, 1, "srun", False),
+        (1, 2, "lightning", True),
+    ],
+)
+def test_who_starts_the_ranks(devices: int, nodes: int, start_ranks: str, by_srun: bool) -> None:
+    assert starts_by_srun(TrainerConfig(devices=devices, num_nodes=nodes, start_ranks=start_ranks)) is by_srun
+
+
+def test_a_task_for_each_rank(job: dict[str, str]) -> None:
+    starter = srun(TrainerConfig(devices=4, num_nodes=2), Path("job.json"), job)
+    words = starter.words
+    assert words[0] == "srun" and {"--overlap", "--kill-on-bad-exit=1"} <= set(words)
+    assert {"--nodes=2", "--ntasks=8", "--ntasks-per-node=4", "--cpus-per-task=2"} <= set(words)
+    assert starter.environment == {"MASTER_PORT": str(rank_port("17", Path("job.json")))}
+    assert starter.relays == signal.SIGUSR2
+
+
+def test_jobs_at_once_have_ports_of_their_own() -> None:
+    # Ids that end alike, and two phases of one job.
+    ports = [rank_port(job, Path(file)) for job in ("17", "10017", "20017", "18") for file in ("a/job.json", "b/job.json")]
+    assert len(set(ports)) == len(ports)
+    assert all(1024 < port < 32768 for port in ports)
+
+
+@pytest.mark.parametrize(
+    ("changed", "trainer", "expected"),
+    [
+        ({"SLURM_JOB_ID": ""}, TrainerConfig(devices=2, start_ranks="srun"), "trainer.start_ranks=srun needs a SLURM job"),
+        ({"PATH": "/nowhere"}, TrainerConfig(devices=2, num_nodes=2), "trainer.num_nodes=2 needs a SLURM job"),
+        ({}, TrainerConfig(num_nodes=3), "the SLURM job has 2: type hydra.launcher.nodes=3"),
+        ({}, TrainerConfig(devices=10, start_ranks="srun"), "has 9 CPU(s) on a node.*type hydra.launcher.cpus_per_task=10"),
+    ],
+    ids=["no job", "no srun", "nodes", "CPUs"],
+)
+def test_a_job_that_is_too_small(changed: dict[str, str], trainer: TrainerConfig, expected: str, job: dict[str, str]) -> None:
+    with pytest.raises(UserError, match=expected.replace("(", r"\(").replace(")", r"\)")):
+        srun(trainer, Path("job.json"), job | changed)
+
+
+def test_the_first_task_is_the_driver() -> None:
+    assert not is_extra_task({}) and not is_extra_task({"SLURM_PROCID": "0"})
+    assert is_extra_task({"SLURM_PROCID": "1"})
+
+
+DRIVER = """
+import signal, sys
+from xstilts.launch.slurm import make_way
+def requeue(number, frame):
+    print("requeued", flush=True)
+    sys.exit(255)
+if "submitit" in sys.argv:
+    signal.signal(signal.SIGUSR2, requeue)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+print("started", flush=True)
+make_way([signal.Signals[name] for name in sys.argv[1].split(",")])
+print("still here", flush=True)
+"""
+
+
+def driver(*words: str, task: bool = False) -> "subprocess.Popen[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+    environment = clean | ({"SLURM_PROCID": "0"} if task else {})
+    return subprocess.Popen([sys.executable, "-c", DRIVER, *words], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "task", "code", "said"),
+    [
+        (("SIGTERM",), False, -signal.SIGTERM, ""),
+        (("SIGUSR2",), False, -signal.SIGUSR2, ""),
+        (("SIGUSR2", "submitit"), True, 255, "requeued"),
+        (("SIGUSR2,SIGTERM", "submitit"), True, 255, "requeued"),
+        (("SIGTERM,SIGUSR2", "submitit"), True, 255, "requeued"),
+        (("SIGTERM", "submitit"), False, 143, ""),  # submitit on one machine takes no notice of SIGTERM
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else None,
+)
+def test_the_signal_has_its_usual_effect(words: tuple[str, ...], task: bool, code: int, said: str) -> None:
+    process = driver(*words, task=task)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out.split()[1:]) == (code, said.split())
+
+
+def test_preempted_without_submitit_it_waits_for_slurm() -> None:
+    process = driver("SIGTERM", "submitit", task=True)
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGUSR2)  # what comes later is submitit's
+    assert process.wait(60) == 255
+    process.stdout.close()

@@ -1,0 +1,92 @@
+"""The dashboard of a study: what is posted to a stand-in server, and one clear line where it cannot be made."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts import dashboard
+from xstilts.store.results import SCHEMA
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    place = Path(__file__).with_name("tracking") / "stand_in.py"
+    spec = importlib.util.spec_from_file_location("stand_in", place)
+    assert spec and spec.loader
+    sys.modules["stand_in"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    stand_in = module.StandIn()
+    monkeypatch.setenv("WANDB_BASE_URL", stand_in.start())
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("WANDB_MODE")
+    yield stand_in
+    stand_in.stop()
+    import wandb
+
+    wandb.teardown()
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Two cells of XNLI: the intermediate task gains 5 in English and 10 in the others."""
+    folder = tmp_path / "out" / "results"
+    folder.mkdir(parents=True)
+    for choice, scores in (("none", (80.0, 60.0, 50.0)), ("snli", (85.0, 70.0, 60.0))):
+        rows = [
+            {"task": "xnli", "language": code, "split": "test", "metric": "accuracy", "value": value, "examples": 10}
+            for code, value in zip(("en", "de", "sw"), scores, strict=True)
+        ]
+        cell = {"study": "small", "intermediate": [choice], "target": "xnli", "seed": 1, "model": "tiny", "recipe": "jiant"}
+        artifact = {"kind": "trained", "fingerprint": "f" * 64, "label": "phase 3: mnli"}
+        config = {"target": {"task": {"name": "xnli", "metrics": ["accuracy"]}}, "intermediate": {"tasks": {}}}
+        document = {"schema": SCHEMA, "cell": cell, "fingerprint": choice * 16, "artifacts": [artifact], "rows": rows}
+        document |= {"degenerate": [], "versions": {}, "config": config}
+        (folder / f"{choice}.xnli.seed1.{choice}{choice}.json").write_text(json.dumps(document))
+    return tmp_path / "out"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wandb-workspaces 0.4.13 is written for pydantic 1
+def test_a_workspace_and_a_report_with_the_gains(server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("wandb_workspaces")
+    assert dashboard.main([str(study), "--entity", "me"]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["workspace", "report"]
+    (gains,) = server.runs.values()
+    assert (gains.told["groupName"], gains.told["jobType"]) == ("small", "gains")
+    assert gains.summary["gain/xnli/snli"] == 10.0
+    (workspace,), (report,) = server.variables("UpsertView2"), server.variables("upsertView")
+    titles = ["Gains: intermediate x target", "Languages", "Transfer gap", "Training curves", "Throughput", "Lineage"]
+    sections = json.loads(workspace["spec"])["section"]["panelBankConfig"]["sections"]
+    assert [section["name"] for section in sections] == titles
+    assert all(f'"text":"{title}"' in report["spec"].replace('": "', '":"') for title in titles)
+    for spec in (workspace["spec"], report["spec"]):
+        assert all(name in spec for name in ("gain/xnli/snli", "xnli/de", "xnli/transfer gap", "phase-3-mnli-ffffffff", "small"))
+
+
+def test_nobody_logged_in(server: Any, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("WANDB_API_KEY")
+    assert dashboard.main([str(study), "--entity", "me"]) == 2
+    assert capsys.readouterr().err == "error: nobody is logged in to W&B: type `wandb login`, or set WANDB_API_KEY\n"
+
+
+def test_without_the_extra(server: Any, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
+    assert dashboard.main([str(study / "nothing"), "--entity", "me"]) == 2
+    expected = "error: a dashboard needs wandb-workspaces: type `pip install 'xstilts[dashboard]'`\n"
+    assert capsys.readouterr().err == expected
+    assert not server.runs
+
+
+def test_no_server(server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server.stop()
+    assert dashboard.main([str(study), "--entity", "me"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: W&B cannot be reached (") and "refused" in line
