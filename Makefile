@@ -28,13 +28,12 @@ evidence: $(READY)  ## The figures of docs/babel_*.md: hours
 	$(STUDY)=babel $(THREE) +intermediate=hellaswag +target=xcopa
 	$(STUDY)=babel $(THREE) +intermediate=none +target=udpos,xcopa pretraining.encoder=false
 	$(STUDY)=babel $(THREE) +intermediate=none +target=udpos,xcopa data=babel_families
-	$(STUDY)=babel +intermediate=none +target=udpos,xcopa,xnli,tatoeba data.world.pairs=1500
-	$(STUDY)=babel +intermediate=none +target=udpos,xcopa,xnli,tatoeba pretraining=mlm
+	$(STUDY)=babel_dose
+	$(STUDY)=babel_dose pretraining=mlm data.world.pairs=3000
 	$(STUDY)=babel_retrieval $(THREE) +intermediate=none,mnli
 	$(STUDY)=babel_retrieval +intermediate=qqp,hellaswag,cosmosqa,commonsenseqa,squad_v1,ccg
-	$(BIN)/python -m xstilts.demo --page outputs/babel_grid > docs/babel_grid.md
 	$(BIN)/python -m xstilts.demo --page outputs/babel > docs/babel_results.md
-	$(BIN)/python -m xstilts.demo --page outputs/babel_retrieval > docs/babel_retrieval.md
+	for study in grid dose retrieval; do $(BIN)/python -m xstilts.demo --page outputs/babel_$$study > docs/babel_$$study.md; done
 
 test: $(READY)  ## All tests
 	$(PYTEST)

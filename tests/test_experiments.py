@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from xstilts import config
 from xstilts.launch import searchpath
 from xstilts.launch.commandline import options
 from xstilts.paths import conf_dir, experiments_dir
 
-CELLS = {"babel": 11 * 10, "babel_retrieval": 8 * 2, "phang2020": 11 * 9}
+CELLS = {"babel": 11 * 10, "babel_dose": 4 * 2, "babel_retrieval": 8 * 2, "phang2020": 11 * 9}
 STUDIES = sorted(path.stem for path in experiments_dir().glob("*.yaml"))
 
 
@@ -28,8 +29,11 @@ def test_a_study_is_a_grid_of_known_names(study: str):
     assert composed.study == study
     known = options(conf_dir())
     chosen = {key.removeprefix("+"): str(value).split(",") for key, value in composed.hydra.sweeper.params.items()}
-    for group, names in chosen.items():
-        assert set(names) <= set(known[group]), group
+    for key, names in chosen.items():
+        if key in known:
+            assert set(names) <= set(known[key]), key
+        else:
+            assert OmegaConf.select(composed, key) is not None, f"{key} is neither a group nor an option"
     assert math.prod(map(len, chosen.values())) == CELLS[study]
 
 

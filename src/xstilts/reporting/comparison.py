@@ -102,13 +102,17 @@ def study_wide(settings: Settings) -> Settings:
 
 
 def most_common(found: Sequence[Comparison]) -> Settings:
-    """The condition of most of a study's cells, without what is about the target."""
+    """The condition of most of a study's cells, without what is about the target; of equals, the one most like the others."""
     counts: dict[tuple[tuple[str, str], ...], int] = {}
     for one in found:
         shared = tuple(sorted(study_wide(one.settings).items()))
         counts[shared] = counts.get(shared, 0) + sum(map(len, one.cells.values()))
-    most = max(counts, key=lambda settings: (counts[settings], ("pretraining.encoder", "false") not in settings))
-    return dict(most)
+
+    def weight(settings: tuple[tuple[str, str], ...]) -> tuple[int, bool, int]:
+        likeness = sum(len({*settings} & {*other}) for other in counts)
+        return counts[settings], ("pretraining.encoder", "false") not in settings, likeness
+
+    return dict(max(counts, key=weight))
 
 
 def _comparison(

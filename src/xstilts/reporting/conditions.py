@@ -7,7 +7,8 @@ from typing import Any
 
 # Of a resolved config: what is told elsewhere (the cell's own choices, what a task is) and what changes no result.
 _LEFT_OUT = (
-    *("seed", "study", "output", "worker", "store.*", "logger.*", "data.root", "data.extra_roots", "model.pinned.*"),
+    *("seed", "study", "output", "worker", "stop_after", "store.*", "logger.*", "data.root", "data.extra_roots"),
+    *("model.pinned.*", "model.layer_parameters"),
     *("intermediate.*", "target.task.*", "*.tasks.*.task.*", "target.training.*.task.*"),
 )
 _MACHINE, _SCIENCE = "trainer.*", "trainer.precision"
