@@ -5,7 +5,7 @@ What Hydra's sweeper (hydra_plugins.xstilts.sweeper) hands its grid to; `compose
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,15 +85,16 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
     waves = grid.waves(cells)
     _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []))
     good = [cell for cell in cells if cell.cell]
-    units = [unit for wave in waves for unit in wave]
-    training = [unit for unit in units if unit.phase and isinstance(unit.phase.job, TrainingJob)]
-    apart, hours_apart = grid.phases_apart(good), sum(_flop(phase) for cell in good if cell.cell for phase in cell.cell.training)
+    training = [unit for wave in waves for unit in wave if unit.phase and isinstance(unit.phase.job, TrainingJob)]
+    hours, unknown = _total(unit.phase for unit in training)
+    hours_apart, _ = _total(phase for cell in good if cell.cell for phase in cell.cell.training)
     lines = [
-        f"{len(good)} cells; {len(training)} training phases, where every cell by itself would take {apart}",
-        f"at most {_hours(sum(_flop(unit.phase) for unit in training))} GPU hours of training for all that is not there yet "
-        f"and what is, where every cell by itself would take {_hours(hours_apart)} (at {TFLOPS:.0f} TFLOP/s, each example as "
-        "long as max_length; attention and vocabulary left out)",
+        f"{len(good)} cells; {len(training)} training phases, where every cell by itself would take {grid.phases_apart(good)}",
+        f"GPU hours of all training, there or not: at most {hours}, where every cell by itself would take {hours_apart} "
+        f"(at {TFLOPS:.0f} TFLOP/s, each example as long as max_length; attention and vocabulary left out)",
     ]
+    if unknown:
+        lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
     lines += [f"error: {problem}" for problem in dict.fromkeys(cell.problem for cell in cells if cell.problem)]
     if absent := sum(not grid.data_is_here(cell) for cell in good):
         lines.append(
@@ -104,8 +105,10 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
     failures.extend(cell.problem for cell in cells if cell.problem)
 
 
-def _flop(phase: Any) -> float:
-    return (cost.training_flop(phase.job) or 0.0) if isinstance(phase.job, TrainingJob) else 0.0
+def _total(phases: Iterable[Any]) -> tuple[str, int]:
+    """GPU hours of all training phases whose cost can be told, and how many there are without."""
+    costs = [cost.training_flop(phase.job) for phase in phases if isinstance(phase.job, TrainingJob)]
+    return _hours(sum(flop for flop in costs if flop is not None)), costs.count(None)
 
 
 def _hours(flop: float) -> str:
@@ -127,16 +130,20 @@ def _plan(waves: list[list[Unit]]) -> "Table":
         for label, units in groups.items():
             job = units[0].phase.job if units[0].phase else None
             steps = cost.training_steps(job) if isinstance(job, TrainingJob) else None
+            costs = [_cost(unit) for unit in units if unit.state != grid.REUSED]
+            hours = "unknown" if None in costs else _hours(sum(flop for flop in costs if flop is not None)) if costs else ""
             there = sum(unit.state == grid.REUSED for unit in units)
-            flop = sum(_flop(unit.phase) for unit in units if unit.phase and unit.state != grid.REUSED)
-            flop += sum(_evaluation_flop(unit) for unit in units if not unit.phase and unit.state != grid.REUSED)
-            row = (str(there), str(len(units) - there), f"{steps:,}" if steps else "", _hours(flop) if flop else "")
-            table.add_row(_title(number, waves), label, *row)
+            shown = (str(there), str(len(units) - there), f"{steps:,}" if steps else "", hours)
+            table.add_row(_title(number, waves), label, *shown)
     return table
 
 
-def _evaluation_flop(unit: Unit) -> float:
-    return (cost.evaluation_flop(unit.evaluation) or 0.0) if unit.evaluation else 0.0
+def _cost(unit: Unit) -> float | None:
+    """FLOP, at most; a tokenizer's are none."""
+    if unit.evaluation:
+        return cost.evaluation_flop(unit.evaluation)
+    assert unit.phase is not None
+    return cost.training_flop(unit.phase.job) if isinstance(unit.phase.job, TrainingJob) else 0.0
 
 
 def _stale(waves: list[list[Unit]]) -> "Table":
@@ -193,6 +200,6 @@ def _table(*columns: str) -> "Table":
 def _print(*tables: "Table") -> None:
     from rich.console import Console
 
-    console = Console(file=sys.stdout, markup=False, highlight=False)
+    console = Console(file=sys.stdout, markup=False, highlight=False, width=None if sys.stdout.isatty() else 120)
     for table in tables:
         console.print(table)

@@ -16,14 +16,14 @@ from xstilts.store.artifacts import verify
 from xstilts.store.results import read_results
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-KILLS = int(os.environ.get("XSTILTS_KILLS", "5"))
+KILLS = int(os.environ.get("XSTILTS_KILLS", "2"))
 """More than a few take long: `XSTILTS_KILLS=20 pytest tests/integration/test_kills.py`."""
 
 
 def command(world: Any, place: Path) -> tuple[str, ...]:
-    grid = ("-m", "+intermediate=none,snli", "+target=xnli,tatoeba", "trainer.checkpoint_every=2")
+    grid = ("+intermediate=none,snli", "+target=xnli,tatoeba", "trainer.checkpoint_every=2")
     longer = ("intermediate.recipe.max_steps=40", "target.recipe.max_steps=40", "target.recipe.eval_every=10")
-    return (*world.options, f"store.root={place / 'store'}", f"output={place / 'out'}", *grid, *longer)
+    return ("-m", *world.options, f"store.root={place / 'store'}", f"output={place / 'out'}", *grid, *longer)
 
 
 def outcome(place: Path, weights_of: Callable[[Path], dict[str, str]]) -> tuple[Any, ...]:

@@ -59,7 +59,7 @@ def test_a_sweep_goes_on_after_a_cell_that_fails(run_cell: Cell, toy_world: Any,
     assert code not in (0, None), err
     assert "Traceback" not in err and "Error executing job" not in err, err
     errors = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 2 and "xquad.de.json" in errors[0] and "bucc2018" in errors[1], err
+    assert len(errors) == 2 and "bucc2018" in errors[0] and "xquad.de.json" in errors[1], err
     assert [result["cell"]["target"] for result in read_results(tmp_path / "out" / "results")] == ["pawsx", "tatoeba"]
     assert "none -> tatoeba, seed 1" in out and "none -> pawsx, seed 1" in out
 

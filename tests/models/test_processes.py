@@ -81,15 +81,15 @@ def test_several_tasks_train_as_in_one_process(build, fit, in_processes):
         assert_same(weights, of_one_process(one))
 
 
-@pytest.mark.parametrize("format", ["classification", "retrieval"])
-def test_memory_short_in_one_process_is_cut_smaller_in_all(format, build, fit, in_processes, short_of_memory):
+@pytest.mark.parametrize(("format", "room"), [("classification", 60), ("retrieval", 120)])  # a pair has two rows
+def test_memory_short_in_one_process_is_cut_smaller_in_all(format, room, build, fit, in_processes, short_of_memory):
     phase = build(format, **SHAPE | {"max_tokens": 400})
     expected = fit(phase)
 
     def work(rank):
         mine = build(format, **SHAPE | {"max_tokens": 400})
         if rank == 1:
-            short_of_memory(mine, 60)
+            short_of_memory(mine, room)
         recorder = fit(mine, devices=2)
         return recorder.losses, dict(mine.model.state_dict()), mine.data.loader.state_dict()
 

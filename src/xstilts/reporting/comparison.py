@@ -112,7 +112,8 @@ def most_common(found: Sequence[Comparison]) -> Settings:
         likeness = sum(len({*settings} & {*other}) for other in counts)
         return counts[settings], ("pretraining.encoder", "false") not in settings, likeness
 
-    return dict(max(counts, key=weight))
+    most = max(counts, key=weight)
+    return dict(most)
 
 
 def _comparison(
