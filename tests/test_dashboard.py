@@ -12,6 +12,8 @@ import pytest
 from xstilts import dashboard
 from xstilts.store.results import SCHEMA
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:

@@ -105,15 +105,6 @@ def test_online(run_cell: RunCell, options: tuple[str, ...], server: Any, tmp_pa
 
 
 @pytest.mark.slow
-def test_no_server(run_cell: RunCell, options: tuple[str, ...], server: Any, tmp_path: Path) -> None:
-    server.stop()
-    code, _, error = run_cell(*options, "logger.offline=false")
-    assert code == 0, error
-    assert error.count("Connection refused") == 3 and "Traceback" not in error
-    assert set(module("offline_runs").offline_runs(tmp_path / "out")) == set(PHASES)
-
-
-@pytest.mark.slow
 def test_nobody_logged_in(
     run_cell: RunCell, options: tuple[str, ...], server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,8 @@ from xstilts.tracking import runs
 from xstilts.tracking.history import STEP
 from xstilts.tracking.identity import RunIdentity
 
+pytestmark = pytest.mark.slow
+
 WANDB = LoggerConfig(name="wandb")
 SYNC = "upload with: wandb sync"
 
