@@ -1,9 +1,13 @@
 """What every test may use: the real data beside the repository, and a Hugging Face library that never asks for the network."""
 
+import importlib.util
 import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -48,3 +52,35 @@ def no_network() -> Iterator[None]:
         patch.setattr(socket.socket, "connect", lambda own, address: check(own, address) or connect(own, address))
         patch.setattr(socket.socket, "connect_ex", lambda own, address: check(own, address) or connect_ex(own, address))
         yield
+
+
+def of_tracking(name: str) -> ModuleType:
+    """A helper module of tests/tracking."""
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "tests" / "tracking" / f"{name}.py")
+    assert spec and spec.loader
+    sys.modules[name] = found = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(found)
+    return found
+
+
+@pytest.fixture
+def wandb_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """A stand-in for W&B's server that this process and its children are logged in to."""
+    stand_in = of_tracking("stand_in").StandIn()
+    monkeypatch.setenv("WANDB_BASE_URL", stand_in.start())
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "5")
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
+    monkeypatch.delenv("WANDB_MODE")
+    yield stand_in
+    stand_in.stop()
+    import wandb
+
+    wandb.teardown()
+
+
+@pytest.fixture(scope="session")
+def offline_runs() -> Callable[..., dict[str, Any]]:
+    """offline_runs(output) -> the runs that W&B wrote there, by name."""
+    return of_tracking("offline_runs").offline_runs

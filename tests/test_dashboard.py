@@ -1,9 +1,7 @@
 """The dashboard of a study: what is posted to a stand-in server, and one clear line where it cannot be made."""
 
-import importlib.util
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +11,6 @@ from xstilts import dashboard
 from xstilts.store.results import SCHEMA
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    place = Path(__file__).with_name("tracking") / "stand_in.py"
-    spec = importlib.util.spec_from_file_location("stand_in", place)
-    assert spec and spec.loader
-    sys.modules["stand_in"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    stand_in = module.StandIn()
-    monkeypatch.setenv("WANDB_BASE_URL", stand_in.start())
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("WANDB_MODE")
-    yield stand_in
-    stand_in.stop()
-    import wandb
-
-    wandb.teardown()
 
 
 @pytest.fixture
@@ -55,14 +34,14 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wandb-workspaces 0.4.13 is written for pydantic 1
-def test_a_workspace_and_a_report_with_the_gains(server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_workspace_and_a_report_with_the_gains(wandb_server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("wandb_workspaces")
     assert dashboard.main([str(study), "--entity", "me"]) == 0
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["workspace", "report"]
-    (gains,) = server.runs.values()
+    (gains,) = wandb_server.runs.values()
     assert (gains.told["groupName"], gains.told["jobType"]) == ("small", "gains")
     assert gains.summary["gain/xnli/snli"] == 10.0
-    (workspace,), (report,) = server.variables("UpsertView2"), server.variables("upsertView")
+    (workspace,), (report,) = wandb_server.variables("UpsertView2"), wandb_server.variables("upsertView")
     titles = ["Gains: intermediate x target", "Languages", "Transfer gap", "Training curves", "Throughput", "Lineage"]
     sections = json.loads(workspace["spec"])["section"]["panelBankConfig"]["sections"]
     assert [section["name"] for section in sections] == titles
@@ -71,24 +50,28 @@ def test_a_workspace_and_a_report_with_the_gains(server: Any, study: Path, capsy
         assert all(name in spec for name in ("gain/xnli/snli", "xnli/de", "xnli/transfer gap", "phase-3-mnli-ffffffff", "small"))
 
 
-def test_nobody_logged_in(server: Any, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_logged_in(
+    wandb_server: Any, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("WANDB_API_KEY")
     assert dashboard.main([str(study), "--entity", "me"]) == 2
     assert capsys.readouterr().err == "error: nobody is logged in to W&B: type `wandb login`, or set WANDB_API_KEY\n"
 
 
-def test_without_the_extra(server: Any, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_the_extra(
+    wandb_server: Any, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
     assert dashboard.main([str(study / "nothing"), "--entity", "me"]) == 2
     expected = "error: a dashboard needs wandb-workspaces: type `pip install 'xstilts[dashboard]'`\n"
     assert capsys.readouterr().err == expected
-    assert not server.runs
+    assert not wandb_server.runs
 
 
-def test_no_server(server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    server.stop()
+def test_no_server(wandb_server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wandb_server.stop()
     assert dashboard.main([str(study), "--entity", "me"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: W&B cannot be reached (") and "refused" in line

@@ -141,9 +141,11 @@ def _all(all_waves: Iterable[Iterable[Unit]]) -> Iterator[Unit]:
         yield from wave
 
 
-def phases_apart(cells: Iterable[Planned]) -> int:
-    """How many training phases the cells would run if each trained its own, as scripts without a store do."""
-    return sum(len(planned.cell.training) for planned in cells if planned.cell)
+def phases_apart(cells: Iterable[Planned]) -> Iterator[Phase]:
+    """The phases that the cells would run if each made all of its own, as scripts without a store do."""
+    for planned in cells:
+        if planned.cell:
+            yield from planned.cell.pretraining + planned.cell.training
 
 
 def data_is_here(planned: Planned) -> bool:

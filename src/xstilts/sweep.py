@@ -20,6 +20,7 @@ from xstilts.launch.cells import complain, failures, log_to_stderr, to_schema
 from xstilts.paths import log_file
 from xstilts.phases import cost
 from xstilts.phases.jobs import TrainingJob
+from xstilts.phases.planning import Phase
 from xstilts.store import neighbours
 
 if TYPE_CHECKING:
@@ -85,11 +86,10 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
     waves = grid.waves(cells)
     _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []))
     good = [cell for cell in cells if cell.cell]
-    training = [unit for wave in waves for unit in wave if unit.phase and isinstance(unit.phase.job, TrainingJob)]
-    hours, unknown = _total(unit.phase for unit in training)
-    hours_apart, _ = _total(phase for cell in good if cell.cell for phase in cell.cell.training)
+    phases, hours, unknown = _total(unit.phase for wave in waves for unit in wave if unit.phase)
+    phases_apart, hours_apart, _ = _total(grid.phases_apart(good))
     lines = [
-        f"{len(good)} cells; {len(training)} training phases, where every cell by itself would take {grid.phases_apart(good)}",
+        f"{len(good)} cells; {phases} training phases, where every cell by itself would take {phases_apart}",
         f"GPU hours of all training, there or not: at most {hours}, where every cell by itself would take {hours_apart} "
         f"(at {TFLOPS:.0f} TFLOP/s, each example as long as max_length; attention and vocabulary left out)",
     ]
@@ -105,10 +105,10 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
     failures.extend(cell.problem for cell in cells if cell.problem)
 
 
-def _total(phases: Iterable[Any]) -> tuple[str, int]:
-    """GPU hours of all training phases whose cost can be told, and how many there are without."""
+def _total(phases: Iterable[Phase]) -> tuple[int, str, int]:
+    """How many phases are trained, GPU hours of those whose cost can be told, and how many there are without."""
     costs = [cost.training_flop(phase.job) for phase in phases if isinstance(phase.job, TrainingJob)]
-    return _hours(sum(flop for flop in costs if flop is not None)), costs.count(None)
+    return len(costs), _hours(sum(flop for flop in costs if flop is not None)), costs.count(None)
 
 
 def _hours(flop: float) -> str:

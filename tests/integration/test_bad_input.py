@@ -255,3 +255,13 @@ def test_a_full_disk_under_the_output(main_fails: Fails, toy_world: Any, tmp_pat
     assert "No space left on device" in line and str(output) in line
     nothing_half_written(tmp_path)
     assert list((tmp_path / "store" / "trained").glob("*/done.json")), "the training is not lost"
+
+
+def test_an_artifact_that_is_none_of_the_cells_is_told(main_fails: Fails, toy_world: Any) -> None:
+    line = only(main_fails(*toy_world.options, "+target=pawsx", "stop_after=0123456789"))
+    assert re.fullmatch(r"error: stop_after=0123456789: this cell's artifacts are [0-9a-f]{20}; run the sweep again", line)
+
+
+def test_ranks_by_srun_are_no_matter_of_one_process(main_fails: Fails, toy_world: Any) -> None:
+    line = only(main_fails(*toy_world.options, "+target=pawsx", "trainer.devices=2", "trainer.start_ranks=srun"))
+    assert line == "error: worker=inline is one process, and srun starts one for each rank: leave out worker=inline"

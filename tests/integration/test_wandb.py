@@ -1,11 +1,8 @@
 """A cell with logger=wandb: what a person would see in W&B, read back from what it wrote or as a stand-in server received it."""
 
-import importlib.util
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,31 +12,9 @@ SMALL = ("+intermediate=snli", "+target=xnli", "logger=wandb", "logger.every_n_s
 PHASES = ("phase 2: snli, seed 1", "phase 3: snli > mnli, seed 1", "snli > xnli, seed 1")
 
 
-def module(name: str) -> ModuleType:
-    path = Path(__file__).parents[1] / "tracking" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
-    sys.modules[name] = found = importlib.util.module_from_spec(spec)  # dataclasses look their module up
-    spec.loader.exec_module(found)
-    return found
-
-
 @pytest.fixture
 def options(toy_world: Any, tmp_path: Path) -> tuple[str, ...]:
     return (*toy_world.options, *SMALL, f"store.root={tmp_path / 'store'}", f"output={tmp_path / 'out'}", "study=small")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A stand-in server that this process and its children are logged in to."""
-    stand_in = module("stand_in").StandIn()
-    monkeypatch.setenv("WANDB_BASE_URL", stand_in.start())
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "5")
-    monkeypatch.delenv("WANDB_MODE")
-    yield stand_in
-    stand_in.stop()
 
 
 def result_of(output: Path) -> dict[str, Any]:
@@ -48,11 +23,11 @@ def result_of(output: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_offline(run_cell: RunCell, options: tuple[str, ...], tmp_path: Path) -> None:
+def test_offline(run_cell: RunCell, options: tuple[str, ...], offline_runs: Any, tmp_path: Path) -> None:
     code, _, error = run_cell(*options)
     assert code == 0, error
     assert error.count("W&B is offline: WANDB_MODE=offline; upload with: wandb sync ") == 3
-    runs, result = module("offline_runs").offline_runs(tmp_path / "out"), result_of(tmp_path / "out")
+    runs, result = offline_runs(tmp_path / "out"), result_of(tmp_path / "out")
     assert set(runs) == set(PHASES)
     second, third, evaluation = (runs[name] for name in PHASES)
     trained = [artifact["fingerprint"] for artifact in result["artifacts"]]
@@ -90,23 +65,23 @@ def test_offline(run_cell: RunCell, options: tuple[str, ...], tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_online(run_cell: RunCell, options: tuple[str, ...], server: Any, tmp_path: Path) -> None:
+def test_online(run_cell: RunCell, options: tuple[str, ...], wandb_server: Any, tmp_path: Path) -> None:
     code, _, error = run_cell(*options)
     assert code == 0, error
-    runs = {seen.told["displayName"]: seen for seen in server.runs.values()}
+    runs = {seen.told["displayName"]: seen for seen in wandb_server.runs.values()}
     assert set(runs) == set(PHASES) and all(f"{name}: http" in error for name in PHASES)
     assert [runs[name].told["jobType"] for name in PHASES] == ["phase 2", "phase 3", "evaluation"]
     assert [row["trainer/global_step"] for row in runs[PHASES[0]].history if "train/loss/snli" in row] == [0, 1, 2, 3]
     assert runs[PHASES[2]].summary["xnli/en"] == runs[PHASES[2]].summary["score/en"]
     assert {seen.exit_code for seen in runs.values()} == {0}
-    assert len(server.variables("UseArtifact")) == 2
+    assert len(wandb_server.variables("UseArtifact")) == 2
     weights = {path.read_bytes() for path in (tmp_path / "store" / "trained").glob("*/*.safetensors")}
-    assert weights and not weights & set(server.uploads)
+    assert weights and not weights & set(wandb_server.uploads)
 
 
 @pytest.mark.slow
 def test_nobody_logged_in(
-    run_cell: RunCell, options: tuple[str, ...], server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_cell: RunCell, options: tuple[str, ...], wandb_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WANDB_API_KEY")
     code, _, error = run_cell(*options, "logger.offline=false")

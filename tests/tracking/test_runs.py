@@ -1,11 +1,7 @@
 """W&B's moods, each against a stand-in server: dying, refusing, absent. Training goes on, and one line tells."""
 
-import importlib.util
 import logging
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,31 +15,6 @@ pytestmark = pytest.mark.slow
 
 WANDB = LoggerConfig(name="wandb")
 SYNC = "upload with: wandb sync"
-
-
-def module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec and spec.loader
-    sys.modules[name] = found = importlib.util.module_from_spec(spec)  # dataclasses look their module up
-    spec.loader.exec_module(found)
-    return found
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A stand-in server that this process is logged in to."""
-    stand_in = module("stand_in").StandIn()
-    monkeypatch.setenv("WANDB_BASE_URL", stand_in.start())
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "5")
-    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
-    monkeypatch.delenv("WANDB_MODE")
-    yield stand_in
-    stand_in.stop()
-    import wandb
-
-    wandb.teardown()
 
 
 @pytest.fixture
@@ -71,12 +42,12 @@ def kill_at(last: int) -> Any:
 
 
 @pytest.mark.slow
-def test_offline_a_second_attempt_has_the_whole_curve_and_takes_the_place_of_the_first(identity, tmp_path, caplog):
+def test_offline_a_second_attempt_has_the_whole_curve_and_takes_the_place_of_the_first(identity, offline_runs, tmp_path, caplog):
     caplog.set_level(logging.INFO, "xstilts")
     with pytest.raises(Killed):
         train(identity, range(10), meanwhile=kill_at(6))
     train(identity, range(4, 10), resumed=True)  # its last checkpoint was older than its last row
-    found = module("offline_runs").offline_runs(tmp_path)
+    found = offline_runs(tmp_path)
     (run,) = found.values()
     assert run.curve("train/loss") == [(step, 10 - step) for step in range(10)]
     assert run.exit_code == 0 and run.id == identity.id
@@ -85,38 +56,38 @@ def test_offline_a_second_attempt_has_the_whole_curve_and_takes_the_place_of_the
 
 
 @pytest.mark.slow
-def test_online_a_second_attempt_resumes_the_run_and_doubles_nothing(identity, server):
+def test_online_a_second_attempt_resumes_the_run_and_doubles_nothing(identity, wandb_server):
     with pytest.raises(Killed):
         train(identity, range(10), meanwhile=kill_at(6))
-    assert server.runs[identity.id].exit_code == 1
+    assert wandb_server.runs[identity.id].exit_code == 1
     train(identity, range(4, 10), resumed=True)
-    (seen,) = server.runs.values()
+    (seen,) = wandb_server.runs.values()
     assert [row[STEP] for row in seen.history] == list(range(10))
-    assert server.variables("RunResumeStatus") and seen.exit_code == 0
+    assert wandb_server.variables("RunResumeStatus") and seen.exit_code == 0
     assert seen.told["groupName"] == "study" and seen.told["tags"] == ["mnli"]
 
 
 @pytest.mark.slow
-def test_a_server_that_dies_stops_nothing_and_the_rest_can_be_uploaded(identity, server, tmp_path, caplog):
-    train(identity, range(10), meanwhile=lambda step: server.stop() if step == 4 else None)
+def test_a_server_that_dies_stops_nothing_and_the_rest_can_be_uploaded(identity, wandb_server, offline_runs, tmp_path, caplog):
+    train(identity, range(10), meanwhile=lambda step: wandb_server.stop() if step == 4 else None)
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warning.startswith("W&B did not take all in time; upload with: wandb sync --include-online ")
-    (run,) = module("offline_runs").offline_runs(tmp_path, "run").values()
+    (run,) = offline_runs(tmp_path, "run").values()
     assert run.curve("train/loss") == [(step, 10 - step) for step in range(10)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("status", "said"), [(401, "refuses or does not answer"), (None, "Connection refused")])
-def test_a_server_that_refuses_or_is_absent_means_offline(identity, server, tmp_path, caplog, status, said):
+def test_a_server_that_refuses_or_is_absent_means_offline(identity, wandb_server, offline_runs, tmp_path, caplog, status, said):
     caplog.set_level(logging.INFO, "xstilts")
     if status:
-        server.status = status
+        wandb_server.status = status
     else:
-        server.stop()
+        wandb_server.stop()
     train(identity, range(3))
     (line,) = [record.getMessage() for record in caplog.records if record.name == "xstilts"]
     assert said in line and SYNC in line and "\n" not in line
-    (run,) = module("offline_runs").offline_runs(tmp_path).values()
+    (run,) = offline_runs(tmp_path).values()
     assert len(run.curve("train/loss")) == 3
 
 
@@ -130,7 +101,7 @@ def test_other_loggers_and_other_processes_have_no_run(identity, tmp_path, monke
     assert not (tmp_path / "wandb").exists()
 
 
-def test_logged_in_by_key_or_netrc(server, tmp_path, monkeypatch):
+def test_logged_in_by_key_or_netrc(wandb_server, tmp_path, monkeypatch):
     import wandb
 
     assert runs.logged_in()

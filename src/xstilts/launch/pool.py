@@ -10,7 +10,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from xstilts.launch.process import FORWARDED, clean_environment, die_with_parent
+from xstilts.launch.process import clean_environment, die_with_parent, handled
 
 POLL_S = 0.1
 
@@ -118,15 +117,8 @@ def _received_signals() -> Iterator[list[signal.Signals]]:
     def keep(number: int, frame: FrameType | None) -> None:
         received.append(signal.Signals(number))
 
-    if threading.current_thread() is not threading.main_thread():
+    with handled(keep):
         yield received
-        return
-    previous = {number: signal.signal(number, keep) for number in FORWARDED}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def visible_gpus() -> list[str] | None:

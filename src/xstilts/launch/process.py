@@ -179,15 +179,22 @@ def _forwarding(
         for number in early:
             process.send_signal(always or number)
 
+    with handled(forward):
+        yield attach
+
+
+@contextlib.contextmanager
+def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """While in the body, this handles the signals of FORWARDED; only in the main thread, as Python wants it."""
     if threading.current_thread() is not threading.main_thread():
-        yield attach
+        yield
         return
-    previous = {number: signal.signal(number, forward) for number in FORWARDED}
+    previous = {number: signal.signal(number, handler) for number in FORWARDED}
     try:
-        yield attach
+        yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number, before in previous.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)
 
 
 @contextlib.contextmanager
