@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo evidence test test-fast lint format clean
+.PHONY: help demo evidence bench bench-full test test-fast lint format clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -34,6 +34,12 @@ evidence: $(READY)  ## The figures of docs/babel_*.md: hours
 	$(STUDY)=babel_retrieval +intermediate=qqp,hellaswag,cosmosqa,commonsenseqa,squad_v1,ccg
 	$(BIN)/python -m xstilts.demo --page outputs/babel > docs/babel_results.md
 	for study in grid dose retrieval; do $(BIN)/python -m xstilts.demo --page outputs/babel_$$study > docs/babel_$$study.md; done
+
+bench: $(READY)  ## Speed and memory against peers, small sizes: under 10 minutes
+	$(BIN)/python -m benchmarks
+
+bench-full: $(READY)  ## The same in all sizes; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks --full
 
 test: $(READY)  ## All tests
 	$(PYTEST)
@@ -61,5 +67,5 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "got $$($(PYTHON) --version), expected Python 3.11 or newer: name one, e.g. make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm,bench]'
 	@touch $@

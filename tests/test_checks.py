@@ -11,7 +11,7 @@ from xstilts.checks import check
 from xstilts.config import Config, Hyperparameters, Recipe
 from xstilts.errors import UserError
 from xstilts.sources.generated import resolve_generated
-from xstilts.tasks.declaration import Generator, Source, Task, TrainingTask
+from xstilts.tasks.declaration import DataMap, Generator, Source, Task, TrainingTask
 
 LABELS = ["no", "yes"]
 
@@ -347,3 +347,24 @@ def test_pretraining_is_on_text(config):
     assert problems(config) == ["pretraining.tasks.snli: got a task of the format classification, expected mlm"]
     config.model.tokenizer = "some/tokenizer"
     assert problems(config) == [], "there is no pretraining where there is a tokenizer"
+
+
+def test_a_data_map_is_of_an_intermediate_task_with_one_label_for_each_example(config):
+    chosen = config.intermediate.tasks["snli"].data_map
+    chosen.region = "ambiguous"
+    assert problems(config) == []
+    chosen.region, chosen.fraction, chosen.epochs = "ambigous", 0.0, 1.0
+    assert problems(config) == [
+        "unknown intermediate.tasks.snli.data_map.region 'ambigous': did you mean ambiguous?",
+        "intermediate.tasks.snli.data_map.fraction: got 0.0, expected more than 0 and at most 1",
+        "intermediate.tasks.snli.data_map.epochs: got 1.0, expected 2 or more: the variability is that from epoch to epoch",
+    ]
+    config.intermediate.tasks["snli"].data_map = DataMap()
+    config.target.training["mnli"].data_map.region = "easy"
+    place = "target.training.mnli.data_map"
+    assert problems(config) == [f"{place}: data maps are for intermediate tasks: type {place}.region=null"]
+    config.target.training["mnli"].data_map.region = None
+    config.intermediate.tasks["snli"] = TrainingTask(task("snli", "span_qa"), data_map=DataMap("easy"))
+    assert "intermediate.tasks.snli.data_map: got a task of the format span_qa, expected classification or multiple_choice" in (
+        problems(config)
+    )

@@ -37,7 +37,7 @@ LAYERS = (
     {"phases"},
 )
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = set("__main__ checks cli dashboard demo fetch grid pipeline plan pretrain submit sweep train worker".split())
+TOP = set("__main__ checks cli dashboard demo fetch grid pipeline plan pretrain report submit sweep train worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
     "hydra": {"checks", "config", "demo", "fetch", "launch", "pretrain", "train"},

@@ -11,7 +11,7 @@ from xstilts.config import LOGGERS, POOLINGS, PRECISIONS, Config, Hyperparameter
 from xstilts.errors import UserError, unknown_name
 from xstilts.metrics import METRICS
 from xstilts.phases.pretrained import max_positions, trains_encoder
-from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS, Task, TrainingTask
+from xstilts.tasks.declaration import FORMATS, PROTOCOLS, REGIONS, SPLITS, Task, TrainingTask
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "trainer.precision": PRECISIONS,
@@ -37,6 +37,8 @@ NOT_NEGATIVE = (
     "weight_decay adam_epsilon max_grad_norm head_dropout dropout eval_every eval_examples patience warmup_steps warmup_fraction "
     "mlm_probability"
 ).split()
+MAPPED = ("classification", "multiple_choice")
+"""Formats whose examples have one label each, of which a model gives a probability."""
 NEEDED = ("learning_rate", "batch_size", "weight_decay", "adam_epsilon", "schedule", "selection", "max_length")
 
 
@@ -141,6 +143,7 @@ def _training(place: str, training: TrainingTask, config: Config) -> Iterator[st
         yield f"{place}.fraction: got {training.fraction}, expected more than 0 and at most 1"
     if training.fraction is not None and training.max_examples is not None:
         yield f"{place}: got both max_examples and fraction, expected one of them"
+    yield from _data_map(place, training)
     if training.language_exponent is not None and training.fraction is None and training.max_examples is None:
         yield f"{place}.language_exponent shares out a sample: set {place}.max_examples or {place}.fraction too"
     source = training.task.sources.get(sources.source_name(training.task, config.data))
@@ -153,6 +156,22 @@ def _training(place: str, training: TrainingTask, config: Config) -> Iterator[st
     for language in training.languages:
         if language in training.task.languages:
             yield from _told(partial(_require, training, config, language))
+
+
+def _data_map(place: str, training: TrainingTask) -> Iterator[str]:
+    chosen = training.data_map
+    if chosen.region is None:
+        return
+    place = f"{place}.data_map"
+    yield from _one_of(f"{place}.region", chosen.region, REGIONS)
+    if not place.startswith("intermediate"):
+        yield f"{place}: data maps are for intermediate tasks: type {place}.region=null"
+    if training.task.format not in MAPPED:
+        yield f"{place}: got a task of the format {training.task.format}, expected {' or '.join(MAPPED)}"
+    if not 0 < chosen.fraction <= 1:
+        yield f"{place}.fraction: got {chosen.fraction}, expected more than 0 and at most 1"
+    if chosen.epochs < 2:
+        yield f"{place}.epochs: got {chosen.epochs}, expected 2 or more: the variability is that from epoch to epoch"
 
 
 def _require(training: TrainingTask, config: Config, language: str) -> None:

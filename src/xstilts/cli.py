@@ -11,6 +11,7 @@ COMMANDS = {
     "plan": "show what `train -m` with the same options would do: waves, what exists, what is stale and why, the cost",
     "fetch": "download and prepare ahead what the same options of `train` need, for machines without a network",
     "pretrain": "train phase 1 from text, a tokenizer and a small encoder, which `train` otherwise does when it is needed",
+    "report": "write what a study found: one HTML page, tables and figures; or compare two studies",
     "submit": "write the predictions of a study as a folder in the layout of XTREME's leaderboard",
     "dashboard": "make a workspace and a report in W&B for the runs of a study (logger=wandb)",
     "demo": "run a small study in a synthetic world from end to end, without network",

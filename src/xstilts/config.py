@@ -14,6 +14,21 @@ PRECISIONS = ("32-true", "bf16-mixed")
 """float16 needs scaled gradients, whose norm cannot be clipped as the recipes say."""
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
 POOLINGS = ("mean", "cls", "pooler")
+LANGUAGE_SETS = {
+    # Four of XNLI's languages, English among them: of western Europe; of four branches of Indo-European; of four families.
+    "close": "en de fr es",
+    "middle": "en ru el hi",
+    "far": "en tr zh sw",
+    # All languages in which a task has training data, English too but for `squad`; XCOPA's; those of XTREME.
+    "xnli": "en ar bg de el es fr hi ru sw th tr ur vi zh",
+    "pawsx": "en de es fr ja ko zh",
+    "squad": "ar de es hi vi zh",
+    "xcopa": "et ht id it qu sw ta th tr vi zh",
+    "xtreme": "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur vi "
+    "yo zh",
+    # Into which Phang et al. 2020 had intermediate data translated.
+    "translated": "de ru sw",
+}
 
 
 @dataclass
@@ -51,6 +66,9 @@ class ModelConfig:
     """Weights of all layers without embeddings, for estimates of cost where the encoder is not on this disk yet."""
     attention: str = "sdpa"
     """`sdpa`, `eager` or another implementation that transformers knows."""
+    trim_vocabulary: bool | None = None
+    """Train only the word embeddings that the phase's data looks up; the artifact has all. null: wherever the result is the same
+    and the embeddings are trained; true: refuse where it is not; false: never."""
 
 
 @dataclass
@@ -67,6 +85,11 @@ class DataConfig:
     """Further folders in which a file is looked for."""
     world: WorldConfig = field(default_factory=WorldConfig)
     """The synthetic world, of tasks whose source has a generator: `data=babel`."""
+    language_sets: dict[str, list[str]] = field(default_factory=lambda: {name: of.split() for name, of in LANGUAGE_SETS.items()})
+    """Name -> languages, for studies: `intermediate.tasks.xnli.languages=${data.language_sets.far}` means languages that are far
+    from each other in the real world as in a synthetic one, which has sets of its own under the same names."""
+    example_budget: int = 16000
+    """Training examples, for studies in which all conditions have as many: `max_examples=${data.example_budget}`."""
     expect: bool = True
     """Refuse data with other numbers of rows or labels than the task declares; false: for a revision or files of one's own."""
 
@@ -158,6 +181,8 @@ class Pretraining:
 class Intermediate:
     """Phase 2: the intermediate tasks; none is the baseline."""
 
+    name: str | None = None
+    """What tables call this choice; null: the names of its tasks."""
     tasks: dict[str, TrainingTask] = field(default_factory=dict)
     mixture: Mixture = field(default_factory=Mixture)
     recipe: Hyperparameters = field(default_factory=Hyperparameters)
@@ -193,6 +218,10 @@ class TrainerConfig:
     """Padded subwords in one micro-batch of a training step."""
     max_eval_tokens: int = 32768
     """The same for evaluation."""
+    padding_free: bool = True
+    """Compute no padding in the encoder, where its type and `model.attention=sdpa` allow it."""
+    compile: bool = False
+    """Compile the encoder before its first step, which takes a minute and pays on GPUs."""
     num_threads: int | None = None
     """CPU threads of torch; null: torch's own choice."""
     start_ranks: str = "lightning"

@@ -21,6 +21,7 @@ from xstilts.paths import conf_dir
 from xstilts.phases import inputs
 from xstilts.phases.jobs import TokenizerJob
 from xstilts.phases.planning import Phase
+from xstilts.store.artifacts import is_done
 from xstilts.tasks.declaration import Task
 
 READY = "ready"
@@ -94,6 +95,8 @@ def _features(config: Config) -> None:
             note("tokenizer", job.label, repr(job), lambda phase=phase: _tokenizer(phase, config))  # type: ignore[misc]
             continue
         for name in job.tasks:
+            if name in job.maps and not is_done(Path(job.maps[name])):
+                continue  # which examples it takes is told by a training
             exactly = repr((job.tasks[name], job.by_task[name], job.hyperparameters, job.model, job.data))
             note("features", f"{job.label} {name}", exactly, lambda job=job, name=name: training(job, name))  # type: ignore[misc]
     last = planned.evaluation
@@ -127,8 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     if {"-m", "--multirun"} & set(given):
         # A study may ask for a cluster, whose nodes have no network; and what is fetched has no waves.
-        given = [*given, "hydra/launcher=basic", "hydra/sweeper=basic"]
-    start(cell, given)
+        given = [*given, "hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.waves=false"]
+    start(cell, given, __doc__)
     show()
     if failures or not all(state.startswith(READY) for state in found.values()):
         sys.exit(1)

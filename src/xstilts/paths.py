@@ -9,6 +9,8 @@
 <output>/work/<cell>/                         job and log of its evaluation
 <output>/curves/<phase>/                      training curves, a folder for each attempt
 <output>/logs/<phase>.log                     what the workers of a sweep said
+<output>/sweep.json                           how every unit of the last sweep ended
+<output>/report/report.html                   what the study found, beside its tables and figures
 <output>/wandb/                               W&B's own files, a folder for each run
 <output>/wandb/<run>.history.jsonl            what an unfinished training has logged
 """
@@ -25,6 +27,8 @@ DONE = "done.json"
 HEADS = "heads.safetensors"
 LAST_CHECKPOINT = "last.ckpt"
 BEST_WEIGHTS = "best.safetensors"
+WORD_EMBEDDINGS = "word_embeddings.npy"
+DYNAMICS = "dynamics.parquet"
 LONGEST_CELL_NAME = 200
 """Bytes; file systems end at 255, and temporary names are longer than the final one."""
 
@@ -54,6 +58,21 @@ def checksum_cache(store: Path) -> Path:
 def results_dir(output: Path) -> Path:
     """The folder with one result file per cell of a study."""
     return output / "results"
+
+
+def sweep_summary(output: Path) -> Path:
+    """How every unit of the study's last sweep ended."""
+    return output / "sweep.json"
+
+
+def report_dir(output: Path) -> Path:
+    """The folder of the study's report: its page, tables and figures."""
+    return output / "report"
+
+
+def report_page(folder: Path) -> Path:
+    """The page in a report's folder."""
+    return folder / "report.html"
 
 
 def curves_dir(output: Path, tasks: list[str], fingerprint: str) -> Path:

@@ -1,7 +1,7 @@
 """A cell's four phases, in order: what each needs, which of them exist, and the run of those that do not. No torch.
 
 phase 1  the pretrained encoder: given, or with `model=tiny` random or made from text, a tokenizer and then the encoder
-phase 2  intermediate tasks, one artifact
+phase 2  intermediate tasks, one artifact; before it the training that maps a task, where one region of its data map is wanted
 phase 3  the target's training tasks, one artifact each, every one starting from the one before
 phase 4  evaluation: a result file and its predictions
 """
@@ -22,6 +22,7 @@ from xstilts.launch.slurm import make_way, srun, starts_by_srun
 from xstilts.paths import CellPaths, cell_name, checksum_cache, log_file
 from xstilts.phases import inputs, planning
 from xstilts.phases.jobs import EvaluationJob, Job, TokenizerJob, TrainingJob, write_job
+from xstilts.phases.libraries import light_imports
 from xstilts.phases.planning import Phase
 from xstilts.phases.pretrained import check_world, encoder_identity, trains_encoder
 from xstilts.store.artifacts import remove, verify
@@ -64,8 +65,10 @@ def plan(config: Config, download: bool = True) -> Cell:
         config = replace(config, model=replace(config.model, tokenizer=str(first[0].paths.folder)))
     phases = first[1:]
     if config.intermediate.tasks:
-        tasks, override = config.intermediate.tasks, config.intermediate.recipe
-        phases.append(planning.training(config, store, 2, tasks, override, parent, _last(phases), carry_head=False))
+        tasks, override, before = config.intermediate.tasks, config.intermediate.recipe, _last(phases)
+        maps = planning.data_maps(config, store, parent, before)
+        phases += maps.values()
+        phases.append(planning.training(config, store, 2, tasks, override, parent, before, carry_head=False, maps=maps))
         parent = phases[-1].paths.fingerprint
     for number, (name, task) in enumerate(config.target.training.items()):
         override = config.target.recipe
@@ -278,6 +281,7 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
 def _work_here(job: Job, by_srun: bool) -> None:
     if by_srun:
         raise UserError("worker=inline is one process, and srun starts one for each rank: leave out worker=inline")
+    light_imports()
     from xstilts.models.stopping import Stopped
     from xstilts.worker import run as run_inline
 

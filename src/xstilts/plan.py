@@ -15,10 +15,9 @@ def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments
     own = [] if {"-m", "--multirun"} & set(given) else ["-m"]
-    if not {"-h", "--help"} & set(given):
-        # No launcher is needed, and a cluster's may not be installed here.
-        given = [*own, *given, "hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.only_plan=true"]
-    start(train.cell, given)
+    # No launcher is needed, and a cluster's may not be installed here.
+    given = [*own, *given, "hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.only_plan=true"]
+    start(train.cell, given, __doc__)
     if failures:
         sys.exit(1)
 

@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments
     if {"-m", "--multirun"} & set(given):
-        given = [*given, "hydra/sweeper=basic"]  # phase 1 has no waves
-    start(cell, given)
+        given = [*given, "hydra/sweeper=waves", "hydra.sweeper.waves=false"]  # phase 1 has no waves
+    start(cell, given, __doc__)
     if failures:
         sys.exit(1)
 

@@ -5,15 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, Features, List, Value, concatenate_datasets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.batches import EvaluationLoader, StepLoader, TaskFeatures, cut
+from xstilts.data.batches import EvaluationBatch, EvaluationLoader, Step, StepLoader, TaskFeatures, cut
 from xstilts.data.featurizers import classification, mlm
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
+from xstilts.errors import UserError
 
 SPECIAL = SpecialTokens(pad_id=1, mask_id=99, vocab_size=100, special_ids=(0, 1, 2, 3, 99), mlm_probability=0.15)
 
@@ -51,6 +52,15 @@ def test_cut_keeps_the_budget_and_everything_else(lengths, max_tokens):
     assert (np.diff(order) >= 0).all(), "shortest first, so that little is padded"
     for left, right in zip(groups, groups[1:], strict=False):
         assert lengths[right[0]] * (len(left) + 1) > max_tokens, "no group ends before it is full"
+
+
+def test_lengths_are_those_of_the_features_in_their_order():
+    features = task([3, 1, 2]).features
+    chunked = concatenate_datasets([features, features.select([]), features])
+    for one in (features, chunked, features.select([2, 0]), features.select([])):
+        lengths = TaskFeatures("nli", "classification", "nli", one, SPECIAL).lengths()
+        assert lengths.dtype == np.int64  # a budget times a length must not overflow
+        assert lengths.tolist() == one["length"][:]
 
 
 def test_cut_by_hand():
@@ -157,3 +167,56 @@ def test_the_data_module_knows_its_process():
     mine = rows_of(next(iter(data.train_dataloader())).micro_batches)
     assert sorted(mine) == sorted(plan.step(0)[1][1::2].tolist())
     assert [batch.rows for batch in data.predict_dataloader()] == [[2, 3], [6, 7]]
+
+
+def features_of(chunks, nested=False):
+    """Features with these ids, in that many Arrow chunks; nested: two rows of ids in each feature."""
+    column = List(List(Value("int32"))) if nested else List(Value("int32"))
+    parts = [Dataset.from_dict({"input_ids": chunk}, features=Features({"input_ids": column})) for chunk in chunks]
+    return TaskFeatures("any", "any", "any", concatenate_datasets(parts), SPECIAL)
+
+
+ROWS = st.lists(st.lists(st.integers(0, 149), max_size=8), max_size=6)
+
+
+@given(chunks=st.lists(ROWS, min_size=1, max_size=4))
+@settings(deadline=None)
+def test_occurring_subwords_are_those_of_all_chunks_and_the_special_ones(chunks):
+    expected = {0, 1, 2, 3, 99}.union(*(row for chunk in chunks for row in chunk))
+    task = features_of(chunks)
+    assert set(np.flatnonzero(task.occurring(150))) == expected
+    pairs = [[[row, row[::-1]] for row in chunk] for chunk in chunks]
+    assert set(np.flatnonzero(features_of(pairs, nested=True).occurring(150))) == expected
+    # Of chosen rows all subwords are found, and perhaps those of the rows around them.
+    part = task.features.select(range(1, len(task.features))) if len(task.features) > 1 else task.features
+    found = set(np.flatnonzero(TaskFeatures("any", "any", "any", part, SPECIAL).occurring(150)))
+    assert {id for row in part["input_ids"] for id in row} <= found <= expected
+
+
+def test_subwords_and_embeddings_that_do_not_fit():
+    assert len(features_of([[[5]]]).occurring(50)) == 50, "a special token without an embedding, which no text has"
+    with pytest.raises(
+        UserError, match="task any: its tokenizer gives the subword number 150, but the encoder has embeddings of 150"
+    ):
+        features_of([[[5, 150]]]).occurring(150)
+
+
+def test_moving_a_step_moves_its_tensors_only():
+    batch = {"input_ids": torch.zeros(2, 3), "word_positions": [[1], [1, 2]]}
+    step = Step("pos", "pos", [batch], 0.5, 7, [2]).to("meta")
+    assert (step.task, step.weight, step.number, step.sizes) == ("pos", 0.5, 7, [2])
+    evaluation = EvaluationBatch("pos", "pos", [4, 9], batch).to("meta")
+    assert evaluation.rows == [4, 9]
+    for moved in (step.micro_batches[0], evaluation.batch):
+        assert moved["input_ids"].device.type == "meta" and moved["word_positions"] is batch["word_positions"]
+    assert batch["input_ids"].device.type == "cpu"
+
+
+def test_features_are_read_as_the_dataset_gives_them():
+    lengths, rows = [3, 9, 1, 5], [2, 0, 3]
+    for format in ("classification", "mlm"):
+        features = task(lengths, format=format)
+        module = {"classification": classification, "mlm": mlm}[format]
+        expected = module.collate([features.features[row] for row in rows], SPECIAL)
+        found = features.collate(rows)
+        assert list(found) == list(expected) and all(torch.equal(found[name], expected[name]) for name in found)

@@ -134,6 +134,13 @@ def test_a_tokenizer_is_known_by_what_it_does(tmp_path, shared_data):
     assert tokenizer_identity(load_tokenizer(str(tmp_path))) == tokenizer_identity(real), "an artifact's copy shares features"
 
 
+def test_a_tokenizer_that_changes_is_another_one():
+    own = tokenizer()
+    before = tokenizer_identity(own)
+    own.add_tokens(["four"])
+    assert tokenizer_identity(own) != before == tokenizer_identity(tokenizer())
+
+
 def test_who_fails_leaves_nothing(tmp_path, caplog):
     def fail() -> Prepared:
         raise RuntimeError("out of luck")

@@ -52,19 +52,27 @@ def bucc() -> dict[str, str]:
     return files
 
 
+def choices(name: str) -> dict[str, str]:
+    lines = [json.dumps({"id": str(n), "prompt": f"p {n}", "choices": ["c", "d", "e"], "label": n % 3}) for n in range(4)]
+    return {f"{name}/en/{split}.jsonl": "\n".join(lines) for split in ("train", "validation")}
+
+
 FILES: dict[str, dict[str, str]] = {
     "bucc2018": bucc(),
     "ccg": {
         "ccg/tags_to_id.json": json.dumps({"N": 0, "NP/N": 1, "S\\NP": 2}),
         **{f"ccg/ccg.{split}": "the cat sleeps\tNP/N N S\\NP\na dog runs\tNP/N N S\\NP\n" for split in ("train", "dev", "test")},
     },
+    "copa_translated": choices("copa_translated"),
+    "cosmosqa_translated": choices("cosmosqa_translated"),
     "lareqa": {
         **{f"squad/{split}-v1.1.json": json.dumps(squad("en")) for split in ("train", "dev")},
         **{f"lareqa/xquad-r/{language}.json": json.dumps(squad(language)) for language in ("en", "de")},
     },
+    "siqa_translated": choices("siqa_translated"),
     "tlm": {f"tlm/de-en{end}.tsv": "die Katze schläft\tthe cat sleeps\n" * 4 for end in ("", ".validation")},
 }
-INTERMEDIATE_ONLY = ("ccg", "tlm")
+INTERMEDIATE_ONLY = ("ccg", "copa_translated", "cosmosqa_translated", "siqa_translated", "tlm")
 
 
 def test_all_such_tasks_are_here():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from xstilts.paths import ArtifactPaths
@@ -149,6 +150,34 @@ def test_a_killed_cell_ends_as_an_undisturbed_one(
     assert any(": resuming " in line for line in ran.log) == checkpointed
     assert outcome(ran, tmp_path, weights_of) == expected
     assert [path.name for path in (tmp_path / "store" / "trained").iterdir() if path.name.endswith(".work")] == []
+
+
+@pytest.mark.parametrize("before", ["true", "false"])
+def test_a_resumed_training_keeps_the_rows_it_began_with(
+    before: str, run_inline: Run, toy_world: Any, tmp_path: Path, weights_of: Weights
+) -> None:
+    """Whatever `model.trim_vocabulary` says by then: to the bit as if it had not been changed."""
+    begun = (*SINGLE, f"model.trim_vocabulary={before}")
+    expected = outcome(run_inline(*options(toy_world, tmp_path / "expected"), *begun), tmp_path / "expected", weights_of)
+    killed(lambda: run_inline(*options(toy_world, tmp_path), *begun), "step", 14)
+    after = "false" if before == "true" else "true"
+    ran = run_inline(*options(toy_world, tmp_path), *SINGLE, f"model.trim_vocabulary={after}")
+    assert any(": resuming " in line for line in ran.log)
+    assert any(" word embeddings, " in line for line in ran.log) == (before == "true")
+    assert outcome(ran, tmp_path, weights_of) == expected
+
+
+def test_a_checkpoint_without_some_of_the_rows_is_refused(
+    run_inline: Run, main_fails: Run, toy_world: Any, tmp_path: Path
+) -> None:
+    from xstilts.data.batches import TaskFeatures
+
+    cell = (*toy_world.options, *SINGLE)
+    killed(lambda: run_inline(*options(toy_world, tmp_path), *SINGLE), "step", 14)
+    with mock.patch.object(TaskFeatures, "occurring", lambda self, vocabulary: np.ones(vocabulary, dtype=bool)):
+        lines = main_fails(*cell)
+    (line,) = (line for line in lines if "last.ckpt was written when the data had other subwords" in line)
+    assert line.startswith("error: ") and "delete the folder" in line
 
 
 def test_early_stopping_did_stop(undisturbed: Callable[..., tuple[Any, ...]]) -> None:

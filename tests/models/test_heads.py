@@ -8,7 +8,7 @@ from torch.nn import functional
 from xstilts.config import POOLINGS, Hyperparameters
 from xstilts.errors import UserError
 from xstilts.models.heads import build_head
-from xstilts.models.heads.retrieval import layers_to_pool, pool
+from xstilts.models.heads.retrieval import layers_to_pool, pool, without_layers_above
 from xstilts.tasks.declaration import FORMATS, Task
 
 
@@ -179,6 +179,36 @@ def test_every_layer_and_pooling_comes_from_one_pass(still, batch_of):
         last = phase.encoder(batch["input_ids"], batch["attention_mask"])
     np.testing.assert_allclose(rows[0]["2-cls"], last[0, 0].numpy(), rtol=0, atol=1e-6)
     assert not np.allclose(rows[0]["1-cls"], rows[0]["2-cls"])
+
+
+@pytest.mark.parametrize("layers", [[0], [1], [1, 0], [0, 1, 2]])
+@pytest.mark.parametrize("known", [True, False])
+def test_layers_above_the_highest_one_are_not_run(layers, known, still, batch_of, monkeypatch):
+    if not known:
+        monkeypatch.setattr("xstilts.models.heads.retrieval.ENDS_WITH_A_LAYER", ())
+    phase = still("retrieval", retrieval_layers=layers, retrieval_pooling=["mean", "cls"])
+    batch = batch_of(phase)
+    with torch.no_grad():
+        expected = phase.head.vectors(phase.encoder, batch)  # of the whole encoder
+    run = []
+    stack = phase.encoder.backbone.encoder
+    whole = list(stack.layer)
+    for number, layer in enumerate(whole):
+        layer.register_forward_hook(lambda *_, number=number: run.append(number))
+    for row, outputs in enumerate(outputs_of(phase, batch)):
+        assert {name: vector.tolist() for name, vector in outputs.items()} == {
+            name: vector_BD[row].tolist() for name, vector_BD in expected.items()
+        }
+    assert run == (list(range(max(1, *layers))) if known else [0, 1])
+    assert list(stack.layer) == whole and phase.encoder.num_layers == 2
+
+
+def test_an_encoder_is_whole_again_after_an_error(still, batch_of):
+    phase = still("retrieval", retrieval_layers=[1])
+    layers = list(phase.encoder.backbone.encoder.layer)
+    with pytest.raises(torch.OutOfMemoryError), without_layers_above(1, phase.encoder):
+        raise torch.OutOfMemoryError
+    assert list(phase.encoder.backbone.encoder.layer) == layers
 
 
 def test_mean_pooling_ignores_padding(build):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,6 +199,17 @@ def test_every_variant_of_retrieval_is_scored_and_the_first_selects():
     assert (scored[0].values[key], scored[1].values[key]) == (pytest.approx(100), pytest.approx(50))
     value, found = selection_score({"pairs": item}, [("pairs", list(range(8)), outputs)])
     assert value == pytest.approx(50) and found == {f"pairs/{key}": pytest.approx(50)}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(
+    ("protocol", "metric"),
+    [("sentence_matching", "retrieval_accuracy"), ("answer_retrieval", "map_at_20"), ("bitext_mining", "bitext_f1")],
+)
+def test_neighbours_are_the_same_on_a_gpu(protocol, metric):
+    item, outputs = pairs(protocol, metric), vectors(0, 0, 1, 1, 0, 1, 1, 0)
+    here, there = (Predicted(item, outputs, device=torch.device(device)) for device in ("cpu", "cuda"))
+    assert here.score([0, 1, 2, 3], "de") == there.score([0, 1, 2, 3], "de")
 
 
 def test_sentences_are_matched_within_a_language_and_answers_over_all():

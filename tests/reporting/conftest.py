@@ -44,9 +44,10 @@ def _write(
     splits: tuple[str, ...] = ("test",),
     world_seed: int | None = None,
     name: str = "babel",
+    used: dict[str, Any] | None = None,
 ) -> None:
     """Scores are those of `RIGHT` or `right`, and `better` more right of ten; ten less per layer below the last one. On
-    validation layer 1 is the best. `pairs=None`: no parallel text."""
+    validation layer 1 is the best. `pairs=None`: no parallel text. `used`: how each intermediate task is used."""
     chosen = {code: (right or RIGHT).get(code, RIGHT[code]) + better for code in WORLDS[world]}
     if layers != (None,):
         del chosen["qaa"]
@@ -70,7 +71,7 @@ def _write(
         },
         "model": {"tiny": {"seed": seed}},
         "pretraining": {"encoder": encoder, "tasks": {"mlm": {"languages": list(WORLDS[world])}, **tlm}},
-        "intermediate": {"tasks": {} if intermediate == "none" else {task: {} for task in intermediate.split("+")}},
+        "intermediate": {"tasks": {} if intermediate == "none" else {task: used or {} for task in intermediate.split("+")}},
         "target": {
             "task": {"name": target, "metrics": ["accuracy"]},
             "recipe": {"retrieval_layers": None if len(layers) == 1 else list(layers)},

@@ -1,8 +1,10 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from xstilts.paths import results_dir
 from xstilts.reporting.comparison import comparisons, mean_scores, most_common
 
 Write = Callable[..., None]
@@ -21,6 +23,20 @@ def test_a_world_that_is_not_the_seeds_sets_them_all_apart(write_made_up: Write,
         write_made_up(seed=seed)
     write_made_up(seed=3, world_seed=0)
     assert [list(one.cells["none"]) for one in comparisons(tmp_path)] == [[3], [1], [2]]
+
+
+def test_choices_of_the_same_task_are_called_by_their_names(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up()
+    for languages in (["qaa"], ["qaa", "qab"]):
+        write_made_up(intermediate="xnli", used={"languages": languages})
+    assert list(comparisons(tmp_path)[0].cells)[1] == 'xnli xnli.languages=["qaa", "qab"]'
+    for path in results_dir(tmp_path).iterdir():
+        document = json.loads(path.read_text())
+        chosen = document["config"]["intermediate"]
+        count = len(chosen["tasks"].get("xnli", {}).get("languages", []))
+        chosen["name"] = ("whatever the baseline is called", "english", "two")[count]
+        path.write_text(json.dumps(document))
+    assert list(comparisons(tmp_path)[0].cells) == ["none", "english", "two"]
 
 
 def test_only_languages_of_every_seed_have_a_mean() -> None:

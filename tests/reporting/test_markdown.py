@@ -24,6 +24,6 @@ def test_a_value_that_is_not_the_mean_of_its_seeds() -> None:
 
 @pytest.mark.parametrize(("low", "high", "text"), [(0.5, 3, "**+2.0** [0.5, 3.0]"), (0, 3, "+2.0 [0.0, 3.0]")])
 def test_bold_where_the_interval_excludes_nothing(low: float, high: float, text: str) -> None:
-    gain = Gain(2.0, low, high, {1: 1.0, 2: 3.0}, 10)
+    gain = Gain(2.0, low, high, {1: 1.0, 2: 3.0}, 10, 0.4)
     assert gain_text(gain) == text and seed_range(gain) == "+1.0 to +3.0"
-    assert seed_range(Gain(2.0, low, high, {1: 2.0}, 10)) == ""
+    assert seed_range(Gain(2.0, low, high, {1: 2.0}, 10, 0.4)) == ""

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from xstilts.retrieval import margin
 from xstilts.retrieval.margin import apply_threshold, mine, mine_texts, same_texts, tune_threshold
+from xstilts.retrieval.neighbours import nearest
 
 
 def unit(rows: int, columns: int, seed: int) -> Tensor:
@@ -38,6 +42,31 @@ def test_mining_equals_its_definition(sources: int, targets: int, seed: int, k: 
     x, y = unit(sources, 5, seed).abs(), unit(targets, 5, seed + 1).abs()
     mined = mine(x, y, k)
     expected = mine_by_definition(x.double().numpy(), y.double().numpy(), k)
+    assert [pair[1:] for pair in mined] == [pair[1:] for pair in expected]
+    assert [pair[0] for pair in mined] == pytest.approx([pair[0] for pair in expected], rel=1e-5)
+
+
+def mine_in_two_searches(source: Tensor, target: Tensor, k: int) -> list[tuple[float, int, int]]:
+    def two_searches(source: Tensor, target: Tensor, k: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        return nearest(source, target, k), nearest(target, source, k)
+
+    with mock.patch.object(margin, "nearest_both_ways", two_searches):
+        return mine(source, target, k)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 150), st.integers(0, 150), st.integers(0, 10**6), st.integers(0, 2), st.integers(1, 5))
+def test_one_product_for_both_directions_changes_no_tie(sources: int, targets: int, seed: int, largest: int, k: int) -> None:
+    # Small integers: duplicates, zero vectors, for `largest` = 0 nothing else; every product is exact.
+    generator = torch.Generator().manual_seed(seed)
+    x, y = (torch.randint(-largest, largest + 1, (rows, 3), generator=generator).float() for rows in (sources, targets))
+    assert mine(x, y, k) == mine_in_two_searches(x, y, k)
+
+
+@pytest.mark.parametrize(("sources", "targets"), [(300, 410), (1, 300), (300, 1), (257, 256)])
+def test_one_product_for_both_directions_finds_the_same_pairs(sources: int, targets: int) -> None:
+    x, y = unit(sources, 96, 1), unit(targets, 96, 2)
+    mined, expected = mine(x, y), mine_in_two_searches(x, y, 4)
     assert [pair[1:] for pair in mined] == [pair[1:] for pair in expected]
     assert [pair[0] for pair in mined] == pytest.approx([pair[0] for pair in expected], rel=1e-5)
 

@@ -101,9 +101,10 @@ def test_pools_are_checked() -> None:
         Pool(["a", "a"], ["x", "y"], torch.zeros(2, 3))
 
 
-def test_embeddings_that_are_not_finite_are_told() -> None:
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_embeddings_that_are_not_finite_are_told(value: str) -> None:
     vectors = random_vectors(4)
-    vectors[2, 5] = float("nan")
+    vectors[2, 5] = float(value)
     with pytest.raises(UserError, match="1 of 4 embeddings are not finite .*'sw2'.*diverged"):
         sentence_matching(pool("en", random_vectors(4)), pool("sw", vectors))
 

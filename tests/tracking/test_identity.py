@@ -29,6 +29,13 @@ def test_one_cell_in_two_studies_is_two_evaluations():
     assert first.name == "none > xnli, seed 3"
 
 
+def test_a_choice_that_a_study_names_is_called_so():
+    named = config(intermediate=("xnli",))
+    named.intermediate.name = "far"
+    assert of_evaluation(named, "a" * 64).name == "far > xnli, seed 3"
+    assert of_phase(named, "phase 2: xnli", "f" * 64).config["intermediate"] == "far"
+
+
 def test_names_and_tags_keep_to_the_limits():
     long = of_evaluation(config(intermediate=tuple(f"task_number_{number}" for number in range(30))), "a" * 64)
     assert len(long.name) == 128 and max(map(len, long.tags)) == 64

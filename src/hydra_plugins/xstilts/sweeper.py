@@ -3,6 +3,8 @@
 Hydra knows no dependencies among jobs; the waves of `xstilts.grid` give it only jobs that need nothing of each other.
 """
 
+import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,13 @@ class WavesConf:
     _target_: str = "hydra_plugins.xstilts.sweeper.WaveSweeper"
     params: dict[str, str] | None = None
     """The grid: override -> its values, as on the command line."""
+    alternatives: dict[str, list[str]] | None = None
+    """Of one more axis of the grid, whose points are several overrides each: name -> overrides. The name becomes that of the
+    intermediate choice. Who chooses `+intermediate` on the command line has no alternatives."""
+    only: list[str] | None = None
+    """These alternatives alone."""
+    waves: bool = True
+    """false: all cells at once, each with all that it needs; for what trains nothing that cells could share."""
     only_plan: bool = False
     """Show the waves and run nothing."""
 
@@ -32,9 +41,16 @@ ConfigStore.instance().store(group="hydra/sweeper", name="waves", node=WavesConf
 class WaveSweeper(BasicSweeper):
     """As Hydra's own for what is a grid, and with waves of jobs instead of one batch."""
 
-    def __init__(self, params: dict[str, str] | None, only_plan: bool) -> None:
+    def __init__(
+        self,
+        params: dict[str, str] | None,
+        alternatives: dict[str, list[str]] | None,
+        only: list[str] | None,
+        waves: bool,
+        only_plan: bool,
+    ) -> None:
         super().__init__(max_batch_size=None, params=params)
-        self.only_plan = only_plan
+        self.only, self.waves, self.only_plan = only, waves, only_plan
 
     def sweep(self, arguments: list[str]) -> Any:
         assert self.config is not None and self.hydra_context is not None
@@ -42,14 +58,37 @@ class WaveSweeper(BasicSweeper):
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        grid = [tuple(cell) for cell in self.split_arguments(overrides, None)[0]]
+        chosen = any(override.key_or_group == "intermediate" for override in overrides)
+        axis = [()] if chosen else self._axis()
+        cells = self.split_arguments(overrides, None)[0]
+        grid = [(*alternative, *cell) for alternative, cell in itertools.product(axis, cells)]
         if self.only_plan:
             sweep.show_plan(grid, self._composed)
             return None
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
+        if not self.waves:
+            assert self.launcher is not None
+            return [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
         return sweep.run(grid, self._composed, self._launched(), self.config.hydra.runtime.choices["hydra/launcher"])
+
+    def _axis(self) -> list[tuple[str, ...]]:
+        """The overrides of each alternative; of none, one point without any."""
+        from xstilts.errors import UserError, unknown_name
+        from xstilts.launch.cells import complain
+
+        assert self.config is not None
+        # As they are written: what refers to another option is of each cell, and not of the study.
+        written: Any = OmegaConf.to_container(self.config.hydra.sweeper, resolve=False)
+        alternatives: dict[str, list[str]] = written["alternatives"] or {}
+        known = list(alternatives)
+        for name in self.only or []:
+            if name not in known:
+                complain(UserError(unknown_name("alternative in hydra.sweeper.only", name, known)))
+                sys.exit(2)
+        names = known if self.only is None else self.only
+        return [(*alternatives[name], f"intermediate.name={name}") for name in names] or [()]
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
         assert self.hydra_context is not None and self.config is not None

@@ -5,17 +5,21 @@ is what a feature costs in the encoder, all of its rows together.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from xstilts.data.feature_rows import FeatureRows
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.data.plan import StepPlan
+from xstilts.errors import UserError
 
 Batch = dict[str, Tensor]
 
@@ -34,6 +38,10 @@ class Step:
     sizes: list[int] = field(default_factory=lambda: [1])
     """Features in each micro-batch."""
 
+    def to(self, device: Any, **options: Any) -> "Step":
+        """The step on this device. Without it, Lightning would walk through every list of every batch."""
+        return replace(self, micro_batches=[on_device(batch, device, **options) for batch in self.micro_batches])
+
 
 @dataclass
 class EvaluationBatch:
@@ -43,6 +51,15 @@ class EvaluationBatch:
     head: str
     rows: list[int]
     batch: Batch
+
+    def to(self, device: Any, **options: Any) -> "EvaluationBatch":
+        """The batch on this device."""
+        return replace(self, batch=on_device(self.batch, device, **options))
+
+
+def on_device(batch: Batch, device: Any, **options: Any) -> Batch:
+    """The batch with its tensors there; what is no tensor stays as it is."""
+    return {name: values.to(device, **options) if isinstance(values, Tensor) else values for name, values in batch.items()}
 
 
 @dataclass(frozen=True)
@@ -57,15 +74,43 @@ class TaskFeatures:
     examples: Dataset | None = None
     """What they were made of; needed only to name one."""
 
+    @cached_property
+    def _stored(self) -> FeatureRows:
+        return FeatureRows(self.features)
+
+    def lengths(self) -> np.ndarray:
+        """The length of each feature, int64; read without a Python number for each."""
+        table: pa.Table = self.features.select_columns("length").with_format("arrow")[:]
+        return table.column("length").to_numpy().astype(np.int64)
+
     def collate(self, rows: Sequence[int], mask_seed: int | None = None) -> Batch:
         """The padded batch of these rows."""
-        columns = self.features[list(rows)]
-        features = [{name: values[position] for name, values in columns.items()} for position in range(len(rows))]
+        features = [self._stored[int(row)] for row in rows]
         if mask_seed is not None:
             for row, feature in zip(rows, features, strict=True):
                 feature["mask_seed"] = (mask_seed * 1_000_003 + int(row)) & (2**63 - 1)
         batch: Batch = featurizer(self.format).collate(features, self.special)
         return batch
+
+    def occurring(self, vocabulary: int) -> np.ndarray:
+        """bool (vocabulary,): which subwords stand in a feature, or are special; random ones that `mlm` puts in are not told.
+
+        Raises UserError for a feature's subword beyond the vocabulary.
+        """
+        found = np.zeros(vocabulary, dtype=bool)
+        special = {self.special.pad_id, self.special.mask_id, *self.special.special_ids}
+        found[[id for id in special if id < vocabulary]] = True
+        for chunk in self.features.data.column("input_ids").chunks:
+            while not pa.types.is_integer(chunk.type):  # choices and pairs are lists of lists
+                chunk = chunk.flatten()
+            ids = chunk.to_numpy(zero_copy_only=False)
+            if len(ids) and (largest := ids.max()) >= vocabulary:
+                raise UserError(
+                    f"task {self.task}: its tokenizer gives the subword number {largest}, but the encoder has embeddings of "
+                    f"{vocabulary}: choose the encoder's own tokenizer, or leave model.tokenizer out"
+                )
+            found[ids] = True
+        return found
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         """The ids of the examples that these features belong to, each once."""
@@ -94,7 +139,7 @@ class _Steps:
 
     def __init__(self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int, world_size: int) -> None:
         self.tasks, self.plan, self.max_tokens, self.rank, self.world_size = tasks, plan, max_tokens, rank, world_size
-        self.lengths = {name: np.asarray(task.features["length"][:]) for name, task in tasks.items()}
+        self.lengths = {name: task.lengths() for name, task in tasks.items()}
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -156,7 +201,7 @@ class EvaluationLoader:
     def __init__(self, tasks: Sequence[TaskFeatures], max_tokens: int, rank: int = 0, world_size: int = 1) -> None:
         self.groups: list[tuple[TaskFeatures, list[int]]] = []
         for task in tasks:
-            for group in cut(np.asarray(task.features["length"][:]), max_tokens) if len(task.features) else []:
+            for group in cut(task.lengths(), max_tokens) if len(task.features) else []:
                 self.groups.append((task, group.tolist()))
         self.groups = self.groups[rank::world_size]
 

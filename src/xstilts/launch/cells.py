@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from xstilts import config as schema
 from xstilts.errors import ToldAlready, UserError
-from xstilts.launch import searchpath
+from xstilts.launch import composition, helptext, searchpath
 from xstilts.launch.commandline import check_command_line
 from xstilts.launch.slurm import is_extra_task
 from xstilts.sources.generated import resolve_generated
@@ -83,9 +83,16 @@ def log_to_stderr() -> None:
         log.addHandler(handler)
 
 
-def start(command: Callable[[], Any], arguments: list[str]) -> None:
-    """Check the command line and let Hydra run the command's cell or cells; a wrong name ends the process with code 2."""
+def start(command: Callable[[], Any], arguments: list[str], about: str | None = None) -> None:
+    """Check the command line and let Hydra run the command's cell or cells; a wrong name ends the process with code 2.
+
+    `about`: what `--help` says of the command, where it is not `train`.
+    """
+    if helptext.asked_for(arguments):
+        sys.stdout.write(helptext.text(arguments, about))
+        return
     schema.register()
+    composition.install()
     searchpath.register()
     try:
         check_command_line(arguments, "train")

@@ -41,7 +41,7 @@ def check_command_line(arguments: list[str], config_name: str) -> None:
     own = Path(parsed.config_dir).absolute() if parsed.config_dir else None
     if own is not None and not own.is_dir():
         raise UserError(f"--config-dir: there is no folder '{parsed.config_dir}'")
-    groups = options(conf_dir(), own) | {"experiments": _names(experiments_dir())}
+    groups = choices(own)
     for override in overrides:
         _check(override, groups)
         if override.key_or_group == LAUNCHER:
@@ -58,6 +58,12 @@ def launchers(*folders: Path | None) -> list[str]:
     ours = {name for folder in folders if folder for name in _names(folder / LAUNCHER)}
     theirs = {name.removesuffix(".yaml") for name in ConfigStore.instance().list(LAUNCHER)}
     return sorted(name for name in ours | theirs if not name.endswith("_base"))
+
+
+def choices(own: Path | None) -> dict[str, list[str]]:
+    """Config group -> what can be chosen, of ours and of the user's `own` folder; with `experiments`, which is not in conf/."""
+    found = options(conf_dir(), own)
+    return found | {"experiments": sorted({*found.get("experiments", []), *_names(experiments_dir())})}
 
 
 def options(*folders: Path | None) -> dict[str, list[str]]:

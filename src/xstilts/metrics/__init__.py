@@ -61,6 +61,11 @@ def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], la
     return np.array(module.item_scores(gold, predictions, language), dtype=np.float64)
 
 
+def scored_by_item(metric: str) -> bool:
+    """Whether `item_scores` knows the metric."""
+    return hasattr(importlib.import_module(f"{__name__}.{metric}"), "item_scores")
+
+
 def _check(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> None:
     _keys(metric)
     if len(gold) != len(predictions):

@@ -4,6 +4,7 @@ Legend: B rows, L subwords, D hidden size, N layers.
 """
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from xstilts.config import ModelConfig, TinyArchitecture
 from xstilts.errors import UserError
+from xstilts.models import padding_free
 
 
 class Encoder(nn.Module):
@@ -28,6 +30,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.pooler: nn.Linear | None = None
+        self.padding_free = False
 
     @property
     def hidden_size(self) -> int:
@@ -50,19 +53,43 @@ class Encoder(nn.Module):
             self.pooler = nn.Linear(self.hidden_size, self.hidden_size)
             initialise(self.pooler)
 
-    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, position_ids_BL: Tensor | None = None) -> Tensor:
-        """hidden_BLD of the last layer, float. Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …"""
-        if position_ids_BL is None:
-            output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL)
-        else:
-            positions_BL = position_ids_BL + first_position(self.backbone.config)
-            output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, position_ids=positions_BL)
-        return output.last_hidden_state
+    def leave_padding_out(self) -> None:
+        """Compute real subwords only from now on, if this type of encoder can."""
+        if padding_free.possible(self.backbone):
+            padding_free.prepare(self.backbone)
+            self.padding_free = True
 
-    def hidden_states(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> tuple[Tensor, ...]:
-        """N + 1 tensors hidden_BLD, from the embeddings to the last layer, in one pass."""
-        output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, output_hidden_states=True)
-        return output.hidden_states
+    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, position_ids_BL: Tensor | None = None) -> Tensor:
+        """hidden_BLD of the last layer, float. Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …
+
+        What stands at padding means nothing.
+        """
+        return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,))[-1]
+
+    def hidden_states(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
+        """Layer (0: the embeddings) -> hidden_BLD, in one pass. What stands at padding means nothing."""
+        return self._run(input_ids_BL, attention_mask_BL, None, layers, output_hidden_states=True)
+
+    def _run(
+        self,
+        input_ids_BL: Tensor,
+        attention_mask_BL: Tensor,
+        position_ids_BL: Tensor | None,
+        layers: Sequence[int],
+        **options: Any,
+    ) -> dict[int, Tensor]:
+        layout = padding_free.layout(attention_mask_BL) if self.padding_free else None
+        if layout is not None and position_ids_BL is None:
+            position_ids_BL = torch.arange(input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
+        if position_ids_BL is not None:
+            options["position_ids"] = position_ids_BL + first_position(self.backbone.config)
+        if layout is None:
+            output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, **options)
+        else:
+            options["position_ids"] = layout.without_padding(options["position_ids"])[None]
+            output = self.backbone(input_ids=layout.without_padding(input_ids_BL)[None], layout=layout, **options)
+        states = output.hidden_states or (output.last_hidden_state,)
+        return {layer: states[layer] if layout is None else layout.with_padding(states[layer][0]) for layer in layers}
 
     def first_subword(self, hidden_BLD: Tensor) -> Tensor:
         """pooled_BD: through the pooler where there is one, else the first subword's hidden state as it is."""

@@ -20,7 +20,7 @@ from torchmetrics import MeanMetric
 from xstilts.config import Hyperparameters
 from xstilts.data.batches import EvaluationBatch, Step
 from xstilts.errors import UserError
-from xstilts.models import memory, optimisation, processes
+from xstilts.models import memory, optimisation, processes, trimming
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Head, Rows, WholeBatchHead
 
@@ -53,6 +53,7 @@ class TaskModel(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         adam = optimisation.optimizer(self, self.hyperparameters)
+        trimming.follow_decay(adam, self.encoder)
         return {"optimizer": adam, "lr_scheduler": optimisation.schedule(adam, self.hyperparameters, self.total_steps)}
 
     def training_step(self, step: Step, batch_idx: int) -> None:

@@ -36,7 +36,9 @@ def training_flop(job: TrainingJob) -> float | None:
         return None
     rows = max(CHOICES if training.task.format == "multiple_choice" else 1 for training in job.tasks.values())
     length = max(recipes.limits(values).max_length for values in job.by_task.values())
-    return 6.0 * weights * steps * (job.hyperparameters.batch_size or 1) * rows * length
+    # Training dynamics are an evaluation of all examples after each epoch: once more forwards for every example trained on.
+    per_weight = 8.0 if job.dynamics else 6.0
+    return per_weight * weights * steps * (job.hyperparameters.batch_size or 1) * rows * length
 
 
 def evaluation_flop(job: EvaluationJob) -> float | None:
@@ -57,10 +59,11 @@ def examples(training: TrainingTask, data: DataConfig) -> int | None:
     split = sources.parse_split(training.train)[0]
     counts = [rows(training.task, data, split, language) for language in training.languages]
     total = sum(count for count in counts if count is not None)
+    mapped = training.data_map.fraction if training.data_map.region else 1.0
     if not total:
-        return training.max_examples
+        return round(training.max_examples * mapped) if training.max_examples else None
     total = round(total * (training.fraction or 1.0))
-    return min(total, training.max_examples or total)
+    return round(min(total, training.max_examples or total) * mapped)
 
 
 def rows(task: Task, data: DataConfig, split: str, language: str) -> int | None:

@@ -82,7 +82,8 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     if not trainer.is_global_zero:
         return None
     rows = predicting.by_row(outputs, {task.name: evaluated})[task.name]
-    scored = _score(predicting.Predicted(evaluated, rows), blocks)
+    device = trainer.strategy.root_device  # nearest neighbours are worth a GPU
+    scored = _score(predicting.Predicted(evaluated, rows, device=device), blocks)
     write_predictions(
         Path(job.predictions), [row for block, found in scored for row in _predictions(task, examples, block, found[0])]
     )

@@ -34,6 +34,10 @@ class TrainingJob:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    maps: dict[str, str] = field(default_factory=dict)
+    """Task -> the artifact with its training dynamics, for tasks of which one region of the data map is trained on."""
+    dynamics: bool = False
+    """Record the training dynamics of the one task, for such a map."""
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
     by_task: dict[str, Hyperparameters] = field(default_factory=dict)
     mixture: Mixture = field(default_factory=Mixture)

@@ -15,11 +15,13 @@ from xstilts.phases.pretrained import world_identity
 from xstilts.store.artifacts import is_done
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
-from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.tasks.declaration import DataMap, Task, TrainingTask
 from xstilts.tracking.identity import of_phase
 
 ARTIFACT_VERSION = 1
 """Raised when training itself changes so that old artifacts are no longer what the same config would give."""
+DYNAMICS_VERSION = 1
+"""The same for `xstilts.models.dynamics`, what is recorded and when."""
 TOKENIZER_VERSION = 1
 """The same for `xstilts.data.vocabulary`, and for which lines it is given."""
 
@@ -85,12 +87,42 @@ def training(
     parent: str,
     before: Phase | None,
     carry_head: bool,
+    maps: dict[str, Phase] | None = None,
 ) -> Phase:
-    """Phase 2 or 3, from the phase `before` it or from the encoder; `parent` is the fingerprint of the one or the other."""
+    """Phase 2 or 3, from the phase `before` it or from the encoder; `parent` is the fingerprint of the one or the other.
+
+    `maps`: as `data_maps` gives them.
+    """
     second = phase == 2
     values = recipes.for_phase(config.recipe, tasks, override, second)
     by_task = {name: recipes.for_task(config.recipe, task.task, override, second) for name, task in tasks.items()}
-    return _phase(config, store, phase, tasks, values, by_task, config.intermediate.mixture, parent, before, carry_head)
+    mixture = config.intermediate.mixture
+    return _phase(config, store, phase, tasks, values, by_task, mixture, parent, before, carry_head, maps=maps or {})
+
+
+def data_maps(config: Config, store: Path, parent: str, before: Phase | None) -> dict[str, Phase]:
+    """Intermediate task -> the training that makes its data map, where only one region of it is wanted; all else as phase 2."""
+    return {
+        name: _data_map(config, store, name, task, parent, before)
+        for name, task in config.intermediate.tasks.items()
+        if task.data_map.region
+    }
+
+
+def _data_map(config: Config, store: Path, name: str, task: TrainingTask, parent: str, before: Phase | None) -> Phase:
+    values = replace(
+        recipes.for_task(config.recipe, task.task, config.intermediate.recipe, intermediate=True),
+        epochs=task.data_map.epochs,
+        max_steps=None,
+        selection="last",  # all of its epochs, and nothing else to be evaluated
+        eval_every=0,
+        patience=0,
+    )
+    whole, more = replace(task, data_map=DataMap()), {"dynamics": DYNAMICS_VERSION}
+    made = _phase(config, store, 2, {name: whole}, values, {name: values}, Mixture(), parent, before, more=more)
+    assert isinstance(made.job, TrainingJob)
+    label = f"phase 2: map of {name}"
+    return replace(made, job=replace(made.job, label=label, dynamics=True, run=of_phase(config, label, made.paths.fingerprint)))
 
 
 def features_store(config: Config, store: Path) -> str:
@@ -110,14 +142,20 @@ def _phase(
     before: Phase | None = None,
     carry_head: bool = False,
     more: dict[str, Any] | None = None,
+    maps: dict[str, Phase] | None = None,
 ) -> Phase:
+    mapped = {name: made.paths for name, made in (maps or {}).items()}
     identity = {
         "kind": "training",
         "version": ARTIFACT_VERSION,
         "parent": parent,
         "pooler": config.model.pooler,
         "carry_head": carry_head,
-        "tasks": {name: _training_task(config, store, task, by_task[name], values) for name, task in tasks.items()},
+        "tasks": {
+            name: _training_task(config, store, task, by_task[name], values)
+            | ({"map": mapped[name].fingerprint} if name in mapped else {})
+            for name, task in tasks.items()
+        },
         "hyperparameters": without_defaults(_of_training(values, {task.task.format for task in tasks.values()})),
         "mixture": without_defaults(mixture) if len(tasks) > 1 else {},
         "precision": config.trainer.precision,
@@ -137,6 +175,7 @@ def _phase(
         model=config.model,
         data=config.data,
         tasks=tasks,
+        maps={name: str(place.folder) for name, place in mapped.items()},
         hyperparameters=values,
         by_task=by_task,
         mixture=mixture,

@@ -71,6 +71,8 @@ class Predicted:
     outputs: Rows
     shared_pools: dict[tuple[str, range], protocols.Pool] = field(default_factory=dict)
     """Candidates that all languages of a split share, made once: Mewsli-X has a million of them."""
+    device: torch.device = torch.device("cpu")
+    """Where neighbours are looked for; only the queries and one chunk of the candidates at a time are copied there."""
 
     @cached_property
     def decoded(self) -> list[Any]:
@@ -106,7 +108,7 @@ class Predicted:
     def _retrieved(self, rows: Sequence[int], language: str, variant: str, threshold: float | None, split: range) -> Scored:
         task, sides = self.evaluated.task, self.evaluated.examples["side"][:]
         queries = [row for row in rows if sides[row] == "query"]
-        query_pool = self._pool(queries, variant)
+        query_pool = self._pool(queries, variant, self.device)
         gold = _gold(self.evaluated, queries)
         if task.protocol == "answer_retrieval":
             if (variant, split) not in self.shared_pools:
@@ -124,10 +126,10 @@ class Predicted:
                 predictions, threshold = mined.candidates, mined.threshold
         return Scored(queries, predictions, gold, _values(task, gold, predictions, language), variant, threshold)
 
-    def _pool(self, rows: Sequence[int], variant: str) -> protocols.Pool:
+    def _pool(self, rows: Sequence[int], variant: str, device: torch.device | None = None) -> protocols.Pool:
         chosen = self.evaluated.examples.select(rows)
         vectors = torch.from_numpy(np.stack([self.outputs[row][variant] for row in rows])) if rows else torch.empty(0, 1)
-        return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors)
+        return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors.to(device))
 
 
 def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs]) -> tuple[float, dict[str, float]]:
@@ -158,7 +160,8 @@ def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs])
 
 def _gold(evaluated: Evaluated, rows: Sequence[int]) -> list[Any]:
     gold = format_module(evaluated.task.format).gold
-    return [gold(example) for example in evaluated.examples.select(rows)]
+    columns = evaluated.examples.select(rows)[:]  # all at once: row by row takes ten times as long
+    return [gold(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
 
 
 def _values(task: Task, gold: list[Any], predictions: list[Any], language: str) -> dict[str, float]:

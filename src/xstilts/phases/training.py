@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from datasets import concatenate_datasets
@@ -14,6 +15,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from xstilts import recipes
+from xstilts.data import dynamics
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
@@ -22,7 +24,9 @@ from xstilts.data.plan import StepPlan
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
 from xstilts.launch.slurm import starts_by_srun
-from xstilts.models import export, progress
+from xstilts.models import export, progress, trimming
+from xstilts.models.determinism import deterministic
+from xstilts.models.dynamics import Dynamics
 from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.heads import build_head
 from xstilts.models.memory import out_of_memory_means
@@ -30,6 +34,7 @@ from xstilts.models.module import TaskModel, derived_seed
 from xstilts.models.processes import Replicas
 from xstilts.models.selection import Selection
 from xstilts.models.stopping import PoliteStop, keep_handlers
+from xstilts.paths import DYNAMICS, WORD_EMBEDDINGS
 from xstilts.phases import predicting
 from xstilts.phases.jobs import TrainingJob
 from xstilts.sources.load import load
@@ -56,7 +61,7 @@ def train(job: TrainingJob) -> None:
 
 def _train(job: TrainingJob, run: TrackedRun) -> None:
     pl.seed_everything(derived_seed("phase", job.seed) % 2**32, workers=True, verbose=False)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    deterministic()
     tokenizer = load_tokenizer(job.parent or tokenizer_place(job.model), None if job.parent else job.model.revision)
     encoder, heads = _model(job, tokenizer)
     for name, values in job.by_task.items():
@@ -87,32 +92,72 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         checkpoint_every=job.trainer.checkpoint_every,
         total_steps=len(plan),
     )
+    recorded = [Dynamics(features, plan.batch_size, len(plan)) for features in training.values() if job.dynamics]
     stop = PoliteStop(selection.resume_path, len(plan))
     trainer = pl.Trainer(
         **trainer_options(job.trainer, WholeCheckpoints()),
         max_epochs=1,
         logger=build_logger(job.logger, Path(job.curves), run),
         log_every_n_steps=job.logger.every_n_steps,
-        callbacks=[*around([selection, stop], job.logger.every_n_steps), *progress.bars(job.label)],
+        callbacks=[*around([*recorded, selection, stop], job.logger.every_n_steps), *progress.bars(job.label)],
         default_root_dir=work,
     )
     keep_handlers(trainer)
     data = TaskData(
         list(training.values()),
         plan,
-        [item.features for item in validation.values()],
+        list(training.values()) if job.dynamics else [item.features for item in validation.values()],
         job.trainer.max_tokens,
         job.trainer.max_eval_tokens,
     )
     with stop.listening():
         with disk_full_means(work), out_of_memory_means(job.label):
+            _trim(job, model, [*training.values(), *(item.features for item in validation.values())], trainer.is_global_zero)
             trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
         selection.restore_best(model)
         if trainer.is_global_zero:
-            _publish(job, model.encoder, heads, tokenizer, selection, len(plan))
+            trimming.restore(model.encoder, work / WORD_EMBEDDINGS)
+            _publish(job, model.encoder, heads, tokenizer, selection, len(plan), recorded)
             run.made(job.artifact)
             shutil.rmtree(work, ignore_errors=True)
     trainer.strategy.barrier()
+
+
+def _trim(job: TrainingJob, model: TaskModel, features: list[TaskFeatures], first: bool) -> None:
+    """Leave the model those word embeddings that the features look up, where the job wants it; what was begun one way goes on so.
+
+    `first`: this process is the one that will publish.
+    """
+    encoder, wanted, file = model.encoder, job.model.trim_vocabulary, Path(job.work) / WORD_EMBEDDINGS
+    if why := trimming.obstacle(encoder, model.heads.values()):
+        if wanted:
+            raise UserError(
+                f"model.trim_vocabulary=true: {why} in {job.label}; leave it out: each phase does what is right for it"
+            )
+        return
+    rows = len(encoder.word_embeddings)
+    occurring = np.logical_or.reduce([item.occurring(rows) for item in features])
+    kept: torch.Tensor | None = torch.from_numpy(np.flatnonzero(occurring))
+    if job.resume:
+        kept = trimming.kept_in(Path(job.resume), encoder)
+        if kept is not None and (missing := len(np.setdiff1d(np.flatnonzero(occurring), kept))):
+            raise UserError(
+                f"{job.resume} was written when the data had other subwords: {missing} of them have no embedding there; "
+                f"delete the folder {job.work} and run the same command again"
+            )
+    elif not (encoder.word_embeddings.requires_grad if wanted is None else wanted):
+        kept = None
+    if kept is None:
+        return
+    if first and not (job.resume and file.exists()):
+        with whole_file(file) as temporary:
+            trimming.write_rows(encoder, temporary)
+    before = trimming.gradient_bytes(model)
+    trimming.trim(encoder, kept)
+    log.info(
+        f"{job.label}: trains {len(kept):,} of {rows:,} word embeddings, all that its data has; "
+        f"gradients of {trimming.gradient_bytes(model) / 1e6:,.1f} MB instead of {before / 1e6:,.1f} MB"
+    )
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -163,8 +208,13 @@ def check_length(encoder: Encoder, max_length: int | None, task: str) -> None:
 
 
 def load_encoder(job: Any, tokenizer: PreTrainedTokenizerBase, folder: str | None) -> Encoder:
-    """The encoder of an artifact, or that of phase 1."""
-    return Encoder(load_backbone(folder, job.model.attention)) if folder else build_encoder(job.model, tokenizer)
+    """The encoder of an artifact, or that of phase 1, as the trainer wants it run."""
+    encoder = Encoder(load_backbone(folder, job.model.attention)) if folder else build_encoder(job.model, tokenizer)
+    if job.trainer.padding_free:
+        encoder.leave_padding_out()
+    if job.trainer.compile:
+        encoder.backbone.compile(dynamic=True)
+    return encoder
 
 
 def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encoder, dict[str, Any]]:
@@ -205,9 +255,13 @@ def _features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -
 def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> Prepared:
     """The training examples of one of the job's tasks, and their features."""
     training, limits = job.tasks[name], recipes.limits(job.by_task[name])
-    task, taken = training.task, {"max_examples": training.max_examples, "fraction": training.fraction}
+    task = training.task
+    taken: dict[str, Any] = {"max_examples": training.max_examples, "fraction": training.fraction}
     if training.language_exponent is not None:
         taken["language_exponent"] = training.language_exponent
+    chosen, mapped = training.data_map, job.maps.get(name)
+    if mapped:
+        taken["data_map"] = [Path(mapped).name, chosen.region, chosen.fraction]
 
     def build() -> Prepared:
         examples = subset(
@@ -216,6 +270,8 @@ def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenize
             training.fraction,
             training.language_exponent,
         )
+        if mapped:
+            examples = dynamics.in_region(examples, Path(mapped) / DYNAMICS, chosen.region or "", chosen.fraction)
         features = featurizer(task.format).featurize(examples, tokenizer, task, limits, True)
         if not len(features):
             raise UserError(f"task {name} has no training example left; got {len(examples)} examples without gold")
@@ -271,10 +327,21 @@ def evaluated_features(
     return prepared(store, lambda: feature_identity(task, data, parts, taken, tokenizer, limits, False, store), build)
 
 
-def _publish(job: TrainingJob, encoder: Encoder, heads: dict[str, Any], tokenizer: Any, selection: Selection, steps: int) -> None:
+def _publish(
+    job: TrainingJob,
+    encoder: Encoder,
+    heads: dict[str, Any],
+    tokenizer: Any,
+    selection: Selection,
+    steps: int,
+    recorded: list[Dynamics],
+) -> None:
     final = Path(job.artifact)
     with temporary_folder(final) as folder:
         classes = export.export(folder, encoder, heads, tokenizer)
+        for found in recorded:
+            assert found.training.examples is not None
+            dynamics.write(folder / DYNAMICS, found.training.examples, found.training.features["example"][:], found.epochs)
         metadata = {
             "label": job.label,
             "identity": job.identity,

@@ -123,7 +123,8 @@ def _comparison(
     choices: dict[tuple[str, tuple[tuple[str, str], ...]], dict[int, Result]] = {}
     left_out: list[str] = []
     for result in results:
-        named = "+".join(result["cell"]["intermediate"]) or BASELINE
+        tasks, chosen = result["cell"]["intermediate"], result["config"].get("intermediate", {})
+        named = ((chosen.get("name") or "+".join(tasks)) if tasks != [BASELINE] else "") or BASELINE
         of_seed = choices.setdefault((named, tuple(sorted(intermediate_settings(result).items()))), {})
         seed = result["cell"]["seed"]
         if seed in of_seed:

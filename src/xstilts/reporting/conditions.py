@@ -8,6 +8,7 @@ from typing import Any
 # Of a resolved config: what is told elsewhere (the cell's own choices, what a task is) and what changes no result.
 _LEFT_OUT = (
     *("seed", "study", "output", "worker", "stop_after", "store.*", "logger.*", "data.root", "data.extra_roots"),
+    *("data.language_sets.*", "data.example_budget"),
     *("model.pinned.*", "model.layer_parameters"),
     *("intermediate.*", "target.task.*", "*.tasks.*.task.*", "target.training.*.task.*"),
 )

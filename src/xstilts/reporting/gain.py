@@ -38,6 +38,8 @@ class Gain:
     by_seed: Mapping[int, float]
     items: int
     """How many items were resampled; one in several languages counts once."""
+    variance: float
+    """Of `value` over the resamples: the square of its standard error over test items."""
 
 
 def score_items(predictions: Iterable[Mapping[str, Any]], metric: str, split: str) -> Items:
@@ -97,9 +99,10 @@ def gains(
             drawn[group].append(difference_RS.mean(axis=1))
     found = {}
     for group, difference_1S in observed.items():
-        low, high = np.quantile(np.concatenate(drawn[group]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        resampled = np.concatenate(drawn[group])
+        low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         by_seed = dict(zip(seeds, difference_1S[0].tolist(), strict=True))
-        found[group] = Gain(float(difference_1S.mean()), float(low), float(high), by_seed, len(items))
+        found[group] = Gain(float(difference_1S.mean()), float(low), float(high), by_seed, len(items), float(resampled.var()))
     return found
 
 

@@ -6,11 +6,10 @@ Legend: S source and T target sentences, D dimensions, k neighbours.
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xstilts.retrieval.neighbours import nearest
+from xstilts.retrieval.neighbours import nearest_both_ways
 
 NEIGHBOURS = 4
 Pair = tuple[str, str]
@@ -40,8 +39,9 @@ def mine(source_SD: Tensor, target_TD: Tensor, k: int = NEIGHBOURS) -> list[tupl
     """
     if not len(source_SD) or not len(target_TD):
         return []
-    forward_Sk, targets_Sk = (values.cpu().numpy() for values in nearest(source_SD, target_TD, k))
-    backward_Tk, sources_Tk = (values.cpu().numpy() for values in nearest(target_TD, source_SD, k))
+    forward, backward = nearest_both_ways(source_SD, target_TD, k)
+    forward_Sk, targets_Sk = (values.cpu().numpy() for values in forward)
+    backward_Tk, sources_Tk = (values.cpu().numpy() for values in backward)
     mean_S, mean_T = forward_Sk.mean(axis=1, dtype=np.float64), backward_Tk.mean(axis=1, dtype=np.float64)
     best_S, score_S = _best(forward_Sk, targets_Sk, mean_S, mean_T)
     best_T, score_T = _best(backward_Tk, sources_Tk, mean_T, mean_S)
@@ -81,14 +81,17 @@ def mine_texts(
 ) -> dict[tuple[int, int], float]:
     """`mine` over different texts: the score of every pair (position in source, position in target) that has the mined texts."""
     sources, targets = same_texts(source_texts), same_texts(target_texts)
-    first_source = torch.tensor([group[0] for group in sources], dtype=torch.int64, device=source_SD.device)
-    first_target = torch.tensor([group[0] for group in targets], dtype=torch.int64, device=target_TD.device)
     return {
         (source, target): score
-        for score, source_group, target_group in mine(source_SD[first_source], target_TD[first_target])
+        for score, source_group, target_group in mine(_first(source_SD, sources), _first(target_TD, targets))
         for source in sources[source_group]
         for target in targets[target_group]
     }
+
+
+def _first(vectors_ND: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """The vector of each group's first member; a copy only where a group has several."""
+    return vectors_ND if len(groups) == len(vectors_ND) else vectors_ND[[group[0] for group in groups]]
 
 
 def tune_threshold(scores: Mapping[Pair, float], gold: Collection[Pair]) -> tuple[float, float]:

@@ -20,7 +20,10 @@ RANKED = 20
 
 @dataclass(frozen=True)
 class Pool:
-    """The queries or the candidates of one evaluation, in one order: ids are unique, texts may repeat."""
+    """The queries or the candidates of one evaluation, in one order: ids are unique, texts may repeat.
+
+    Raises `UserError` where a vector is not finite.
+    """
 
     ids: list[str]
     texts: list[str]
@@ -32,17 +35,18 @@ class Pool:
             raise ValueError(f"{len(self.ids)} ids, {len(self.texts)} texts and {len(self.vectors_ND)} vectors in one pool")
         if len(set(self.ids)) < len(self.ids):
             raise ValueError(f"{len(self.ids) - len(set(self.ids))} repeated ids in one pool")
-
-    def unit_ND(self) -> Tensor:
-        """The vectors with length 1 (a zero vector stays one), detached. Raises `UserError` where one is not finite."""
-        vectors_ND = self.vectors_ND.detach().float()
-        bad = torch.nonzero(~torch.isfinite(vectors_ND).all(dim=1)).squeeze(1)
+        # Of a million vectors `isfinite` would make a copy.
+        least_N, most_N = torch.aminmax(self.vectors_ND.detach(), dim=1)
+        bad = torch.nonzero(~(torch.isfinite(least_N) & torch.isfinite(most_N))).squeeze(1)
         if len(bad):
             raise UserError(
                 f"{len(bad)} of {len(self.ids)} embeddings are not finite (the first is that of '{self.ids[int(bad[0])]}'): "
                 "the encoder has diverged; train it with a lower learning rate or more warm-up"
             )
-        return normalize(vectors_ND, dim=1)
+
+    def unit_ND(self) -> Tensor:
+        """A copy with length 1 (a zero vector stays one), float32, detached."""
+        return normalize(self.vectors_ND.detach().float(), dim=1)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> l
     Officially the English sentences are the queries and the other language's the candidates, and only the first counts. Equal
     cosines: the earlier candidate first.
     """
-    _, positions = nearest(queries.unit_ND(), candidates.unit_ND(), count)
+    _, positions = nearest(queries.vectors_ND, candidates.vectors_ND, count, cosine=True)
     return _ids(positions, candidates)
 
 
@@ -74,8 +78,8 @@ def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> li
     `argsort` of google-research/xtreme third_party/utils_lareqa.py. Numpy's default sort is not stable, so the order of ties is
     not fixed there; they come from repeated sentences of one passage, which are all relevant or none.
     """
-    _, reversed_positions = nearest(queries.unit_ND(), candidates.unit_ND().flip(0), count)
-    return _ids(len(candidates.ids) - 1 - reversed_positions, candidates)
+    _, positions = nearest(queries.vectors_ND, candidates.vectors_ND, count, cosine=True, later_first=True)
+    return _ids(positions, candidates)
 
 
 def bitext_mining(

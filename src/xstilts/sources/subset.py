@@ -12,7 +12,8 @@ from datasets import Dataset
 from xstilts.errors import UserError
 
 
-def _key(language: str, identifier: str) -> bytes:
+def order_key(language: str, identifier: str) -> bytes:
+    """What examples are sorted by to be sampled."""
     return hashlib.sha256(f"{language}/{identifier}".encode()).digest()
 
 
@@ -42,7 +43,7 @@ def subset(
     if size is None or size >= len(counted):
         return examples
     languages, ids = examples["language"][:], examples["id"][:]
-    order = sorted(counted, key=lambda row: _key(languages[row], ids[row]))
+    order = sorted(counted, key=lambda row: order_key(languages[row], ids[row]))
     if language_exponent is not None:
         order = _by_shares(order, languages, language_exponent)
     chosen = set(order[:size])

@@ -12,6 +12,7 @@ from omegaconf import MISSING
 FORMATS = ("classification", "span_qa", "multiple_choice", "tagging", "retrieval", "mlm")
 SPLITS = ("train", "validation", "test")
 PROTOCOLS = ("sentence_matching", "bitext_mining", "answer_retrieval")
+REGIONS = ("easy", "ambiguous", "hard")
 
 
 @dataclass
@@ -109,6 +110,20 @@ class Task:
 
 
 @dataclass
+class DataMap:
+    """The part of a training task's examples that lies in one region of its data map (Swayamdipta et al. 2020): the map is made
+    by a training on all of them, from the encoder of phase 1, with the hyperparameters of phase 2."""
+
+    region: str | None = None
+    """`easy` (the model is confident of the label), `ambiguous` (its confidence varies over epochs) or `hard` (it is not
+    confident); null: all examples, without a map."""
+    fraction: float = 0.33
+    """Share of the examples that are taken, in (0, 1]."""
+    epochs: float = 5.0
+    """How long the map's training is; its probabilities are taken once in each."""
+
+
+@dataclass
 class TrainingTask:
     """A task in the role of training data: which languages and how much of it."""
 
@@ -125,6 +140,8 @@ class TrainingTask:
     language_exponent: float | None = None
     """Of several languages, the share of each in those examples is proportional to (its number of examples)^this: 0.3 is XLM-R's
     (unconfirmed), 1 follows the data, 0 is even. Null: languages are not looked at. A language never gives more than it has."""
+    data_map: DataMap = field(default_factory=DataMap)
+    """Of intermediate tasks of the formats classification and multiple_choice: of the examples above, those in one region."""
 
 
 @dataclass(frozen=True)

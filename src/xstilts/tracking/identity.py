@@ -82,7 +82,7 @@ def shortened(text: str, most: int = 64) -> str:
 
 
 def _intermediate(config: Config) -> str:
-    return "+".join(config.intermediate.tasks) or "none"
+    return config.intermediate.name or "+".join(config.intermediate.tasks) or "none"
 
 
 def resolved(job: Any) -> dict[str, Any]:

@@ -1,7 +1,11 @@
+import numpy as np
 import pytest
 from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xstilts.data.featurizers import span_qa
+from xstilts.data.featurizers.span_windows import align, contexts
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
 from xstilts.tasks.formats.span_qa import FEATURES
@@ -102,6 +106,69 @@ def test_too_short(tokenizer):
         features(examples(("a", "b", "")), tokenizer, max_length=68)
     with pytest.raises(UserError, match="^doc_stride=0, max_query_length=64: expected both to be 1 or more"):
         features(examples(("a", "b", "")), tokenizer, doc_stride=0)
+
+
+SHORT = st.text("ab ▁é\u0301क़\u093c昨天", max_size=8)
+ROWS = st.lists(
+    st.tuples(SHORT, st.sampled_from([CONTEXT, "", "e\u0301te\u0301 ½ 昨天下午 क़लम"]) | SHORT, st.randoms(use_true_random=False)),
+    min_size=1,
+    max_size=5,
+)
+
+
+def slow_features(row, number, tokenizer, limits, training):
+    """The features of one example, window by window, from the subwords of its question and its context alone."""
+    question = tokenizer(row["question"], add_special_tokens=False)["input_ids"][: limits.max_query_length]
+    context = contexts(tokenizer, [row["context"]])
+    ids, spans, gold = context.ids.joined().tolist(), context.spans.joined().tolist(), row["answers"]
+    first = last = -1
+    if gold:
+        end = gold[0]["start"] + len(gold[0]["text"])
+        (first,), (last,) = align(context.spans, np.array([gold[0]["start"]]), np.array([end]))
+    if training and (gold is None or (gold and first < 0)):
+        return []
+    room, head = limits.max_length - 4 - len(question), [0, *question, 2, 2]
+    cut = [(0, min(room, len(ids)))]
+    while cut[-1][1] < len(ids):
+        start = cut[-1][0] + min(limits.doc_stride, room)
+        cut.append((start, min(start + room, len(ids))))
+    features = []
+    for start, end in cut:
+        held = first >= start and last < end and first >= 0
+        place = [len(head) + subword - start for subword in (first, last)] if held else [-100 if gold is None else 0] * 2
+        feature = {"example": number, "length": len(head) + end - start + 1, "input_ids": [*head, *ids[start:end], 2]}
+        feature |= {"start_position": place[0], "end_position": place[1]}
+        if not training:
+            characters = [character for span in spans[start:end] for character in span]
+            feature["offsets"] = [-1] * 2 * len(head) + characters + [-1, -1]
+            most = []
+            for subword in range(start, end):
+                scores = [min(subword - a, b - 1 - subword) + 0.01 * (b - a) if a <= subword < b else -1 for a, b in cut]
+                most.append(cut[scores.index(max(scores))] == (start, end))
+            feature["max_context"] = [False] * len(head) + most + [False]
+        features.append(feature)
+    return features
+
+
+@settings(deadline=None, max_examples=60)
+@given(ROWS, st.integers(10, 30), st.integers(1, 12), st.booleans())
+def test_all_at_once_is_the_same_as_one_by_one(tokenizer, rows, max_length, doc_stride, training):
+    table = []
+    for number, (question, context, random) in enumerate(rows):
+        start, end = sorted(random.choices(range(len(context) + 1), k=2))
+        answer = [{"text": context[start:end], "start": start}] if end > start else random.choice([None, []])
+        table.append({"id": str(number), "language": "en", "question": question, "context": context, "answers": answer})
+    limits = Limits(max_length=max_length, doc_stride=doc_stride, max_query_length=4)
+    found = span_qa.featurize(Dataset.from_list(table, features=FEATURES), tokenizer, TASK, limits, training)
+    expected = [slow_features(row, number, tokenizer, limits, training) for number, row in enumerate(table)]
+    assert found.to_list() == [feature for features in expected for feature in features]
+
+
+def test_more_examples_than_a_chunk(tokenizer, monkeypatch):
+    rows = examples(*[(f"number {n}", CONTEXT, "Cairo") for n in range(10)])
+    whole = features(rows, tokenizer).to_dict()
+    monkeypatch.setattr("xstilts.data.featurizers.tables.CHUNK", 12)  # a quarter of it are three contexts
+    assert features(rows, tokenizer).to_dict() == whole
 
 
 def test_collate(tokenizer, special):

@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,45 +8,106 @@ from hypothesis import strategies as st
 from xstilts.data.featurizers.span_windows import align, contexts, most_context, windows
 
 SIZES = st.tuples(st.integers(0, 60), st.integers(1, 20)).flatmap(lambda s: st.tuples(*map(st.just, s), st.integers(1, s[1])))
+ALPHABET = "ab ▁é\u0301\u0323\u0947क़क\u093cé\u200b\u3000£½ﬁ昨天เมื่"
+TEXTS = st.lists(st.text(max_size=25) | st.text(ALPHABET, max_size=25), min_size=1, max_size=5)
+
+
+def cut_of(sizes):
+    """The windows of every example, [start, end) each, from (subwords, room, step) of each."""
+    cut = windows(*(np.array(column, dtype=np.int64) for column in zip(*sizes, strict=True)))
+    rows = [[] for _ in sizes]
+    for row, start, end in zip(cut.row_W.tolist(), cut.start_W.tolist(), cut.end_W.tolist(), strict=True):
+        rows[row].append((start, end))
+    assert cut.row_W.tolist() == sorted(cut.row_W.tolist())
+    return cut, rows
 
 
 @settings(deadline=None)
-@given(SIZES)
+@given(st.lists(SIZES, min_size=1, max_size=5))
 def test_windows(sizes):
-    count, room, step = sizes
-    cut = windows(count, room, step).tolist()
-    assert [start for start, _ in cut] == [number * step for number in range(len(cut))]
-    assert all(end == min(start + room, count) for start, end in cut)
-    assert [end for _, end in cut].count(count) == 1  # the last is the first that reaches the end
-    assert set(range(count)) == {position for start, end in cut for position in range(start, end)}
+    _, rows = cut_of(sizes)
+    for (count, room, step), found in zip(sizes, rows, strict=True):
+        assert [start for start, _ in found] == [number * step for number in range(len(found))]
+        assert all(end == min(start + room, count) for start, end in found)
+        assert [end for _, end in found].count(count) == 1  # the last is the first that reaches the end
+        assert set(range(count)) == {position for start, end in found for position in range(start, end)}
 
 
 @settings(deadline=None)
-@given(SIZES)
+@given(st.lists(SIZES, min_size=1, max_size=5))
 def test_most_context_is_the_rule_of_run_squad(sizes):
-    count, room, step = sizes
-    cut = windows(count, room, step)
+    cut, rows = cut_of(sizes)
     expected = []
-    for position in range(count):
-        scores = {}
-        for number, (start, end) in enumerate(cut.tolist()):
-            if start <= position < end:
-                scores[number] = min(position - start, end - 1 - position) + 0.01 * (end - start)
-        expected.append(max(scores, key=scores.get))
-    assert most_context(cut, count).tolist() == expected
+    for (count, _, _), found in zip(sizes, rows, strict=True):
+        best = []
+        for position in range(count):
+            scores = {}
+            for number, (start, end) in enumerate(found):
+                if start <= position < end:
+                    scores[number] = min(position - start, end - 1 - position) + 0.01 * (end - start)
+            best.append(max(scores, key=scores.get))
+        expected += [best[position] == number for number, window in enumerate(found) for position in range(*window)]
+    assert most_context(cut, np.array([count for count, _, _ in sizes])).tolist() == expected
+
+
+def slow_spans(tokenizer, text):
+    """What `contexts` gives for a text, subword by subword and character by character."""
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    spans = [list(span) for span in encoded["offset_mapping"]]
+    following = [*(start for start, _ in spans[1:]), len(text)][: len(spans)]
+    for number, (piece, span) in enumerate(zip(encoded.tokens(), spans, strict=True)):
+        if piece == "▁" and number + 1 < len(spans) and span[0] == following[number]:
+            span[1] = span[0]
+    for span, end in zip(spans, following, strict=True):
+        while span[1] < end and unicodedata.category(text[span[1]])[0] == "M":
+            span[1] += 1
+    return encoded["input_ids"], spans
+
+
+@settings(deadline=None, max_examples=60)
+@given(TEXTS)
+def test_contexts_are_those_of_each_text_alone(tokenizer, texts):
+    found = contexts(tokenizer, texts)
+    expected = [slow_spans(tokenizer, text) for text in texts]
+    assert found.ids.arrow().to_pylist() == [ids for ids, _ in expected]
+    for number, (_, spans) in enumerate(expected):
+        assert found.spans[np.array([number])].joined().tolist() == spans
+
+
+@settings(deadline=None, max_examples=60)
+@given(TEXTS, st.data())
+def test_align_looks_at_every_subword(tokenizer, texts, data):
+    wanted = [data.draw(st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).map(sorted)) for text in texts]
+    start, end = (np.array(column) for column in zip(*wanted, strict=True))
+    found = align(contexts(tokenizer, texts).spans, start, end)
+    for number, (text, (begin, stop)) in enumerate(zip(texts, wanted, strict=True)):
+        _, spans = slow_spans(tokenizer, text)
+        inside = [place for place, span in enumerate(spans) if span[0] < stop and span[1] > begin] or [-1]
+        first = inside[0]
+        if first > 0 and spans[first - 1] == [spans[first][0]] * 2:
+            first -= 1
+        assert (found[0][number], found[1][number]) == (first, inside[-1])
+
+
+def aligned(tokenizer, text, start, end):
+    """The context and the first and last subword of [start, end)."""
+    context = contexts(tokenizer, [text])
+    (first,), (last,) = align(context.spans, np.array([start]), np.array([end]))
+    return context, int(first), int(last)
 
 
 def text_of(context, text, first, last):
-    return text[context.spans_N2[first, 0] : context.spans_N2[last, 1]]
+    spans = context.spans.joined()
+    return text[spans[first, 0] : spans[last, 1]]
 
 
 TEXT = "Sie kam heute, nach £7 und ½ Stunde.\u00a0เมื่อวานนี้ 昨天下午　到了 ﬁn e\u0301te\u0301"
 
 
 def test_spans_hold_no_whitespace(tokenizer):
-    context = contexts(tokenizer, [TEXT])[TEXT]
-    pieces = tokenizer.convert_ids_to_tokens(context.ids_N.tolist())
-    for number, (piece, (start, end)) in enumerate(zip(pieces, context.spans_N2.tolist(), strict=True)):
+    context = contexts(tokenizer, [TEXT])
+    pieces = tokenizer.convert_ids_to_tokens(context.ids.joined().tolist())
+    for number, (piece, (start, end)) in enumerate(zip(pieces, context.spans.joined().tolist(), strict=True)):
         assert TEXT[start:end] == TEXT[start:end].strip()
         assert (start == end) == (piece == "▁"), (number, piece)
 
@@ -53,30 +116,27 @@ def test_spans_hold_no_whitespace(tokenizer):
     "answer", ["kam", "heute", "heute,", "£7", "½", "½ Stunde", "เมื่อวานนี้", "昨天下午", "到了", "ﬁn", "7 und ½", "e\u0301te\u0301"]
 )
 def test_align_finds_the_answer(tokenizer, answer):
-    context = contexts(tokenizer, [TEXT])[TEXT]
     start = TEXT.index(answer)
-    first, last = align(context, start, start + len(answer))
+    context, first, last = aligned(tokenizer, TEXT, start, start + len(answer))
     assert text_of(context, TEXT, first, last) == answer
     alone = tokenizer(answer, add_special_tokens=False)["input_ids"]
     if TEXT[start - 1].isspace():  # at the beginning of a word the subwords are those of the answer by itself
-        assert context.ids_N[first : last + 1].tolist()[: len(alone) - 1] == alone[:-1]
+        assert context.ids.joined()[first : last + 1].tolist()[: len(alone) - 1] == alone[:-1]
 
 
 def test_align_inside_a_subword(tokenizer):
-    context = contexts(tokenizer, ["They loved it"])["They loved it"]
-    first, last = align(context, 1, 3)
+    context, first, last = aligned(tokenizer, "They loved it", 1, 3)
     assert text_of(context, "They loved it", first, last) == "They"
 
 
 def test_align_without_a_subword(tokenizer):
-    context = contexts(tokenizer, ["a \u200b b"])["a \u200b b"]
-    assert align(context, 2, 3) is None
-    assert align(context, 1, 2) is None
+    assert aligned(tokenizer, "a \u200b b", 2, 3)[1:] == (-1, -1)
+    assert aligned(tokenizer, "a \u200b b", 1, 2)[1:] == (-1, -1)
 
 
-def test_contexts_are_tokenized_once(tokenizer):
-    assert contexts(tokenizer, []) == {}
+def test_equal_contexts_share_their_subwords(tokenizer):
+    assert len(contexts(tokenizer, []).ids) == 0
     tokenized = contexts(tokenizer, ["x", "", "x"])
-    assert list(tokenized) == ["x", ""]
-    assert tokenized[""].spans_N2.shape == (0, 2)
-    assert tokenized["x"].ids_N.dtype == tokenized["x"].spans_N2.dtype == np.int32
+    assert tokenized.ids.starts_R.tolist() == [0, len(tokenized.ids.values_T), 0]
+    assert tokenized.spans[np.array([1])].joined().shape == (0, 2)
+    assert tokenized.ids.values_T.dtype == tokenized.spans.values_T.dtype == np.int32

@@ -52,13 +52,22 @@ def test_every_word_has_one_position_and_pieces_join_to_the_sentence(tokenizer, 
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.integers(1, 6), max_size=20), st.integers(6, 12))
-def test_pieces_are_as_long_as_they_can_be(lengths, room):
-    cuts = list(tagging.pieces(lengths, room))
-    assert [word for start, end in cuts for word in range(start, end)] == list(range(len(lengths)))
-    for (start, end), following in zip(cuts, cuts[1:] + [None] * bool(cuts), strict=True):
-        assert 0 < sum(lengths[start:end]) <= room
-        assert following is None or sum(lengths[start : end + 1]) > room
+@given(st.lists(st.lists(st.integers(1, 6), max_size=20), max_size=4), st.integers(6, 12))
+def test_pieces_are_as_long_as_they_can_be(sentences, room):
+    expected = []
+    for number, lengths in enumerate(sentences):
+        start = sum(map(len, sentences[:number]))
+        filled = 0
+        for word, length in enumerate(lengths, start=start):
+            if filled + length > room:
+                expected.append((start, word))
+                start, filled = word, 0
+            filled += length
+        expected += [(start, word + 1)] if lengths else []
+    words = np.array([length for lengths in sentences for length in lengths], dtype=np.int64)
+    counts = np.array([len(lengths) for lengths in sentences], dtype=np.int64)
+    starts, ends = tagging.pieces(words, counts, room)
+    assert list(zip(starts.tolist(), ends.tolist(), strict=True)) == expected
 
 
 @pytest.mark.parametrize("word", ["", " ", "\u200b", "\u3000"])

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,12 @@ from xstilts.data.featurizers.tokens import Template, longest_first, template, t
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits
 
+TEXT = st.text(max_size=30) | st.sampled_from(["<s>", "a </s> b", "x<mask> y", "", " "])
 GOLDEN = "tests/golden/tokens_multilingual16k.json"
+
+
+def lists(rows):
+    return rows.arrow().to_pylist()
 
 
 def golden(repository):
@@ -26,7 +32,7 @@ def test_golden_ids_and_offsets(repository, tokenizer, number):
     encoded = tokenizer(row["text"], return_offsets_mapping=True)
     assert encoded["input_ids"] == row["ids"]
     assert [list(span) for span in encoded["offset_mapping"]] == row["offsets"]
-    assert template(tokenizer).single(token_ids(tokenizer, [row["text"]])[0]) == row["ids"]
+    assert lists(template(tokenizer).single(token_ids(tokenizer, [row["text"]]))) == [row["ids"]]
 
 
 def test_template(tokenizer, wordpiece):
@@ -35,28 +41,59 @@ def test_template(tokenizer, wordpiece):
 
 
 @settings(deadline=None, max_examples=50)
-@given(first=st.text(max_size=30), second=st.text(max_size=30))
-def test_same_ids_as_the_tokenizer_alone(tokenizer, wordpiece, first, second):
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=6))
+def test_same_ids_as_the_tokenizer_alone(tokenizer, wordpiece, pairs):
+    firsts, seconds = (list(texts) for texts in zip(*pairs, strict=True))
     for one in (tokenizer, wordpiece):
-        a, b = token_ids(one, [first, second])
-        assert template(one).single(a) == one(first)["input_ids"]
-        assert template(one).pair(a, b) == one([first], [second])["input_ids"][0]  # as a batch: `second` alone may not be empty
+        a, b = token_ids(one, firsts), token_ids(one, seconds)
+        assert lists(template(one).single(a)) == [one(text)["input_ids"] for text in firsts]
+        # As batches: a second text alone may not be empty.
+        together = [one([first], [second])["input_ids"][0] for first, second in pairs]
+        assert lists(template(one).pair(a, b)) == together
+        paired = np.arange(len(pairs)) % 2 == 0
+        mixed = [together[n] if paired[n] else one(first)["input_ids"] for n, first in enumerate(firsts)]
+        assert lists(template(one).pair(a, b, paired)) == mixed
+
+
+@pytest.mark.parametrize("group", [1, 7, 100_000])
+def test_how_many_texts_go_through_one_call_changes_nothing(tokenizer, monkeypatch, group):
+    texts = [
+        "",
+        "a",
+        "Ein Satz, und noch einer.",
+        " ",
+        "<s> x </s>",
+        "x<mask> y",
+        "\u200b",
+        "a",
+        "昨天下午" * 9,
+        "e\u0301te\u0301",
+    ]
+    monkeypatch.setattr("xstilts.data.featurizers.tokens.GROUP", group)
+    assert lists(token_ids(tokenizer, texts)) == [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+
+
+def test_a_call_before_that_cut_and_padded_changes_nothing(tokenizer):
+    tokenizer(["one two three four five"], truncation=True, max_length=3, padding="max_length")
+    expected = tokenizer("one two three four five", add_special_tokens=False)["input_ids"]
+    tokenizer(["one two three four five"], truncation=True, max_length=3, padding="max_length")
+    assert lists(token_ids(tokenizer, ["one two three four five"])) == [expected]
 
 
 def test_no_texts(tokenizer):
-    assert token_ids(tokenizer, []) == []
+    assert len(token_ids(tokenizer, [])) == 0
 
 
 @settings(deadline=None)
 @given(first=st.integers(0, 40), second=st.integers(0, 40), room=st.integers(2, 60))
 def test_longest_first(first, second, room):
-    keep_first, keep_second = longest_first(first, second, room)
+    (keep_first,), (keep_second,) = longest_first(np.array([first]), np.array([second]), room)
     assert keep_first <= first and keep_second <= second
     assert keep_first + keep_second == min(room, first + second)
     if keep_first < first and keep_second < second:
         assert abs(keep_first - keep_second) <= 1
     elif keep_first < first:
-        assert keep_first >= keep_second
+        assert keep_first >= keep_second - (first == second)  # an odd place goes to the second of equally long texts
     elif keep_second < second:
         assert keep_second >= keep_first
 
@@ -64,10 +101,10 @@ def test_longest_first(first, second, room):
 @settings(deadline=None, max_examples=50)
 @given(first=st.integers(1, 30), second=st.integers(1, 30), max_length=st.integers(6, 50))
 def test_longest_first_as_the_tokenizer_does(tokenizer, first, second, max_length):
-    a, b = token_ids(tokenizer, ["die " * first, "und " * second])
-    keep_a, keep_b = longest_first(len(a), len(b), max_length - 4)
+    a, b = token_ids(tokenizer, ["die " * first]), token_ids(tokenizer, ["und " * second])
+    keep_a, keep_b = longest_first(a.lengths_R, b.lengths_R, max_length - 4)
     expected = tokenizer("die " * first, "und " * second, truncation="longest_first", max_length=max_length)["input_ids"]
-    assert template(tokenizer).pair(a[:keep_a], b[:keep_b]) == expected
+    assert lists(template(tokenizer).pair(a.cut(keep_a), b.cut(keep_b))) == [expected]
 
 
 def test_too_little_room(tokenizer):

@@ -3,7 +3,6 @@
 A pair that is too long loses subwords of its longer text first, as in google-research/xtreme third_party/run_classify.py.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -33,25 +32,17 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     pair_room, single_room = template.room(limits, pair=True, least=2), template.room(limits, pair=False, least=1)
     number = {label: index for index, label in enumerate(task.labels)}
 
-    def rows_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
+    def columns_of(first: int, chunk: tables.Columns) -> tables.Made:
         firsts = tokens.token_ids(tokenizer, chunk["text_a"])
         seconds = tokens.token_ids(tokenizer, [text or "" for text in chunk["text_b"]])
-        for row, (a, b, text_b, label) in enumerate(zip(firsts, seconds, chunk["text_b"], chunk["label"], strict=True)):
-            if training and label is None:
-                continue
-            if text_b is None:
-                ids = template.single(a[:single_room])
-            else:
-                keep_a, keep_b = tokens.longest_first(len(a), len(b), pair_room)
-                ids = template.pair(a[:keep_a], b[:keep_b])
-            yield {
-                "example": first + row,
-                "length": len(ids),
-                "input_ids": ids,
-                "label": -100 if label is None else number[label],
-            }
+        paired = np.array([text is not None for text in chunk["text_b"]])
+        keep_a, keep_b = tokens.longest_first(firsts.lengths_R, seconds.lengths_R, pair_room)
+        ids = template.pair(firsts.cut(np.where(paired, keep_a, single_room)), seconds.cut(keep_b), paired)
+        label = np.array([-100 if label is None else number[label] for label in chunk["label"]])
+        kept = np.flatnonzero(label >= 0) if training else np.arange(len(label))
+        return {"example": first + kept, "length": ids.lengths_R[kept], "input_ids": ids[kept], "label": label[kept]}
 
-    return tables.build(examples, FEATURES, rows_of)
+    return tables.build(examples, FEATURES, columns_of)
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:

@@ -5,7 +5,6 @@ depends on the row and its seed alone, not on the batch that it is in. A pair is
 anew where its second sentence opens, as in Conneau and Lample 2019, section 3.3: equal positions help to find the counterparts.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -38,20 +37,17 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     template = tokens.template(tokenizer)
     room, opens = template.room(limits, pair=False, least=1), (len(template.between) + 1) // 2
 
-    def rows_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
+    def columns_of(first: int, chunk: tables.Columns) -> tables.Made:
         lines = tokens.token_ids(tokenizer, chunk["text"])
         translations = tokens.token_ids(tokenizer, [text or "" for text in chunk["translation"]])
-        for row, (line, other, translation) in enumerate(zip(lines, translations, chunk["translation"], strict=True)):
-            if translation is None:
-                ids, second = template.single(line[:room]), 0
-            else:
-                pair_room = template.room(limits, pair=True, least=2)
-                kept, kept_other = tokens.longest_first(len(line), len(other), pair_room)
-                ids = template.pair(line[:kept], other[:kept_other])
-                second = len(template.before) + kept + opens
-            yield {"example": first + row, "length": len(ids), "input_ids": ids, "second": second}
+        paired = np.array([translation is not None for translation in chunk["translation"]])
+        pair_room = template.room(limits, pair=True, least=2) if paired.any() else 0
+        kept, kept_other = tokens.longest_first(lines.lengths_R, translations.lengths_R, pair_room)
+        ids = template.pair(lines.cut(np.where(paired, kept, room)), translations.cut(kept_other), paired)
+        second = np.where(paired, len(template.before) + kept + opens, 0)
+        return {"example": first + np.arange(len(ids)), "length": ids.lengths_R, "input_ids": ids, "second": second}
 
-    return tables.build(examples, FEATURES, rows_of)
+    return tables.build(examples, FEATURES, columns_of)
 
 
 @lru_cache(maxsize=8)

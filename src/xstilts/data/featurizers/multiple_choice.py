@@ -3,7 +3,6 @@
 A row that is too long loses the end of its prompt; only where the choice alone leaves no room for one, the longer text is cut.
 """
 
-from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -13,6 +12,7 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers.rows import grouped
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
@@ -33,27 +33,25 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     template = tokens.template(tokenizer)
     room = template.room(limits, pair=True, least=2)
 
-    def row_ids(prompt: tokens.Ids, choice: tokens.Ids) -> tokens.Ids:
-        keep_prompt, keep_choice = room - len(choice), len(choice)
-        if keep_prompt < 1:
-            keep_prompt, keep_choice = tokens.longest_first(len(prompt), len(choice), room)
-        return template.pair(prompt[:keep_prompt], choice[:keep_choice])
+    def columns_of(first: int, chunk: tables.Columns) -> tables.Made:
+        counts = np.array([len(texts) for texts in chunk["choices"]])
+        label = np.array([-100 if label is None else label for label in chunk["label"]])
+        kept = np.flatnonzero(label >= 0) if training else np.arange(len(label))
+        choices = tokens.token_ids(tokenizer, list(chain.from_iterable(chunk["choices"])))
+        prompts = tokens.token_ids(tokenizer, chunk["prompt"])[np.repeat(np.arange(len(counts)), counts)]
+        keep_prompt, keep_choice = tokens.longest_first(prompts.lengths_R, choices.lengths_R, room)
+        left = room - choices.lengths_R
+        keep_prompt, keep_choice = np.where(left < 1, keep_prompt, left), np.where(left < 1, keep_choice, room)
+        rows = template.pair(prompts.cut(keep_prompt), choices.cut(keep_choice))
+        longest = np.maximum.reduceat(rows.lengths_R, np.cumsum(counts) - counts)
+        return {
+            "example": first + kept,
+            "length": (counts * longest)[kept],
+            "input_ids": grouped(rows.arrow(), counts).take(kept),
+            "label": label[kept],
+        }
 
-    def rows_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
-        prompts = tokens.token_ids(tokenizer, chunk["prompt"])
-        choices = iter(tokens.token_ids(tokenizer, list(chain.from_iterable(chunk["choices"]))))
-        for row, (prompt, texts, label) in enumerate(zip(prompts, chunk["choices"], chunk["label"], strict=True)):
-            ids = [row_ids(prompt, next(choices)) for _ in texts]
-            if training and label is None:
-                continue
-            yield {
-                "example": first + row,
-                "length": len(ids) * max(map(len, ids)),
-                "input_ids": ids,
-                "label": -100 if label is None else label,
-            }
-
-    return tables.build(examples, FEATURES, rows_of)
+    return tables.build(examples, FEATURES, columns_of)
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:

@@ -6,7 +6,6 @@ third_party/evaluate_retrieval.py does for LAReQA's candidates. It trains on the
 hence there is no `decode`.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers.rows import Rows, alternating, grouped
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
@@ -46,21 +46,24 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         "query": template.room(Limits(max_length=query_length), pair=False, least=1),
     }
 
-    def encode(sides: list[str], texts: list[str], contexts: list[str | None]) -> list[tokens.Ids]:
+    def encode(sides: list[str], texts: list[str], contexts: list[str | None]) -> Rows:
         ids = tokens.token_ids(tokenizer, [joined(text, context) for text, context in zip(texts, contexts, strict=True)])
-        return [template.single(row[: room[side]]) for side, row in zip(sides, ids, strict=True)]
+        return template.single(ids.cut(np.array([room[side] for side in sides], dtype=np.int64)))
 
-    def texts_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
-        for row, ids in enumerate(encode(chunk["side"], chunk["text"], chunk["context"])):
-            yield {"example": first + row, "length": len(ids), "input_ids": ids}
+    def texts_of(first: int, chunk: tables.Columns) -> tables.Made:
+        ids = encode(chunk["side"], chunk["text"], chunk["context"])
+        return {"example": first + np.arange(len(ids)), "length": ids.lengths_R, "input_ids": ids}
 
-    def pairs_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
+    def pairs_of(first: int, chunk: tables.Columns) -> tables.Made:
         rows = [row for row, relevant in enumerate(chunk["relevant"]) if relevant]
         queries = encode(["query"] * len(rows), [chunk["text"][row] for row in rows], [chunk["context"][row] for row in rows])
         found = examples[[_first_known(chunk["id"][row], chunk["relevant"][row], row_of) for row in rows]] if rows else None
-        candidates = encode(["candidate"] * len(rows), found["text"], found["context"]) if found else []
-        for row, query, candidate in zip(rows, queries, candidates, strict=True):
-            yield {"example": first + row, "length": 2 * max(len(query), len(candidate)), "input_ids": [query, candidate]}
+        candidates = encode(["candidate"] * len(rows), found["text"] if found else [], found["context"] if found else [])
+        return {
+            "example": first + np.array(rows, dtype=np.int64),
+            "length": 2 * np.maximum(queries.lengths_R, candidates.lengths_R),
+            "input_ids": grouped(alternating(queries, candidates).arrow(), np.full(len(rows), 2)),
+        }
 
     if not training:
         return tables.build(examples, TEXT, texts_of)

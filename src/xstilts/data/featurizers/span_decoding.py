@@ -14,6 +14,7 @@ from collections import defaultdict
 import numpy as np
 from datasets import Dataset
 
+from xstilts.data.feature_rows import FeatureRows
 from xstilts.tasks.declaration import Limits, Task
 
 Window = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
@@ -35,9 +36,9 @@ def decode(
     if allow_no_answer is None:
         allow_no_answer = any(answers == [] for answers in examples["answers"][:])
     windows: dict[int, list[Window]] = defaultdict(list)
-    view = features.select_columns(["example", "offsets", "max_context"]).with_format("numpy")
+    view = FeatureRows(features, ["example", "offsets", "max_context"])
     for feature, output in zip(view, outputs, strict=True):
-        windows[int(feature["example"])].append((feature, output))
+        windows[feature["example"]].append((feature, output))
     predictions = []
     for row, context in enumerate(examples["context"][:]):
         score, text = _best_text(windows[row], context, limits)

@@ -5,7 +5,6 @@ is the step from one window to the next (not their overlap, which is what Huggin
 without the whole answer has both positions on `<s>`. Answers are aligned by characters instead of whitespace-separated words.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers.rows import Rows, constant, packed, side_by_side
 from xstilts.data.featurizers.span_decoding import decode, unrecoverable
 from xstilts.data.featurizers.span_windows import align, contexts, most_context, windows
 from xstilts.data.featurizers.special import SpecialTokens
@@ -57,35 +57,48 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
             "such as 128 and 64; set them in the recipe"
         )
 
-    def rows_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
-        questions = tokens.token_ids(tokenizer, chunk["question"])
-        tokenized = contexts(tokenizer, chunk["context"])
-        for row, (question, text, answers) in enumerate(zip(questions, chunk["context"], chunk["answers"], strict=True)):
-            context = tokenized[text]
-            answer = align(context, answers[0]["start"], answers[0]["start"] + len(answers[0]["text"])) if answers else None
+    def columns_of(first: int, chunk: tables.Columns) -> tables.Made:
+        questions = tokens.token_ids(tokenizer, chunk["question"]).cut(limits.max_query_length)
+        texts = contexts(tokenizer, chunk["context"])
+        answers = chunk["answers"]
+        begin = np.array([gold[0]["start"] if gold else 0 for gold in answers])
+        answer_first, answer_last = align(texts.spans, begin, begin + [len(gold[0]["text"]) if gold else 0 for gold in answers])
+        kept = np.arange(len(answers))
+        if training:
             # Without gold or without a subword of the answer there is nothing to learn; an unanswerable question is learnt.
-            if training and answer is None and (answers is None or answers):
-                continue
-            head = np.array(template.before + question[: limits.max_query_length] + template.between, dtype=np.int32)
-            room = text_room - len(question[: limits.max_query_length])
-            windows_W2 = windows(len(context.ids_N), room, min(limits.doc_stride, room))
-            best_N = None if training else most_context(windows_W2, len(context.ids_N))
-            for number, (start, end) in enumerate(windows_W2.tolist()):
-                ids = np.concatenate([head, context.ids_N[start:end], np.array(template.after, dtype=np.int32)])
-                feature = {"example": first + row, "length": len(ids), "input_ids": ids}
-                feature["start_position"] = feature["end_position"] = -100 if answers is None else 0
-                if answer is not None and start <= answer[0] and answer[1] < end:
-                    feature["start_position"] = len(head) + answer[0] - start
-                    feature["end_position"] = len(head) + answer[1] - start
-                if best_N is not None:
-                    offsets_L2 = np.full((len(ids), 2), -1, dtype=np.int32)
-                    offsets_L2[len(head) : len(head) + end - start] = context.spans_N2[start:end]
-                    max_context_L = np.zeros(len(ids), dtype=bool)
-                    max_context_L[len(head) : len(head) + end - start] = best_N[start:end] == number
-                    feature |= {"offsets": offsets_L2.reshape(-1), "max_context": max_context_L}
-                yield feature
+            kept = np.flatnonzero((answer_first >= 0) | np.array([gold is not None and not gold for gold in answers]))
+        questions, texts = questions[kept], texts[kept]
+        room = text_room - questions.lengths_R
+        cut = windows(texts.ids.lengths_R, room, np.minimum(limits.doc_stride, room))
+        row, start, size = cut.row_W, cut.start_W, cut.end_W - cut.start_W
 
-    return tables.build(examples, TRAINING if training else EVALUATION, rows_of)
+        def in_window(values: np.ndarray, width: int) -> Rows:
+            return Rows(values, width * (texts.ids.starts_R[row] + start), width * size)
+
+        ids = template.pair(questions[row], in_window(texts.ids.values_T, 1))
+        head = ids.lengths_R - size - len(template.after)
+        inside = (start <= answer_first[kept][row]) & (answer_last[kept][row] < cut.end_W)
+        nowhere = np.array([-100 if gold is None else 0 for gold in answers])[kept][row]
+        features: dict[str, np.ndarray | Rows] = {
+            "example": first + kept[row],
+            "length": ids.lengths_R,
+            "input_ids": ids,
+            "start_position": np.where(inside, head + answer_first[kept][row] - start, nowhere),
+            "end_position": np.where(inside, head + answer_last[kept][row] - start, nowhere),
+        }
+        if not training:
+            features["offsets"] = _around(head, in_window(texts.spans.values_T.reshape(-1), 2), len(template.after), 2, -1)
+            flags = packed(most_context(cut, texts.ids.lengths_R), size)
+            features["max_context"] = _around(head, flags, len(template.after), 1, False)
+        return features
+
+    return tables.build(examples, TRAINING if training else EVALUATION, columns_of, tables.CHUNK // 4)
+
+
+def _around(head: np.ndarray, rows: Rows, after: int, width: int, fill: int) -> Rows:
+    """The rows with `width` times `fill` for each of the `head` subwords before them and the `after` subwords behind them."""
+    filling = np.full(width * int(max(head.max(initial=0), after)), fill, dtype=rows.values_T.dtype)
+    return side_by_side(constant(filling, width * head), rows, constant(filling, np.full_like(head, width * after)))
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:

@@ -1,92 +1,130 @@
 """span_qa: contexts -> subwords with character spans, windows over them, and where the gold answer stands.
 
-Legend: N subwords of a context, W windows.
+All examples of a chunk at once. Legend: R examples, N subwords of a context, T of all distinct contexts, M of the contexts of all
+examples, W windows of all examples, P subwords of all windows.
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from xstilts.data.featurizers.rows import Rows, packed
+from xstilts.data.featurizers.tokens import encode, ids_of, unique
+
 
 @dataclass(frozen=True)
-class Context:
-    """A tokenized context."""
+class Contexts:
+    """The tokenized contexts of R examples; equal ones stand there once."""
 
-    ids_N: np.ndarray
-    """int32."""
-    spans_N2: np.ndarray
-    """int32: the characters [start, end) of each subword. They start and end at the subword's text, without the whitespace before
-    it; a lone `▁` is empty."""
+    ids: Rows
+    """int32, R rows of N."""
+    spans: Rows
+    """int32, R rows of (N, 2): the characters [start, end) of each subword. They start and end at the subword's text, without the
+    whitespace before it; a lone `▁` is empty."""
+
+    def __getitem__(self, index: np.ndarray) -> "Contexts":
+        return Contexts(self.ids[index], self.spans[index])
 
 
-def contexts(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> dict[str, Context]:
-    """The distinct texts, tokenized without special tokens."""
-    unique = list(dict.fromkeys(texts))
-    if not unique:
-        return {}
-    encoded = tokenizer(unique, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False, verbose=False)
+def contexts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Contexts:
+    """The texts, tokenized without special tokens."""
+    distinct, number_R = unique(texts)
+    encodings = encode(tokenizer, distinct)
+    ids = packed(ids_of(encodings), np.fromiter(map(len, encodings), dtype=np.int64))
+    offsets = chain.from_iterable(encoding.offsets for encoding in encodings)
+    spans_T2 = np.fromiter(chain.from_iterable(offsets), dtype=np.int32).reshape(-1, 2)
+    last_T = np.zeros(len(spans_T2), dtype=bool)
+    last_T[(ids.starts_R + ids.lengths_R - 1)[ids.lengths_R > 0]] = True
     lone = tokenizer.convert_tokens_to_ids("▁")
-    tokenized = {}
-    for text, ids, spans in zip(unique, encoded["input_ids"], encoded["offset_mapping"], strict=True):
-        ids_N = np.array(ids, dtype=np.int32)
-        spans_N2 = np.array(spans, dtype=np.int32).reshape(-1, 2)
-        if lone != tokenizer.unk_token_id:
-            # The tokenizer gives it the characters of the next subword, which would be cut out with it.
-            borrowed = np.append((ids_N == lone)[:-1] & (spans_N2[:-1, 0] == spans_N2[1:, 0]), False)[: len(ids_N)]
-            spans_N2[borrowed, 1] = spans_N2[borrowed, 0]
-        _take_in_marks(text, spans_N2)
-        tokenized[text] = Context(ids_N, spans_N2)
-    return tokenized
+    if lone != tokenizer.unk_token_id:
+        # The tokenizer gives it the characters of the next subword, which would be cut out with it.
+        borrowed_T = (ids.values_T == lone) & (spans_T2[:, 0] == np.roll(spans_T2[:, 0], -1)) & ~last_T
+        spans_T2[borrowed_T, 1] = spans_T2[borrowed_T, 0]
+    _take_in_marks(distinct, ids.lengths_R, spans_T2, last_T)
+    return Contexts(ids, Rows(spans_T2, ids.starts_R, ids.lengths_R))[number_R]
 
 
-def _take_in_marks(text: str, spans_N2: np.ndarray) -> None:
-    """Let each span reach over the combining marks that follow: one that was joined with its letter is in no subword's span."""
-    next_N = np.append(spans_N2[1:, 0], len(text))[: len(spans_N2)]
-    for number in np.flatnonzero(spans_N2[:, 1] < next_N):
-        end = int(spans_N2[number, 1])
-        while end < next_N[number] and unicodedata.category(text[end]).startswith("M"):
-            end += 1
-        spans_N2[number, 1] = end
+def _take_in_marks(texts: list[str], lengths: np.ndarray, spans_T2: np.ndarray, last_T: np.ndarray) -> None:
+    """Let each span reach over the combining marks that follow: one that was joined with its letter is in no subword's span.
+
+    `lengths`: the subwords of each text; `last_T`: whether a subword is its text's last.
+    """
+    characters = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
+    sizes = np.array([len(text) for text in texts], dtype=np.int64)
+    text_starts_T, sizes_T = (np.repeat(values, lengths) for values in (np.cumsum(sizes) - sizes, sizes))
+    next_T = np.where(last_T, sizes_T, np.roll(spans_T2[:, 0], -1))
+    is_mark = np.zeros(int(characters.max(initial=0)) + 1, dtype=bool)
+    for code in np.flatnonzero(np.bincount(characters)):
+        is_mark[code] = unicodedata.category(chr(code)).startswith("M")
+    growing = np.flatnonzero(spans_T2[:, 1] < next_T)
+    while len(growing):
+        growing = growing[is_mark[characters[text_starts_T[growing] + spans_T2[growing, 1]]]]
+        spans_T2[growing, 1] += 1
+        growing = growing[spans_T2[growing, 1] < next_T[growing]]
 
 
-def align(context: Context, start: int, end: int) -> tuple[int, int] | None:
-    """First and last subword that share characters with [start, end), or None.
+def align(spans: Rows, start_R: np.ndarray, end_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last subword of each context that share characters with [start, end), int64; -1 and -1 where there is none.
 
     A lone `▁` before the first belongs to the answer, as it does when the answer is tokenized by itself: `_improve_answer_span`
     of google-research/xtreme third_party/processors/squad.py looks for just that.
     """
-    spans_N2 = context.spans_N2
-    inside = np.flatnonzero((spans_N2[:, 0] < end) & (spans_N2[:, 1] > start))
-    if not len(inside):
-        return None
-    first, last = int(inside[0]), int(inside[-1])
-    if first and spans_N2[first - 1, 0] == spans_N2[first - 1, 1] == spans_N2[first, 0]:
-        first -= 1
-    return first, last
+    spans_M2, rows = spans.joined(), np.arange(len(spans))
+    row_M = np.repeat(rows, spans.lengths_R)
+    inside = np.flatnonzero((spans_M2[:, 0] < end_R[row_M]) & (spans_M2[:, 1] > start_R[row_M]))
+    begin_R, stop_R = (np.searchsorted(row_M[inside], rows, side=side) for side in ("left", "right"))
+    first_R, last_R = np.full(len(rows), -1), np.full(len(rows), -1)
+    found = begin_R < stop_R
+    base = (np.cumsum(spans.lengths_R) - spans.lengths_R)[found]
+    first, last = inside[begin_R[found]], inside[stop_R[found] - 1]
+    before_2 = spans_M2[first - 1].T
+    first = first - ((first > base) & (before_2[0] == before_2[1]) & (before_2[0] == spans_M2[first, 0]))
+    first_R[found], last_R[found] = first - base, last - base
+    return first_R, last_R
 
 
-def windows(count: int, room: int, step: int) -> np.ndarray:
-    """[start, end) of the windows over `count` subwords, int64 (W, 2): `room` subwords each, their starts `step` apart.
+@dataclass(frozen=True)
+class Windows:
+    """W windows, those of an example one after the other."""
+
+    row_W: np.ndarray
+    """The number of their example."""
+    start_W: np.ndarray
+    """Their first subword, counted in the context."""
+    end_W: np.ndarray
+    """The subword after their last."""
+
+
+def windows(count_R: np.ndarray, room_R: np.ndarray, step_R: np.ndarray) -> Windows:
+    """Windows over `count` subwords: `room` subwords each, their starts `step` apart.
 
     As in squad.py of XTREME and jiant, the last window is the first that reaches the end. An empty context has one empty window.
     """
-    starts = [0]
-    while starts[-1] + room < count:
-        starts.append(starts[-1] + step)
-    return np.array([(start, min(start + room, count)) for start in starts])
+    number_R = 1 + -(-np.maximum(count_R - room_R, 0) // step_R)
+    row_W = np.repeat(np.arange(len(count_R)), number_R)
+    start_W = (np.arange(len(row_W)) - (np.cumsum(number_R) - number_R)[row_W]) * step_R[row_W]
+    return Windows(row_W, start_W, np.minimum(start_W + room_R[row_W], count_R[row_W]))
 
 
-def most_context(windows_W2: np.ndarray, count: int) -> np.ndarray:
-    """For each of `count` subwords the window where it has most context, int64 (N,): run_squad's rule.
+def most_context(cut: Windows, count_R: np.ndarray) -> np.ndarray:
+    """Whether a subword of a window has more context there than in any other window, bool (P,): run_squad's rule.
 
     The score is the smaller of the numbers of subwords left and right of it plus 0.01 times the window's length; of equal scores
     the first window wins.
     """
-    starts_W1, ends_W1 = windows_W2[:, :1], windows_W2[:, 1:]
-    position_N = np.arange(count)
-    left_WN, right_WN = position_N - starts_W1, ends_W1 - 1 - position_N
-    score_WN = np.minimum(left_WN, right_WN) + 0.01 * (ends_W1 - starts_W1)
-    return cast(np.ndarray, np.where((left_WN >= 0) & (right_WN >= 0), score_WN, -np.inf).argmax(axis=0))
+    sizes_W = cut.end_W - cut.start_W
+    window_P = np.repeat(np.arange(len(sizes_W)), sizes_W)
+    left_P = np.arange(len(window_P)) - (np.cumsum(sizes_W) - sizes_W)[window_P]
+    score_P = np.minimum(left_P, sizes_W[window_P] - 1 - left_P) + 0.01 * sizes_W[window_P]
+    subword_P = left_P + ((np.cumsum(count_R) - count_R)[cut.row_W] + cut.start_W)[window_P]
+    best_M = np.full(int(count_R.sum()), -np.inf)
+    np.maximum.at(best_M, subword_P, score_P)
+    winner_M = np.full(len(best_M), len(sizes_W))
+    best = score_P == best_M[subword_P]
+    np.minimum.at(winner_M, subword_P[best], window_P[best])
+    return cast(np.ndarray, winner_M[subword_P] == window_P)

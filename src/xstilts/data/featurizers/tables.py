@@ -1,31 +1,42 @@
 """Features as an Arrow table in memory, filled chunk by chunk.
 
-Built from the rows alone, never through `Dataset.map`: its cache knows a function by name only and would hand out the features
-of an older version of the code.
+Built from the examples alone, never through `Dataset.map`: its cache knows a function by name only and would hand out the
+features of an older version of the code.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from datasets import Dataset, Features
 
+from xstilts.data.featurizers.rows import Rows
+
 CHUNK = 2000
-"""Examples per tokenizer call: enough to keep it busy, few enough to hold their Python lists."""
+"""Examples per tokenizer call: enough to keep it busy, few enough to hold their texts and subwords twice."""
 
 Columns = dict[str, list[Any]]
+Made = Mapping[str, np.ndarray | Rows | pa.Array]
+"""The columns of features: numbers, lists, or whatever Arrow holds."""
 
 
-def build(examples: Dataset, features: Features, rows_of: Callable[[int, Columns], Iterable[dict[str, Any]]]) -> Dataset:
+def build(examples: Dataset, features: Features, columns_of: Callable[[int, Columns], Made], size: int = 0) -> Dataset:
     """A dataset with the columns `features`.
 
-    `rows_of` gets the row number of a chunk's first example and the chunk's columns, and gives its features in order; lists may
-    be NumPy arrays of the column's type.
+    `columns_of` gets the row number of a chunk's first example and the chunk's columns, and gives the columns of its features.
+    `size`: examples of a chunk, if not CHUNK.
     """
     schema = features.arrow_schema
     tables = [schema.empty_table()]
-    for first in range(0, len(examples), CHUNK):
-        rows = list(rows_of(first, examples[first : first + CHUNK]))
-        arrays = [pa.array([row[field.name] for row in rows], type=field.type) for field in schema]
-        tables.append(pa.Table.from_arrays(arrays, schema=schema))
+    size = size or CHUNK
+    for first in range(0, len(examples), size):
+        made = columns_of(first, examples[first : first + size])
+        tables.append(pa.Table.from_arrays([_array(made[field.name], field.type) for field in schema], schema=schema))
     return Dataset(pa.concat_tables(tables))
+
+
+def _array(values: np.ndarray | Rows | pa.Array, type: pa.DataType) -> pa.Array:
+    if isinstance(values, Rows):
+        values = values.arrow()
+    return values.cast(type) if isinstance(values, pa.Array) else pa.array(values, type=type)

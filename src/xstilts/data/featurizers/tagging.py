@@ -5,7 +5,6 @@ unknown token. A sentence that is too long is cut between words into pieces, whi
 dropped.
 """
 
-from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers.rows import Rows, constant, packed, side_by_side
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
@@ -36,43 +36,51 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     """One feature per piece of a sentence. Raises UserError if `limits.max_length` cannot hold a subword."""
     template = tokens.template(tokenizer)
     room = template.room(limits, pair=False, least=1)
-    unknown = [cast(int, tokenizer.unk_token_id)]
-    number = {label: index for index, label in enumerate(task.labels)}
+    unknown = np.array([tokenizer.unk_token_id], dtype=np.int32)
+    number = {label: index for index, label in enumerate(task.labels)} | {None: -100}
 
-    def rows_of(first: int, chunk: tables.Columns) -> Iterable[dict[str, Any]]:
-        subwords = iter(tokens.token_ids(tokenizer, list(chain.from_iterable(chunk["words"]))))
-        for row, (words, tags) in enumerate(zip(chunk["words"], chunk["tags"], strict=True)):
-            # A word longer than the window keeps its first subwords.
-            sentence = [(next(subwords) or unknown)[:room] for _ in words]
-            if training and tags is None:
-                continue
-            labels = [-100] * len(words) if tags is None else [number[tag] for tag in tags]
-            for start, end in pieces([len(ids) for ids in sentence], room):
-                lengths = [len(ids) for ids in sentence[start:end]]
-                ids = template.single(list(chain.from_iterable(sentence[start:end])))
-                positions = len(template.before) + np.cumsum([0, *lengths[:-1]], dtype=np.int32)
-                yield {
-                    "example": first + row,
-                    "length": len(ids),
-                    "input_ids": ids,
-                    "first_word": start,
-                    "word_positions": positions.astype(np.int32),
-                    "labels": labels[start:end],
-                }
+    def columns_of(first: int, chunk: tables.Columns) -> tables.Made:
+        counts = np.array([len(words) for words in chunk["words"]])
+        # A word longer than the window keeps its first subwords.
+        words = tokens.token_ids(tokenizer, list(chain.from_iterable(chunk["words"]))).cut(room)
+        words = side_by_side(words, constant(unknown, (words.lengths_R == 0).astype(np.int64)))
+        start, end = pieces(words.lengths_R, counts, room)
+        sentence = np.searchsorted(np.cumsum(counts), start, side="right")
+        opens = words.starts_R[start]
+        ids = template.single(Rows(words.values_T, opens, words.starts_R[end - 1] + words.lengths_R[end - 1] - opens))
+        positions = (len(template.before) + words.starts_R - np.repeat(opens, end - start)).astype(np.int32)
+        tags = ([None] * len(names) if tags is None else tags for names, tags in zip(chunk["words"], chunk["tags"], strict=True))
+        labels = np.fromiter(map(number.__getitem__, chain.from_iterable(tags)), dtype=np.int32, count=len(words))
+        features = {
+            "example": first + sentence,
+            "length": ids.lengths_R,
+            "input_ids": ids,
+            "first_word": start - (np.cumsum(counts) - counts)[sentence],
+            "word_positions": packed(positions, end - start),
+            "labels": packed(labels, end - start),
+        }
+        if training:
+            kept = np.array([tags is not None for tags in chunk["tags"]])[sentence]
+            features = {name: column[kept] for name, column in features.items()}
+        return features
 
-    return tables.build(examples, FEATURES, rows_of)
+    return tables.build(examples, FEATURES, columns_of)
 
 
-def pieces(lengths: list[int], room: int) -> Iterator[tuple[int, int]]:
-    """Where to cut a sentence whose words have these numbers of subwords (each at most `room`): [start, end) of each piece."""
-    start = filled = 0
-    for word, length in enumerate(lengths):
-        if filled + length > room:
-            yield start, word
-            start, filled = word, 0
-        filled += length
-    if start < len(lengths):
-        yield start, len(lengths)
+def pieces(lengths: np.ndarray, counts: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where to cut sentences: the first word and the word after the last of each piece, over all sentences' words, in order.
+
+    `lengths`: the subwords of each word, 1 to `room`; `counts`: the words of each sentence, 0 or more.
+    """
+    filled = np.append(0, np.cumsum(lengths))
+    end = np.cumsum(counts)
+    start, end = (values[counts > 0] for values in (end - counts, end))
+    starts = ends = np.zeros(0, dtype=np.int64)
+    while len(start):  # one more piece of every sentence that is not used up
+        cut = np.minimum(np.searchsorted(filled, filled[start] + room, side="right") - 1, end)
+        starts, ends = np.append(starts, start), np.append(ends, cut)
+        start, end = cut[cut < end], end[cut < end]
+    return np.sort(starts), np.sort(ends)
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
@@ -83,10 +91,8 @@ def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch
     batch = padding.inputs([row["input_ids"] for row in rows], special)
     labels_BL = torch.full_like(cast(torch.Tensor, batch["input_ids"]), -100)
     for number, row in enumerate(rows):
-        labels_BL[number, torch.as_tensor(row["word_positions"], dtype=torch.int64)] = torch.as_tensor(
-            row["labels"], dtype=torch.int64
-        )
-    return {**batch, "labels": labels_BL, "word_positions": [list(row["word_positions"]) for row in rows]}
+        labels_BL.numpy()[number, row["word_positions"]] = row["labels"]
+    return {**batch, "labels": labels_BL, "word_positions": [np.asarray(row["word_positions"]).tolist() for row in rows]}
 
 
 def decode(

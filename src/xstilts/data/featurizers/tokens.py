@@ -6,24 +6,54 @@ The result is what the tokenizer itself gives for the text or pair (a test compa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
+import numpy as np
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
+from xstilts.data.featurizers.rows import Rows, constant, packed, side_by_side
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits
 
 Ids = list[int]
+GROUP = 2000
+"""Characters that go to the tokenizer as if they were the words of one text. A call costs as much as tokenizing a word or two."""
 
 
-def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[Ids]:
-    """Subword ids of each text, without special tokens. Equal texts share one list: do not change it."""
-    unique = list(dict.fromkeys(texts))
-    if not unique:
-        return []
-    encoded = tokenizer(unique, add_special_tokens=False, return_attention_mask=False, verbose=False)
-    ids = dict(zip(unique, cast(list[Ids], encoded["input_ids"]), strict=True))
-    return [ids[text] for text in texts]
+def unique(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The distinct texts in the order of their first occurrence, and of each text its number among them, int64."""
+    number = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    return list(number), np.fromiter(map(number.__getitem__, texts), dtype=np.int64, count=len(texts))
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str] | Sequence[list[str]], words: bool = False) -> list[Encoding]:
+    """The texts as the tokenizer splits them, whole and without special tokens. `words`: each is a list of words of its own."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()  # a call before may have left its own
+    backend.no_padding()
+    backend.encode_special_tokens = tokenizer.split_special_tokens
+    return cast(list[Encoding], backend.encode_batch(texts, is_pretokenized=words, add_special_tokens=False))
+
+
+def ids_of(encodings: Sequence[Encoding]) -> np.ndarray:
+    """The subword ids of all encodings, one after the other, int32."""
+    return np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype=np.int32)
+
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Rows:
+    """Subword ids of each text, int32, without special tokens."""
+    distinct, number_R = unique(texts)
+    # A list of words is tokenized word by word: short texts of a list go through a single call and give what each gives alone.
+    size = max(1, GROUP * len(distinct) // (1 + sum(map(len, distinct))))
+    groups = [distinct[first : first + size] for first in range(0, len(distinct), size)]
+    encodings = encode(tokenizer, groups, words=True)
+    lengths = [
+        np.bincount(np.array(encoding.word_ids, dtype=np.int64), minlength=len(group))
+        for group, encoding in zip(groups, encodings, strict=True)
+    ]
+    return packed(ids_of(encodings), np.concatenate([np.zeros(0, dtype=np.int64), *lengths]))[number_R]
 
 
 @dataclass(frozen=True)
@@ -34,13 +64,16 @@ class Template:
     between: Ids
     after: Ids
 
-    def single(self, ids: Ids) -> Ids:
-        """One text with its special tokens."""
-        return self.before + ids + self.after
+    def single(self, rows: Rows) -> Rows:
+        """Texts with their special tokens."""
+        return side_by_side(_repeated(self.before, len(rows)), rows, _repeated(self.after, len(rows)))
 
-    def pair(self, first: Ids, second: Ids) -> Ids:
-        """Two texts with their special tokens."""
-        return self.before + first + self.between + second + self.after
+    def pair(self, first: Rows, second: Rows, paired_R: np.ndarray | None = None) -> Rows:
+        """Pairs of texts with their special tokens; where `paired_R` is false, the first text alone."""
+        between = _repeated(self.between, len(first))
+        if paired_R is not None:
+            between, second = (rows.cut(np.where(paired_R, rows.lengths_R, 0)) for rows in (between, second))
+        return side_by_side(_repeated(self.before, len(first)), first, between, second, _repeated(self.after, len(first)))
 
     def room(self, limits: Limits, pair: bool, least: int) -> int:
         """Subwords of text within `limits.max_length`. Raises UserError if that is fewer than `least`."""
@@ -51,6 +84,10 @@ class Template:
                 f"set max_length to {special + least} or more in the recipe"
             )
         return limits.max_length - special
+
+
+def _repeated(ids: Ids, count: int) -> Rows:
+    return constant(np.array(ids, dtype=np.int32), np.full(count, len(ids)))
 
 
 def template(tokenizer: PreTrainedTokenizerBase) -> Template:
@@ -64,10 +101,11 @@ def template(tokenizer: PreTrainedTokenizerBase) -> Template:
     return Template(before=ids[: first[0]], between=ids[first[-1] + 1 : second[0]], after=ids[second[-1] + 1 :])
 
 
-def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many of `first` and `second` subwords to keep so that `room` holds both: the longer is cut until both are equal."""
-    if first + second <= room:
-        return first, second
-    shorter = min(first, second)
-    kept = (shorter, room - shorter) if 2 * shorter <= room else (room // 2, room - room // 2)
-    return kept if first <= second else (kept[1], kept[0])
+def longest_first(first_R: np.ndarray, second_R: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many of `first_R` and `second_R` subwords to keep so that `room` holds both: the longer is cut until both are equal."""
+    shorter_R = np.minimum(np.minimum(first_R, second_R), room // 2)
+    fits_R, first_is_shorter_R = first_R + second_R <= room, first_R <= second_R
+    return (
+        np.where(fits_R, first_R, np.where(first_is_shorter_R, shorter_R, room - shorter_R)),
+        np.where(fits_R, second_R, np.where(first_is_shorter_R, room - shorter_R, shorter_R)),
+    )

@@ -7,7 +7,8 @@ Every head is an `nn.Module` with
 - `outputs(encoder, batch) -> list[dict[str, np.ndarray]]`: one dict per feature, in the batch's order, without padding;
 - `whole_batch`: True where the loss of one item depends on the others of the step, in whatever micro-batch and process they are.
   Such a head has two more parts, which `loss_sum` puts together: `pairs(encoder, batch) -> pairs_B2D`, the vectors of each item,
-  which depend on the item alone; and `loss_of(pairs_B2D) -> scalar`, the loss of all items summed.
+  which depend on the item alone; and `loss_of(pairs_B2D) -> scalar`, the loss of all items summed;
+- `whole_vocabulary`: True where it needs the embeddings of all words, and not only of those that occur.
 
 The names of the parameters follow Hugging Face's classes, see `xstilts.models.export`.
 """
@@ -30,6 +31,7 @@ class Head(Protocol):
     """What the LightningModule asks of a head."""
 
     whole_batch: bool
+    whole_vocabulary: bool
     needs_pooler: bool
 
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor: ...

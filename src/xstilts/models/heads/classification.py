@@ -17,6 +17,7 @@ class Head(nn.Module):
     """labels_B (int64, -100: no gold) from hidden_BLD; logits_BC."""
 
     whole_batch = False
+    whole_vocabulary = False
     needs_pooler = False
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:

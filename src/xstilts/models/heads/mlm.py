@@ -17,6 +17,7 @@ class Head(nn.Module):
     """labels_BL (int64, -100 on all but the masked subwords) from hidden_BLD."""
 
     whole_batch = False
+    whole_vocabulary = True
     needs_pooler = False
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:

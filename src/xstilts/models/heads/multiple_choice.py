@@ -18,6 +18,7 @@ class Head(nn.Module):
     """labels_B (int64 index of the choice, -100: no gold) from hidden_RLD; logits_BK, -inf where an example has fewer choices."""
 
     whole_batch = False
+    whole_vocabulary = False
     needs_pooler = True
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:

@@ -5,6 +5,10 @@ Training follows LAReQA's code in google-research/xtreme: cosine times a learned
 query over the candidates of its step (on all devices), one direction.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -43,10 +47,30 @@ def layers_to_pool(hyperparameters: Hyperparameters, num_layers: int) -> list[in
     return list(asked)
 
 
+ENDS_WITH_A_LAYER = ("bert", "camembert", "roberta", "xlm-roberta")
+"""Types of encoders in which nothing comes after the last layer that would change the hidden states."""
+
+
+@contextmanager
+def without_layers_above(layer: int, encoder: Encoder) -> Iterator[None]:
+    """For a while the encoder ends with hidden state `layer`, if its type is known; what remains is the same to the bit."""
+    if encoder.backbone.config.model_type not in ENDS_WITH_A_LAYER:
+        yield
+        return
+    stack = cast(Any, encoder.backbone.encoder)
+    layers = stack.layer
+    stack.layer = layers[: max(1, layer)]  # of none, not even the embeddings would come back
+    try:
+        yield
+    finally:
+        stack.layer = layers
+
+
 class Head(nn.Module):
     """Rows are B queries followed by their B candidates (input_ids_2BL) in training, B texts in evaluation."""
 
     whole_batch = True
+    whole_vocabulary = False
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:
         super().__init__()
@@ -58,7 +82,7 @@ class Head(nn.Module):
     def vectors(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """`layer-pooling` -> vector_BD, all from one pass of the encoder."""
         mask_BL = batch["attention_mask"]
-        states = encoder.hidden_states(batch["input_ids"], mask_BL)
+        states = encoder.hidden_states(batch["input_ids"], mask_BL, self.layers)
         return {
             f"{layer}-{pooling}": pool(states[layer], mask_BL, pooling, encoder)
             for layer in self.layers
@@ -86,5 +110,6 @@ class Head(nn.Module):
 
     def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
         """One float32 (D,) vector per `layer-pooling` for each text."""
-        vectors = {name: vector_BD.float().cpu().numpy() for name, vector_BD in self.vectors(encoder, batch).items()}
+        with without_layers_above(max(self.layers), encoder):
+            vectors = {name: vector_BD.float().cpu().numpy() for name, vector_BD in self.vectors(encoder, batch).items()}
         return [{name: matrix[row] for name, matrix in vectors.items()} for row in range(len(batch["input_ids"]))]

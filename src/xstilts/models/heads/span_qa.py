@@ -17,6 +17,7 @@ class Head(nn.Module):
     """start_positions_B and end_positions_B (int64, 0: the answer is not in this window) from hidden_BLD."""
 
     whole_batch = False
+    whole_vocabulary = False
     needs_pooler = False
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:

@@ -16,6 +16,7 @@ class Head(nn.Module):
     """labels_BL (int64, -100 on all but the first subwords of labelled words) from hidden_BLD."""
 
     whole_batch = False
+    whole_vocabulary = False
     needs_pooler = False
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:

@@ -1,0 +1,101 @@
+"""Prediction for the languages of a target against Hugging Face's `Trainer.predict`, padded and with dynamic padding.
+
+A round takes examples that stand together in the files of two languages, as many of each; the next round takes the next two.
+Ours is one stream of both, sorted by length; theirs goes by the files.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks import ours, peers
+from benchmarks.corpus import LANGUAGES, LEFT_OUT, Corpus, corpus, there
+from benchmarks.rounds import Line, compared, interleaved, timed
+
+GROUP = "evaluation"
+SPLITS = {"xnli": "validation", "xquad": "test"}
+TOGETHER = {"xnli": 16, "xquad": 8}
+"""Examples of a language in a round."""
+MAX_TOKENS = 2048
+"""Of a batch of ours: a small sample must not be one batch, as the whole never is."""
+
+
+def lines(full: bool) -> Iterator[Line]:
+    """XNLI's pairs and XQuAD's windows."""
+    if not there():
+        yield Line(GROUP, "left out", "", 0.0, note=LEFT_OUT)
+        return
+    ours.quiet()
+    yield from _of("xnli", "pairs", full, {8: ">= 1.5x", 32: ">= 1.5x"})
+    yield from _of("xquad", "windows", full, {8: ""})
+
+
+def _of(task: str, what: str, full: bool, batch_sizes: dict[int, str]) -> Iterator[Line]:
+    whole, rounds, config = (
+        corpus(task, SPLITS[task], LANGUAGES[task], training=False),
+        5 if full else 2,
+        ours.encoder_config(full),
+    )
+    samples = [sample(whole, number) for number in range(rounds + 1)]
+    theirs = peers.model_of(whole, config)
+    mine = ours.task_model(whole, config)
+    longest = whole.limits.max_length
+    contestants = {
+        "ours": Rounds(samples, lambda chosen: ours.predict(mine, chosen, MAX_TOKENS)),
+        "padding": Rounds(samples, lambda chosen: with_padding(mine, chosen)),
+        "padded": Rounds(samples, lambda chosen: peers.predict(theirs, peers.padded(features(chosen), longest), 8)),
+    }
+    for size in batch_sizes:
+        contestants[f"dynamic {size}"] = Rounds(samples, lambda chosen, size=size: peers.predict(theirs, features(chosen), size))
+    found = interleaved(contestants, rounds)
+    subwords = np.mean([chosen.lengths.mean() for chosen in samples[1:]])
+    note = f"{ours.depth(full)}; {subwords:.1f} subwords per example ({whole.lengths.mean():.1f} in all {len(whole.lengths):,})"
+    size = len(samples[0].lengths)
+    speed = {name: [size / seconds for seconds in taken] for name, taken in found.items()}
+    name = f"{task}, {size} {what} of 2 languages"
+    peer = f"Trainer.predict, padded to {longest}"
+    yield compared(GROUP, name, "examples/s", speed["ours"], peer, speed["padded"], ">= 2.1x", True, note)
+    for batch, goal in batch_sizes.items():
+        peer = f"Trainer.predict, dynamic padding, batches of {batch}"
+        yield compared(GROUP, name, "examples/s", speed["ours"], peer, speed[f"dynamic {batch}"], goal, True, note)
+    yield compared(GROUP, f"{name}, padding-free", "s", found["ours"], "the same with padding", found["padding"], note=note)
+
+
+class Rounds:
+    """A contestant that takes the next sample at each turn; the first, which warms it up, is a short one."""
+
+    def __init__(self, samples: list[Corpus], work: Callable[[Corpus], object]) -> None:
+        self.work, self.samples = work, iter(samples)
+
+    def __call__(self) -> float:
+        chosen = next(self.samples)
+        return timed(lambda: self.work(chosen))
+
+
+def sample(whole: Corpus, number: int) -> Corpus:
+    """The examples of round `number`, from 1; 0: the shortest ones, to warm up with."""
+    together, languages = TOGETHER[whole.task.name], LANGUAGES[whole.task.name]
+    if number == 0:
+        rows = np.argsort(whole.lengths, kind="stable")[: 2 * together].tolist()
+    else:
+        rows = []
+        for place in (2 * number - 2, 2 * number - 1):
+            there = whole.rows_of(languages[place % len(languages)])
+            start = (number * 7919) % (len(there) - together)
+            rows += there[start : start + together].tolist()
+    return replace(whole, features=replace(whole.features, features=whole.features.features.select(rows).flatten_indices()))
+
+
+def features(chosen: Corpus) -> peers.Features:
+    """In the order of the files."""
+    return chosen.dictionaries(range(len(chosen.lengths)), gold=False)
+
+
+def with_padding(model: ours.TaskModel, chosen: Corpus) -> object:
+    """Our way, but with padding in the encoder."""
+    model.encoder.padding_free = False
+    try:
+        return ours.predict(model, chosen, MAX_TOKENS)
+    finally:
+        model.encoder.padding_free = True

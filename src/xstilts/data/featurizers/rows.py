@@ -1,0 +1,70 @@
+"""Rows of different lengths as stretches of one array: cut, picked and joined without a Python list in between.
+
+Legend: R rows, T values, P parts of a row.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Rows:
+    """R rows. Row r is the `lengths_R[r]` values from `starts_R[r]` on; rows may share values, and values may be in none."""
+
+    values_T: np.ndarray
+    starts_R: np.ndarray
+    """int64."""
+    lengths_R: np.ndarray
+    """int64."""
+
+    def __len__(self) -> int:
+        return len(self.starts_R)
+
+    def __getitem__(self, index: np.ndarray | slice) -> "Rows":
+        """The rows of these numbers, or those where a mask is true."""
+        return Rows(self.values_T, self.starts_R[index], self.lengths_R[index])
+
+    def cut(self, most: np.ndarray | int) -> "Rows":
+        """Of each row the first values, `most` of them if it has so many; one number for all rows, or one for each."""
+        return Rows(self.values_T, self.starts_R, np.minimum(self.lengths_R, most))
+
+    def joined(self) -> np.ndarray:
+        """All rows, one after the other, in an array of their own."""
+        shift_R = self.starts_R - np.cumsum(self.lengths_R) + self.lengths_R
+        return cast(np.ndarray, self.values_T[np.repeat(shift_R, self.lengths_R) + np.arange(self.lengths_R.sum())])
+
+    def arrow(self) -> pa.ListArray:
+        """One list per row."""
+        return grouped(pa.array(self.joined()), self.lengths_R)
+
+
+def packed(values_T: np.ndarray, lengths_R: np.ndarray) -> Rows:
+    """The rows of these lengths that stand in `values_T` one after the other."""
+    return Rows(values_T, np.cumsum(lengths_R) - lengths_R, lengths_R)
+
+
+def constant(values_T: np.ndarray, lengths_R: np.ndarray) -> Rows:
+    """The first so many of `values_T`, over and over."""
+    return Rows(values_T, np.zeros_like(lengths_R), lengths_R)
+
+
+def alternating(*parts: Rows) -> Rows:
+    """P parts, each of R rows -> P x R rows: row 0 of every part, row 1 of every part, …"""
+    bases = np.cumsum([0, *(len(part.values_T) for part in parts[:-1])])
+    starts_RP = np.stack([part.starts_R + base for part, base in zip(parts, bases, strict=True)], axis=1)
+    lengths_RP = np.stack([part.lengths_R for part in parts], axis=1)
+    return Rows(np.concatenate([part.values_T for part in parts]), starts_RP.ravel(), lengths_RP.ravel())
+
+
+def side_by_side(*parts: Rows) -> Rows:
+    """P parts, each of R rows -> R rows: all parts' rows of the same number, joined in this order."""
+    pieces = alternating(*parts)
+    return packed(pieces.joined(), pieces.lengths_R.reshape(-1, len(parts)).sum(axis=1))
+
+
+def grouped(items: pa.Array, lengths_R: np.ndarray) -> pa.ListArray:
+    """Lists of these lengths of the items, which are used up in order."""
+    return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths_R)).astype(np.int32)), items)

@@ -1,0 +1,29 @@
+"""What `--help` says: the text that conf/train.yaml has for Hydra, without the seconds that Hydra takes to list its groups."""
+
+import inspect
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from omegaconf import OmegaConf
+
+from xstilts.launch.commandline import choices
+from xstilts.paths import conf_dir
+
+GROUPS = "$APP_CONFIG_GROUPS"
+"""Where the choices go in the text, as in any Hydra program."""
+
+
+def asked_for(arguments: list[str]) -> bool:
+    """Whether the command line asks for help, and not for Hydra's own."""
+    return bool({"-h", "--help"} & set(arguments)) and bool(get_args_parser().parse_args(arguments).help)
+
+
+def text(arguments: list[str], about: str | None = None) -> str:
+    """The help, with the options of the user's own folder (`--config-dir`); `about`: a command's own words."""
+    own = get_args_parser().parse_args(arguments).config_dir
+    groups = choices(Path(own) if own and Path(own).is_dir() else None)
+    listed = "\n".join(f"{group}: {', '.join(groups[group])}" for group in sorted(groups) if group != "hydra")
+    template = str(OmegaConf.select(OmegaConf.load(conf_dir() / "train.yaml"), "hydra.help.template"))
+    if about:
+        template = f"{inspect.cleandoc(about)}\n\n{template[template.index('Choices:') :]}"
+    return template.replace(GROUPS, listed + "\n") + "\n"

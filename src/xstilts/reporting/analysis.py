@@ -1,0 +1,260 @@
+"""All that a study's report tells, as tables: what the page, the figures, the exports and the notebooks read.
+
+    scores      a row per score of a cell: target, condition, intermediate, seed, language, metric, split, layer, pooling, value,
+                examples, source (whether the language is the one trained in), main (whether it is the target's main score)
+    effects     a row per intermediate choice, target, condition and group of languages, against the choice `none`: group, kind,
+                baseline, score, difference, low, high, p, p_corrected, seeds, languages, items, and the standard deviations
+                seed_sd, language_sd, rest_sd, item_sd
+    averages    a row per intermediate choice and condition: average, sd (over seeds), tasks, seeds, gap
+    provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
+    problems    a row per cell that failed, was blocked or is degenerate: cell, kind, reason
+
+Scores and differences are in percent. The baseline of a cell is the same target, condition and seed without intermediate task.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xstilts import metrics
+from xstilts.errors import UserError
+from xstilts.paths import CellPaths, experiments_dir, results_dir, sweep_summary
+from xstilts.reporting.comparison import BASELINE, Comparison, comparisons
+from xstilts.reporting.gain import Gain, Items, gains
+from xstilts.reporting.groups import groups
+from xstilts.reporting.naming import choice_name, options
+from xstilts.reporting.statistics import effect, holm, scatter
+from xstilts.reporting.submission import name_of
+from xstilts.reporting.transfer import items_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+ALL, SOURCE, OTHERS = "all languages", "source language", "other languages"
+QA = ("exact_match", "f1")
+"""XTREME's score of a question-answering task is the mean of the two (google-research/xtreme, evaluate.py)."""
+SCORES = "target condition intermediate seed language metric split layer pooling value examples source main".split()
+EFFECTS = (
+    "target condition intermediate group kind baseline score difference low high p p_corrected seeds languages items "
+    "seed_sd language_sd rest_sd item_sd"
+).split()
+AVERAGES = "condition intermediate average sd tasks seeds gap".split()
+PROVENANCE = "cell target condition intermediate seed artifacts versions recipe model".split()
+PROBLEMS = "cell kind reason".split()
+ItemsOrNone = Callable[[Mapping[str, Any], str, str], Items | None]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A study's report, before it takes a form."""
+
+    name: str
+    folder: Path
+    question: str
+    """The header of the study's file, without the marks of a comment; empty where no such file is known."""
+    synthetic: bool
+    """Whether the languages are those of a synthetic world, so that nothing is said about real ones."""
+    source: str
+    scores: "DataFrame"
+    effects: "DataFrame"
+    averages: "DataFrame"
+    provenance: "DataFrame"
+    problems: "DataFrame"
+
+
+def analyse(study: Path) -> Analysis:
+    """Everything that the results in a study's folder tell. UserError for a folder without scores."""
+    from pandas import DataFrame
+
+    found = comparisons(study)
+    if not found:
+        raise UserError(
+            f"no result in {results_dir(study)} has a score: expected targets with gold; see `xstilts submit` for others"
+        )
+    conditions = [" ".join(typed) for typed in options(found)]
+    pairs = list(zip(found, conditions, strict=True))
+    cells = [result for one in found for by_seed in one.cells.values() for result in by_seed.values()]
+    names = {str(result["cell"]["study"]) for result in cells}
+    items = _items(study)
+    name = names.pop() if len(names) == 1 else study.resolve().name
+    scores = DataFrame([row for one, told in pairs for row in _scores(one, told)], columns=SCORES)
+    return Analysis(
+        name=name,
+        folder=study,
+        question=question(name),
+        synthetic=any(one.languages for one in found),
+        source=found[0].source,
+        scores=scores,
+        effects=_corrected(DataFrame([row for one, told in pairs for row in _effects(one, told, items)], columns=EFFECTS)),
+        averages=_averages(scores),
+        provenance=DataFrame([row for one, told in pairs for row in _provenance(one, told)], columns=PROVENANCE),
+        problems=DataFrame([*_degenerate(cells), *_unfinished(study)], columns=PROBLEMS),
+    )
+
+
+def question(study: str) -> str:
+    """The header of experiments/STUDY.yaml."""
+    path = experiments_dir() / f"{study}.yaml"
+    if not path.is_file():
+        return ""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if "@package" not in line:
+            lines.append(line.removeprefix("#").removeprefix(" "))
+    return "\n".join(lines).strip()
+
+
+def _cells(one: Comparison) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+    for choice, by_seed in one.cells.items():
+        for seed, result in sorted(by_seed.items()):
+            yield choice, seed, result
+
+
+def _scores(one: Comparison, condition: str) -> Iterator[list[Any]]:
+    for choice, seed, result in _cells(one):
+        for row in result["rows"]:
+            if row["value"] is None:
+                continue
+            variant = (row.get("layer"), row.get("pooling"))
+            main = row["metric"] == one.key and row["split"] == one.split and variant == one.variants[0]
+            own = [row["language"], row["metric"], row["split"], *variant, float(row["value"]), row["examples"]]
+            yield [one.target, condition, choice_name(choice), seed, *own, row["language"] == one.source, main]
+
+
+def _effects(one: Comparison, condition: str, items: ItemsOrNone) -> Iterator[list[Any]]:
+    """Every choice against the baseline, over the seeds that both have, in every group of languages that both have."""
+    if BASELINE not in one.cells:
+        return
+    variant = one.variants[0]
+    tables = {choice: one.by_seed(choice, variant) for choice in one.cells}
+    languages = [code for code in _common(tables[BASELINE].values())]
+    groups_of = _groups(one, languages)
+    complete = [seed for seed in tables[BASELINE] if all(seed in by_seed for by_seed in tables.values())]
+    for choice, by_seed in tables.items():
+        seeds = [seed for seed in by_seed if seed in tables[BASELINE]]
+        if choice == BASELINE or not seeds or any(code not in by_seed[seed] for seed in seeds for code in languages):
+            continue
+        of_items = _item_gains(one, choice, seeds, groups_of, items)
+        for (group, kind), codes in groups_of.items():
+            every_CS = [[np.mean([table[seed][code] for code in codes]) for seed in complete] for table in tables.values()]
+            baseline_SL, treated_SL = (
+                np.array([[table[seed][code] for code in codes] for seed in seeds]) for table in (tables[BASELINE], by_seed)
+            )
+            gain = of_items.get(group)
+            of_seeds = scatter(np.array(every_CS)) if len(complete) > 1 else None
+            told = effect(baseline_SL, treated_SL, gain.variance if gain else None, of_seeds)
+            means = [float(baseline_SL.mean()), float(treated_SL.mean()), told.value, told.low, told.high, told.p, np.nan]
+            sizes = [len(seeds), len(codes), gain.items if gain else 0]
+            parts = [told.seed_sd, told.language_sd, told.rest_sd, told.item_sd]
+            yield [one.target, condition, choice_name(choice), group, kind, *means, *sizes, *parts]
+
+
+def _common(by_seed: Any) -> list[str]:
+    tables = list(by_seed)
+    return [code for code in tables[0] if all(code in table for table in tables)] if tables else []
+
+
+def _groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    """Name and kind of a group -> its languages: all, source, others, each language, and by what they have in common."""
+    others = [code for code in languages if code != one.source]
+    named = {(ALL, "whole"): list(languages), (SOURCE, "whole"): [one.source], (OTHERS, "whole"): others}
+    if one.source not in languages:
+        named = {(OTHERS, "whole"): others}
+    named |= {(code, "language"): [code] for code in languages}
+    named |= {(name, kind): [code for code in codes if code in others] for (name, kind), codes in groups(one).items()}
+    return {name: codes for name, codes in named.items() if codes}
+
+
+def _items(study: Path) -> ItemsOrNone:
+    """The scores of a result's test items; None where its predictions are missing or its metric is no sum over items."""
+    read = items_of(study)
+
+    def found(result: Mapping[str, Any], metric: str, split: str) -> Items | None:
+        there = CellPaths(study, name_of(dict(result))).predictions.is_file()
+        return read(dict(result), metric, split) if there and metrics.scored_by_item(metric) else None
+
+    return found
+
+
+def _item_gains(
+    one: Comparison, choice: str, seeds: Sequence[int], groups_of: Mapping[tuple[str, str], list[str]], items: ItemsOrNone
+) -> dict[str, Gain]:
+    """Group -> gain with its variance over test items; empty where these are not known of every cell."""
+    sides: list[dict[int, Items]] = []
+    for side in (BASELINE, choice):
+        known = {seed: items(one.cells[side][seed], one.metric, one.split) for seed in seeds}
+        sides.append({seed: found for seed, found in known.items() if found is not None})
+        if len(sides[-1]) < len(seeds):
+            return {}
+    return gains(sides[0], sides[1], {name: codes for (name, _), codes in groups_of.items()})
+
+
+def _corrected(effects: "DataFrame") -> "DataFrame":
+    """With p-values corrected for all cells of the grid that are told of one group of languages."""
+    if len(effects):
+        effects["p_corrected"] = effects.groupby("group")["p"].transform(lambda p: holm(p.tolist()))
+    return effects
+
+
+def _averages(scores: "DataFrame") -> "DataFrame":
+    """XTREME's average: of a task the mean over languages, of QA that of exact match and F1; then the mean over tasks.
+
+    Over the targets that every choice of a condition has with every one of its seeds; without the first, there would be means of
+    different things. `gap`: source language minus mean of the others, over the targets that have both.
+    """
+    from pandas import DataFrame
+
+    main = scores[scores["main"]]
+    qa = scores[scores["metric"].isin(QA) & scores["split"].isin(main["split"])]
+    counted = qa[qa["target"].isin(main.loc[main["metric"].isin(QA), "target"])]
+    rest = main[~main["metric"].isin(QA)]
+    keys = ["condition", "intermediate", "seed", "target"]
+    rows = []
+    by_task = {name: part for name, part in [("qa", counted), ("rest", rest)] if len(part)}
+    tasks = {key: value for part in by_task.values() for key, value in part.groupby(keys)["value"].mean().items()}
+    gaps = {key: _gap(part) for key, part in main.groupby(keys)}
+    for condition in dict.fromkeys(key[0] for key in tasks):
+        own = {key[1:]: value for key, value in tasks.items() if key[0] == condition}
+        runs = {(choice, seed) for choice, seed, _ in own}
+        shared = [task for task in dict.fromkeys(key[2] for key in own) if all((*run, task) in own for run in runs)]
+        for choice in dict.fromkeys(choice for choice, _ in sorted(runs, key=lambda run: (run[0] != BASELINE, run))):
+            seeds = sorted(seed for name, seed in runs if name == choice)
+            means = [float(np.mean([own[choice, seed, task] for task in shared])) for seed in seeds] if shared else []
+            known = [gap for seed in seeds for task in shared if (gap := gaps[condition, choice, seed, task]) is not None]
+            spread = float(np.std(means, ddof=1)) if len(means) > 1 else np.nan
+            average, gap = (float(np.mean(values)) if values else np.nan for values in (means, known))
+            rows.append([condition, choice, average, spread, len(shared), len(seeds), gap])
+    return DataFrame(rows, columns=AVERAGES)
+
+
+def _gap(main: "DataFrame") -> float | None:
+    source, others = main.loc[main["source"], "value"], main.loc[~main["source"], "value"]
+    return float(source.mean() - others.mean()) if len(source) and len(others) else None
+
+
+def _provenance(one: Comparison, condition: str) -> Iterator[list[Any]]:
+    for choice, seed, result in _cells(one):
+        lineage = " -> ".join(f"{artifact['label']} {artifact['fingerprint']}" for artifact in result["artifacts"])
+        versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+        cell = result["cell"]
+        own = [one.target, condition, choice_name(choice), seed, lineage, versions]
+        yield [name_of(dict(result)), *own, str(cell.get("recipe", "")), str(cell.get("model", ""))]
+
+
+def _degenerate(cells: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    return [[name_of(dict(cell)), "degenerate", "; ".join(cell["degenerate"])] for cell in cells if cell["degenerate"]]
+
+
+def _unfinished(study: Path) -> list[list[str]]:
+    """What the study's last sweep says failed or could not be started; nothing where there was none."""
+    path = sweep_summary(study)
+    if not path.is_file():
+        return []
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return [[unit["label"], unit["state"], unit["reason"]] for unit in told["units"] if unit["state"] in ("failed", "blocked")]

@@ -1,0 +1,202 @@
+"""The figures of a study's report: matplotlib, drawn without a display and without changing anybody's settings.
+
+Colours are told apart by the colour-blind too (Okabe and Ito 2008, with a darker yellow; purple and orange for more and less),
+and nothing is told by colour alone. The same analysis gives the same bytes: no dates, and ids from a fixed salt.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec
+
+import numpy as np
+
+from xstilts.reporting.analysis import Analysis
+from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.slopes import GAIN, Slope
+from xstilts.reporting.table import number, signed
+from xstilts.reporting.tables import CERTAIN, choices, conditions, headline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from xstilts.reporting.scaling import Curve
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#882255", "#666666")
+MARKERS = "osD^vP*X"
+_STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.hashsalt": "xstilts",
+    "svg.fonttype": "path",
+}
+_WITHOUT_DATE = {"svg": {"Date": None, "Creator": "xstilts"}, "png": {"Software": "xstilts"}}
+FORMATS = tuple(_WITHOUT_DATE)
+P = ParamSpec("P")
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """matplotlib as it comes, with `_STYLE`, whatever this machine's own settings are."""
+    from matplotlib import style
+
+    with style.context(["default", _STYLE]):
+        yield
+
+
+def _styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
+    @wraps(draw)
+    def drawn(*given: P.args, **named: P.kwargs) -> "Figure":
+        with _style():
+            return draw(*given, **named)
+
+    return drawn
+
+
+def rendered(figure: "Figure", form: str) -> bytes:
+    """The file of a figure, `form` one of `FORMATS`."""
+    written = io.BytesIO()
+    with _style():
+        figure.savefig(written, format=form, metadata=_WITHOUT_DATE[form])
+    return written.getvalue()
+
+
+def figures(analysis: Analysis) -> Iterator[tuple[str, str, "Figure"]]:
+    """Name, caption and figure: the map of differences, and every target's languages."""
+    for suffix, condition in conditions(analysis):
+        about = f" ({condition})" if condition else ""
+        effects = headline(analysis.effects[analysis.effects["condition"] == condition])
+        if len(effects):
+            caption = f"Difference to the score without intermediate task, percent points; bold: p < {CERTAIN} after correction"
+            yield f"differences{suffix}", f"{caption}{about}.", heat_map(effects)
+        main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
+        for target, part in main.groupby("target", sort=False):
+            caption = f"{target}: score in every language, %; mean over seeds, the line from the lowest to the highest"
+            yield f"languages_{target}{suffix}", f"{caption}{about}.", dot_plot(part)
+
+
+@_styled
+def heat_map(effects: "DataFrame") -> "Figure":
+    """Intermediate choices x targets, a row of `effects` each; what was not run is hatched."""
+    targets, names = list(effects["target"].unique()), choices(effects)
+    found = {(row.intermediate, row.target): row for row in effects.itertuples()}
+    values = np.array([[getattr(found.get((name, target)), "difference", np.nan) for target in targets] for name in names])
+    most = max(1.0, float(np.nanmax(np.abs(values))))
+    figure = _figure(1.6 + 0.62 * len(targets), 0.9 + 0.32 * len(names))
+    axes = figure.add_subplot()
+    axes.patch.set(hatch="////", edgecolor="#bbbbbb", facecolor="white")
+    image = axes.imshow(np.ma.masked_invalid(values), cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            certain = found[names[row], targets[column]].p_corrected < CERTAIN
+            colour = "white" if abs(value) > 0.65 * most else "black"
+            weight = "bold" if certain else "normal"
+            axes.text(column, row, signed(value), ha="center", va="center", color=colour, weight=weight, size=7)
+    axes.set_xticks(range(len(targets)), targets, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="percent points").outline.set_visible(False)
+    return figure
+
+
+@_styled
+def dot_plot(scores: "DataFrame") -> "Figure":
+    """Languages by their score without intermediate task, the source language on top; a mark per choice."""
+    names = choices(scores)
+    table = scores.groupby(["language", "intermediate"])["value"].agg(["mean", "min", "max"])
+    source = set(scores.loc[scores["source"], "language"])
+    level = table["mean"].xs(names[0], level="intermediate")
+    codes = sorted(scores["language"].unique(), key=lambda code: (code in source, level.get(code, -np.inf), code))
+    figure = _figure(5.4, max(1.6, 0.7 + 0.2 * len(codes), 0.5 + 0.17 * len(names)))
+    axes = figure.add_subplot()
+    axes.hlines(range(len(codes)), 0, 1, transform=axes.get_yaxis_transform(), color="#dddddd", linewidth=0.6, zorder=0)
+    for place, name in enumerate(names):
+        own = table.xs(name, level="intermediate")
+        y = [place for place, code in enumerate(codes) if code in own.index]
+        rows = own.loc[[code for code in codes if code in own.index]]
+        colour, marker = _mark(place if names[0] != BASELINE else place - 1)
+        axes.hlines(y, rows["min"], rows["max"], color=colour, linewidth=0.8, alpha=0.7)
+        axes.plot(rows["mean"], y, linestyle="", marker=marker, color=colour, markersize=4, alpha=0.9, label=name)
+    axes.set_yticks(range(len(codes)), codes)
+    axes.set_ylim(-0.6, len(codes) - 0.4)
+    axes.set_xlabel("score, %")
+    _legend(axes)
+    return figure
+
+
+@_styled
+def curve_plot(curves: Sequence["Curve"]) -> "Figure":
+    """Scores by the size of the intermediate task, of one target and choice: a line per group of languages, with its band."""
+    figure = _figure(5.4, 2.8)
+    axes = figure.add_subplot()
+    for place, one in enumerate(curves):
+        colour, marker = _mark(place)
+        sizes = np.geomspace(one.sizes[0], one.sizes[-1], 100)
+        axes.fill_between(sizes, *one.law.band(sizes), color=colour, alpha=0.18, linewidth=0)
+        axes.plot(sizes, one.law.at(sizes), color=colour, linewidth=1.2)
+        x = np.tile(one.sizes, len(one.seeds))
+        axes.plot(
+            x, one.scores.ravel(), linestyle="", marker=marker, color=colour, markersize=4, label=f"{one.group} ({one.law.name})"
+        )
+        if one.baseline is not None:
+            axes.axhline(one.baseline, color=colour, linewidth=0.8, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_xticks(curves[0].sizes, [f"{size:,}" for size in curves[0].sizes])
+    axes.minorticks_off()
+    axes.set_xlabel(f"training examples of {curves[0].task}")
+    axes.set_ylabel("score, %")
+    _legend(axes)
+    return figure
+
+
+@_styled
+def distance_plot(slopes: Sequence[Slope], points: "DataFrame", distances: "DataFrame") -> "Figure":
+    """One target's outcome by distance to the source language, a panel per kind of distance: large the languages' means, small
+    their means with one choice, and the regression line."""
+    first = slopes[0]
+    same = [(points[key] == getattr(first, key)) for key in ("target", "condition", "outcome")]
+    own = points[np.logical_and.reduce(same)]
+    figure = _figure(2.6 * len(slopes), 2.6)
+    for axes, one in zip(np.atleast_1d(figure.subplots(1, len(slopes), sharey=True)), slopes, strict=True):
+        known = distances[(distances["kind"] == one.kind) & (distances["condition"] == one.condition)]
+        joined = own.merge(known[["language", "distance"]], on="language")
+        by_choice = joined.groupby(["language", "distance", "intermediate"], as_index=False)["value"].mean()
+        means = by_choice.groupby(["language", "distance"], as_index=False)["value"].mean()
+        if by_choice["intermediate"].nunique() > 1:
+            axes.plot(by_choice["distance"], by_choice["value"], linestyle="", marker=".", color="#bbbbbb", markersize=3)
+        axes.plot(means["distance"], means["value"], linestyle="", marker="o", color=COLOURS[0], markersize=4)
+        for row in means.itertuples():
+            axes.annotate(row.language, (row.distance, row.value), (3, 3), textcoords="offset points", size=6)
+        x = np.array([joined["distance"].min(), joined["distance"].max()])
+        axes.plot(x, one.line.middle[1] + one.line.slope * (x - one.line.middle[0]), color=COLOURS[4], linewidth=1.2)
+        low, high = (number(end / 10) for end in (one.line.low, one.line.high))
+        axes.set_title(f"{signed(one.line.slope / 10)} [{low}, {high}] per 0.1", size=7)
+        axes.set_xlabel(f"{one.kind} distance")
+    figure.axes[0].set_ylabel("gain, percent points" if first.outcome == GAIN else "score, %")
+    return figure
+
+
+def _figure(width: float, height: float) -> "Figure":
+    """In inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _mark(place: int) -> tuple[str, str]:
+    """Colour and marker of the n-th line; of the baseline, -1."""
+    if place < 0:
+        return "black", "|"
+    return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+
+
+def _legend(axes: "Axes") -> None:
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.3)

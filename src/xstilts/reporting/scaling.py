@@ -1,0 +1,241 @@
+"""How a score grows with the size of an intermediate task: a law through nested subsets of its training data.
+
+    log      score = a + b ln(n)
+    power    score = a + b n^-c, c > 0: grows or falls towards a
+
+The law is the one of lower AIC, corrected for few points (Hurvich and Tsai 1989), the logarithm where there are too few points
+to tell. The band is that of the mean score by the delta method: a seed moves all sizes alike, which is an error of the level
+alone, and what is left is an error of each point. It is told for each size by itself, and knows nothing of the choice of the law.
+
+Shapes: S seeds, N sizes, P parameters.
+"""
+
+import math
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xstilts.paths import CellPaths
+from xstilts.reporting.statistics import LEVEL
+from xstilts.store.results import read_result
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from xstilts.reporting.analysis import Analysis
+
+Array = NDArray[np.float64]
+FEWEST = 4
+"""Sizes; with fewer there is no curve."""
+SIZE = re.compile(r" (?:intermediate\.tasks\.)?(?P<task>\w+)\.max_examples=(?P<size>\d+|null)(?!\S)")
+"""In the name of an intermediate choice: `squad_v1 squad_v1.max_examples=100`; null is the whole task."""
+_EXPONENTS = np.geomspace(0.05, 3.0, 25)
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law fitted to scores in percent."""
+
+    name: str
+    """`log` or `power`."""
+    unit: float
+    """The geometric mean of the sizes; n counts in it, so that the parameters are of one order."""
+    parameters: tuple[float, ...]
+    """a, b and of the power law c."""
+    aic: Mapping[str, float]
+    """Law -> AIC, corrected for few points; infinite where there are too few."""
+    level: float
+    """Variance of the mean over all sizes and seeds."""
+    covariance: Array
+    """Of the parameters where that mean is given, [P, P]."""
+    freedom: tuple[int, int]
+    """Degrees of freedom of the two variances."""
+
+    def at(self, sizes: ArrayLike) -> Array:
+        """The mean score at some sizes."""
+        return _LAWS[self.name](np.asarray(sizes) / self.unit, *self.parameters)
+
+    def band(self, sizes: ArrayLike) -> tuple[Array, Array]:
+        """The ends of the 95 % interval of the mean score at some sizes."""
+        from scipy.special import stdtrit
+
+        gradient_NP = _gradient(self.name, np.asarray(sizes) / self.unit, self.parameters)
+        rest_N = np.maximum(np.einsum("np,pq,nq->n", gradient_NP, self.covariance, gradient_NP), 0.0)
+        of_level, of_rest = (float(stdtrit(freedom, (1 + LEVEL) / 2)) for freedom in self.freedom)
+        # Each variance with its own quantile: of few seeds, degrees of freedom of the sum would come out too high.
+        reach_N = np.sqrt(of_level**2 * self.level + of_rest**2 * rest_N)
+        middle_N = self.at(sizes)
+        return middle_N - reach_N, middle_N + reach_N
+
+    def formula(self) -> str:
+        """`62.1 + 3.4 ln(n)`, n in examples."""
+        a, b, *rest = self.parameters
+        level, factor = (a, b * self.unit ** rest[0]) if rest else (a - b * math.log(self.unit), b)
+        return f"{level:.4g} {'-' if factor < 0 else '+'} {abs(factor):.4g} " + (f"n^-{rest[0]:.3g}" if rest else "ln(n)")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The scores of one target in one language or group of languages, by the size of one intermediate task."""
+
+    target: str
+    condition: str
+    intermediate: str
+    """The choice without the size."""
+    task: str
+    """Whose size it is."""
+    group: str
+    """A language, or `all languages`, `source language`, `other languages`."""
+    sizes: tuple[int, ...]
+    seeds: tuple[int, ...]
+    scores: Array
+    """[S, N], in percent."""
+    baseline: float | None
+    """The score without an intermediate task, mean over the same seeds."""
+    law: Law
+
+
+def curves(analysis: "Analysis") -> list[Curve]:
+    """Every target and group of languages with at least `FEWEST` sizes of one task that share a seed, else none of it."""
+    from xstilts.reporting.analysis import ALL, OTHERS, SOURCE
+
+    main = _sized(analysis)
+    if main is None:
+        return []
+    found = []
+    for (target, condition), part in main.groupby(["target", "condition"], sort=False):
+        rest = part[~part["source"]]
+        groups = {ALL: part, SOURCE: part[part["source"]], OTHERS: rest} if part["source"].any() else {OTHERS: rest}
+        groups |= {code: part[part["language"] == code] for code in part["language"].unique()}
+        for intermediate in part.loc[part["size"] > 0, "choice"].unique():
+            for group, own in groups.items():
+                table = own[own["choice"] == intermediate].pivot_table(values="value", index="seed", columns="size").dropna()
+                if table.shape[1] < FEWEST or not len(table):
+                    continue
+                none = own[(own["size"] == 0) & own["seed"].isin(table.index)]
+                task = own.loc[own["choice"] == intermediate, "task"].iloc[0]
+                sizes, seeds = tuple(int(size) for size in table.columns), tuple(int(seed) for seed in table.index)
+                law = fit(sizes, table.to_numpy())
+                base = float(none["value"].mean()) if len(none) else None
+                found.append(Curve(target, condition, intermediate, task, group, sizes, seeds, table.to_numpy(), base, law))
+    return found
+
+
+def fit(sizes: Sequence[int], scores_SN: Array) -> Law:
+    """The better of the two laws; a row of `scores_SN` is one seed. ValueError for fewer than `FEWEST` different sizes."""
+    if len(set(sizes)) < FEWEST or min(sizes) < 1:
+        raise ValueError(f"{len(set(sizes))} sizes, expected at least {FEWEST} from 1 on; got {sizes}")
+    unit = math.exp(float(np.log(sizes).mean()))
+    n_N = np.asarray(sizes, dtype=np.float64) / unit
+    scores_SN = np.asarray(scores_SN, dtype=np.float64)
+    mean_N, (seeds, count) = scores_SN.mean(axis=0), scores_SN.shape
+    shift_S = scores_SN.mean(axis=1) - scores_SN.mean()
+    fitted = {"log": _fit_log(n_N, mean_N), "power": _fit_power(n_N, mean_N)}
+    rest = {}
+    for name, parameters in fitted.items():
+        rest[name] = float(((scores_SN - shift_S[:, None] - _LAWS[name](n_N, *parameters)) ** 2).sum())
+    aic = {name: _aic(rest[name], seeds * count, len(fitted[name]) + seeds) for name in fitted}
+    chosen = "power" if aic["power"] < aic["log"] else "log"
+    parameters = fitted[chosen]
+    freedom = seeds * count - len(parameters) - (seeds - 1)
+    variance = rest[chosen] / freedom
+    between = count * float(shift_S.var(ddof=1)) if seeds > 1 else variance
+    gradient_NP = _gradient(chosen, n_N, parameters)
+    covariance = variance / seeds * np.linalg.pinv(gradient_NP.T @ gradient_NP)
+    covariance[0, 0] -= variance / (seeds * count)  # of the mean, which `between` knows better
+    level = between / (seeds * count)
+    return Law(chosen, unit, parameters, aic, level, covariance, (seeds - 1 or freedom, freedom))
+
+
+def _log(n: Array, a: float, b: float) -> Array:
+    return a + b * np.log(n)
+
+
+def _power(n: Array, a: float, b: float, c: float) -> Array:
+    return a + b * n**-c
+
+
+_LAWS: Mapping[str, Callable[..., Array]] = {"log": _log, "power": _power}
+
+
+def _gradient(name: str, n_N: Array, parameters: Sequence[float]) -> Array:
+    """By the parameters, [N, P]."""
+    if name == "log":
+        return np.stack([np.ones_like(n_N), np.log(n_N)], axis=1)
+    _, b, c = parameters
+    return np.stack([np.ones_like(n_N), n_N**-c, -b * np.log(n_N) * n_N**-c], axis=1)
+
+
+def _fit_log(n_N: Array, mean_N: Array) -> tuple[float, ...]:
+    slope, level = np.polyfit(np.log(n_N), mean_N, 1)
+    return float(level), float(slope)
+
+
+def _fit_power(n_N: Array, mean_N: Array) -> tuple[float, ...]:
+    """From the best exponent of a grid, for each of which the rest is linear."""
+    from scipy.optimize import OptimizeWarning, curve_fit
+
+    starts = []
+    for c in _EXPONENTS:
+        design_N2 = np.stack([np.ones_like(n_N), n_N**-c], axis=1)
+        solved = np.linalg.lstsq(design_N2, mean_N, rcond=None)[0]
+        starts.append((float(((design_N2 @ solved - mean_N) ** 2).sum()), *map(float, solved), float(c)))
+    _, *start = min(starts)
+    bounds = ([-np.inf, -np.inf, _EXPONENTS[0] / 2], [np.inf, np.inf, 2 * _EXPONENTS[-1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OptimizeWarning)  # no covariance; the gradient gives one
+        try:
+            a, b, c = curve_fit(_power, n_N, mean_N, p0=start, bounds=bounds)[0]
+        except RuntimeError:  # no optimum within the allowed steps
+            a, b, c = start
+    return float(a), float(b), float(c)
+
+
+def _aic(rest: float, points: int, parameters: int) -> float:
+    """`parameters` with those of the seeds and the variance."""
+    if points - parameters - 1 <= 0:
+        return math.inf
+    correction = 2 * parameters * (parameters + 1) / (points - parameters - 1)
+    return points * math.log(max(rest, 1e-12) / points) + 2 * parameters + correction
+
+
+def _sized(analysis: "Analysis") -> "DataFrame | None":
+    """The main scores of the choices that name a size and of those without intermediate task (size 0); None without sizes."""
+    from xstilts.reporting.comparison import BASELINE
+
+    scores = analysis.scores
+    told = {name: SIZE.search(name) for name in scores["intermediate"].unique()}
+    sizes: dict[str, tuple[str, str, int]] = {BASELINE: (BASELINE, "", 0)}
+    for name, match in told.items():
+        if match is None or len(SIZE.findall(name)) > 1:
+            continue
+        size = _whole(analysis, name, match["task"]) if match["size"] == "null" else int(match["size"])
+        if size:
+            sizes[name] = (SIZE.sub("", name), match["task"], size)
+    if len(sizes) == 1:
+        return None
+    main = scores[scores["main"] & scores["intermediate"].isin(sizes)]
+    columns = {key: [sizes[name][place] for name in main["intermediate"]] for place, key in enumerate(("choice", "task", "size"))}
+    return main.assign(**columns)
+
+
+def _whole(analysis: "Analysis", choice: str, task: str) -> int | None:
+    """How many training examples a task has without `max_examples`, by its declaration; None where that does not say."""
+    cell = analysis.provenance.loc[analysis.provenance["intermediate"] == choice, "cell"].iloc[0]
+    config = read_result(CellPaths(analysis.folder, cell).result)["config"]
+    used: Mapping[str, Any] = config["intermediate"]["tasks"].get(task, {})
+    source = used.get("task", {}).get("sources", {}).get(config.get("data", {}).get("source"), {})
+    languages = used.get("languages") or []
+    expected = (source.get("expect") or {}).get("train", {}).get("rows", {})
+    rows = [expected.get(code, expected.get("*")) for code in languages]
+    if source.get("generator"):
+        rows = [source["generator"]["rows"].get("train")] * len(languages)
+    if not rows or any(row is None for row in rows) or used.get("fraction") is not None:
+        return None
+    share = re.search(r":(\d+)%$", str(used.get("train", "")))
+    return int(sum(rows) * (int(share[1]) / 100 if share else 1))

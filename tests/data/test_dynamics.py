@@ -1,0 +1,81 @@
+"""Training dynamics on disk, and the regions of the data map that follows from them."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from datasets import Dataset
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xstilts.data.dynamics import data_map, in_region, write
+from xstilts.errors import UserError
+
+# Example -> the probability of its label in three epochs.
+EPOCHS = {"sure": (0.9, 0.95, 0.98), "torn": (0.1, 0.9, 0.2), "late": (0.3, 0.5, 0.9), "lost": (0.05, 0.02, 0.05)}
+
+
+def examples(*names: str, language: str = "en") -> Dataset:
+    return Dataset.from_dict({"id": list(names), "language": [language] * len(names)})
+
+
+@pytest.fixture
+def dynamics(tmp_path: Path) -> Path:
+    path, rows = tmp_path / "dynamics.parquet", examples("none", *EPOCHS)
+    write(path, rows, [1, 2, 3, 4], [np.array(epoch) for epoch in zip(*EPOCHS.values(), strict=True)])
+    return path
+
+
+def test_a_row_for_each_example_and_epoch(dynamics: Path):
+    table = pq.read_table(dynamics)
+    assert table.column_names == ["language", "id", "epoch", "probability"]
+    rows = {(row["id"], row["epoch"]): row["probability"] for row in table.to_pylist()}
+    assert rows == {(name, number): value for name, values in EPOCHS.items() for number, value in enumerate(values, 1)}
+    assert set(table["language"].to_pylist()) == {"en"}
+
+
+def test_confidence_is_the_mean_and_variability_the_standard_deviation(dynamics: Path):
+    found = data_map(dynamics)
+    assert found.keys() == {("en", name) for name in EPOCHS}
+    for name, values in EPOCHS.items():
+        mean = sum(values) / 3
+        assert found["en", name] == pytest.approx((mean, (sum((value - mean) ** 2 for value in values) / 3) ** 0.5))
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"), [("easy", ["sure", "late"]), ("ambiguous", ["torn", "late"]), ("hard", ["torn", "lost"])]
+)
+def test_a_region_is_what_lies_deepest_in_it_in_the_original_order(region: str, expected: list[str], dynamics: Path):
+    assert in_region(examples(*EPOCHS), dynamics, region, 0.5)["id"][:] == expected
+    assert in_region(examples(*EPOCHS), dynamics, region, 1.0)["id"][:] == list(EPOCHS)
+    assert len(in_region(examples(*EPOCHS), dynamics, region, 0.01)) == 1
+
+
+def test_what_was_not_trained_on_has_no_place_in_the_map(dynamics: Path):
+    assert in_region(examples("none", *EPOCHS), dynamics, "easy", 1.0)["id"][:] == list(EPOCHS)
+    with pytest.raises(UserError, match="none of the 4 training examples is in the data map"):
+        in_region(examples(*EPOCHS, language="de"), dynamics, "easy", 1.0)
+    with pytest.raises(ValueError, match="region simple: expected one of easy, ambiguous, hard"):
+        in_region(examples(*EPOCHS), dynamics, "simple", 1.0)
+
+
+def test_one_epoch_says_nothing_of_variability(tmp_path: Path):
+    write(tmp_path / "one", examples("a", "b"), [0, 1], [np.array([0.1, 0.2])])
+    with pytest.raises(UserError, match=r"holds the dynamics of 1 epoch\(s\), expected two or more"):
+        data_map(tmp_path / "one")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=20), st.floats(0.05, 1), st.floats(0.05, 1))
+def test_regions_are_nested_and_do_not_depend_on_the_order_of_examples(
+    tmp_path: Path, values: list[float], small: float, large: float
+):
+    names = [f"e{number}" for number in range(len(values))]
+    rows, small, large = examples(*names), *sorted((small, large))
+    write(tmp_path / "many", rows, range(len(names)), [np.array(values), np.array(values) / 2])
+    for region in ("easy", "ambiguous", "hard"):
+        few, many = (set(in_region(rows, tmp_path / "many", region, share)["id"][:]) for share in (small, large))
+        backwards = rows.select(range(len(names) - 1, -1, -1))
+        assert few <= many
+        assert few == set(in_region(backwards, tmp_path / "many", region, small)["id"][:])

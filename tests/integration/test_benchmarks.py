@@ -1,0 +1,113 @@
+"""The benchmarks of training and evaluation run, and what they hold against each other computes the same."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import XLMRobertaConfig
+
+from benchmarks import corpus as corpora
+from benchmarks import ours, peers
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_benchmarks_run(repository: Path, shared_data: Path, tmp_path: Path):
+    told = os.environ | {"XSTILTS_BENCHMARK_ENCODER": "tiny", "XSTILTS_SHARED_DATA": str(shared_data), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "benchmarks", "training", "evaluation", "--out", str(tmp_path)]
+    done = subprocess.run(words, cwd=repository, env=told, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [line for name in ("training", "evaluation") for line in json.loads((tmp_path / f"{name}.json").read_text())["lines"]]
+    assert {line["group"] for line in lines} == {"training", "evaluation", "overheads"}
+    assert len(lines) == 13 and all(line["ours"] > 0 and line["theirs"] > 0 and line["rounds"] == 2 for line in lines)
+
+
+@pytest.fixture
+def few(repository: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch):
+    """few(task) -> some of its real features, for training."""
+    monkeypatch.setattr(corpora, "SHARED", shared_data)
+    corpora.tokenizer.cache_clear()
+
+    def take(name: str) -> corpora.Corpus:
+        whole = corpora.corpus(name, "train" if name == "xnli" else "test", ["en"], training=True)
+        made = whole.features.features.select(range(0, 60, 5)).flatten_indices()
+        return replace(whole, features=replace(whole.features, features=made))
+
+    yield take
+    torch.use_deterministic_algorithms(False)
+    corpora.tokenizer.cache_clear()
+
+
+CONFIG = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+CONFIG |= {"vocab_size": 16_384, "max_position_embeddings": 514, "type_vocab_size": 1}
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+
+@pytest.mark.parametrize("task, name", [("xnli", "classifier"), ("xquad", "qa_outputs")])
+def test_equal_weights_have_the_loss_of_hugging_faces_model(few, monkeypatch, task, name):
+    monkeypatch.setattr(ours, "RECIPE", replace(ours.RECIPE, head_dropout=0.0))
+    data, config = few(task), XLMRobertaConfig(**CONFIG, **NO_DROPOUT)
+    mine, theirs = ours.task_model(data, config), peers.model_of(data, config)
+    mine.encoder.backbone.load_state_dict(theirs.roberta.state_dict())
+    head = mine.head(data.features.head)
+    own = getattr(theirs, name).state_dict()
+    head.load_state_dict(own if name == "classifier" else {f"{name}.{key}": value for key, value in own.items()})
+    ours.trim(mine, data)
+    rows = list(range(12))
+    features = data.dictionaries(rows)
+    if task == "xnli":  # in span QA theirs takes padding for a possible answer, so that its loss is another with padding
+        features = peers.padded(features, data.limits.max_length)
+    single = [{key: torch.tensor([value]) for key, value in feature.items()} for feature in features]
+    expected = sum(theirs.train()(**one).loss for one in single) / len(rows)
+    mine.train()
+    parts = [data.features.collate(rows[:5]), data.features.collate(rows[5:])]
+    found = sum(head.loss_sum(mine.encoder, part) for part in parts) / sum(head.items(part) for part in parts)
+    assert mine.encoder.padding_free and found.item() == pytest.approx(expected.item(), rel=1e-5)
+    expected.backward()
+    found.backward()
+    layer = "encoder.layer.0.output.dense.weight"
+    torch.testing.assert_close(
+        mine.encoder.backbone.get_parameter(layer).grad, theirs.roberta.get_parameter(layer).grad, rtol=1e-3, atol=1e-6
+    )
+
+
+def test_what_hugging_face_sees_is_what_we_see(few):
+    data = few("xquad")
+    (feature,) = peers.padded(data.dictionaries([3]), 384)
+    batch = data.features.collate([3])
+    length = batch["input_ids"].shape[1]
+    assert feature["input_ids"][:length] == batch["input_ids"][0].tolist() and set(feature["input_ids"][length:]) <= {1}
+    assert feature["start_positions"] == batch["start_positions"].item() and sum(feature["attention_mask"]) == length
+
+
+def test_a_plain_loop_ends_where_the_trainer_ends(few, monkeypatch):
+    # A large epsilon: else Adam makes a step out of a gradient that is nothing but rounding.
+    monkeypatch.setattr(ours, "RECIPE", replace(ours.RECIPE, head_dropout=0.0, learning_rate=1e-3, adam_epsilon=0.01))
+    data, config = few("xnli"), XLMRobertaConfig(**CONFIG, **NO_DROPOUT)
+    turns, models = Turns(), []
+    monkeypatch.setattr(ours, "trim", lambda model, corpus: models.append(model))
+    for mode in ("ours", "plain"):
+        ours.train(turns, data, config, [(mode, np.arange(4)), ("ours", np.arange(4, 8))])
+    assert turns.waited == turns.finished == 4
+    by_trainer, by_loop = (model.state_dict() for model in models)
+    for key, value in by_trainer.items():
+        torch.testing.assert_close(by_loop[key], value, rtol=1e-4, atol=1e-6)
+
+
+class Turns:
+    """Nobody else takes part."""
+
+    def __init__(self) -> None:
+        self.waited = self.finished = 0
+
+    def wait(self) -> None:
+        self.waited += 1
+
+    def done(self) -> None:
+        self.finished += 1

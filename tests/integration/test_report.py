@@ -1,0 +1,348 @@
+"""`python -m xstilts.report` on a study's folder, and its page in a real browser (Chromium, where there is one)."""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts import report
+from xstilts.paths import report_dir, report_page, results_dir
+from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, analyse
+from xstilts.reporting.page.render import write_page
+
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+CHOICES, TARGETS, SEEDS, LANGUAGES = 4, 3, 3, 12
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 667}
+CONTRAST = """() => {
+  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, place) => sum + v * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = channels(getComputedStyle(one).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll("body *:not(script)")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.checkVisibility() || element.namespaceURI.includes("svg")) continue;
+    const [one, other] = [light(channels(getComputedStyle(element).color)), light(behind(element))].sort((a, b) => b - a);
+    const name = `${element.tagName}.${element.className} ${element.textContent.slice(0, 30)}`;
+    if ((one + 0.05) / (other + 0.05) < 4.5) poor.push(name);
+  }
+  return poor;
+}"""
+
+
+def simulated() -> Any:
+    """tests/reporting/simulated.py."""
+    path = Path(__file__).parents[1] / "reporting" / "simulated.py"
+    spec = importlib.util.spec_from_file_location("simulated", path)
+    assert spec and spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a small study; one of its cells is degenerate."""
+    folder = tmp_path_factory.mktemp("study")
+    simulated().write_simulated(folder, CHOICES, TARGETS, SEEDS, LANGUAGES, effect=12)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page_file(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = report_page(tmp_path_factory.mktemp("page"))
+    write_page(analyse(study), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def evil_file(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a study whose name, and one of whose languages, would be a program."""
+    folder = tmp_path_factory.mktemp("evil")
+    shutil.copytree(results_dir(study), results_dir(folder))
+    for path in results_dir(folder).iterdir():
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["cell"]["study"] = EVIL
+        for row in result["rows"]:
+            row["language"] = EVIL if row["language"] == "af" else row["language"]
+        result["degenerate"] = [EVIL] if result["degenerate"] else []
+        path.write_text(json.dumps(result), encoding="utf-8")
+    write_page(analyse(folder), report_page(folder))
+    return report_page(folder)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("no chromium on the PATH: install it to try the page in a browser")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: `make test` installs it")
+    with playwright.sync_playwright() as started:
+        running = started.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@dataclass
+class Opened:
+    """A page in the browser, and what it complained of or asked for."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens a file, and at the end asserts that nothing was complained of, asked for, or popped up."""
+    every: list[Opened] = []
+
+    def open_file(path: Path, **given: Any) -> Opened:
+        context = browser.new_context(**{"viewport": DESKTOP} | given)
+        page = context.new_page()
+        one = Opened(page)
+        page.on("console", lambda said: one.complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: one.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (one.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: one.requests.append(request.url))
+        page.goto(path.as_uri())
+        every.append(one)
+        return one
+
+    yield open_file
+    for one in every:
+        one.page.context.close()
+        assert not one.complaints
+        assert [url for url in one.requests if not url.startswith("data:")] == one.requests[:1], "nothing but the page itself"
+
+
+def texts(page: Any, selector: str) -> list[str]:
+    return [text.strip() for text in page.locator(selector).all_text_contents()]
+
+
+def numbers(page: Any, selector: str) -> list[float]:
+    return [float(text.split()[0].replace("−", "-")) for text in texts(page, selector)]
+
+
+def overflow(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def test_the_heat_map_is_sorted_by_a_column(opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file).page
+    assert page.locator(".heat tbody tr").count() == CHOICES
+    head = page.locator(".heat thead tr:first-child th").nth(2)
+    head.locator("button").click()
+    up = numbers(page, ".heat tbody td:nth-child(3)")
+    assert head.get_attribute("aria-sort") == "ascending" and up == sorted(up) and len(set(up)) > 1
+    head.locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert numbers(page, ".heat tbody td:nth-child(3)") == up[::-1]
+    assert page.locator(".heat thead tr.baseline").count() == 1, "the baseline stays where it is"
+    names = page.locator("#averages thead th").nth(0)
+    names.locator("button").click()
+    assert texts(page, "#averages tbody th") == ["none", "task1", "task2", "task3", "task4"]
+
+
+def test_tables_are_filtered(opened: Callable[..., Opened], page_file: Path, study: Path) -> None:
+    page = opened(page_file).page
+    many = CHOICES * TARGETS * SEEDS * LANGUAGES * 4 + TARGETS * SEEDS * LANGUAGES * 4
+    assert texts(page, "#scores output") == [f"{many} of {many}"]
+    assert page.locator("#scores tbody tr").count() == 100
+    page.get_by_role("button", name=f"Show 100 more of {many - 100}").click()
+    assert page.locator("#scores tbody tr").count() == 200
+    page.locator("#scores input").fill("TARGET2 task3 test exact_match bn")
+    assert texts(page, "#scores output") == [f"{SEEDS} of {many}"]
+    assert page.locator("#scores tbody tr").count() == SEEDS and page.locator("#scores .big > button").is_hidden()
+    page.get_by_role("columnheader", name="value").get_by_role("button").click()
+    place = texts(page, "#scores thead th").index("value")
+    shown = numbers(page, f"#scores tbody tr > :nth-child({place + 1})")
+    assert shown == sorted(shown)
+    page.locator("#scores input").fill("no such thing")
+    assert texts(page, "#scores output") == [f"0 of {many}"] and page.locator("#scores tbody tr").count() == 0
+    first = page.locator("#groups details").first
+    first.locator("summary").click()
+    first.locator("input").first.fill("script")
+    assert (
+        0
+        < first.locator("table").first.locator("tbody tr:visible").count()
+        < first.locator("table").first.locator("tr").count() - 1
+    )
+
+
+def test_another_group_of_languages_is_shown(opened: Callable[..., Opened], page_file: Path, study: Path) -> None:
+    effects = analyse(study).effects
+    page = opened(page_file).page
+    first, tips = (
+        texts(page, ".heat tbody td"),
+        page.locator(".heat tbody a").evaluate_all("links => links.map(a => a.dataset.tip)"),
+    )
+    without = opened(page_file, java_script_enabled=False).page
+    assert first == texts(without, ".heat tbody td"), "the program shows what the file does"
+    assert tips == [link.get_attribute("title") for link in without.locator(".heat tbody a").all()]
+    assert page.locator("#group").input_value() == OTHERS
+    for group in (SOURCE, "bn", "Latin"):
+        page.locator("#group").select_option(group)
+        told = effects[effects["group"] == group].set_index(["intermediate", "target"])["difference"]
+        for place, target in enumerate(texts(page, ".heat thead tr:first-child th")[1:], start=2):
+            shown = numbers(page, f".heat tbody td:nth-child({place})")
+            wanted = [told[choice, target.split()[0]] for choice in texts(page, ".heat tbody th")]
+            assert shown == pytest.approx(wanted, abs=0.051)
+        assert texts(page, ".heat caption .group") == [group]
+    page.locator("#group").select_option(OTHERS)
+    assert texts(page, ".heat tbody td") == first
+
+
+def test_a_cell_opens_by_mouse_and_by_key(opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file).page
+    link, panel, tip = page.locator(".heat tbody a").nth(1), page.locator("#panel"), page.locator("#tip")
+    link.hover()
+    assert tip.is_visible() and "other languages" in tip.inner_text() and "corrected" in tip.inner_text()
+    link.click()
+    assert panel.is_visible() and tip.is_hidden()
+    assert texts(page, "#panel h2") == ["task1 → target2"]
+    assert panel.locator("circle.dot").count() == LANGUAGES and panel.locator("line.reach").count() == LANGUAGES
+    assert panel.locator("circle.seed").count() == LANGUAGES * SEEDS
+    assert panel.locator("table").first.locator("tbody tr").count() == LANGUAGES
+    assert {ALL, SOURCE, OTHERS} <= set(texts(page, "#panel .box:last-child tbody th"))
+    panel.locator("thead button").nth(1).click()
+    shown = numbers(page, "#panel .box:nth-of-type(1) tbody td:nth-child(2)")
+    assert shown == sorted(shown)
+    page.keyboard.press("Escape")
+    assert panel.is_hidden()
+    link.press("Enter")
+    assert panel.is_visible()
+    page.keyboard.press("Escape")
+    assert panel.is_hidden() and link.evaluate("link => link === document.activeElement")
+    assert tip.is_visible(), "what has the focus says what it is"
+    link.click()
+    panel.get_by_role("button", name="Close").click()
+    assert panel.is_hidden()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_phone_scrolls_no_page_sideways(javascript: bool, opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file, viewport=PHONE, java_script_enabled=javascript, has_touch=True, device_scale_factor=2).page
+    boxes = page.locator(".heat").locator("..")
+    assert boxes.first.evaluate("box => box.scrollWidth > box.clientWidth"), "a wide table scrolls in its box"
+    assert not overflow(page)
+    page.locator("#groups summary").first.click()
+    assert not overflow(page)
+    if javascript:
+        page.locator(".heat tbody a").first.tap()
+        panel = page.locator("#panel")
+        assert panel.is_visible() and not overflow(page)
+        assert panel.evaluate(
+            "panel => panel.scrollWidth <= panel.clientWidth && panel.getBoundingClientRect().right <= innerWidth"
+        )
+        assert panel.locator("svg").bounding_box()["width"] <= PHONE["width"]
+
+
+def test_without_javascript_the_page_can_be_read(opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file, java_script_enabled=False).page
+    assert page.locator(".heat").is_visible() and page.locator(".heat tbody td:visible").count() == CHOICES * TARGETS
+    assert all(re.match(r"[+−]?\d+\.\d \[", text) for text in texts(page, ".heat tbody td"))
+    assert page.locator("button").count() == page.locator("input").count() == page.locator("select").count() == 0
+    assert "needs JavaScript; its rows are also in data/scores.csv" in page.locator("#scores").inner_text()
+    assert page.locator("#averages tbody tr:visible").count() == CHOICES + 1 and page.locator("#problems tbody tr").count() == 1
+    page.locator(".heat tbody a").first.click()
+    assert page.locator("#target0").is_visible(), "a cell leads to the tables of its target"
+    assert {ALL, "Latin", "bn"} <= set(texts(page, "#target0 tbody th"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_told_from_what_is_behind_it(scheme: str, opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file, color_scheme=scheme).page
+    page.locator("#groups summary").first.click()
+    colours = set(page.locator("td[class]").evaluate_all("cells => cells.map(cell => cell.className)"))
+    assert {"up5", "down5"} <= colours
+    page.locator(".heat tbody").evaluate(
+        "body => { const cells = body.querySelectorAll('td'); 'down1 down2 down3 down4 zero up1 up2 up3 up4'.split(' ')"
+        ".forEach((name, place) => { cells[place].className = name; }); }"
+    )
+    assert page.evaluate(CONTRAST) == []
+    page.locator(".heat tbody a").first.click()
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_names_stay_text(opened: Callable[..., Opened], evil_file: Path) -> None:
+    page = opened(evil_file).page
+    assert page.locator("h1").text_content() == EVIL and page.title().startswith(EVIL)
+    assert page.locator("img").count() == 0 and page.locator("script").count() == 2
+    assert EVIL in texts(page, "#problems td")
+    page.locator("#group").select_option(EVIL)
+    assert texts(page, ".heat caption .group") == [EVIL]
+    page.locator(".heat tbody a").first.click()
+    assert EVIL in texts(page, "#panel tbody th") and EVIL in texts(page, "#panel svg text")
+    assert page.locator("img").count() == 0 and page.locator("script").count() == 2
+
+
+def test_on_paper_everything_is_open(opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file).page
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#target0").is_visible() and page.locator("input:visible").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#target0").is_hidden()
+
+
+@pytest.mark.slow
+def test_the_command_writes_everything_and_says_what(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path / "study")
+    command = [sys.executable, "-m", "xstilts.report", "study"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    written = [tmp_path / line for line in done.stdout.splitlines()]
+    assert written[0] == report_page(report_dir(tmp_path / "study")) and all(path.is_file() for path in written)
+    assert {".html", ".csv", ".md", ".tex", ".svg", ".png"} <= {path.suffix for path in written}
+    assert {path for path in report_dir(tmp_path / "study").rglob("*") if path.is_file()} == set(written)
+    again = report.main([str(tmp_path / "study"), "--out", str(tmp_path / "made" / "here")])
+    assert again == 0
+    assert (tmp_path / "made" / "here" / "report.html").read_bytes() == written[0].read_bytes(), "the same results, the same page"
+
+
+@pytest.mark.slow
+def test_two_studies_are_compared(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    simulated().write_simulated(tmp_path, CHOICES, TARGETS, SEEDS, LANGUAGES, effect=6, name="other")
+    assert report.main(["--compare", str(study), str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "| --- |" in shown and "target2" in shown and shown.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no_such_folder"], "no folder of results at no_such_folder/results"),
+        ([], "no study to report: expected its folder, for instance `xstilts report outputs/default`"),
+        (["--compare", "a", "b", "--out", "c"], "leave out --out"),
+        (["--compare", "a", "b"], "no folder of results at a/results"),
+    ],
+)
+def test_a_refusal_is_one_line(words: list[str], told: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert report.main(words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and told in shown.err and shown.err.startswith("error: ") and shown.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_told(study: Path, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "file").write_text("here")
+    assert report.main([str(study), "--out", str(tmp_path / "file")]) == 2
+    assert "name a folder that can be written to with --out" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "here"

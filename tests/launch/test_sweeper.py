@@ -1,0 +1,55 @@
+"""The sweeper's grid: what is chosen on the command line or in a study, crossed with the study's alternatives."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from hydra_plugins.xstilts.sweeper import WaveSweeper
+from xstilts import sweep
+
+PARAMS = {"+target": "xnli,xquad"}
+ALTERNATIVES = {"none": ["+intermediate=none"], "far": ["+intermediate=xnli", "intermediate.tasks.xnli.languages=${sets.far}"]}
+
+
+@pytest.fixture
+def grid(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """grid(arguments, ...) -> the cells that would be planned."""
+
+    def cells(*arguments: str, params: Any = PARAMS, alternatives: Any = ALTERNATIVES, only: Any = None) -> list[tuple[str, ...]]:
+        shown: list[Any] = []
+        monkeypatch.setattr(sweep, "show_plan", lambda grid, compose: shown.extend(grid))
+        written = {"params": params, "alternatives": alternatives, "only": only, "waves": True, "only_plan": True}
+        made = WaveSweeper(**written)
+        made.config = OmegaConf.create({"hydra": {"sweeper": written}, "sets": {"far": ["a", "b"]}})
+        made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
+        made.sweep(list(arguments))
+        return shown
+
+    return cells
+
+
+def test_every_alternative_meets_every_value(grid: Any) -> None:
+    far = ("+intermediate=xnli", "intermediate.tasks.xnli.languages=${sets.far}", "intermediate.name=far")
+    assert grid("seed=1,2") == [
+        (*alternative, f"+target={target}", f"seed={seed}")
+        for alternative in (("+intermediate=none", "intermediate.name=none"), far)
+        for target in ("xnli", "xquad")
+        for seed in (1, 2)
+    ]
+
+
+def test_the_command_line_replaces_what_the_study_chooses(grid: Any) -> None:
+    assert grid("+target=mlqa", only=["none"]) == [("+intermediate=none", "intermediate.name=none", "+target=mlqa")]
+    assert grid("+intermediate=qqp", "+target=mlqa") == [("+target=mlqa", "+intermediate=qqp")]
+
+
+def test_without_alternatives_it_is_a_grid(grid: Any) -> None:
+    assert grid("seed=1", alternatives=None) == [("+target=xnli", "seed=1"), ("+target=xquad", "seed=1")]
+
+
+def test_an_unknown_alternative_is_one_line(grid: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        grid(only=["fat"])
+    assert capsys.readouterr().err == "error: unknown alternative in hydra.sweeper.only 'fat': did you mean far?\n"

@@ -1,0 +1,138 @@
+"""The encoder without padding gives the numbers of the padded one, forward and backward."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import AutoModel, BertConfig, DistilBertConfig, XLMRobertaConfig
+
+from xstilts.models.encoder import Encoder, build_encoder, first_position, load_backbone
+from xstilts.models.padding_free import layout
+
+SMALL = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def encoder(config: type = XLMRobertaConfig, attention: str = "sdpa", dropout: float = 0.0) -> Encoder:
+    torch.manual_seed(0)
+    shape = SMALL | {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout, "max_position_embeddings": 40}
+    built = config(**shape, pad_token_id=0 if config is BertConfig else 1, initializer_range=0.3)
+    return Encoder(AutoModel.from_config(built, attn_implementation=attention, add_pooling_layer=False))
+
+
+def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(1)
+    mask_BL = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    return torch.where(mask_BL, torch.randint(5, 60, mask_BL.shape), 1), mask_BL.long()
+
+
+def gradients(model: Encoder, ids_BL: Tensor, mask_BL: Tensor, positions_BL: Tensor | None = None) -> tuple[Tensor, dict]:
+    """The hidden states, 0 at padding, and the gradient of a loss that asks something else of each real subword."""
+    model.zero_grad()
+    hidden_BLD = model(ids_BL, mask_BL, positions_BL) * mask_BL[..., None]
+    torch.manual_seed(2)
+    (hidden_BLD * torch.randn_like(hidden_BLD)).sum().backward()
+    return hidden_BLD.detach(), {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
+
+
+@pytest.mark.parametrize("config", [XLMRobertaConfig, BertConfig])
+@settings(max_examples=15, deadline=None)
+@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=6), moved=st.booleans())
+def test_hidden_states_and_gradients_are_those_of_the_padded_pass(config: type, lengths: list[int], moved: bool) -> None:
+    ids_BL, mask_BL = batch(lengths)
+    positions_BL = torch.arange(ids_BL.shape[1]).expand_as(ids_BL) + 3 if moved else None
+    model = encoder(config)
+    wanted, wanted_gradients = gradients(model, ids_BL, mask_BL, positions_BL)
+    wanted_states = model.hidden_states(ids_BL, mask_BL, range(3))
+    model.leave_padding_out()
+    assert model.padding_free
+    got, got_gradients = gradients(model, ids_BL, mask_BL, positions_BL)
+    torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
+    assert got_gradients.keys() == wanted_gradients.keys()
+    for name, value in wanted_gradients.items():
+        torch.testing.assert_close(
+            got_gradients[name], value, rtol=1e-4, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    for layer, state in model.hidden_states(ids_BL, mask_BL, range(3)).items():
+        wanted = wanted_states[layer] * mask_BL[..., None]
+        torch.testing.assert_close(state * mask_BL[..., None], wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_the_layers_see_real_subwords_only() -> None:
+    model, seen = encoder(), []
+    model.leave_padding_out()
+    for layer in model.backbone.encoder.layer:
+        layer.register_forward_hook(lambda module, arguments, output: seen.append(tuple(arguments[0].shape)))
+    model(*batch([7, 3, 5]))
+    model(*batch([4, 4]))
+    assert seen == [(1, 15, 32)] * 2 + [(2, 4, 32)] * 2, "without padding there is nothing to leave out"
+
+
+def test_where_the_subwords_are() -> None:
+    found = layout(torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 1]]))
+    assert found is not None
+    assert found.places_T.tolist() == [0, 1, 3, 6, 7, 8] and found.starts_B1.tolist() == [0, 2, 3, 6]
+    values = torch.arange(9).view(3, 3)
+    assert found.without_padding(values).tolist() == [0, 1, 3, 6, 7, 8]
+    again = found.with_padding(found.without_padding(values))
+    assert torch.equal(again * found.mask_BL, values * found.mask_BL)
+    assert layout(torch.ones(2, 3, dtype=torch.int64)) is None
+
+
+def test_what_stands_at_padding_has_no_gradient() -> None:
+    found = layout(torch.tensor([[1, 1, 1], [1, 0, 0]]))
+    assert found is not None
+    values = torch.randn(4, 2, requires_grad=True)
+    found.with_padding(values).backward(torch.full((2, 3, 2), 5.0))
+    assert values.grad is not None and torch.equal(values.grad, torch.full((4, 2), 5.0)), "no place counts twice"
+    padded = torch.randn(2, 3, 2, requires_grad=True)
+    found.without_padding(padded).sum().backward()
+    assert padded.grad is not None and padded.grad[..., 0].tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_dropout_is_drawn_and_depends_on_the_seed_alone() -> None:
+    model = encoder(dropout=0.3).train()
+    model.leave_padding_out()
+    ids_BL, mask_BL = batch([9, 4])
+    draws = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        draws.append(model(ids_BL, mask_BL) * mask_BL[..., None])
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize("config, attention", [(XLMRobertaConfig, "eager"), (DistilBertConfig, "sdpa")])
+def test_where_it_cannot_be_done_nothing_changes(config: type, attention: str) -> None:
+    if config is DistilBertConfig:
+        model = Encoder(AutoModel.from_config(config(vocab_size=60, dim=32, n_layers=1, n_heads=2, hidden_dim=64)))
+    else:
+        model = encoder(config, attention)
+    model.eval()
+    before = model(*batch([5, 2]))
+    model.leave_padding_out()
+    assert not model.padding_free and torch.equal(model(*batch([5, 2])), before)
+
+
+def test_a_saved_encoder_tells_nothing_of_it(tmp_path) -> None:
+    model = encoder()
+    model.leave_padding_out()
+    model.backbone.save_pretrained(tmp_path)
+    assert "xstilts" not in (tmp_path / "config.json").read_text()
+    assert load_backbone(str(tmp_path), "sdpa").config._attn_implementation == "sdpa"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler comes with deprecated parts of torch
+def test_a_compiled_encoder_gives_the_same(tiny_model, tokenizer) -> None:
+    model = build_encoder(replace(tiny_model(num_hidden_layers=1), attention="sdpa"), tokenizer).eval()
+    ids_BL, mask_BL = batch([9, 4, 6])
+    assert int(ids_BL.max()) < len(tokenizer) and first_position(model.backbone.config) == 2
+    wanted, wanted_gradients = gradients(model, ids_BL, mask_BL)
+    model.leave_padding_out()
+    model.backbone.compile(dynamic=True)
+    got, got_gradients = gradients(model, ids_BL, mask_BL)
+    torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
+    for name, value in wanted_gradients.items():
+        torch.testing.assert_close(got_gradients[name], value, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,106 @@
+"""The tables of a study's report, from made-up cells."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.errors import UserError
+from xstilts.paths import CellPaths, results_dir, sweep_summary
+from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, analyse, question
+from xstilts.reporting.gain import LEVEL
+from xstilts.reporting.statistics import effect, holm
+
+Write = Any
+
+
+@pytest.fixture
+def study(write_made_up: Write, tmp_path: Path) -> Path:
+    """Two targets, two choices beside the baseline, two seeds; what mnli gains is one item of ten in every language."""
+    for seed in (1, 2):
+        for target in ("xnli", "pawsx"):
+            write_made_up(target=target, seed=seed)
+            write_made_up(intermediate="mnli", target=target, seed=seed, better=1)
+        write_made_up(intermediate="qqp", target="xnli", seed=seed, better=-seed)
+    return tmp_path
+
+
+def test_effects_are_differences_to_the_baseline_by_group_of_languages(study: Path) -> None:
+    effects = analyse(study).effects
+    mnli = effects[(effects["intermediate"] == "mnli") & (effects["target"] == "xnli")].set_index("group")
+    assert set(mnli["difference"].round(6)) == {10.0}
+    assert mnli.loc[OTHERS, "baseline"] == pytest.approx((70 + 60 + 50 + 30) / 4)
+    assert (mnli.loc[SOURCE, "baseline"], mnli.loc[SOURCE, "score"]) == (80.0, 90.0)
+    assert mnli.loc[ALL, "languages"] == 5 and mnli.loc["qab", "languages"] == 1
+    assert set(mnli["seeds"]) == {2} and set(mnli["items"]) == {10}
+    assert {"near", "far", "low-resource"} & set(mnli.index), "groups of the synthetic world"
+    assert not len(effects[effects["intermediate"] == "none"])
+
+
+def test_an_effect_is_judged_by_seeds_of_all_choices_and_by_items(study: Path) -> None:
+    effects = analyse(study).effects
+    row = effects[(effects["intermediate"] == "qqp") & (effects["group"] == ALL)].iloc[0]
+    assert row["difference"] == -15.0 and row["low"] < -15.0 < row["high"]
+    alone = effect([[58.0], [58.0]], [[48.0], [38.0]], row["item_sd"] ** 2)
+    assert (row["low"], row["high"]) != pytest.approx((alone.low, alone.high)), "three choices know more of seeds than two"
+    assert row["item_sd"] > 0 and LEVEL == 0.95
+
+
+def test_p_values_are_corrected_for_the_cells_of_the_grid(study: Path) -> None:
+    effects = analyse(study).effects
+    for _, group in effects.groupby("group"):
+        assert group["p_corrected"].tolist() == pytest.approx(holm(group["p"].tolist()), nan_ok=True)
+    assert (effects["p_corrected"] >= effects["p"] - 1e-12).all()
+
+
+def test_without_predictions_there_are_no_items_and_with_one_seed_no_interval(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up()
+    write_made_up(intermediate="mnli", better=1)
+    for path in (tmp_path / "predictions").iterdir():
+        path.unlink()
+    row = analyse(tmp_path).effects.iloc[0]
+    assert row["difference"] == 10.0 and row["items"] == 0 and math.isnan(row["p"]) and math.isnan(row["low"])
+
+
+def test_averages_are_over_the_targets_that_all_choices_have(study: Path) -> None:
+    averages = analyse(study).averages.set_index("intermediate")
+    assert averages.index[0] == "none" and set(averages["tasks"]) == {1}, "qqp was not run on pawsx"
+    assert averages.loc["none", "average"] == pytest.approx((80 + 70 + 60 + 50 + 30) / 5)
+    assert averages.loc["mnli", "average"] == pytest.approx(averages.loc["none", "average"] + 10)
+    assert averages.loc["none", "gap"] == pytest.approx(80 - 210 / 4)
+    assert averages.loc["qqp", "sd"] == pytest.approx(10 / math.sqrt(2))
+
+
+def test_every_score_and_where_it_comes_from(study: Path) -> None:
+    found = analyse(study)
+    assert (found.name, found.source, found.synthetic) == ("babel", "qaa", True)
+    assert len(found.scores) == 10 * 5 and found.scores["main"].all()
+    assert set(found.provenance["cell"]) == {path.stem for path in results_dir(study).iterdir()}
+    assert found.scores.loc[found.scores["source"], "language"].unique().tolist() == ["qaa"]
+
+
+def test_what_went_wrong_is_told(study: Path) -> None:
+    path = CellPaths(study, analyse(study).provenance["cell"][0]).result
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"degenerate": ["test: one answer for every example in qab"]}))
+    units = [
+        {"label": "phase 2: squad_v1", "state": "failed", "reason": "no space"},
+        {"label": "phase 4: xnli", "state": "blocked", "reason": "phase 2: squad_v1 failed"},
+        {"label": "phase 4: pawsx", "state": "done", "reason": ""},
+    ]
+    sweep_summary(study).write_text(json.dumps({"units": units}))
+    told = analyse(study).problems
+    assert told["kind"].tolist() == ["degenerate", "failed", "blocked"]
+    assert told["cell"].tolist() == [path.stem, "phase 2: squad_v1", "phase 4: xnli"]
+
+
+def test_the_question_is_the_header_of_the_study() -> None:
+    assert question("phang2020").startswith("Which English intermediate task helps which")
+    assert "@package" not in question("phang2020") and question("no_such_study") == ""
+
+
+def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
+    results_dir(tmp_path).mkdir()
+    with pytest.raises(UserError, match="no results in"):
+        analyse(tmp_path)

@@ -1,0 +1,69 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from xstilts.errors import UserError
+from xstilts.reporting.analysis import Analysis, analyse
+from xstilts.reporting.export import DATA, export
+
+Write = Any
+
+
+@pytest.fixture
+def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
+    for seed in (1, 2):
+        write_made_up(seed=seed)
+        write_made_up(intermediate="mnli", seed=seed, right={"qaa": 8, "qab": 9, "qac": 7, "qae": 5, "qaf": 2})
+        for size, better in ((10, -2), (100, -1), (200, 0), (400, 1)):
+            write_made_up(intermediate="squad_v1", seed=seed, better=better, used={"max_examples": size})
+    return analyse(tmp_path)
+
+
+@pytest.mark.slow
+def test_every_table_and_figure_is_written_in_every_form_and_the_same_again(analysis: Analysis, tmp_path: Path) -> None:
+    files = export(analysis, tmp_path / "report")
+    assert len(set(files)) == len(files)
+    assert set(files) == {path for path in (tmp_path / "report").rglob("*") if path.is_file()}
+    tables = {path.stem for path in files if path.parent.name == "tables"}
+    assert {"differences", "differences_source", "differences_others", "scores_xnli", "averages", "scaling", "typology"} == tables
+    drawn = {path.stem for path in files if path.parent.name == "figures"}
+    assert drawn == {"differences", "languages_xnli", "scaling_1_xnli", "typology_xnli_score", "typology_xnli_gain"}
+    for path in files:
+        forms = {"tables": {".csv", ".md", ".tex"}, "figures": {".svg", ".png"}, "data": {".csv"}}.get(path.parent.name, {".md"})
+        assert all(path.with_suffix(form) in files and path.with_suffix(form).stat().st_size for form in forms)
+    index = files[0].read_text()
+    assert files[0].name == "README.md" and all(f"`tables/{name}`" in index for name in tables) and "left out" not in index
+    again = export(analysis, tmp_path / "again")
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in files]
+
+
+@pytest.mark.slow
+def test_the_data_are_the_analysis_at_full_precision(analysis: Analysis, tmp_path: Path) -> None:
+    export(analysis, tmp_path / "report")
+    for name in DATA:
+        read = pd.read_csv(tmp_path / "report" / "data" / f"{name}.csv", keep_default_na=False, na_values=[""])
+        expected = getattr(analysis, name)
+        assert list(read.columns) == list(expected.columns) and len(read) == len(expected)
+        for column in expected.select_dtypes("float").columns:
+            assert read[column].astype(float).tolist() == pytest.approx(expected[column].tolist(), rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.slow
+def test_real_languages_without_uriel_leave_out_distances_and_say_so(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: object) -> None:
+        raise UserError("URIEL+ is not installed")
+
+    monkeypatch.setattr("xstilts.reporting.slopes.uriel_distances", absent)
+    code = {"qaa": "en", "qab": "de", "qac": "fr", "qae": "sw", "qaf": "ja"}
+    scores = analysis.scores.assign(language=analysis.scores["language"].map(code))
+    real = dataclasses.replace(analysis, synthetic=False, source="en", scores=scores)
+    files = export(real, tmp_path / "report")
+    names = {path.stem for path in files}
+    assert "published" in names and not any(name.startswith("typology") for name in names)
+    assert "left out: regressions on distance, as URIEL+ is not installed" in files[0].read_text()
+    assert "X-STILTs †" in (tmp_path / "report" / "tables" / "published.md").read_text()

@@ -1,0 +1,31 @@
+"""Groups of languages that reports average over."""
+
+from pathlib import Path
+from typing import Any
+
+from xstilts.reporting.comparison import Comparison, comparisons
+from xstilts.reporting.groups import FAMILY, SCRIPT, SIZES, TEXT, WORLD, groups, language_facts
+from xstilts.tasks.languages import LANGUAGES
+
+
+def test_every_language_has_a_family_a_script_and_a_size() -> None:
+    facts = language_facts()
+    assert set(facts) == set(LANGUAGES)
+    assert facts["de"] == ("Indo-European, Germanic", "Latin", 4) and facts["sw"][2] == 2
+    assert all(0 <= size < len(SIZES) for _, _, size in facts.values())
+
+
+def test_real_languages_by_what_they_have_in_common() -> None:
+    real = Comparison("xnli", {}, [], "accuracy", "accuracy", "test", "en", {}, {}, [(None, None)], {}, [])
+    found = groups(real)
+    assert found["Turkic", FAMILY] == ["az", "kk", "tr"] and found["Cyrillic", SCRIPT] == ["bg", "kk", "ru", "uk"]
+    assert found["no text", TEXT] == ["ht", "qu", "wo", "yo"]
+    assert all(len(codes) > 1 for codes in found.values()), "a language alone is no group"
+    assert [name for name, kind in found if kind == TEXT] == [name for name in SIZES if (name, TEXT) in found], "in order"
+
+
+def test_those_of_a_synthetic_world_by_its_parameters(write_made_up: Any, tmp_path: Path) -> None:
+    write_made_up(world="families")
+    found = groups(comparisons(tmp_path)[0])
+    assert found["low-resource", WORLD] == ["qbh"] and ("Latin", SCRIPT) in found
+    assert not any(kind == FAMILY for _, kind in found)

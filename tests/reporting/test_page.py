@@ -1,0 +1,252 @@
+"""The page of a report: what is in it, that names stay text, that it is the same every time, and its size."""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, Analysis, analyse
+from xstilts.reporting.page.numbers import UNKNOWN, fixed, interval, packed_column, probability, step
+from xstilts.reporting.page.render import first_group, paragraphs, render, targets, write_page
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+Write = Any
+
+
+def helper() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("simulated", Path(__file__).with_name("simulated.py"))
+    assert spec and spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page, as far as these tests ask."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, Mapping[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.scripts += [""] if tag == "script" else []
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts[-1] += data
+        self.text += data
+
+    def every(self, tag: str) -> list[Mapping[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.scripts[0])
+
+
+@pytest.fixture
+def study(write_made_up: Write, tmp_path: Path) -> Path:
+    """Two targets, two choices beside the baseline, two seeds."""
+    for seed in (1, 2):
+        for target in ("xnli", "pawsx"):
+            write_made_up(target=target, seed=seed)
+            write_made_up(intermediate="mnli", target=target, seed=seed, better=1)
+        write_made_up(intermediate="qqp", target="xnli", seed=seed, better=-seed)
+    return tmp_path
+
+
+def test_the_heat_map_is_html_with_numbers_intervals_and_signs(study: Path) -> None:
+    text = render(analyse(study))
+    cells = re.findall(r'<td class="(\w+)" data-row="\d+"><a href="#target\d" title="([^"]*)">(.*?)</a></td>', text)
+    assert [colour for colour, *_ in cells] == ["up5", "up5", "down5"], "mnli for both targets, qqp for one"
+    assert all(re.fullmatch(r"(<b>)?[+−]\d+\.\d(</b>)? <small>\[[+−]?\d.*\]</small>", shown) for *_, shown in cells)
+    assert "mnli → pawsx, other languages (4 languages)" in cells[0][1]
+    for told in ("difference +10.00 [", "score 62.50, none 52.50", "p ", "corrected ", "seeds 2, test items 10"):
+        assert told in cells[0][1]
+    assert text.count('href="#target0"') and 'id="target0"' in text, "without JavaScript a cell leads to its target's tables"
+    assert "<td>&ndash;</td>" in text, "qqp was not run on pawsx"
+
+
+def test_bold_is_what_is_significant_after_correction(study: Path) -> None:
+    found = analyse(study)
+    row = int(found.effects.index[found.effects["group"] == OTHERS][0])
+    for p, bold in ((0.05, True), (0.0501, False), (float("nan"), False)):
+        effects = found.effects.copy()
+        effects["p"], effects.loc[row, "p_corrected"] = 0.001, p
+        (shown,) = re.findall(rf'data-row="{row}"><a [^>]*>(<b>)?', render(replace(found, effects=effects)))
+        assert bool(shown) == bold
+
+
+def test_the_header_says_what_was_asked_and_of_what(study: Path) -> None:
+    found = replace(analyse(study), question="Does it\nhelp?\n\n  xstilts train -m\n  more")
+    page = Page(render(found))
+    assert "Does it help?" in page.text and "  xstilts train -m\n  more" in page.text
+    assert "no evidence about real languages" in page.text
+    facts = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", render(found))
+    assert facts[:3] == [("cells", "10"), ("seeds", "1, 2"), ("source language", "qaa")]
+    assert "There is one seed only" not in page.text
+    assert "no evidence about real languages" not in render(replace(found, synthetic=False))
+
+
+def test_with_one_seed_the_page_says_what_that_means(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up()
+    write_made_up(intermediate="mnli", better=1)
+    assert "There is one seed only" in render(analyse(tmp_path))
+
+
+def test_without_the_baseline_or_anything_else_there_is_a_page_that_says_so(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up(intermediate="mnli", better=1)
+    text = render(analyse(tmp_path))
+    assert "no cell was run without an intermediate task" in text and "+intermediate=none" in text
+    assert 'class="heat' not in text and ">mnli</th>" in text, "averages are there"
+    write_made_up(target="pawsx")
+    assert "no target has both the baseline and another intermediate choice" in render(analyse(tmp_path))
+
+
+def test_every_group_and_language_is_in_the_table_of_its_target(study: Path) -> None:
+    found = analyse(study)
+    xnli = next(target for target in targets(found) if target.name == "xnli")
+    assert {ALL, SOURCE, OTHERS, "near", "qab", "qaf"} <= set(xnli.groups) and xnli.choices == ["mnli", "qqp"]
+    assert xnli.metric == "accuracy, test" and xnli.groups["qaf"].baseline == "30.0"
+    text = render(found)
+    assert {int(row) for row in re.findall(r'data-row="(\d+)">(?!<a)', text)} >= set(range(len(found.effects)))
+
+
+def test_single_languages_are_left_out_where_there_are_too_many(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xstilts.reporting.page.render.MOST_CELLS", 10)
+    text = render(analyse(study))
+    assert (
+        "too many single languages" in text and "by language</caption>" not in text and "by group of languages</caption>" in text
+    )
+
+
+def test_problems_are_html(study: Path) -> None:
+    found = analyse(study)
+    assert "None is known" in render(found)
+    found.problems.loc[0] = ["mnli.xnli.seed1.01234567", "degenerate", "one answer & no more"]
+    text = render(found)
+    assert '<td class="text">one answer &amp; no more</td>' in text and '<a href="#problems">1</a>' in text
+
+
+def evil(found: Analysis) -> Analysis:
+    """The same with a name everywhere that would be a program, were it not escaped."""
+    frames = {name: getattr(found, name).copy() for name in ("scores", "effects", "averages", "provenance", "problems")}
+    for frame in frames.values():
+        for column in frame.columns:
+            if column not in ("kind", "metric", "split") and str(frame[column].dtype) in ("str", "object"):
+                frame[column] = [f"{value}{EVIL}" if isinstance(value, str) else value for value in frame[column]]
+    frames["problems"].loc[0] = [EVIL, EVIL, EVIL]
+    return replace(found, name=EVIL, question=EVIL, source=EVIL, **frames)
+
+
+def test_names_stay_text(study: Path) -> None:
+    plain, page = Page(render(analyse(study))), Page(render(evil(analyse(study))))
+    assert len(page.every("script")) == len(plain.every("script")) == 2
+    assert not page.every("img") and len(page.every("td")) == len(plain.every("td")) + 2
+    assert page.scripts[1] == plain.scripts[1] and EVIL not in page.scripts[0] + page.scripts[1]
+    assert f"mnli{EVIL}" in page.data["tables"]["effects"]["columns"]["intermediate"]["names"], "it is data, as it was"
+    assert EVIL in page.text, "and it is shown"
+
+
+def test_nothing_comes_from_elsewhere(study: Path) -> None:
+    text = render(analyse(study))
+    page = Page(text)
+    assert not [named for _, named in page.tags if named.get("src")]
+    assert {named["href"] for _, named in page.tags if "href" in named and not str(named["href"]).startswith("#")} == {"data:,"}
+    assert not [named for _, named in page.tags if "style" in named or any(name.startswith("on") for name in named)]
+    (policy,) = [str(named["content"]) for named in page.every("meta") if "http-equiv" in named]
+    assert policy.startswith("default-src 'none';") and "unsafe" not in policy
+    assert re.findall(r"https?://[^\s\"']+", text) == ["http://www.w3.org/2000/svg"], "a name, not an address to load from"
+
+
+def test_the_same_results_give_the_same_bytes(study: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.html", tmp_path / "deep" / "other.html"
+    write_page(analyse(study), one)
+    shutil.copytree(study / "results", tmp_path / "copy" / "results")
+    shutil.copytree(study / "predictions", tmp_path / "copy" / "predictions")
+    write_page(analyse(tmp_path / "copy"), other)
+    assert one.read_bytes() == other.read_bytes()
+    assert str(tmp_path) not in one.read_text(encoding="utf-8"), "no path of the machine"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "signed", "text"),
+    [
+        (1.25, 1, True, "+1.3"),
+        (-1.25, 1, True, "−1.3"),
+        (-0.04, 1, True, "0.0"),
+        (0.0, 2, True, "0.00"),
+        (52.0, 2, False, "52.00"),
+    ],
+)
+def test_numbers(value: float, digits: int, signed: bool, text: str) -> None:
+    assert fixed(value, digits, signed) == text
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    assert fixed(float("nan"), 1) == probability(float("nan")) == UNKNOWN and interval(float("nan"), float("nan"), 1) == ""
+    assert (probability(0.0), probability(0.0009), probability(0.0625)) == ("< 0.001", "< 0.001", "0.063")
+
+
+def test_colours_have_steps_on_both_sides() -> None:
+    differences = (-12, -10, -5, -2, -1, -0.5, -0.4, 0, 0.49, 0.5, 1.5, 3, 7, 62)
+    told = "down5 down5 down4 down3 down2 down1 zero zero zero up1 up2 up3 up4 up5"
+    assert " ".join(map(step, differences)) == told
+
+
+def test_columns_are_packed_and_rounded() -> None:
+    assert packed_column("value", [1.239, None, float("nan"), 3.0]) == {"values": [1.24, None, None, 3]}
+    assert packed_column("p", [0.0123456, 1.5e-200]) == {"values": [0.0123, 1.5e-200]}
+    assert packed_column("language", ["a", "b", "a"]) == {"values": [0, 1, 0], "names": ["a", "b"]}
+    assert packed_column("target", ["a"] * 5 + ["b"] * 4) == {"values": [0, 1], "runs": [5, 4], "names": ["a", "b"]}
+    assert packed_column("main", [True, True, False]) == {"values": [1, 1, 0]}
+    assert packed_column("none", []) == {"values": []}
+
+
+def test_paragraphs_and_first_group() -> None:
+    assert paragraphs("") == []
+    assert paragraphs("a\nb\n\n  c\n\n\nd") == [(False, "a b"), (True, "  c"), (False, "d")]
+    assert first_group([]) == OTHERS
+
+
+def test_the_parts_lie_in_the_package() -> None:
+    parts = files("xstilts.reporting.page")
+    assert all(parts.joinpath(name).is_file() for name in ("page.html.jinja", "style.css", "script.js"))
+    script = parts.joinpath("script.js").read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|insertAdjacent|eval\(|document\.write|fetch\(|import\(", script)
+    assert "</" not in script and "<!--" not in script
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node to read the program with")
+def test_the_program_is_valid() -> None:
+    path = Path(str(files("xstilts.reporting.page").joinpath("script.js")))
+    subprocess.run(["node", "--check", str(path)], check=True, timeout=60)
+
+
+@pytest.mark.slow
+def test_a_large_study_makes_a_page_of_less_than_5_mb(tmp_path: Path) -> None:
+    paths = helper().write_simulated(tmp_path)
+    assert len(paths) == 9 * 10 * 5
+    found = analyse(tmp_path)
+    assert len(found.scores) == 9 * 10 * 5 * 40 * 4
+    write_page(found, tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size < 5_000_000
+    page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    scores = page.data["tables"]["scores"]
+    assert scores["rows"] == len(found.scores) == len(scores["columns"]["value"]["values"])
+    assert len([named for named in page.every("td") if "data-row" in named]) > 9 * 9 * 40

@@ -1,0 +1,80 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.reporting.analysis import ALL, OTHERS, Analysis, analyse
+from xstilts.reporting.latex import Cell, Table
+from xstilts.reporting.tables import conditions, headline, tables
+
+Write = Any
+
+
+@pytest.fixture
+def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
+    for seed in (1, 2):
+        write_made_up(seed=seed)
+        write_made_up(intermediate="mnli", seed=seed, better=1)
+        write_made_up(intermediate="qqp", seed=seed, better=-seed)
+        write_made_up(target="tatoeba", layers=(1, 2), seed=seed)
+        write_made_up(target="tatoeba", layers=(1, 2), seed=seed, intermediate="mnli", better=1)
+    return analyse(tmp_path)
+
+
+def by_name(analysis: Analysis) -> dict[str, Table]:
+    return {table.name: table for table in tables(analysis)}
+
+
+def test_the_headline_is_over_all_languages_where_the_source_language_has_a_score(analysis: Analysis) -> None:
+    groups = headline(analysis.effects).groupby("target")["group"].unique()
+    assert groups["xnli"].tolist() == [ALL] and groups["tatoeba"].tolist() == [OTHERS]
+
+
+def test_differences_stand_under_the_score_without_intermediate_task(analysis: Analysis) -> None:
+    table = by_name(analysis)["differences"]
+    assert list(table.header) == ["intermediate", "tatoeba", "xnli"]
+    assert table.rows[0] == [Cell("none"), Cell("42.5"), Cell("58.0")]
+    mnli = next(row for row in table.rows if row[0].text == "mnli")
+    assert [cell.text for cell in mnli] == ["mnli", "+10.0", "+10.0"]
+    qqp = next(row for row in table.rows if row[0].text == "qqp")
+    assert qqp[1] == Cell("-") and qqp[2].text == "-15.0" and qqp[2].below.startswith("[-")
+
+
+def test_what_is_certain_after_correction_is_bold_and_nothing_else(analysis: Analysis) -> None:
+    effects = analysis.effects.copy()
+    effects["p_corrected"] = [0.01 if name == "qqp" else 0.06 for name in effects["intermediate"]]
+    effects["p"] = 0.001
+    for table in tables(dataclasses.replace(analysis, effects=effects)):
+        bold = {row[0].text for row in table.rows for cell in row if cell.bold}
+        assert bold == ({"qqp"} if table.name.startswith("differences") else set()), table.name
+
+
+def test_scores_of_every_language_the_source_language_first(analysis: Analysis) -> None:
+    table = by_name(analysis)["scores_xnli"]
+    assert [row[0].text for row in table.rows] == ["qaa", "qab", "qac", "qae", "qaf"]
+    assert list(table.header) == ["language", "none", "mnli", "qqp"]
+    assert table.rows[0][1:] == [Cell("80.0", "± 0.0"), Cell("90.0", "± 0.0"), Cell("65.0", "± 7.1")]
+    assert "standard deviation over seeds" in table.caption
+    data = table.data.set_index(["language", "intermediate"])
+    assert data.loc[("qaa", "qqp"), "mean"] == 65.0 and data.loc[("qaa", "qqp"), "count"] == 2
+
+
+def test_columns_that_say_nothing_are_left_out_and_tables_without_rows(analysis: Analysis) -> None:
+    found = by_name(analysis)
+    assert "options" not in found["averages"].header and "problems" not in found
+    assert {"differences_source", "differences_others"} <= set(found)
+
+
+def test_each_condition_has_tables_of_its_own(write_made_up: Write, tmp_path: Path) -> None:
+    for pairs in (1500, 3000):
+        write_made_up(pairs=pairs)
+        write_made_up(pairs=pairs, intermediate="mnli", better=1)
+    analysis = analyse(tmp_path)
+    named = conditions(analysis)
+    assert [suffix for suffix, _ in named] == ["_1", "_2"]
+    found = by_name(analysis)
+    assert {"differences_1", "differences_2", "scores_xnli_1", "scores_xnli_2"} <= set(found)
+    told = [typed for _, typed in named if typed]
+    assert told and all(any(typed in table.caption for table in found.values()) for typed in told)
+    assert found["averages"].header[0] == "options"
