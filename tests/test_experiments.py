@@ -14,7 +14,7 @@ from xstilts import config
 from xstilts.checks import check
 from xstilts.launch import searchpath
 from xstilts.launch.cells import to_schema
-from xstilts.launch.commandline import check_command_line, options
+from xstilts.launch.commandline import options
 from xstilts.paths import conf_dir, experiments_dir
 from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.catalogue import load_task
@@ -78,7 +78,6 @@ def test_every_alternative_is_a_cell_of_its_own_in_the_real_and_in_the_synthetic
     uses = set()
     for name, overrides in alternatives(study).items():
         words = [*overrides, f"+target={target}", f"intermediate.name={name}"]
-        check_command_line([*data, *words], "train")
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             typed = to_schema(compose("train", [*data, f"+experiments={study}", *words]))
         if data == WORLD or not any(used.task.sources["hub"].unusable for used in typed.intermediate.tasks.values()):

@@ -151,7 +151,8 @@ def test_wandb_workspaces_is_named_in_one_file():
 
 def test_every_imported_package_is_a_dependency():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["slurm"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["slurm"] + extras["typology"]
     declared = {re.split(r"[^\w.-]", text)[0].lower().replace("-", "_") for text in wanted}
     declared |= {"hydra", "hydra_plugins"} if "hydra_core" in declared else set()
     known = declared | set(sys.stdlib_module_names) | {"xstilts"}

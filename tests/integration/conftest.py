@@ -43,6 +43,13 @@ WORDS = "red green blue one two three cat dog bird runs sleeps sings fast slowly
 LABELS = ("entailment", "neutral", "contradiction")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes as a user does is slow, all of it."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
+
+
 @dataclass(frozen=True)
 class Ran:
     """A cell that was run in this process."""

@@ -6,16 +6,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from transformers import XLMRobertaConfig
 
-from benchmarks import corpus as corpora
-from benchmarks import ours, peers
-
-pytestmark = pytest.mark.slow
+if TYPE_CHECKING:
+    from benchmarks import corpus as corpora
 
 
 def test_the_benchmarks_run(repository: Path, shared_data: Path, tmp_path: Path):
@@ -31,10 +30,12 @@ def test_the_benchmarks_run(repository: Path, shared_data: Path, tmp_path: Path)
 @pytest.fixture
 def few(repository: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch):
     """few(task) -> some of its real features, for training."""
+    from benchmarks import corpus as corpora  # each of these imports takes seconds: Hugging Face's Trainer comes along
+
     monkeypatch.setattr(corpora, "SHARED", shared_data)
     corpora.tokenizer.cache_clear()
 
-    def take(name: str) -> corpora.Corpus:
+    def take(name: str) -> "corpora.Corpus":
         whole = corpora.corpus(name, "train" if name == "xnli" else "test", ["en"], training=True)
         made = whole.features.features.select(range(0, 60, 5)).flatten_indices()
         return replace(whole, features=replace(whole.features, features=made))
@@ -51,6 +52,8 @@ NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 @pytest.mark.parametrize("task, name", [("xnli", "classifier"), ("xquad", "qa_outputs")])
 def test_equal_weights_have_the_loss_of_hugging_faces_model(few, monkeypatch, task, name):
+    from benchmarks import ours, peers
+
     monkeypatch.setattr(ours, "RECIPE", replace(ours.RECIPE, head_dropout=0.0))
     data, config = few(task), XLMRobertaConfig(**CONFIG, **NO_DROPOUT)
     mine, theirs = ours.task_model(data, config), peers.model_of(data, config)
@@ -78,6 +81,8 @@ def test_equal_weights_have_the_loss_of_hugging_faces_model(few, monkeypatch, ta
 
 
 def test_what_hugging_face_sees_is_what_we_see(few):
+    from benchmarks import peers
+
     data = few("xquad")
     (feature,) = peers.padded(data.dictionaries([3]), 384)
     batch = data.features.collate([3])
@@ -87,6 +92,8 @@ def test_what_hugging_face_sees_is_what_we_see(few):
 
 
 def test_a_plain_loop_ends_where_the_trainer_ends(few, monkeypatch):
+    from benchmarks import ours
+
     # A large epsilon: else Adam makes a step out of a gradient that is nothing but rounding.
     monkeypatch.setattr(ours, "RECIPE", replace(ours.RECIPE, head_dropout=0.0, learning_rate=1e-3, adam_epsilon=0.01))
     data, config = few("xnli"), XLMRobertaConfig(**CONFIG, **NO_DROPOUT)

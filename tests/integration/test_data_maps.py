@@ -15,7 +15,6 @@ from xstilts.pipeline import plan
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata
 
-pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
 MAP = ("+intermediate=snli", "+target=tatoeba", "intermediate.tasks.snli.data_map.epochs=2")
 

@@ -15,8 +15,6 @@ from xstilts.errors import UserError
 from xstilts.phases import planning
 from xstilts.store.results import read_results
 
-pytestmark = pytest.mark.slow
-
 Run = Callable[..., Any]
 DIVERGING = ("+target=pawsx", "target.recipe.learning_rate=1e38", "target.recipe.schedule=constant")
 

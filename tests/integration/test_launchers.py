@@ -8,11 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from xstilts.store.results import read_results
 
-pytestmark = pytest.mark.slow
 Cell = Callable[..., tuple[int, str, str]]
 
 

@@ -12,7 +12,6 @@ from safetensors.numpy import load_file
 from xstilts.store.artifacts import read_metadata
 from xstilts.store.results import read_predictions, read_results
 
-pytestmark = pytest.mark.slow
 Cell = Callable[..., tuple[int, str, str]]
 
 

@@ -71,6 +71,15 @@ def page_file(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of 9 choices and the baseline, 9 targets, 5 seeds and 40 languages, each with two scores on two splits."""
+    folder = tmp_path_factory.mktemp("large")
+    assert len(simulated().write_simulated(folder)) == 10 * 9 * 5
+    write_page(analyse(folder), report_page(folder))
+    return report_page(folder)
+
+
+@pytest.fixture(scope="module")
 def evil_file(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a study whose name, and one of whose languages, would be a program."""
     folder = tmp_path_factory.mktemp("evil")
@@ -301,7 +310,22 @@ def test_on_paper_everything_is_open(opened: Callable[..., Opened], page_file: P
     assert page.locator("#target0").is_hidden()
 
 
-@pytest.mark.slow
+def test_a_large_study_makes_a_page_of_less_than_5_mb(large_file: Path) -> None:
+    assert large_file.stat().st_size < 5_000_000
+
+
+def test_a_large_study_can_be_looked_through(opened: Callable[..., Opened], large_file: Path) -> None:
+    page = opened(large_file).page
+    rows = 10 * 9 * 5 * 40 * 4
+    assert texts(page, "#scores output") == [f"{rows} of {rows}"] and page.locator("#scores tbody tr").count() == 100
+    page.locator("#scores input").fill("target9 task9 sw test f1")
+    assert texts(page, "#scores output") == [f"5 of {rows}"]
+    page.locator("#group").select_option("sw")
+    assert all(re.match(r"[+−]?\d+\.\d \[", text) for text in texts(page, ".heat tbody td"))
+    page.locator(".heat tbody a").last.click()
+    assert page.locator("#panel circle.dot").count() == 40 and page.locator("#panel circle.seed").count() == 40 * 5
+
+
 def test_the_command_writes_everything_and_says_what(study: Path, tmp_path: Path) -> None:
     shutil.copytree(study, tmp_path / "study")
     command = [sys.executable, "-m", "xstilts.report", "study"]
@@ -316,29 +340,11 @@ def test_the_command_writes_everything_and_says_what(study: Path, tmp_path: Path
     assert (tmp_path / "made" / "here" / "report.html").read_bytes() == written[0].read_bytes(), "the same results, the same page"
 
 
-@pytest.mark.slow
 def test_two_studies_are_compared(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     simulated().write_simulated(tmp_path, CHOICES, TARGETS, SEEDS, LANGUAGES, effect=6, name="other")
     assert report.main(["--compare", str(study), str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "| --- |" in shown and "target2" in shown and shown.endswith("\n")
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["no_such_folder"], "no folder of results at no_such_folder/results"),
-        ([], "no study to report: expected its folder, for instance `xstilts report outputs/default`"),
-        (["--compare", "a", "b", "--out", "c"], "leave out --out"),
-        (["--compare", "a", "b"], "no folder of results at a/results"),
-    ],
-)
-def test_a_refusal_is_one_line(words: list[str], told: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert report.main(words) == 2
-    shown = capsys.readouterr()
-    assert shown.out == "" and told in shown.err and shown.err.startswith("error: ") and shown.err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_told(study: Path, tmp_path: Path, capsys: Any) -> None:

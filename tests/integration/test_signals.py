@@ -15,8 +15,6 @@ import torch
 from xstilts.paths import ArtifactPaths
 from xstilts.store.artifacts import read_metadata
 
-pytestmark = pytest.mark.slow
-
 Run = Callable[..., Any]
 Weights = Callable[[Path], dict[str, str]]
 SHORT = ("+target=pawsx", "target.recipe.max_steps=24", "target.recipe.eval_every=4", "trainer.checkpoint_every=1000")

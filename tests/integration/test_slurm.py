@@ -19,7 +19,6 @@ import pytest
 from xstilts.store.artifacts import read_metadata
 from xstilts.store.results import read_results
 
-pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("slurm_cluster.sh")
 REQUIRED = "XSTILTS_REQUIRE_SLURM"
 """Set where the tests must not be skipped."""

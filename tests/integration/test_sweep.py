@@ -8,11 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from xstilts.store.results import read_results
 
-pytestmark = pytest.mark.slow
 Cell = Callable[..., tuple[int, str, str]]
 GRID = ("+intermediate=none,commonsenseqa,squad_v1", "+target=xnli,xquad,pawsx,udpos", "target.languages=[en,zh]")
 SHORTER = ("intermediate.recipe.max_steps=2", "target.recipe.max_steps=2", "target.max_test_examples=3")

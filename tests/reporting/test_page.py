@@ -1,6 +1,5 @@
-"""The page of a report: what is in it, that names stay text, that it is the same every time, and its size."""
+"""The page of a report: what is in it, that names stay text, and that it is the same every time."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -10,25 +9,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from pandas import DataFrame
 
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, Analysis, analyse
+from xstilts.reporting.analysis import ALL, OTHERS, PROBLEMS, SOURCE, Analysis, analyse
 from xstilts.reporting.page.numbers import UNKNOWN, fixed, interval, packed_column, probability, step
 from xstilts.reporting.page.render import first_group, paragraphs, render, targets, write_page
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 Write = Any
-
-
-def helper() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("simulated", Path(__file__).with_name("simulated.py"))
-    assert spec and spec.loader
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
 
 
 class Page(HTMLParser):
@@ -138,8 +129,8 @@ def test_single_languages_are_left_out_where_there_are_too_many(study: Path, mon
 def test_problems_are_html(study: Path) -> None:
     found = analyse(study)
     assert "None is known" in render(found)
-    found.problems.loc[0] = ["mnli.xnli.seed1.01234567", "degenerate", "one answer & no more"]
-    text = render(found)
+    told = DataFrame([["mnli.xnli.seed1.01234567", "degenerate", "one answer & no more"]], columns=PROBLEMS)
+    text = render(replace(found, problems=told))
     assert '<td class="text">one answer &amp; no more</td>' in text and '<a href="#problems">1</a>' in text
 
 
@@ -150,14 +141,14 @@ def evil(found: Analysis) -> Analysis:
         for column in frame.columns:
             if column not in ("kind", "metric", "split") and str(frame[column].dtype) in ("str", "object"):
                 frame[column] = [f"{value}{EVIL}" if isinstance(value, str) else value for value in frame[column]]
-    frames["problems"].loc[0] = [EVIL, EVIL, EVIL]
+    frames["problems"] = DataFrame([[EVIL, EVIL, EVIL]], columns=PROBLEMS)
     return replace(found, name=EVIL, question=EVIL, source=EVIL, **frames)
 
 
 def test_names_stay_text(study: Path) -> None:
     plain, page = Page(render(analyse(study))), Page(render(evil(analyse(study))))
     assert len(page.every("script")) == len(plain.every("script")) == 2
-    assert not page.every("img") and len(page.every("td")) == len(plain.every("td")) + 2
+    assert not page.every("img") and not [named for _, named in page.tags if "onerror" in named]
     assert page.scripts[1] == plain.scripts[1] and EVIL not in page.scripts[0] + page.scripts[1]
     assert f"mnli{EVIL}" in page.data["tables"]["effects"]["columns"]["intermediate"]["names"], "it is data, as it was"
     assert EVIL in page.text, "and it is shown"
@@ -236,17 +227,3 @@ def test_the_parts_lie_in_the_package() -> None:
 def test_the_program_is_valid() -> None:
     path = Path(str(files("xstilts.reporting.page").joinpath("script.js")))
     subprocess.run(["node", "--check", str(path)], check=True, timeout=60)
-
-
-@pytest.mark.slow
-def test_a_large_study_makes_a_page_of_less_than_5_mb(tmp_path: Path) -> None:
-    paths = helper().write_simulated(tmp_path)
-    assert len(paths) == 9 * 10 * 5
-    found = analyse(tmp_path)
-    assert len(found.scores) == 9 * 10 * 5 * 40 * 4
-    write_page(found, tmp_path / "page.html")
-    assert (tmp_path / "page.html").stat().st_size < 5_000_000
-    page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
-    scores = page.data["tables"]["scores"]
-    assert scores["rows"] == len(found.scores) == len(scores["columns"]["value"]["values"])
-    assert len([named for named in page.every("td") if "data-row" in named]) > 9 * 9 * 40

@@ -31,13 +31,13 @@ def test_a_law_without_noise_is_found_with_its_parameters() -> None:
 @pytest.mark.parametrize("law", TRUTHS)
 @pytest.mark.parametrize(("seeds", "seed_sd"), [(1, 0.0), (3, 0.0), (3, 2.0), (5, 2.0)])
 def test_bands_hold_the_truth_as_often_as_they_say(law: str, seeds: int, seed_sd: float) -> None:
-    """95 %, over 300 studies: between 91 and 99 %, whether the seeds differ or not."""
+    """95 %, over 200 studies: between 90 and 99 %, whether the seeds differ or not."""
     rng, held = np.random.default_rng(0), []
-    for _ in range(300):
+    for _ in range(200):
         noise = seed_sd * rng.normal(size=(seeds, 1)) + rng.normal(size=(seeds, len(N)))
         low, high = fit(SIZES, TRUTHS[law] + noise).band(N)
         held.append((low <= TRUTHS[law]) & (TRUTHS[law] <= high))
-    assert 0.91 <= np.mean(held) <= 0.99
+    assert 0.90 <= np.mean(held) <= 0.99
 
 
 def test_a_seed_that_moves_all_sizes_widens_the_band_and_does_not_bend_the_law() -> None:

@@ -3,7 +3,6 @@
 import importlib.util
 import logging
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -11,17 +10,6 @@ import pytest
 from xstilts.errors import UserError
 from xstilts.reporting.groups import language_facts
 from xstilts.reporting.uriel import KINDS, iso_639_3, uriel_distances
-
-
-@pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
-    """As a program has it that never configured it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    root.handlers[:] = []
-    yield root
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def install(monkeypatch: pytest.MonkeyPatch, database: type) -> None:
@@ -47,8 +35,12 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.M
 
 
 def test_pairs_without_common_features_are_left_out_and_the_log_stays_as_it_was(
-    monkeypatch: pytest.MonkeyPatch, root_logger: logging.Logger, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])  # as in a program that never configured it
+    level = root.level
+
     class Database:
         def __init__(self) -> None:
             logging.basicConfig(level=logging.INFO)
@@ -63,7 +55,7 @@ def test_pairs_without_common_features_are_left_out_and_the_log_stays_as_it_was(
     install(monkeypatch, Database)
     found = uriel_distances(["en", "de", "zh", "et", "qaa"], "en", ["syntactic"])
     assert found == {"syntactic": {"en": 0.0, "de": 0.4, "zh": 0.7}}
-    assert root_logger.handlers == [] and root_logger.manager.disable == 0
+    assert (root.handlers, root.level, root.manager.disable) == ([], level, 0)
     assert capfd.readouterr() == ("", "")
 
 

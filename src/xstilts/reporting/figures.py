@@ -89,7 +89,7 @@ def heat_map(effects: "DataFrame") -> "Figure":
     found = {(row.intermediate, row.target): row for row in effects.itertuples()}
     values = np.array([[getattr(found.get((name, target)), "difference", np.nan) for target in targets] for name in names])
     most = max(1.0, float(np.nanmax(np.abs(values))))
-    figure = _figure(1.6 + 0.62 * len(targets), 0.9 + 0.32 * len(names))
+    figure = _figure(1.2 + 0.62 * len(targets) + _longest(names), 0.5 + 0.32 * len(names) + _longest(targets))
     axes = figure.add_subplot()
     axes.patch.set(hatch="////", edgecolor="#bbbbbb", facecolor="white")
     image = axes.imshow(np.ma.masked_invalid(values), cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
@@ -115,7 +115,7 @@ def dot_plot(scores: "DataFrame") -> "Figure":
     source = set(scores.loc[scores["source"], "language"])
     level = table["mean"].xs(names[0], level="intermediate")
     codes = sorted(scores["language"].unique(), key=lambda code: (code in source, level.get(code, -np.inf), code))
-    figure = _figure(5.4, max(1.6, 0.7 + 0.2 * len(codes), 0.5 + 0.17 * len(names)))
+    figure = _figure(4.3 + _longest(names), max(1.6, 0.7 + 0.2 * len(codes), 0.5 + 0.17 * len(names)))
     axes = figure.add_subplot()
     axes.hlines(range(len(codes)), 0, 1, transform=axes.get_yaxis_transform(), color="#dddddd", linewidth=0.6, zorder=0)
     for place, name in enumerate(names):
@@ -189,6 +189,11 @@ def _figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def _longest(names: Sequence[str]) -> float:
+    """How wide the longest of some names is printed, in inches."""
+    return 0.07 * max(map(len, names))
 
 
 def _mark(place: int) -> tuple[str, str]:

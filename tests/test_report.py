@@ -1,0 +1,25 @@
+"""What `python -m xstilts.report` refuses; what it writes is tested in tests/integration/test_report.py."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts import report
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no_such_folder"], "no folder of results at no_such_folder/results"),
+        ([], "no study to report: expected its folder, for instance `xstilts report outputs/default`"),
+        (["--compare", "a", "b", "--out", "c"], "leave out --out"),
+        (["--compare", "a", "b"], "no folder of results at a/results"),
+    ],
+)
+def test_a_refusal_is_one_line(words: list[str], told: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert report.main(words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and told in shown.err and shown.err.startswith("error: ") and shown.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
