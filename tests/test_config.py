@@ -47,12 +47,13 @@ def test_every_file_composes_and_fits_the_schema(row):
     assert all(training.task.name in TASKS for training in named.values())
     assert (config.recipe.name, config.logger.name) == (row["recipe"].stem, row["logger"].stem)
     assert config.data.source == row["data"].stem.partition("_")[0]  # worlds of other languages are read like `babel`
-    # What is wrong with it is about raw data, a tokenizer and the languages of pairs only, which nobody has given here.
+    # What is wrong with it is about raw data, a tokenizer and the languages of pairs only, which nobody has given here, or a
+    # world's languages of what no world has: translations of tasks that somebody must bring along.
     config.data.source = "xtreme"
     try:
         check(config)
     except UserError as error:
-        about = ("data.root", "model=tiny has no tokenizer", "tasks.tlm.languages 'en'")
+        about = ("data.root", "model=tiny has no tokenizer", "tasks.tlm.languages 'en'", "_translated.languages 'q")
         assert [line for line in str(error).splitlines() if not any(word in line for word in about)] == []
 
 

@@ -17,11 +17,12 @@ from xstilts.errors import UserError
 from xstilts.grid import Planned, Unit
 from xstilts.launch import combinations
 from xstilts.launch.cells import complain, failures, log_to_stderr, to_schema
-from xstilts.paths import log_file
+from xstilts.paths import log_file, sweep_summary
 from xstilts.phases import cost
 from xstilts.phases.jobs import TrainingJob
 from xstilts.phases.planning import Phase
 from xstilts.store import neighbours
+from xstilts.store.files import write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,6 +78,16 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         _print(_summary(waves))
         sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
         failures.extend(grid.failures(cells, waves))
+        _keep(cells, waves)
+
+
+def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]]) -> None:
+    """Write down how everything ended, in the folder of each study, for its report."""
+    units = [
+        {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.problem} for cell in cells if cell.problem
+    ] + [{"label": unit.label, "state": unit.state, "reason": unit.reason} for wave in waves for unit in wave]
+    for output in dict.fromkeys(cell.config.output for cell in cells if cell.config):
+        write_json(sweep_summary(Path(output)), {"units": units})
 
 
 def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:

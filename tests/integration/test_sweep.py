@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from xstilts.paths import sweep_summary
 from xstilts.store.results import read_results
 
 Cell = Callable[..., tuple[int, str, str]]
@@ -61,6 +62,8 @@ def test_a_failed_intermediate_blocks_its_cells_and_the_rest_goes_on(run_cell: C
     told = [line for line in out.splitlines() if line.startswith(("failed ", "blocked "))]
     assert [line.split()[0] for line in told] == ["failed", "blocked", "blocked", "blocked"]
     assert "snli_1.0_train.jsonl" in told[0] and all(line.endswith("phase 2: snli failed") for line in told[1:])
+    kept = json.loads(sweep_summary(tmp_path / "out").read_text())["units"]
+    assert [unit["state"] for unit in kept if unit["reason"]] == ["failed", "blocked", "blocked", "blocked"]
     logs = sorted(path.name for path in (tmp_path / "out" / "logs").iterdir())
     (log,) = (name for name in logs if name.startswith("phase2.snli."))
     assert "snli_1.0_train.jsonl" in (tmp_path / "out" / "logs" / log).read_text()

@@ -1,12 +1,12 @@
 """The sweeper's grid: what is chosen on the command line or in a study, crossed with the study's alternatives."""
 
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from hydra_plugins.xstilts.sweeper import WaveSweeper
 from xstilts import sweep
 
 PARAMS = {"+target": "xnli,xquad"}
@@ -21,7 +21,8 @@ def grid(monkeypatch: pytest.MonkeyPatch) -> Any:
         shown: list[Any] = []
         monkeypatch.setattr(sweep, "show_plan", lambda grid, compose: shown.extend(grid))
         written = {"params": params, "alternatives": alternatives, "only": only, "waves": True, "only_plan": True}
-        made = WaveSweeper(**written)
+        # Not at the top of the file: Hydra, when it looks for plugins, loads their modules anew.
+        made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(**written)
         made.config = OmegaConf.create({"hydra": {"sweeper": written}, "sets": {"far": ["a", "b"]}})
         made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
         made.sweep(list(arguments))

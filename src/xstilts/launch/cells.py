@@ -88,6 +88,7 @@ def start(command: Callable[[], Any], arguments: list[str], about: str | None = 
 
     `about`: what `--help` says of the command, where it is not `train`.
     """
+    failures.clear()
     if helptext.asked_for(arguments):
         sys.stdout.write(helptext.text(arguments, about))
         return
