@@ -87,7 +87,10 @@ def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]]) -> None:
         {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.problem} for cell in cells if cell.problem
     ] + [{"label": unit.label, "state": unit.state, "reason": unit.reason} for wave in waves for unit in wave]
     for output in dict.fromkeys(cell.config.output for cell in cells if cell.config):
-        write_json(sweep_summary(Path(output)), {"units": units})
+        try:
+            write_json(sweep_summary(Path(output)), {"units": units})
+        except (OSError, UserError) as error:  # a full disk, say; the table has been shown
+            log.info(f"how the sweep ended is not kept for the report: {error}")
 
 
 def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:

@@ -19,14 +19,13 @@ from xstilts.reporting.conditions import Settings, intermediate_settings
 from xstilts.reporting.gain import Gain, Items, gains
 from xstilts.reporting.markdown import table
 from xstilts.reporting.naming import choice_name, options
-from xstilts.reporting.statistics import Effect, effect, holm
+from xstilts.reporting.statistics import SIGNIFICANT, Effect, effect, holm
 from xstilts.reporting.table import ABSENT, number, signed
-from xstilts.reporting.tables import CERTAIN
 from xstilts.reporting.transfer import ItemsOf, items_of
 
 EXPLAINED = (
     "Scores are means over languages and over the seeds that both folders have, in percent. In brackets the 95 % interval of the "
-    "difference, over test items where there are predictions and over seeds where there are several; bold: p < 0.05 after Holm's "
+    "difference, over test items where there are predictions and over seeds where there are several; bold: p ≤ 0.05 after Holm's "
     "correction for all rows. `same` counts the seeds whose scores are equal in every language."
 )
 Key = tuple[str, str, str]
@@ -130,7 +129,7 @@ def _scores(rows: Sequence[Row]) -> str:
     lines = []
     for row, p in zip(rows, corrected, strict=True):
         difference = signed(row.effect.value)
-        told = f"**{difference}**" if p < CERTAIN else difference
+        told = f"**{difference}**" if p <= SIGNIFICANT else difference
         if not np.isnan(row.effect.low):
             told += f" [{number(row.effect.low)}, {number(row.effect.high)}]"
         target, typed, choice = row.key

@@ -15,8 +15,9 @@ import numpy as np
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.slopes import GAIN, Slope
+from xstilts.reporting.statistics import SIGNIFICANT
 from xstilts.reporting.table import number, signed
-from xstilts.reporting.tables import CERTAIN, choices, conditions, headline
+from xstilts.reporting.tables import choices, conditions, headline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +75,9 @@ def figures(analysis: Analysis) -> Iterator[tuple[str, str, "Figure"]]:
         about = f" ({condition})" if condition else ""
         effects = headline(analysis.effects[analysis.effects["condition"] == condition])
         if len(effects):
-            caption = f"Difference to the score without intermediate task, percent points; bold: p < {CERTAIN} after correction"
+            caption = (
+                f"Difference to the score without intermediate task, percent points; bold: p ≤ {SIGNIFICANT} after correction"
+            )
             yield f"differences{suffix}", f"{caption}{about}.", heat_map(effects)
         main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
         for target, part in main.groupby("target", sort=False):
@@ -95,7 +98,7 @@ def heat_map(effects: "DataFrame") -> "Figure":
     image = axes.imshow(np.ma.masked_invalid(values), cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            certain = found[names[row], targets[column]].p_corrected < CERTAIN
+            certain = found[names[row], targets[column]].p_corrected <= SIGNIFICANT
             colour = "white" if abs(value) > 0.65 * most else "black"
             weight = "bold" if certain else "normal"
             axes.text(column, row, signed(value), ha="center", va="center", color=colour, weight=weight, size=7)

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.95
+SIGNIFICANT = 0.05
+"""The largest corrected p-value of a difference that is shown in bold."""
 MANY = 1e9
 """Degrees of freedom, beyond which a t distribution is the normal one."""
 

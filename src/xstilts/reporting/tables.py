@@ -12,6 +12,7 @@ from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.latex import Cell, Table
 from xstilts.reporting.published import THEIRS
+from xstilts.reporting.statistics import SIGNIFICANT
 from xstilts.reporting.table import ABSENT, number, signed
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from xstilts.reporting.scaling import Curve
     from xstilts.reporting.slopes import Slope
 
-CERTAIN = 0.05
-"""A corrected p-value below this is bold."""
-_INTERVAL = "95 % intervals in brackets; bold: p < 0.05 after Holm's correction for all cells of the grid"
+_INTERVAL = "95 % intervals in brackets; bold: p ≤ 0.05 after Holm's correction for all cells of the grid"
 
 
 def tables(analysis: Analysis) -> Iterator[Table]:
@@ -115,7 +114,7 @@ def slope_table(found: Sequence["Slope"]) -> Table:
     for one, p in zip(found, corrected, strict=True):
         line = one.line
         told = [one.target, one.condition, one.outcome, one.kind]
-        slope = Cell(signed(line.slope / 10), _interval(line.low / 10, line.high / 10), p < CERTAIN)
+        slope = Cell(signed(line.slope / 10), _interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
         rest = [f"{p:.3f}", str(line.languages), _or_absent(line.language_sd), number(line.rest_sd)]
         rows.append([*map(Cell, told), slope, *map(Cell, rest)])
         data.append(
@@ -124,7 +123,7 @@ def slope_table(found: Sequence["Slope"]) -> Table:
     columns = "target options of distance slope low high p p_corrected languages observations language_sd rest_sd".split()
     caption = (
         "Percent points that a distance of 0.1 to the source language adds, by a mixed model with a random deviation of every "
-        "language; the last columns are standard deviations. 95 % intervals in brackets; bold: p < 0.05 after Holm's correction."
+        "language; the last columns are standard deviations. 95 % intervals in brackets; bold: p ≤ 0.05 after Holm's correction."
     )
     return _without_empty(Table("typology", caption, header, rows, DataFrame(data, columns=columns)))
 
@@ -170,7 +169,7 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Ta
 
 def _difference(row: "Series") -> Cell:
     interval = "" if math.isnan(row["low"]) else _interval(row["low"], row["high"])
-    return Cell(signed(row["difference"]), interval, bool(row["p_corrected"] < CERTAIN))
+    return Cell(signed(row["difference"]), interval, bool(row["p_corrected"] <= SIGNIFICANT))
 
 
 def _scores(part: "DataFrame", name: str, caption: str) -> Table:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from xstilts.reporting.analysis import ALL, OTHERS, Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.page.numbers import STEPS, fixed, interval, packed, probability, step
+from xstilts.reporting.statistics import SIGNIFICANT
 from xstilts.store.files import whole_file
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SIGNIFICANT = 0.05
 MOST_CELLS = 20_000
 """Differences in the tables of all targets; with more, those of single languages are left to the tables of script.js."""
 LANGUAGE = "language"
