@@ -62,13 +62,13 @@ def is_alive(process: int) -> bool:
         return False
 
 
-def listens(process: int) -> bool:
-    """Whether the process has a handler of its own for SIGTERM."""
+def listens(process: int, number: signal.Signals = signal.SIGTERM) -> bool:
+    """Whether the process has a handler of its own for the signal."""
     try:
         (caught,) = (line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("SigCgt:"))
     except (OSError, ValueError):
         return False
-    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def half_written(place: Path) -> list[Path]:
@@ -238,7 +238,7 @@ def test_a_killed_rank_ends_its_cell(rank: int, started: Any) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
 def test_before_training_it_stops_at_once(number: signal.Signals, started: Any, tmp_path: Path) -> None:
     driver, paths = started()
-    worker = wait_for(lambda: next(filter(listens, descendants(driver.pid)), 0), "no worker")
+    worker = wait_for(lambda: next((one for one in descendants(driver.pid) if listens(one, number)), 0), "no worker")
     driver.send_signal(number)
     _, err = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == -number and not is_alive(worker), err
