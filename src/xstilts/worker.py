@@ -37,9 +37,9 @@ def run(job: Job) -> None:
 
 def main() -> None:
     """The entry point: UserErrors are one line and exit code 2."""
-    from xstilts.launch.process import die_with_parent, stop_at_once
+    from xstilts.launch.process import STOPPED, die_with_parent, stop_at_once
 
-    stop_at_once()
+    signals = stop_at_once()
     die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger().setLevel(logging.WARNING)
@@ -50,6 +50,10 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except Exception:
+        if signals:
+            sys.exit(STOPPED)
+        raise
 
 
 if __name__ == "__main__":

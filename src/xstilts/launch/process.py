@@ -98,13 +98,16 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if k not in dropped and not k.startswith(prefixes)}
 
 
-def stop_at_once() -> None:
+def stop_at_once() -> list[int]:
     """From now on SIGTERM and SIGUSR2 end this process, a worker, with code 143; what is being written is cleaned away.
 
-    Training listens to them itself. A rank that another one started tells that one, whose end is the end of all.
+    Training listens to them itself. A rank that another one started tells that one, whose end is the end of all. The list that is
+    returned gets every signal that came: some libraries, told to end in the middle of an import, raise an error of their own.
     """
+    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         if os.environ.get("LOCAL_RANK", "0") != "0":
             os.kill(os.getppid(), number)
         else:
@@ -118,6 +121,7 @@ def stop_at_once() -> None:
 
     for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGALRM):
         signal.signal(number, stop)
+    return came
 
 
 def last_error(log: Path) -> str:
