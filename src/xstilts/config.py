@@ -208,7 +208,8 @@ class Target:
 
 @dataclass
 class TrainerConfig:
-    """The machine, not the science: nothing here changes a result beyond rounding, except `precision`."""
+    """The machine, not the science: nothing here changes a result beyond rounding, except `precision`, and which places dropout
+    draws, which follows from devices, `max_tokens`, `padding_free` and `compile`."""
 
     accelerator: str = "auto"
     devices: int = 1

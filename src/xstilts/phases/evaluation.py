@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
@@ -82,8 +83,9 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     if not trainer.is_global_zero:
         return None
     rows = predicting.by_row(outputs, {task.name: evaluated})[task.name]
-    device = trainer.strategy.root_device  # nearest neighbours are worth a GPU
-    scored = _score(predicting.Predicted(evaluated, rows, device=device), blocks)
+    device = trainer.strategy.root_device
+    nearby = device if device.type == "cuda" else torch.device("cpu")  # nearest neighbours are worth a GPU
+    scored = _score(predicting.Predicted(evaluated, rows, device=nearby), blocks)
     write_predictions(
         Path(job.predictions), [row for block, found in scored for row in _predictions(task, examples, block, found[0])]
     )
