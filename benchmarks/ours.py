@@ -129,7 +129,8 @@ def train(
             callbacks=[*callbacks, TakesTurns(turns, corpus, layout)],
             default_root_dir=folder,
         )
-        trainer.fit(model, datamodule=TaskData([corpus.features], planned, max_tokens=settings.max_tokens))  # type: ignore[arg-type]
+        data = TaskData([corpus.features], planned, max_tokens=settings.max_tokens, padding_free=True)  # type: ignore[arg-type]
+        trainer.fit(model, datamodule=data)
 
 
 class TakesTurns(pl.Callback):
@@ -139,7 +140,7 @@ class TakesTurns(pl.Callback):
         self.turns, self.layout, self.next = turns, layout, 0
         rows = Planned(corpus.features.task, [rows for mode, rows in layout if mode == "plain"])
         tasks, budget = {corpus.features.task: corpus.features}, TrainerConfig().max_tokens
-        self.plain = iter(StepLoader(tasks, rows, budget))  # type: ignore[arg-type]
+        self.plain = iter(StepLoader(tasks, rows, budget, padding_free=True))  # type: ignore[arg-type]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._wait(trainer, pl_module)

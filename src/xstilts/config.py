@@ -216,7 +216,8 @@ class TrainerConfig:
     num_nodes: int = 1
     precision: str = "32-true"
     max_tokens: int = 2048
-    """Padded subwords in one micro-batch of a training step."""
+    """Subwords in one micro-batch of a training step. Padding counts, but not for an encoder that computes none, while it is less
+    than the text."""
     max_eval_tokens: int = 32768
     """The same for evaluation."""
     padding_free: bool = True

@@ -9,7 +9,7 @@ from datasets import Dataset, Features, List, Value, concatenate_datasets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.batches import EvaluationBatch, EvaluationLoader, Step, StepLoader, TaskFeatures, cut
+from xstilts.data.batches import EvaluationBatch, EvaluationLoader, Step, StepLoader, TaskFeatures, cost, cut
 from xstilts.data.featurizers import classification, mlm
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.data.module import TaskData
@@ -41,17 +41,22 @@ def rows_of(batches):
     return [int(row) - 10 for batch in batches for row in batch["input_ids"][:, 0]]
 
 
-@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=60), max_tokens=st.integers(1, 200))
-def test_cut_keeps_the_budget_and_everything_else(lengths, max_tokens):
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=60), max_tokens=st.integers(1, 200), padding_free=st.booleans())
+def test_cut_keeps_the_budget_and_everything_else(lengths, max_tokens, padding_free):
     lengths = np.array(lengths)
-    groups = cut(lengths, max_tokens)
+    groups = cut(lengths, max_tokens, padding_free)
     assert sorted(np.concatenate(groups).tolist()) == list(range(len(lengths)))
     for group in groups:
-        assert len(group) == 1 or lengths[group].max() * len(group) <= max_tokens
+        assert len(group) == 1 or cost(lengths[group], padding_free) <= max_tokens
     order = lengths[np.concatenate(groups)]
     assert (np.diff(order) >= 0).all(), "shortest first, so that little is padded"
     for left, right in zip(groups, groups[1:], strict=False):
-        assert lengths[right[0]] * (len(left) + 1) > max_tokens, "no group ends before it is full"
+        assert cost(lengths[[*left, right[0]]], padding_free) > max_tokens, "no group ends before it is full"
+
+
+def test_a_micro_batch_without_padding_costs_its_subwords_and_half_of_much_padding():
+    assert cost(np.array([4, 2, 3])) == 12 and cost(np.array([4, 2, 3]), padding_free=True) == 9
+    assert cost(np.array([1, 1, 9]), padding_free=True) == 14
 
 
 def test_lengths_are_those_of_the_features_in_their_order():

@@ -39,7 +39,10 @@ def gradients(model: Encoder, ids_BL: Tensor, mask_BL: Tensor, positions_BL: Ten
 
 @pytest.mark.parametrize("config", [XLMRobertaConfig, BertConfig])
 @settings(max_examples=15, deadline=None)
-@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=6), moved=st.booleans())
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=12).map(lambda rows: sorted(rows) if len(rows) > 4 else rows),
+    moved=st.booleans(),
+)
 def test_hidden_states_and_gradients_are_those_of_the_padded_pass(config: type, lengths: list[int], moved: bool) -> None:
     ids_BL, mask_BL = batch(lengths)
     positions_BL = torch.arange(ids_BL.shape[1]).expand_as(ids_BL) + 3 if moved else None
@@ -79,6 +82,18 @@ def test_where_the_subwords_are() -> None:
     again = found.with_padding(found.without_padding(values))
     assert torch.equal(again * found.mask_BL, values * found.mask_BL)
     assert layout(torch.ones(2, 3, dtype=torch.int64)) is None
+
+
+def test_attention_takes_neighbours_of_about_one_length_together() -> None:
+    def groups(lengths: list[int]) -> list[tuple[int, int, bool]]:
+        found = layout(batch(lengths)[1])
+        assert found is not None
+        return [(group.rows, group.subwords, group.layout is not None) for group in found.groups]
+
+    assert groups([10, 10, 14, 15, 20, 30]) == [(3, 34, True), (2, 35, True), (1, 30, False)]
+    assert groups([3, 3, 9]) == [(2, 6, False), (1, 9, False)]
+    assert groups([10, 11, 12]) == [], "one group is all of them"
+    assert groups([2, 20] * 8) == [], "so many groups are worth nothing"
 
 
 def test_what_stands_at_padding_has_no_gradient() -> None:

@@ -1,7 +1,7 @@
 """Features -> padded batches: the micro-batches of a training step, and sorted batches for evaluation.
 
-Within a step the features are ordered by length and cut under a budget of padded subwords; padding is per micro-batch. A length
-is what a feature costs in the encoder, all of its rows together.
+Within a step the features are ordered by length and cut under a budget of subwords; padding is per micro-batch. A length is what
+a feature costs in the encoder, all of its rows together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,6 +37,8 @@ class Step:
     """Its place in the plan."""
     sizes: list[int] = field(default_factory=lambda: [1])
     """Features in each micro-batch."""
+    tokens: list[int] = field(default_factory=lambda: [1])
+    """What each micro-batch takes of the budget."""
 
     def to(self, device: Any, **options: Any) -> "Step":
         """The step on this device. Without it, Lightning would walk through every list of every batch."""
@@ -118,18 +120,30 @@ class TaskFeatures:
         return [str(number) for number in numbers] if self.examples is None else list(self.examples[list(numbers)]["id"])
 
 
-def cut(lengths: np.ndarray, max_tokens: int) -> list[np.ndarray]:
-    """Positions 0 … n-1 in groups: shortest first, each group's padded size (longest x members) at most `max_tokens`.
+def cost(lengths: np.ndarray, padding_free: bool = False) -> int:
+    """What a micro-batch of features of these lengths takes of the budget: its padded size, longest x members.
+
+    An encoder that computes no padding (`padding_free`) takes the real subwords, but not less than half the padded size, which
+    attention still has.
+    """
+    padded = int(lengths.max()) * len(lengths)
+    return max(int(lengths.sum()), -(-padded // 2)) if padding_free else padded
+
+
+def cut(lengths: np.ndarray, max_tokens: int, padding_free: bool = False) -> list[np.ndarray]:
+    """Positions 0 … n-1 in groups: shortest first, the `cost` of each at most `max_tokens`.
 
     A feature longer than the budget is a group of its own.
     """
     order = np.argsort(lengths, kind="stable")
+    ordered = lengths[order].tolist()
     groups: list[np.ndarray] = []
-    start = 0
-    for position, index in enumerate(order):
-        if position > start and lengths[index] * (position - start + 1) > max_tokens:
+    start = real = 0
+    for position, length in enumerate(ordered):
+        real, padded = real + length, length * (position - start + 1)
+        if position > start and (max(real, padded / 2) if padding_free else padded) > max_tokens:
             groups.append(order[start:position])
-            start = position
+            start, real = position, length
     groups.append(order[start:])
     return groups
 
@@ -137,8 +151,11 @@ def cut(lengths: np.ndarray, max_tokens: int) -> list[np.ndarray]:
 class _Steps:
     """A map-style dataset: number of the step -> Step."""
 
-    def __init__(self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int, world_size: int) -> None:
+    def __init__(
+        self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int, world_size: int, padding_free: bool
+    ) -> None:
         self.tasks, self.plan, self.max_tokens, self.rank, self.world_size = tasks, plan, max_tokens, rank, world_size
+        self.padding_free = padding_free
         self.lengths = {name: task.lengths() for name, task in tasks.items()}
 
     def __len__(self) -> int:
@@ -151,19 +168,27 @@ class _Steps:
         if not len(mine):
             mine, weight = rows[:1], 0.0
         task = self.tasks[name]
-        groups = cut(self.lengths[name][mine], self.max_tokens)
+        lengths = self.lengths[name][mine]
+        groups = cut(lengths, self.max_tokens, self.padding_free)
         mask_seed = self.plan.seed * 1_000_003 + number
         micro_batches = [task.collate(mine[group].tolist(), mask_seed) for group in groups]
-        return Step(name, task.head, micro_batches, weight, number, [len(group) for group in groups])
+        tokens = [cost(lengths[group], self.padding_free) for group in groups]
+        return Step(name, task.head, micro_batches, weight, number, [len(group) for group in groups], tokens)
 
 
 class StepLoader:
     """Yields the plan's steps in order; Lightning saves and restores its position with every checkpoint."""
 
     def __init__(
-        self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int = 0, world_size: int = 1
+        self,
+        tasks: dict[str, TaskFeatures],
+        plan: StepPlan,
+        max_tokens: int,
+        rank: int = 0,
+        world_size: int = 1,
+        padding_free: bool = False,
     ) -> None:
-        self.steps = _Steps(tasks, plan, max_tokens, rank, world_size)
+        self.steps = _Steps(tasks, plan, max_tokens, rank, world_size, padding_free)
         self.next_step = 0
         self.reduced = False
 

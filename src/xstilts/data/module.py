@@ -9,7 +9,7 @@ from xstilts.data.plan import StepPlan
 
 
 class TaskData(pl.LightningDataModule):
-    """`training` features with their plan, and `evaluation` features."""
+    """`training` features with their plan, and `evaluation` features. `padding_free`: the encoder computes no padding."""
 
     def __init__(
         self,
@@ -18,6 +18,7 @@ class TaskData(pl.LightningDataModule):
         evaluation: Sequence[TaskFeatures] = (),
         max_tokens: int = 2048,
         max_eval_tokens: int = 32768,
+        padding_free: bool = False,
     ) -> None:
         super().__init__()
         # An evaluation of few batches may have none for some processes.
@@ -27,15 +28,16 @@ class TaskData(pl.LightningDataModule):
         self.evaluation = list(evaluation)
         self.max_tokens = max_tokens
         self.max_eval_tokens = max_eval_tokens
+        self.padding_free = padding_free
         self.loader: StepLoader | None = None
 
     def train_dataloader(self) -> StepLoader:
         assert self.plan is not None
-        self.loader = StepLoader(self.training, self.plan, self.max_tokens, *self._rank())
+        self.loader = StepLoader(self.training, self.plan, self.max_tokens, *self._rank(), self.padding_free)
         return self.loader
 
     def cut_smaller(self, step: Step, max_tokens: int) -> Step:
-        """The step once more, it and all to come in micro-batches of at most `max_tokens` padded subwords."""
+        """The step once more, it and all to come in micro-batches that cost at most `max_tokens`."""
         assert self.loader is not None
         return self.loader.cut_smaller(step.number, max_tokens)
 

@@ -117,7 +117,7 @@ class TaskModel(pl.LightningModule):
                 total += loss.detach()
             return total
 
-        return memory.everywhere(backward, step.sizes, _tokens(step))
+        return memory.everywhere(backward, step.sizes, step.tokens)
 
     def _compared(self, step: Step, items: float) -> Tensor:
         """The same where all items of the step are compared with each other.
@@ -132,7 +132,7 @@ class TaskModel(pl.LightningModule):
             with torch.set_grad_enabled(at_once):
                 return [head.pairs(self.encoder, batch) for batch in batches]
 
-        pairs = memory.everywhere(encode, step.sizes, _tokens(step))
+        pairs = memory.everywhere(encode, step.sizes, step.tokens)
         own = torch.cat([part.detach() for part in pairs])[: None if step.weight else 0].requires_grad_()
         parts = processes.gathered(own.detach())
         parts[processes.rank()] = own
@@ -151,7 +151,7 @@ class TaskModel(pl.LightningModule):
             for batch, part, wanted in zip(batches, pairs, torch.split(gradient, [len(part) for part in pairs]), strict=True):
                 self.manual_backward(part if at_once else head.pairs(self.encoder, batch), gradient=wanted)
 
-        memory.everywhere(backward, step.sizes, _tokens(step))
+        memory.everywhere(backward, step.sizes, step.tokens)
         return loss.detach() / processes.count()
 
     def _seed_dropout(self) -> None:
@@ -181,11 +181,6 @@ class TaskModel(pl.LightningModule):
             f"command would go on from there and end here again: type target.{rate} (of phase 2: intermediate.{rate}), which "
             f"trains from the start, or mend these examples"
         )
-
-
-def _tokens(step: Step) -> list[int]:
-    """Padded subwords of each micro-batch."""
-    return [batch["input_ids"].numel() for batch in step.micro_batches]
 
 
 def _too_long(where: str, tokens: int, setting: str) -> str:

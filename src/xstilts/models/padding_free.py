@@ -1,14 +1,15 @@
 """The encoder over the real subwords of a micro-batch only: all rows end to end, as one row without padding.
 
 Every layer but attention works on each subword by itself, so that padding need not be there. For attention the rows are laid side
-by side again, padding masked as ever; on a GPU in half precision, where attention drops nothing, a kernel for rows of different
-lengths takes them as they lie. The numbers are those of the padded pass to float32 rounding; what dropout draws is not, because
-that depends on how many places there are to draw for.
+by side again, padding masked as ever; on a CPU, rows of about one length at a time, since the cost of attention, and of what
+dropout draws for it, grows with the square of the length. On a GPU in half precision, where attention drops nothing, a kernel for
+rows of different lengths takes them as they lie. The numbers are those of the padded pass to float32 rounding; what dropout draws
+is not, because that depends on how many places there are to draw for.
 
 Legend: B rows, L subwords of the longest, T real subwords of all rows, D hidden size, H heads, E size of a head.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +24,10 @@ NAME = "xstilts_padding_free"
 """Of the attention, in transformers' registry."""
 POSITIONS_GIVEN = ("bert", "camembert", "roberta", "xlm-roberta", "xlm-roberta-xl")
 """Types of encoders in which a subword's place shows in its position embedding and nowhere else."""
+SPREAD = 1.4
+"""Longest by shortest row that attention takes together on a CPU: padded, that is at most twice the pairs of subwords."""
+MOST_GROUPS = 8
+"""Of rows that lie in no order, which make many small groups, attention takes all together."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Layout:
     """int64, flat (B * L,): which of the T stands at a place; any one where there is padding."""
     starts_B1: Tensor
     """int32 (B + 1,): where each row starts among the T, and where the last one ends."""
+    groups: "tuple[Group, ...]" = ()
+    """What attention takes together, in order; none: all rows."""
 
     def without_padding(self, values_BLX: Tensor) -> Tensor:
         """values_TX."""
@@ -48,15 +55,56 @@ class Layout:
         return padded.unflatten(0, self.mask_BL.shape)
 
 
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring rows of about one length."""
+
+    rows: int
+    subwords: int
+    """Of all its rows, padding not counted."""
+    layout: Layout | None
+    """None: they are equally long."""
+
+
 def layout(attention_mask_BL: Tensor) -> Layout | None:
     """The layout; None where there is no padding to leave out."""
     mask_BL = attention_mask_BL.bool()
+    if (whole := _layout(mask_BL)) is None or mask_BL.is_cuda:
+        return whole
+    lengths = mask_BL.sum(1).tolist()
+    sizes, start = _similar(lengths), 0
+    if len(sizes) == 1:
+        return whole
+    groups = []
+    for size in sizes:
+        of_rows = slice(start, start + size)
+        groups.append(Group(size, sum(lengths[of_rows]), _layout(mask_BL[of_rows, : max(lengths[of_rows])])))
+        start += size
+    return replace(whole, groups=tuple(groups))
+
+
+def _layout(mask_BL: Tensor) -> Layout | None:
     places_T = mask_BL.flatten().nonzero().squeeze(1)
     if len(places_T) == mask_BL.numel():
         return None
     order_BL = (mask_BL.flatten().cumsum(0) - 1).clamp_(min=0)
     starts_B1 = nn.functional.pad(mask_BL.sum(1).cumsum(0), (1, 0)).int()
     return Layout(mask_BL, places_T, order_BL, starts_B1)
+
+
+def _similar(lengths: list[int]) -> list[int]:
+    """How many rows make each group."""
+    sizes: list[int] = []
+    shortest = longest = 0
+    for length in lengths:
+        low, high = min(shortest, length), max(longest, length)
+        if sizes and high <= SPREAD * low:
+            sizes[-1] += 1
+            shortest, longest = low, high
+        else:
+            sizes.append(1)
+            shortest = longest = length
+    return sizes if len(sizes) <= MOST_GROUPS else [len(lengths)]
 
 
 class _Without(torch.autograd.Function):
@@ -121,13 +169,24 @@ def _attention(
         )
         assert isinstance(mixed, Tensor)
         return mixed[None], None
-    query_BHLE, key_BHLE, value_BHLE = (
-        layout.with_padding(states_THE).transpose(1, 2) for states_THE in (query_THE, key_THE, value_THE)
+    groups = layout.groups or (Group(len(layout.mask_BL), len(query_THE), layout),)
+    sizes = [group.subwords for group in groups]
+    split = zip(groups, *(torch.split(states_THE, sizes) for states_THE in (query_THE, key_THE, value_THE)), strict=True)
+    return torch.cat([_of_group(group, states, dropout, scaling) for group, *states in split])[None], None
+
+
+def _of_group(group: Group, states_THE: list[Tensor], dropout: float, scaling: float | None) -> Tensor:
+    """mixed_THE of query, key and value."""
+    where = group.layout
+    query, key, value = (
+        (torch.unflatten(states, 0, (group.rows, -1)) if where is None else where.with_padding(states)).transpose(1, 2)
+        for states in states_THE
     )
-    mixed_BHLE = nn.functional.scaled_dot_product_attention(
-        query_BHLE, key_BHLE, value_BHLE, attn_mask=layout.mask_BL[:, None, None, :], dropout_p=dropout, scale=scaling
-    )
-    return layout.without_padding(mixed_BHLE.transpose(1, 2))[None], None
+    mask = None if where is None else where.mask_BL[:, None, None, :]
+    mixed_BLHE = nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling
+    ).transpose(1, 2)
+    return mixed_BLHE.flatten(0, 1) if where is None else where.without_padding(mixed_BLHE)
 
 
 AttentionInterface.register(NAME, _attention)
