@@ -1,8 +1,10 @@
-"""README.md and docs/: every command composes or is run, every link leads somewhere, the table of tasks is that of conf/.
+"""README.md and docs/: every command composes or is run, every link leads somewhere, every message that is quoted is one of the
+program's, the table of tasks is that of conf/.
 
 `.venv/bin/python tests/test_docs.py` writes the table of tasks anew.
 """
 
+import ast
 import itertools
 import re
 import shlex
@@ -21,6 +23,7 @@ from xstilts.tasks.declaration import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+LINKED = [*PAGES, REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "experiments" / "README.md"]
 TABLE = re.compile(r"(<!-- tasks: .*? -->\n)(.*?)(<!-- end of tasks -->)", re.DOTALL)
 SHOWN = ("--help", "--cfg")
 
@@ -47,7 +50,12 @@ def commands(page: Path) -> Iterator[Command]:
 
 
 COMMANDS = [command for page in PAGES for command in commands(page)]
-TRAIN = [command for command in COMMANDS if command.words[:2] == ("xstilts", "train")]
+# Those with a folder of one's own are composed, or run, in integration/test_own_task.py.
+TRAIN = [
+    command
+    for command in COMMANDS
+    if command.words[:2] == ("xstilts", "train") and not any(word.startswith("--config-dir") for word in command.words)
+]
 RUN = [command for command in COMMANDS if command.words[0] == "xstilts" and set(command.words) & set(SHOWN)]
 
 
@@ -57,7 +65,9 @@ def cells(words: list[str]) -> Iterator[list[str]]:
     for word in words:
         if word.startswith("+experiments="):
             study = yaml.safe_load((REPOSITORY / "experiments" / f"{word.partition('=')[2]}.yaml").read_text(encoding="utf-8"))
-            words = [*words, *(f"{key}={values}" for key, values in study["hydra"]["sweeper"]["params"].items())]
+            given = {one.partition("=")[0] for one in words}
+            params = study["hydra"]["sweeper"]["params"].items()
+            words = [*words, *(f"{key}={values}" for key, values in params if key not in given)]
     parts = [word.partition("=") for word in words if not word.startswith("-")]
     choices = [value.split(",") if swept else [value] for _, _, value in parts]
     for values in itertools.product(*choices):
@@ -166,17 +176,75 @@ def test_what_only_shows_something_is_run(command: Command, tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_what_the_first_look_costs_is_what_the_plan_says(tmp_path: Path):
+    """docs/reproduce.md; the plan of the whole grid takes too long for a test."""
+    (command,) = (one for one in TRAIN if "study=first_look" in one.words)
+    words = [*command.words[3:], f"store.root={tmp_path / 'store'}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "xstilts.plan", *words], capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.search(
+        r"(\d+) cells; (\d+) training.* take (\d+)\nGPU hours .* at most ([\d.]+), .* take ([\d.]+) \(", done.stdout
+    )
+    assert found, done.stdout
+    cells, phases, apart, hours, hours_apart = found.groups()
+    page = (REPOSITORY / "docs" / "reproduce.md").read_text(encoding="utf-8")
+    assert f"| `first_look`, above | {cells} | {phases} ({apart}) | {hours} ({hours_apart}) |" in page
+
+
 def test_make_demo_is_what_the_test_of_the_demo_runs():
     assert "\n\t$(BIN)/python -m xstilts.demo\n" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind `#`: the headings of a page, as GitHub writes them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(page: Path):
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
+    missing = []
+    for link in links:
+        path, _, anchor = link.partition("#")
+        there = page.parent / path if path else page
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            missing.append(link)
+    assert not missing
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_paths_exist(page: Path):
-    text = page.read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
-    missing = [link for link in links if not (page.parent / link.split("#")[0]).exists()]
-    named = re.findall(r"`((?:src|conf|tests|docs|experiments)/[\w/.-]+)`", text)
-    missing += [path for path in named if not (REPOSITORY / path).exists()]
+def test_paths_exist(page: Path):
+    named = re.findall(r"`((?:src|conf|tests|docs|experiments)/[\w/.-]+)`", page.read_text(encoding="utf-8"))
+    assert not [path for path in named if not (REPOSITORY / path).exists()]
+
+
+def texts(path: Path) -> Iterator[str]:
+    """All texts in a program, with `…` for what is filled in."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_every_quoted_message_is_one_that_the_program_writes():
+    """docs/troubleshooting.md: what stands behind `>`, and what has `…` between backticks."""
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^> (.+)$", page, re.MULTILINE) + [
+        text for text in re.findall(r"`([^`\n]*…[^`\n]*)`", re.sub(r"^> .*$", "", page, flags=re.MULTILINE)) if text != "…"
+    ]
+    written = [text for path in sorted((REPOSITORY / "src").rglob("*.py")) for text in texts(path)]
+    assert len(quoted) >= 20
+    missing = []
+    for message in quoted:
+        pattern = re.compile(".*".join(map(re.escape, message.split("…"))), re.DOTALL)
+        if not any(pattern.search(text) for text in written):
+            missing.append(message)
     assert not missing
 
 
