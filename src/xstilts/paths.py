@@ -1,6 +1,7 @@
 """The one owner of every file and folder name: a name that is written in two modules is a fault. No I/O beyond looking.
 
-<store>/<kind>/<fingerprint>/                 an artifact: metadata.json, done.json, heads.safetensors, model files
+<store>/<kind>/<fingerprint>/                 an artifact: metadata.json, done.json, heads.safetensors, model files;
+                                              of a trained one also the notes README.md (its model card) and scores.json
 <store>/<kind>/.<fingerprint>.work/           an unfinished training: job, checkpoints, log
 <store>/<kind>/.<fingerprint>.lock            held by the process that trains it
 <store>/.checksums.json                       sha256 of raw data files that were read before
@@ -24,6 +25,10 @@ from xstilts.errors import UserError
 PACKAGE = Path(__file__).resolve().parent
 METADATA = "metadata.json"
 DONE = "done.json"
+CARD = "README.md"
+SCORES = "scores.json"
+NOTES = (CARD, SCORES)
+"""Files of an artifact that are no content of it: they change after it is published, and no checksum holds them."""
 HEADS = "heads.safetensors"
 LAST_CHECKPOINT = "last.ckpt"
 BEST_WEIGHTS = "best.safetensors"

@@ -12,6 +12,7 @@ from xstilts.paths import report_dir, report_page
 from xstilts.reporting.analysis import analyse
 from xstilts.reporting.compare import compare
 from xstilts.reporting.export import export
+from xstilts.reporting.extras import extras
 from xstilts.reporting.page.render import write_page
 
 
@@ -39,10 +40,11 @@ def main(words: list[str] | None = None) -> int:
 def report(study: Path, folder: Path) -> list[Path]:
     """Write the report of a study into a folder; the files, the page first. UserError where nothing can be read or written."""
     analysis, page = analyse(study), report_page(folder)
+    more = extras(analysis)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_page(analysis, page)
-        return [page, *export(analysis, folder)]
+        write_page(analysis, page, more)
+        return [page, *export(analysis, folder, more)]
     except OSError as error:
         raise UserError(
             f"cannot write the report to {folder} ({error.strerror or error}): name a folder that can be written to with --out"

@@ -50,10 +50,11 @@ def planned(grid_: Sequence[tuple[str, ...]], compose: Compose, download: bool) 
     return cells
 
 
-def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str) -> None:
+def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str, experiment: str = "") -> None:
     """Run the grid and show what became of it; what went wrong is added to `launch.cells.failures`.
 
     `launcher`: the name of the one behind `launch`. A launcher that cannot run these cells ends the process with code 2.
+    `experiment`: the study file that the grid comes from, if any, for the report.
     """
     log_to_stderr()
     log.info(f"planning {len(grid_)} cells")
@@ -78,17 +79,17 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         _print(_summary(waves))
         sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
         failures.extend(grid.failures(cells, waves))
-        _keep(cells, waves)
+        _keep(cells, waves, experiment)
 
 
-def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]]) -> None:
+def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]], experiment: str) -> None:
     """Write down how everything ended, in the folder of each study, for its report."""
     units = [
         {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.problem} for cell in cells if cell.problem
     ] + [{"label": unit.label, "state": unit.state, "reason": unit.reason} for wave in waves for unit in wave]
     for output in dict.fromkeys(cell.config.output for cell in cells if cell.config):
         try:
-            write_json(sweep_summary(Path(output)), {"units": units})
+            write_json(sweep_summary(Path(output)), {"experiment": experiment, "units": units})
         except (OSError, UserError) as error:  # a full disk, say; the table has been shown
             log.info(f"how the sweep ended is not kept for the report: {error}")
 

@@ -124,7 +124,9 @@ def test_a_world_gives_the_same_weights_wherever_it_is_made(
         ran = run_inline(*MICRO, *brief, f"store.root={place / 'store'}", f"output={place / 'out'}")
         found = [place / "store" / artifact["kind"] / artifact["fingerprint"] for artifact in ran.result["artifacts"]]
         made.append([[folder.name, weights_of(folder), (folder / "tokenizer.json").read_bytes()] for folder in found])
-    assert made[0] == made[1] and made[0][-1][1]
+        made[-1].append((found[-1] / "README.md").read_text(encoding="utf-8"))
+    assert made[0] == made[1] and made[0][-2][1]
+    assert "| `tatoeba` | test | `accuracy, layer " in made[0][-1] and "limited: the first 2 of a language" in made[0][-1]
 
 
 def test_an_encoder_is_of_use_in_its_own_world_only(

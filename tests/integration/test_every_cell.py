@@ -1,11 +1,14 @@
 """Every format and task from the real files through training to per-language results that its predictions give again."""
 
+import contextlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 
 from xstilts import metrics
 from xstilts.config import Config
@@ -68,6 +71,8 @@ def test_a_cell_gives_results_that_its_predictions_give_again(
         verify(paths.folder)
         assert read_metadata(paths.folder)["steps"] == 4
         assert not paths.work.exists()
+    if result["artifacts"]:
+        _load_as_the_card_says(paths.folder)
 
     expected = _expected_examples(config)
     (file,) = (tmp_path / "out" / "predictions").iterdir()
@@ -92,6 +97,16 @@ def test_a_cell_gives_results_that_its_predictions_give_again(
     assert all(language in ran.table for language, _ in blocks)
     if name in NO_GOLD:
         assert "no gold" in ran.table
+
+
+def _load_as_the_card_says(folder: Path) -> None:
+    """The program text in the model card is run as it stands."""
+    text = ModelCard.load(folder / "README.md").text
+    (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    made: dict[str, Any] = {}
+    with contextlib.chdir(folder):
+        exec(compile(program, "README.md", "exec"), made)
+    assert made["model"].config.vocab_size == len(made["tokenizer"])
 
 
 def _expected_examples(config: Config) -> list[tuple[str, str, str]]:

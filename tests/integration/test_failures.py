@@ -78,8 +78,10 @@ def test_a_store_that_can_only_be_read(run_inline: Run, toy_world: Any, tmp_path
     elsewhere = run_inline(*options(toy_world, tmp_path), "+target=pawsx", f"output={tmp_path / 'elsewhere'}")
     assert elsewhere.result["rows"] == first.result["rows"]
     assert any(": reused " in line for line in elsewhere.log) and not any(": training " in line for line in elsewhere.log)
+    assert not any("model card" in line for line in elsewhere.log), "its scores are noted already"
     other_split = run_inline(*options(toy_world, tmp_path), "+target=pawsx", "target.languages=[de]")
     assert {row["language"] for row in other_split.result["rows"]} == {"de"}, "features that are missing are made and not kept"
+    assert sum("the scores are not in the model card of " in line for line in other_split.log) == 1
     with pytest.raises(UserError) as caught:
         run_inline(*options(toy_world, tmp_path), "+target=pawsx", "seed=2")
     assert re.match(

@@ -80,6 +80,8 @@ def test_two_stores_hold_the_same_weights(cell: Run, tmp_path: Path, weights_of:
     assert weights[0] == weights[1] and weights[0]
     texts = [(found["phase 1: tokenizer"] / "tokenizer.json").read_bytes() for found in (one, two)]
     assert texts[0] == texts[1]
+    cards = [(found["phase 1: mlm"] / "README.md").read_text(encoding="utf-8") for found in (one, two)]
+    assert cards[0] == cards[1] and str(tmp_path) not in cards[0]
 
 
 def test_the_control_has_the_tokenizer_and_random_weights(cell: Run, tmp_path: Path) -> None:

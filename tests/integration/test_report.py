@@ -1,5 +1,6 @@
 """`python -m xstilts.report` on a study's folder, and its page in a real browser (Chromium, where there is one)."""
 
+import base64
 import importlib.util
 import json
 import re
@@ -7,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import pytest
 from xstilts import report
 from xstilts.paths import report_dir, report_page, results_dir
 from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, analyse
+from xstilts.reporting.export import export
+from xstilts.reporting.extras import extras
 from xstilts.reporting.page.render import write_page
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+EVIL_TARGET = "<img src=x onerror=alert(3)>"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 CHOICES, TARGETS, SEEDS, LANGUAGES = 4, 3, 3, 12
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 667}
@@ -92,6 +96,31 @@ def evil_file(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         result["degenerate"] = [EVIL] if result["degenerate"] else []
         path.write_text(json.dumps(result), encoding="utf-8")
     write_page(analyse(folder), report_page(folder))
+    return report_page(folder)
+
+
+@pytest.fixture(scope="module")
+def sized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a study of sizes in a synthetic world, whose target would be an image, were it not text."""
+    folder = tmp_path_factory.mktemp("sized")
+    simulated().write_sized(folder)
+    found = analyse(folder)
+    frames = {name: getattr(found, name).assign(target=EVIL_TARGET) for name in ("scores", "effects")}
+    found = replace(found, **frames)
+    more, page = extras(found), report_page(report_dir(folder))
+    write_page(found, page, more)
+    export(found, report_dir(folder), more)
+    return page
+
+
+@pytest.fixture(scope="module")
+def real_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a study of a real target, on a machine without URIEL+."""
+    folder = tmp_path_factory.mktemp("real")
+    simulated().write_simulated(folder, 2, 1, 2, LANGUAGES, metrics=("accuracy",), named=("xnli",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "urielplus", None)
+        write_page(analyse(folder), report_page(folder))
     return report_page(folder)
 
 
@@ -299,6 +328,59 @@ def test_names_stay_text(opened: Callable[..., Opened], evil_file: Path) -> None
     page.locator(".heat tbody a").first.click()
     assert EVIL in texts(page, "#panel tbody th") and EVIL in texts(page, "#panel svg text")
     assert page.locator("img").count() == 0 and page.locator("script").count() == 2
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_curves_and_distances_are_the_pictures_that_were_written(
+    javascript: bool, opened: Callable[..., Opened], sized: Path
+) -> None:
+    page = opened(sized, java_script_enabled=javascript).page
+    images = page.locator("#sizes img, #distances img")
+    assert images.count() == page.locator("img").count() == 3
+    written = [sized.parent / "figures" / f"{name}.svg" for name in names_of_pictures(sized)]
+    assert [base64.b64decode(one.get_attribute("src").split(",")[1]) for one in images.all()] == [
+        one.read_bytes() for one in written
+    ]
+    for one in images.all():
+        one.scroll_into_view_if_needed()
+        assert one.is_visible() and len(one.get_attribute("alt")) > 50
+        if javascript:
+            assert one.evaluate("image => image.decode().then(() => image.naturalWidth === image.width)"), "it is drawn"
+    assert all(EVIL_TARGET in text for text in texts(page, "figcaption"))
+    assert page.locator("#sizes tbody tr:visible").count() == 9, "three groups and six languages"
+    assert page.locator("#distances tbody tr:visible").count() == 2, "structure and script do not differ: words only"
+    assert page.locator("#published").count() == 0
+
+
+def names_of_pictures(page: Path) -> list[str]:
+    """Of the figures that are on the page, in its order, by the index of the files."""
+    index = (page.parent / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"`figures/((?:scaling|typology)[^`]*)`", index)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_fit_a_phone_and_both_schemes(scheme: str, opened: Callable[..., Opened], sized: Path) -> None:
+    page = opened(sized, viewport=PHONE, color_scheme=scheme, device_scale_factor=2).page
+    assert not overflow(page)
+    assert page.evaluate(CONTRAST) == []
+    inverted = page.locator("#sizes img").first.evaluate("image => getComputedStyle(image).filter") != "none"
+    assert inverted == (scheme == "dark")
+    page.emulate_media(media="print")
+    assert page.locator("#sizes img").first.bounding_box()["width"] <= PHONE["width"], "on paper nothing can be scrolled"
+
+
+def test_published_scores_stand_beside_ones_own_and_what_is_left_out_is_told(
+    opened: Callable[..., Opened], real_file: Path
+) -> None:
+    page = opened(real_file).page
+    assert "pip install 'xstilts[typology]'" in page.locator("#distances .note").inner_text()
+    assert page.locator("#distances table").count() == page.locator("img").count() == 0
+    models = texts(page, "#published tbody td:nth-child(2)")
+    assert models[0] == "none" and "X-STILTs †" in models and "task1" in models
+    assert "arXiv 2010.12821" in page.locator("#published tbody").inner_text()
+    assert {
+        text.removeprefix("#") for text in page.locator("nav a").evaluate_all("a => a.map(one => one.getAttribute('href'))")
+    } == {section for section in page.locator("section").evaluate_all("every => every.map(one => one.id)")}
 
 
 def test_on_paper_everything_is_open(opened: Callable[..., Opened], page_file: Path) -> None:

@@ -1,10 +1,12 @@
 """What exists is used again, and only what the change of a command line concerns is trained anew."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset
@@ -37,6 +39,15 @@ def evaluated(ran: Any) -> bool:
 def test_a_cell_runs_once_and_only_what_a_change_concerns_is_trained_anew(cell: Run, tmp_path: Path) -> None:
     first = cell("+intermediate=snli", "+target=xnli")
     assert trained(first) == ["phase 2: snli", "phase 3: mnli"]
+    second, third = (tmp_path / "store" / "trained" / name for name in artifacts(first))
+    assert ModelCard.load(second / "README.md").data.tags[-1] == "snli" and json.loads((second / "scores.json").read_text()) == {}
+    text = ModelCard.load(third / "README.md").text
+    assert f"2. phase 2: snli: `{second.name}`\n3. phase 3: mnli: `{third.name}` (this one)\n" in text
+    (noted,) = json.loads((third / "scores.json").read_text()).items()
+    values = {row["language"]: row["value"] for row in first.result["rows"] if row["value"] is not None}
+    assert noted[0] == first.result["fingerprint"]
+    assert {language: told["value"] for language, told in noted[1]["languages"].items()} == values and len(values) == 3
+    assert all(f"| `{language}` | {value:.1f} | 30 |" in text for language, value in values.items())
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "trained").glob("*/*")}
 
     again = cell("+intermediate=snli", "+target=xnli")
@@ -61,6 +72,7 @@ def test_a_cell_runs_once_and_only_what_a_change_concerns_is_trained_anew(cell: 
 
     without_training = cell("+intermediate=snli", "+target=tatoeba")
     assert trained(without_training) == [] and artifacts(without_training) == artifacts(first)[:1]
+    assert json.loads((second / "scores.json").read_text()) == {}, "the toy's Tatoeba has no gold"
 
 
 def test_targets_with_the_same_training_task_train_once(cell: Run) -> None:

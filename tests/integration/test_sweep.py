@@ -62,8 +62,9 @@ def test_a_failed_intermediate_blocks_its_cells_and_the_rest_goes_on(run_cell: C
     told = [line for line in out.splitlines() if line.startswith(("failed ", "blocked "))]
     assert [line.split()[0] for line in told] == ["failed", "blocked", "blocked", "blocked"]
     assert "snli_1.0_train.jsonl" in told[0] and all(line.endswith("phase 2: snli failed") for line in told[1:])
-    kept = json.loads(sweep_summary(tmp_path / "out").read_text())["units"]
-    assert [unit["state"] for unit in kept if unit["reason"]] == ["failed", "blocked", "blocked", "blocked"]
+    kept = json.loads(sweep_summary(tmp_path / "out").read_text())
+    assert [unit["state"] for unit in kept["units"] if unit["reason"]] == ["failed", "blocked", "blocked", "blocked"]
+    assert kept["experiment"] == ""
     logs = sorted(path.name for path in (tmp_path / "out" / "logs").iterdir())
     (log,) = (name for name in logs if name.startswith("phase2.snli."))
     assert "snli_1.0_train.jsonl" in (tmp_path / "out" / "logs" / log).read_text()

@@ -1,6 +1,7 @@
 """The sweeper's grid: what is chosen on the command line or in a study, crossed with the study's alternatives."""
 
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,3 +55,16 @@ def test_an_unknown_alternative_is_one_line(grid: Any, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit, match="2"):
         grid(only=["fat"])
     assert capsys.readouterr().err == "error: unknown alternative in hydra.sweeper.only 'fat': did you mean far?\n"
+
+
+@pytest.mark.parametrize(("choices", "experiment"), [({"experiments": "babel"}, "babel"), ({}, "")])
+def test_a_sweep_knows_its_study_file(choices: Any, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(sweep, "run", lambda *given: started.append(given))
+    written = {"params": None, "alternatives": None, "only": None, "waves": True, "only_plan": False}
+    made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(**written)
+    runtime = {"choices": {"hydra/launcher": "local", **choices}}
+    made.config = OmegaConf.create({"hydra": {"sweeper": written, "sweep": {"dir": str(tmp_path)}, "runtime": runtime}})
+    made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
+    made.sweep(["+target=xnli"])
+    assert [given[-2:] for given in started] == [("local", experiment)]

@@ -25,11 +25,12 @@ def write_simulated(
     effect: float = 2.0,
     name: str = "simulated",
     prefix: str = "",
+    named: tuple[str, ...] = (),
 ) -> list[Path]:
     """Writes a result per cell, the baseline's too, through the store; returns the files. Without predictions.
 
     The score of a cell is a level of its target and language, its choice's effect (evenly from -`effect` to +`effect`), and noise
-    of 0.5. `prefix` goes before every name of a target, and `name` is that of the study.
+    of 0.5. `prefix` goes before every name of a target, or they are `named`; `name` is that of the study.
     """
     rng, codes = np.random.default_rng(0), CODES[:languages]
     gains = {"none": 0.0} | {f"task{n}": float(gain) for n, gain in enumerate(np.linspace(-effect, effect, choices), start=1)}
@@ -37,7 +38,7 @@ def write_simulated(
     versions = {"python": "3.11.7", "xstilts": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "datasets": "5.2.0"}
     paths = []
     for place, (choice, gain), seed in itertools.product(range(targets), gains.items(), range(1, seeds + 1)):
-        target, fingerprint = f"{prefix}target{place + 1}", f"{len(paths):016x}"
+        target, fingerprint = named[place] if named else f"{prefix}target{place + 1}", f"{len(paths):016x}"
         rows: list[dict[str, Any]] = []
         for number, code in enumerate(codes):
             for metric, split in itertools.product(metrics, SPLITS):
@@ -64,6 +65,45 @@ def write_simulated(
         paths.append(CellPaths(study, cell_name([] if choice == "none" else [choice], target, seed, fingerprint)).result)
         write_result(paths[-1], result)
     return paths
+
+
+def write_sized(study: Path, target: str = "xnli", sizes: tuple[int, ...] = (100, 1000, 10_000, 100_000), seeds: int = 2) -> None:
+    """Results of one target in a synthetic world of six languages, without an intermediate task and after some sizes of SQuAD.
+
+    Scores grow with the logarithm of the size and fall with the distance to the first language.
+    """
+    world = {f"qa{letter}": {"overlap": 1 - place / 8} for place, letter in enumerate("abcdef")}
+    rng = np.random.default_rng(0)
+    for size, seed in itertools.product((None, *sizes), range(1, seeds + 1)):
+        chosen = [] if size is None else ["squad_v1"]
+        gain = 0.0 if size is None else 3 * float(np.log10(size))
+        values = {code: 40 + gain * (1 - place / 10) - 4 * place + rng.normal(0, 0.5) for place, code in enumerate(world)}
+        rows = [
+            {"task": target, "language": code, "split": "test", "metric": "accuracy", "value": float(value), "examples": 1000}
+            for code, value in values.items()
+        ]
+        fingerprint = f"{size or 0:012x}{seed:04x}"
+        result = {
+            "schema": 1,
+            "cell": {
+                "study": "sized",
+                "intermediate": chosen or ["none"],
+                "target": target,
+                "seed": seed,
+                "source_language": "qaa",
+            },
+            "fingerprint": fingerprint[::-1],
+            "artifacts": [],
+            "rows": rows,
+            "degenerate": [],
+            "versions": {},
+            "config": {
+                "data": {"source": "babel", "world": {"seed": 1, "languages": world}},
+                "intermediate": {"tasks": {task: {"max_examples": size} for task in chosen}},
+                "target": {"task": {"name": target, "metrics": ["accuracy"]}},
+            },
+        }
+        write_result(CellPaths(study, cell_name(chosen, target, seed, fingerprint[::-1])).result, result)
 
 
 def hash_of(*parts: object) -> str:

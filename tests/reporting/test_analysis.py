@@ -100,6 +100,28 @@ def test_the_question_is_the_header_of_the_study() -> None:
     assert "@package" not in question("phang2020") and question("no_such_study") == ""
 
 
+def test_a_study_of_another_name_has_the_question_of_what_was_swept(study: Path) -> None:
+    assert analyse(study).question == question("babel"), "its name is that of a file"
+    for path in results_dir(study).iterdir():
+        result = json.loads(path.read_text())
+        result["cell"]["study"] = "mine"
+        path.write_text(json.dumps(result))
+    assert analyse(study).question == ""
+    sweep_summary(study).write_text(json.dumps({"experiment": "phang2020", "units": []}))
+    assert analyse(study).question == question("mine", "phang2020") == question("phang2020") != ""
+
+
+def test_a_choice_that_lacks_languages_is_not_compared_and_harms_no_other(study: Path) -> None:
+    before = analyse(study).effects
+    for path in results_dir(study).glob("qqp.*"):
+        result = json.loads(path.read_text())
+        result["rows"] = result["rows"][1:]
+        path.write_text(json.dumps(result))
+    effects = analyse(study).effects
+    assert set(effects["intermediate"]) == {"mnli"} and set(before["intermediate"]) == {"mnli", "qqp"}
+    assert effects["difference"].tolist() == before.loc[before["intermediate"] == "mnli", "difference"].tolist()
+
+
 def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
     results_dir(tmp_path).mkdir()
     with pytest.raises(UserError, match="no results in"):

@@ -86,6 +86,7 @@ def test_languages_by_their_distance_with_the_line(analysis: Analysis) -> None:
     assert {text.get_text() for text in axes.texts} == {"qab", "qac", "qae", "qaf"}
     x, y = (np.asarray(data, dtype=float) for data in axes.lines[-1].get_data())
     assert (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(own[0].line.slope)
+    assert len(axes.collections) == 1, "its band"
 
 
 def test_the_same_bytes_on_every_machine_and_nobodys_settings_changed(analysis: Analysis) -> None:

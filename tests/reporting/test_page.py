@@ -15,8 +15,10 @@ import pytest
 from pandas import DataFrame
 
 from xstilts.reporting.analysis import ALL, OTHERS, PROBLEMS, SOURCE, Analysis, analyse
+from xstilts.reporting.extras import Extras
+from xstilts.reporting.page import render as whole
 from xstilts.reporting.page.numbers import UNKNOWN, fixed, interval, packed_column, probability, step
-from xstilts.reporting.page.render import first_group, paragraphs, render, targets, write_page
+from xstilts.reporting.page.render import first_group, paragraphs, targets, write_page
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 Write = Any
@@ -48,6 +50,11 @@ class Page(HTMLParser):
     @property
     def data(self) -> Any:
         return json.loads(self.scripts[0])
+
+
+def render(found: Analysis) -> str:
+    """The page without what only some studies have; tests/reporting/test_sections.py is about that."""
+    return whole.render(found, Extras())
 
 
 @pytest.fixture
@@ -167,10 +174,10 @@ def test_nothing_comes_from_elsewhere(study: Path) -> None:
 
 def test_the_same_results_give_the_same_bytes(study: Path, tmp_path: Path) -> None:
     one, other = tmp_path / "one.html", tmp_path / "deep" / "other.html"
-    write_page(analyse(study), one)
+    write_page(analyse(study), one, Extras())
     shutil.copytree(study / "results", tmp_path / "copy" / "results")
     shutil.copytree(study / "predictions", tmp_path / "copy" / "predictions")
-    write_page(analyse(tmp_path / "copy"), other)
+    write_page(analyse(tmp_path / "copy"), other, Extras())
     assert one.read_bytes() == other.read_bytes()
     assert str(tmp_path) not in one.read_text(encoding="utf-8"), "no path of the machine"
 

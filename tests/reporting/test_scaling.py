@@ -1,5 +1,6 @@
 """Laws of nested sizes: what is known of them by simulation, and how a study's cells become curves."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def test_scores_that_do_not_change_have_a_flat_law() -> None:
     law = fit(SIZES, np.full((2, len(SIZES)), 50.0))
     low, high = law.band(N)
     assert law.at(N) == pytest.approx(50.0) and low == pytest.approx(50.0) and high == pytest.approx(50.0)
+    assert fit((3, 30, 89, 297), np.full((1, 4), 70 / 9)).formula() == "7.778 + 0 ln(n)"
 
 
 @settings(max_examples=15, deadline=None)
@@ -97,6 +99,24 @@ def test_sizes_of_a_study_become_a_curve_per_target_and_group(write_made_up: Wri
     assert one.sizes == (10, 100, 200, 450), "the whole task: 90 % of 500 examples"
     assert one.scores == pytest.approx(np.array([[38.0, 48.0, 58.0, 68.0]] * 2)) and one.baseline == pytest.approx(58.0)
     assert one.law.at([450])[0] > one.law.at([10])[0]
+
+
+def test_sizes_may_be_shares_and_choices_may_have_any_names(write_made_up: Write, tmp_path: Path) -> None:
+    """In a world that makes a tenth of the declared examples; the same task in another language is no size of it."""
+    declared = {"sources": {"babel": {"generator": {"rows": {"train": 5000}}}}}
+    write_made_up()
+    for better, fraction in enumerate((0.001, 0.1, 0.5, None), start=-1):
+        used = {"fraction": fraction, "max_examples": None, "languages": ["qaa"], "train": "train:90%", "task": declared}
+        write_made_up(intermediate="squad_v1", better=better, used=used)
+    write_made_up(intermediate="squad_v1", used=used | {"languages": ["qab"]})
+    for number, path in enumerate(sorted((tmp_path / "results").iterdir())):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["config"]["data"]["world"]["rows"] = 0.1
+        result["config"]["intermediate"]["name"] = f"choice{number}" if result["config"]["intermediate"]["tasks"] else None
+        path.write_text(json.dumps(result), encoding="utf-8")
+    (one,) = (curve for curve in curves(analyse(tmp_path)) if curve.group == ALL)
+    assert (one.intermediate, one.task, one.sizes) == ("squad_v1", "squad_v1", (1, 45, 225, 450))
+    assert one.scores == pytest.approx(np.array([[48.0, 58.0, 68.0, 78.0]]))
 
 
 def test_a_study_of_three_sizes_or_none_has_no_curves(write_made_up: Write, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from pandas import DataFrame
 from scipy.stats import linregress
 
@@ -50,6 +51,27 @@ def test_with_every_language_in_every_run_it_is_the_regression_of_the_languages_
     assert line.middle == pytest.approx((means["distance"].mean(), means["value"].mean()))
     assert line.high - line.slope == pytest.approx(line.slope - line.low)
     assert line.language_sd > 2 > line.rest_sd
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_the_band_is_that_of_the_regression_of_the_languages_means(runs: int) -> None:
+    table = simulated(np.random.default_rng(1), -12.0, 4.0, runs)
+    line = regression(table)
+    means = table.groupby("language").mean(numeric_only=True)
+    fitted = sm.OLS(means["value"], sm.add_constant(means["distance"])).fit()
+    x = np.array([0.0, 0.45, 1.0])
+    expected = fitted.get_prediction(sm.add_constant(x)).conf_int()
+    assert line is not None
+    low, high = line.band(x)
+    assert low == pytest.approx(expected[:, 0], rel=1e-5) and high == pytest.approx(expected[:, 1], rel=1e-5)
+    assert line.at(x) == pytest.approx((low + high) / 2)
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_scores_that_are_alike_have_no_slope(runs: int) -> None:
+    """Rounding must not make one that is significant."""
+    line = regression(simulated(np.random.default_rng(3), 0.0, 0.0, runs).assign(value=100 / 3))
+    assert line is not None and (line.slope, line.low, line.high, line.p) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_one_run_is_an_ordinary_regression() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from xstilts.reporting.analysis import ALL, OTHERS, Analysis, analyse
-from xstilts.reporting.latex import Cell, Table
+from xstilts.reporting.latex import Cell, Table, latex
 from xstilts.reporting.tables import conditions, headline, tables
 
 Write = Any
@@ -78,3 +78,7 @@ def test_each_condition_has_tables_of_its_own(write_made_up: Write, tmp_path: Pa
     told = [typed for _, typed in named if typed]
     assert told and all(any(typed in table.caption for table in found.values()) for typed in told)
     assert found["averages"].header[0] == "options"
+
+
+def test_latex_gets_no_sign_that_it_does_not_know(analysis: Analysis) -> None:
+    assert all(latex(table).isascii() for table in tables(analysis))

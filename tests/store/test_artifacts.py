@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from xstilts.errors import UserError
-from xstilts.paths import ArtifactPaths
+from xstilts.paths import NOTES, ArtifactPaths
 from xstilts.store.artifacts import is_done, publish, read_metadata, remove, temporary_folder, verify
 
 REPLACE_FOR_EVER = """
@@ -155,6 +155,22 @@ def test_an_older_artifact_is_replaced(artifact: Path) -> None:
     assert sorted(os.listdir(artifact)) == ["done.json", "metadata.json", "new"]
     assert hidden(artifact) == []
     verify(artifact)
+
+
+def test_notes_may_change_and_go_and_all_else_may_not(tmp_path: Path) -> None:
+    final = tmp_path / "0123"
+    with temporary_folder(final) as folder:
+        (folder / "sub").mkdir()
+        for name in (*NOTES, "sub/README.md"):
+            (folder / name).write_text("first")
+        publish(folder, final, {})
+    assert set(json.loads((final / "done.json").read_text())["files"]) == {"metadata.json", "sub/README.md"}
+    (final / "README.md").write_text("another text")
+    (final / "scores.json").unlink()
+    verify(final)
+    (final / "sub" / "README.md").write_text("other")
+    with pytest.raises(UserError, match="sub/README.md is altered"):
+        verify(final)
 
 
 def test_removal(artifact: Path) -> None:

@@ -71,7 +71,9 @@ class WaveSweeper(BasicSweeper):
         if not self.waves:
             assert self.launcher is not None
             return [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
-        return sweep.run(grid, self._composed, self._launched(), self.config.hydra.runtime.choices["hydra/launcher"])
+        choices = self.config.hydra.runtime.choices
+        experiment = choices.get("experiments") or ""
+        return sweep.run(grid, self._composed, self._launched(), choices["hydra/launcher"], experiment)
 
     def _axis(self) -> list[tuple[str, ...]]:
         """The overrides of each alternative; of none, one point without any."""

@@ -31,12 +31,14 @@ from xstilts.phases.training import (
     tokenizer_place,
     trainer_options,
 )
+from xstilts.reporting.card.scores import add_scores, scored
 from xstilts.sources import languages_with_data, place_of
+from xstilts.sources.files import source_of
 from xstilts.store.features import Prepared
 from xstilts.store.results import Row, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tracking.runs import tracked
-from xstilts.tracking.scores import COLUMNS, gaps, main_scores, summary, table
+from xstilts.tracking.scores import COLUMNS, gaps, main_rows, main_scores, summary, table
 from xstilts.versions import versions
 
 log = logging.getLogger("xstilts")
@@ -59,10 +61,18 @@ def evaluate(job: EvaluationJob) -> None:
     with tracked(job.logger, job.run, {"config": job.header.get("config")}) as run:
         run.used(job.artifact)
         if result := _evaluate(job):
+            _note_scores(job, result)
             run.table("scores", COLUMNS, table(result))
             run.summary(summary(result))
             run.bars("score by language", "language", "score", main_scores(result))
             run.bars("transfer gap", "language", "gap", gaps(result))
+
+
+def _note_scores(job: EvaluationJob, result: dict[str, Any]) -> None:
+    """In the model card of the artifact that was evaluated, if it was one."""
+    if job.artifact and (rows := main_rows(result)):
+        synthetic = source_of(job.target.task, job.data).generator is not None
+        add_scores(Path(job.artifact), result["fingerprint"], scored(result, rows, synthetic))
 
 
 def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:

@@ -37,6 +37,8 @@ from xstilts.models.stopping import PoliteStop, keep_handlers
 from xstilts.paths import DYNAMICS, WORD_EMBEDDINGS
 from xstilts.phases import predicting
 from xstilts.phases.jobs import TrainingJob
+from xstilts.phases.provenance import provenance
+from xstilts.reporting.card.scores import first_card
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset
 from xstilts.store.artifacts import publish, temporary_folder
@@ -109,6 +111,7 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         list(training.values()) if job.dynamics else [item.features for item in validation.values()],
         job.trainer.max_tokens,
         job.trainer.max_eval_tokens,
+        encoder.padding_free,
     )
     with stop.listening():
         with disk_full_means(work), out_of_memory_means(job.label):
@@ -117,7 +120,8 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         selection.restore_best(model)
         if trainer.is_global_zero:
             trimming.restore(model.encoder, work / WORD_EMBEDDINGS)
-            _publish(job, model.encoder, heads, tokenizer, selection, len(plan), recorded)
+            examples = {name: len(of.features.data.column("example").unique()) for name, of in training.items()}
+            _publish(job, model.encoder, heads, tokenizer, selection, len(plan), recorded, examples)
             run.made(job.artifact)
             shutil.rmtree(work, ignore_errors=True)
     trainer.strategy.barrier()
@@ -335,6 +339,7 @@ def _publish(
     selection: Selection,
     steps: int,
     recorded: list[Dynamics],
+    examples: dict[str, int],
 ) -> None:
     final = Path(job.artifact)
     with temporary_folder(final) as folder:
@@ -352,5 +357,7 @@ def _publish(
             "validation": selection.history,
             "parent": job.parent,
             "versions": versions(),
+            **provenance(job, examples),
         }
+        first_card(folder, metadata)
         publish(folder, final, metadata)

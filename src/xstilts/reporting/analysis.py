@@ -24,12 +24,12 @@ from xstilts import metrics
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, experiments_dir, results_dir, sweep_summary
 from xstilts.reporting.comparison import BASELINE, Comparison, comparisons
-from xstilts.reporting.gain import Gain, Items, gains
+from xstilts.reporting.gain import Gain, Items, gains, score_items
 from xstilts.reporting.groups import groups
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.statistics import effect, holm, scatter
 from xstilts.reporting.submission import name_of
-from xstilts.reporting.transfer import items_of
+from xstilts.store.results import read_predictions
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -85,7 +85,7 @@ def analyse(study: Path) -> Analysis:
     return Analysis(
         name=name,
         folder=study,
-        question=question(name),
+        question=question(name, _experiment(study)),
         synthetic=any(one.languages for one in found),
         source=found[0].source,
         scores=scores,
@@ -96,10 +96,10 @@ def analyse(study: Path) -> Analysis:
     )
 
 
-def question(study: str) -> str:
-    """The header of experiments/STUDY.yaml."""
-    path = experiments_dir() / f"{study}.yaml"
-    if not path.is_file():
+def question(*names: str) -> str:
+    """The header of the first of some files experiments/NAME.yaml that there is; empty where there is none of them."""
+    path = next((path for path in (experiments_dir() / f"{name}.yaml" for name in names) if path.is_file()), None)
+    if path is None:
         return ""
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -118,13 +118,14 @@ def _cells(one: Comparison) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
 
 def _scores(one: Comparison, condition: str) -> Iterator[list[Any]]:
     for choice, seed, result in _cells(one):
+        cell = [one.target, condition, choice_name(choice), seed]
         for row in result["rows"]:
             if row["value"] is None:
                 continue
             variant = (row.get("layer"), row.get("pooling"))
             main = row["metric"] == one.key and row["split"] == one.split and variant == one.variants[0]
             own = [row["language"], row["metric"], row["split"], *variant, float(row["value"]), row["examples"]]
-            yield [one.target, condition, choice_name(choice), seed, *own, row["language"] == one.source, main]
+            yield [*cell, *own, row["language"] == one.source, main]
 
 
 def _effects(one: Comparison, condition: str, items: ItemsOrNone) -> Iterator[list[Any]]:
@@ -133,26 +134,39 @@ def _effects(one: Comparison, condition: str, items: ItemsOrNone) -> Iterator[li
         return
     variant = one.variants[0]
     tables = {choice: one.by_seed(choice, variant) for choice in one.cells}
-    languages = [code for code in _common(tables[BASELINE].values())]
+    languages = _common(tables[BASELINE].values())
     groups_of = _groups(one, languages)
-    complete = [seed for seed in tables[BASELINE] if all(seed in by_seed for by_seed in tables.values())]
-    for choice, by_seed in tables.items():
-        seeds = [seed for seed in by_seed if seed in tables[BASELINE]]
-        if choice == BASELINE or not seeds or any(code not in by_seed[seed] for seed in seeds for code in languages):
+    places_of = {key: [languages.index(code) for code in codes] for key, codes in groups_of.items()}
+    seeds_of = {choice: [seed for seed in by_seed if seed in tables[BASELINE]] for choice, by_seed in tables.items()}
+    whole = [
+        choice for choice, seeds in seeds_of.items() if all(code in tables[choice][seed] for seed in seeds for code in languages)
+    ]
+    if whole == [BASELINE]:
+        return
+    complete = [seed for seed in tables[BASELINE] if all(seed in tables[choice] for choice in whole)]
+    scatters = {}
+    if len(complete) > 1:
+        every_CSL = np.array([_scores_SL(tables[choice], complete, languages) for choice in whole])
+        scatters = {key: scatter(every_CSL.take(places, axis=2).mean(axis=2)) for key, places in places_of.items()}
+    of_baseline = {seed: items(one.cells[BASELINE][seed], one.metric, one.split) for seed in tables[BASELINE]}
+    for choice in whole:
+        seeds = seeds_of[choice]
+        if choice == BASELINE or not seeds:
             continue
-        of_items = _item_gains(one, choice, seeds, groups_of, items)
-        for (group, kind), codes in groups_of.items():
-            every_CS = [[np.mean([table[seed][code] for code in codes]) for seed in complete] for table in tables.values()]
-            baseline_SL, treated_SL = (
-                np.array([[table[seed][code] for code in codes] for seed in seeds]) for table in (tables[BASELINE], by_seed)
-            )
+        of_items = _item_gains(one, choice, {seed: of_baseline[seed] for seed in seeds}, groups_of, items)
+        sides = [_scores_SL(tables[side], seeds, languages) for side in (BASELINE, choice)]
+        for (group, kind), places in places_of.items():
+            baseline_SL, treated_SL = (side_SL.take(places, axis=1) for side_SL in sides)
             gain = of_items.get(group)
-            of_seeds = scatter(np.array(every_CS)) if len(complete) > 1 else None
-            told = effect(baseline_SL, treated_SL, gain.variance if gain else None, of_seeds)
+            told = effect(baseline_SL, treated_SL, gain.variance if gain else None, scatters.get((group, kind)))
             means = [float(baseline_SL.mean()), float(treated_SL.mean()), told.value, told.low, told.high, told.p, np.nan]
-            sizes = [len(seeds), len(codes), gain.items if gain else 0]
+            sizes = [len(seeds), len(places), gain.items if gain else 0]
             parts = [told.seed_sd, told.language_sd, told.rest_sd, told.item_sd]
             yield [one.target, condition, choice_name(choice), group, kind, *means, *sizes, *parts]
+
+
+def _scores_SL(by_seed: Mapping[int, Mapping[str, float]], seeds: Sequence[int], languages: Sequence[str]) -> Any:
+    return np.array([[by_seed[seed][code] for code in languages] for seed in seeds])
 
 
 def _common(by_seed: Any) -> list[str]:
@@ -172,27 +186,35 @@ def _groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str, str], 
 
 
 def _items(study: Path) -> ItemsOrNone:
-    """The scores of a result's test items; None where its predictions are missing or its metric is no sum over items."""
-    read = items_of(study)
+    """Reads the scores of a result's test items; None where its predictions are missing or its metric is no sum over items.
+
+    They are of a size that only those that are compared are held at a time.
+    """
 
     def found(result: Mapping[str, Any], metric: str, split: str) -> Items | None:
-        there = CellPaths(study, name_of(dict(result))).predictions.is_file()
-        return read(dict(result), metric, split) if there and metrics.scored_by_item(metric) else None
+        path = CellPaths(study, name_of(dict(result))).predictions
+        there = metrics.scored_by_item(metric) and path.is_file()
+        return score_items(read_predictions(path), metric, split) if there else None
 
     return found
 
 
 def _item_gains(
-    one: Comparison, choice: str, seeds: Sequence[int], groups_of: Mapping[tuple[str, str], list[str]], items: ItemsOrNone
+    one: Comparison,
+    choice: str,
+    of_baseline: Mapping[int, Items | None],
+    groups_of: Mapping[tuple[str, str], list[str]],
+    items: ItemsOrNone,
 ) -> dict[str, Gain]:
     """Group -> gain with its variance over test items; empty where these are not known of every cell."""
-    sides: list[dict[int, Items]] = []
-    for side in (BASELINE, choice):
-        known = {seed: items(one.cells[side][seed], one.metric, one.split) for seed in seeds}
-        sides.append({seed: found for seed, found in known.items() if found is not None})
-        if len(sides[-1]) < len(seeds):
-            return {}
-    return gains(sides[0], sides[1], {name: codes for (name, _), codes in groups_of.items()})
+    baseline = {seed: found for seed, found in of_baseline.items() if found is not None}
+    treated = {}
+    for seed in baseline if len(baseline) == len(of_baseline) else ():
+        if (found := items(one.cells[choice][seed], one.metric, one.split)) is not None:
+            treated[seed] = found
+    if len(treated) < len(of_baseline):
+        return {}
+    return gains(baseline, treated, {name: codes for (name, _), codes in groups_of.items()})
 
 
 def _corrected(effects: "DataFrame") -> "DataFrame":
@@ -253,8 +275,16 @@ def _degenerate(cells: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def _unfinished(study: Path) -> list[list[str]]:
     """What the study's last sweep says failed or could not be started; nothing where there was none."""
+    units = _last_sweep(study).get("units", [])
+    return [[unit["label"], unit["state"], unit["reason"]] for unit in units if unit["state"] in ("failed", "blocked")]
+
+
+def _experiment(study: Path) -> str:
+    """The `+experiments=` of the study's last sweep; empty without."""
+    return str(_last_sweep(study).get("experiment", ""))
+
+
+def _last_sweep(study: Path) -> dict[str, Any]:
     path = sweep_summary(study)
-    if not path.is_file():
-        return []
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return [[unit["label"], unit["state"], unit["reason"]] for unit in told["units"] if unit["state"] in ("failed", "blocked")]
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return told

@@ -96,6 +96,14 @@ def mean_scores(by_seed: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
     return {code: fmean(one[code] for one in seeds) for code in codes}
 
 
+def world_languages(result: Result) -> dict[str, Language]:
+    """The languages of the synthetic world that a result comes from, the pivot first; empty without one."""
+    data = result["config"].get("data", {})
+    world = data.get("world", {}).get("languages", {}) if data.get("source") == "babel" else {}
+    known = {field.name for field in fields(Language)}
+    return {code: Language(**{key: given[key] for key in given if key in known}) for code, given in world.items()}
+
+
 def study_wide(settings: Settings) -> Settings:
     """Without what is about the target."""
     return {key: value for key, value in settings.items() if not key.startswith("target.")}
@@ -137,15 +145,8 @@ def _comparison(
     key = metrics.main_key(metric)
     first = [row for row in last["rows"] if row["metric"] == key and row["split"] == split]
     variants = list(dict.fromkeys((row.get("layer"), row.get("pooling")) for row in first))
-    source, languages = source_language(last), _languages(last)
+    source, languages = source_language(last), world_languages(last)
     return Comparison(target, settings, differing, key, metric, split, source, languages, cells, variants, following, left_out)
-
-
-def _languages(result: Result) -> dict[str, Language]:
-    data = result["config"].get("data", {})
-    world = data.get("world", {}).get("languages", {}) if data.get("source") == "babel" else {}
-    known = {field.name for field in fields(Language)}
-    return {code: Language(**{key: given[key] for key in given if key in known}) for code, given in world.items()}
 
 
 def _split(results: Sequence[Result]) -> str | None:

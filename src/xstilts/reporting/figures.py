@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#882255", "#666666")
 MARKERS = "osD^vP*X"
+_DPI = 200
+"""Of what is no vector."""
 _STYLE = {
     "figure.dpi": 100,
-    "savefig.dpi": 200,
+    "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -63,9 +65,17 @@ def _styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
 
 def rendered(figure: "Figure", form: str) -> bytes:
     """The file of a figure, `form` one of `FORMATS`."""
-    written = io.BytesIO()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    written, before, dpi = io.BytesIO(), figure.canvas, figure.dpi
     with _style():
-        figure.savefig(written, format=form, metadata=_WITHOUT_DATE[form])
+        # What figure.savefig does, which draws all of it twice, the first time for the layout alone.
+        figure.set_dpi(_DPI)
+        canvas: Any = {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}[form](figure)
+        getattr(canvas, f"print_{form}")(written, metadata=_WITHOUT_DATE[form])
+        figure.set_canvas(before)
+        figure.set_dpi(dpi)
     return written.getvalue()
 
 
@@ -163,7 +173,7 @@ def curve_plot(curves: Sequence["Curve"]) -> "Figure":
 @_styled
 def distance_plot(slopes: Sequence[Slope], points: "DataFrame", distances: "DataFrame") -> "Figure":
     """One target's outcome by distance to the source language, a panel per kind of distance: large the languages' means, small
-    their means with one choice, and the regression line."""
+    their means with one choice, and the regression line with its band."""
     first = slopes[0]
     same = [(points[key] == getattr(first, key)) for key in ("target", "condition", "outcome")]
     own = points[np.logical_and.reduce(same)]
@@ -178,8 +188,9 @@ def distance_plot(slopes: Sequence[Slope], points: "DataFrame", distances: "Data
         axes.plot(means["distance"], means["value"], linestyle="", marker="o", color=COLOURS[0], markersize=4)
         for row in means.itertuples():
             axes.annotate(row.language, (row.distance, row.value), (3, 3), textcoords="offset points", size=6)
-        x = np.array([joined["distance"].min(), joined["distance"].max()])
-        axes.plot(x, one.line.middle[1] + one.line.slope * (x - one.line.middle[0]), color=COLOURS[4], linewidth=1.2)
+        x = np.linspace(joined["distance"].min(), joined["distance"].max(), 50)
+        axes.fill_between(x, *one.line.band(x), color=COLOURS[4], alpha=0.18, linewidth=0)
+        axes.plot(x, one.line.at(x), color=COLOURS[4], linewidth=1.2)
         low, high = (number(end / 10) for end in (one.line.low, one.line.high))
         axes.set_title(f"{signed(one.line.slope / 10)} [{low}, {high}] per 0.1", size=7)
         axes.set_xlabel(f"{one.kind} distance")

@@ -15,7 +15,7 @@ LONG = 40
 _MEANT = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$"},
-    **{"±": r"$\pm$", "−": "$-$", "→": r"$\to$", "≥": r"$\geq$", "†": r"\dag{}"},
+    **{"±": r"$\pm$", "−": "$-$", "→": r"$\to$", "≥": r"$\geq$", "≤": r"$\leq$", "†": r"\dag{}"},
 }
 
 

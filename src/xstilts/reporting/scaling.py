@@ -11,7 +11,6 @@ Shapes: S seeds, N sizes, P parameters.
 """
 
 import math
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xstilts.paths import CellPaths
+from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.conditions import differences, intermediate_settings, told
+from xstilts.reporting.naming import choice_name
 from xstilts.reporting.statistics import LEVEL
+from xstilts.sources.splits import bounds, parse_split
 from xstilts.store.results import read_result
 
 if TYPE_CHECKING:
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 FEWEST = 4
 """Sizes; with fewer there is no curve."""
-SIZE = re.compile(r" (?:intermediate\.tasks\.)?(?P<task>\w+)\.max_examples=(?P<size>\d+|null)(?!\S)")
-"""In the name of an intermediate choice: `squad_v1 squad_v1.max_examples=100`; null is the whole task."""
+_SIZE = ("max_examples", "fraction")
+"""The options of an intermediate task that say how many of its examples are used."""
 _EXPONENTS = np.geomspace(0.05, 3.0, 25)
 
 
@@ -173,7 +176,7 @@ def _gradient(name: str, n_N: Array, parameters: Sequence[float]) -> Array:
 
 def _fit_log(n_N: Array, mean_N: Array) -> tuple[float, ...]:
     slope, level = np.polyfit(np.log(n_N), mean_N, 1)
-    return float(level), float(slope)
+    return float(level), float(slope) if abs(slope) > 1e-12 * max(1.0, abs(level)) else 0.0  # below, it is rounding
 
 
 def _fit_power(n_N: Array, mean_N: Array) -> tuple[float, ...]:
@@ -205,37 +208,64 @@ def _aic(rest: float, points: int, parameters: int) -> float:
 
 
 def _sized(analysis: "Analysis") -> "DataFrame | None":
-    """The main scores of the choices that name a size and of those without intermediate task (size 0); None without sizes."""
-    from xstilts.reporting.comparison import BASELINE
-
-    scores = analysis.scores
-    told = {name: SIZE.search(name) for name in scores["intermediate"].unique()}
-    sizes: dict[str, tuple[str, str, int]] = {BASELINE: (BASELINE, "", 0)}
-    for name, match in told.items():
-        if match is None or len(SIZE.findall(name)) > 1:
-            continue
-        size = _whole(analysis, name, match["task"]) if match["size"] == "null" else int(match["size"])
-        if size:
-            sizes[name] = (SIZE.sub("", name), match["task"], size)
-    if len(sizes) == 1:
+    """The main scores of the choices that differ in the size of one task, and of those without an intermediate task (size 0);
+    None where there are no such choices."""
+    found = _sizes(analysis)
+    if not found:
         return None
-    main = scores[scores["main"] & scores["intermediate"].isin(sizes)]
+    sizes = {BASELINE: (BASELINE, "", 0)} | found
+    main = analysis.scores[analysis.scores["main"] & analysis.scores["intermediate"].isin(sizes)]
     columns = {key: [sizes[name][place] for name in main["intermediate"]] for place, key in enumerate(("choice", "task", "size"))}
     return main.assign(**columns)
 
 
-def _whole(analysis: "Analysis", choice: str, task: str) -> int | None:
-    """How many training examples a task has without `max_examples`, by its declaration; None where that does not say."""
-    cell = analysis.provenance.loc[analysis.provenance["intermediate"] == choice, "cell"].iloc[0]
-    config = read_result(CellPaths(analysis.folder, cell).result)["config"]
-    used: Mapping[str, Any] = config["intermediate"]["tasks"].get(task, {})
-    source = used.get("task", {}).get("sources", {}).get(config.get("data", {}).get("source"), {})
-    languages = used.get("languages") or []
-    expected = (source.get("expect") or {}).get("train", {}).get("rows", {})
-    rows = [expected.get(code, expected.get("*")) for code in languages]
-    if source.get("generator"):
-        rows = [source["generator"]["rows"].get("train")] * len(languages)
-    if not rows or any(row is None for row in rows) or used.get("fraction") is not None:
-        return None
-    share = re.search(r":(\d+)%$", str(used.get("train", "")))
-    return int(sum(rows) * (int(share[1]) / 100 if share else 1))
+def _sizes(analysis: "Analysis") -> dict[str, tuple[str, str, int]]:
+    """Choice -> what its family is called, the task whose size differs in it, and how many examples of that task are used.
+
+    A family are the choices whose intermediate tasks are used alike but for the size of one: their names do not matter, which a
+    study is free to give.
+    """
+    families: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], dict[str, Mapping[str, Any]]] = {}
+    for row in analysis.provenance.drop_duplicates("intermediate").itertuples():
+        result = read_result(CellPaths(analysis.folder, row.cell).result)
+        tasks = tuple(result["config"].get("intermediate", {}).get("tasks", {}))
+        of_size = {f"{task}.{option}" for task in tasks for option in _SIZE}
+        rest = tuple(sorted((key, value) for key, value in intermediate_settings(result).items() if key not in of_size))
+        families.setdefault((tasks, rest), {})[row.intermediate] = result["config"]
+    found: dict[str, tuple[str, str, int]] = {}
+    several = [key for key, members in families.items() if key[0] and len(members) > 1]
+    for tasks, rest in several:
+        alike = differences(dict(other) for same, other in several if same == tasks)
+        name = " ".join(part for part in (choice_name("+".join(tasks)), told(dict(rest), alike)) if part)
+        members = families[tasks, rest]
+        counts = {task: {choice: _examples(config, task) for choice, config in members.items()} for task in tasks}
+        differing = [task for task, by_choice in counts.items() if len(set(by_choice.values())) > 1]
+        if len(differing) == 1:
+            found |= {choice: (name, differing[0], count) for choice, count in counts[differing[0]].items() if count}
+    return found
+
+
+def _examples(config: Mapping[str, Any], task: str) -> int | None:
+    """How many training examples of an intermediate task are used, by its declaration; None where that does not say."""
+    used = config["intermediate"]["tasks"][task]
+    whole, limit, fraction = _whole(used, config.get("data", {})), used.get("max_examples"), used.get("fraction")
+    if fraction is not None:
+        return None if whole is None else max(1, round(whole * fraction))
+    return min((count for count in (whole, limit) if count is not None), default=None)
+
+
+def _whole(used: Mapping[str, Any], data: Mapping[str, Any]) -> int | None:
+    """How many there are, in all of the languages used; None where one of them is not told of."""
+    split, start, stop = parse_split(used.get("train") or "train")
+    sources = used.get("task", {}).get("sources", {})
+    own = sources.get(data.get("source"), {})
+    rows: list[int | None] = []
+    for code in used.get("languages") or []:
+        if generator := own.get("generator"):
+            made = generator["rows"].get(split)
+            rows.append(None if made is None else max(1, round(made * data.get("world", {}).get("rows", 1.0))))
+        else:  # another source of the task may know what this one does not declare
+            declared = [(source.get("expect") or {}).get(split, {}).get("rows", {}) for source in (own, *sources.values())]
+            rows.append(next((count for by_code in declared if (count := by_code.get(code, by_code.get("*")))), None))
+    known = [row for row in rows if row is not None]
+    return sum(end - first for first, end in (bounds(row, start, stop) for row in known)) if known and known == rows else None

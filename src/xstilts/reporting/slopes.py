@@ -9,16 +9,16 @@ finds slopes where there are none.
 
 import math
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from xstilts.babel.declaration import Language, WorldConfig
+from xstilts.babel.declaration import WorldConfig
 from xstilts.babel.distance import distances as world_distances
 from xstilts.paths import CellPaths
-from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.comparison import BASELINE, world_languages
 from xstilts.reporting.statistics import LEVEL
 from xstilts.reporting.uriel import uriel_distances
 from xstilts.store.results import read_result
@@ -53,6 +53,21 @@ class Line:
     language_sd: float
     """Of the languages' deviations from the line; NaN where one run cannot tell them from the rest."""
     rest_sd: float
+
+    def at(self, distances: ArrayLike) -> Array:
+        """The mean value at some distances."""
+        return self.middle[1] + self.slope * (np.asarray(distances) - self.middle[0])
+
+    def band(self, distances: ArrayLike) -> tuple[Array, Array]:
+        """The ends of the 95 % interval of that mean: of these runs, and of languages drawn anew. Exact where every run has every
+        language."""
+        from scipy.special import stdtrit
+
+        between = 0.0 if math.isnan(self.language_sd) else self.language_sd**2
+        level = math.sqrt(between / self.languages + self.rest_sd**2 / self.observations)
+        of_level = level * float(stdtrit(self.languages - 2, (1 + LEVEL) / 2))
+        reach = np.hypot(of_level, (self.high - self.slope) * (np.asarray(distances) - self.middle[0]))
+        return self.at(distances) - reach, self.at(distances) + reach
 
 
 @dataclass(frozen=True)
@@ -144,7 +159,7 @@ def _variances(y: Array, design: Array, languages: NDArray[np.object_]) -> tuple
     from statsmodels.regression.mixed_linear_model import MixedLM
 
     rest = _least_squares_variance(y, design)
-    if rest < 1e-20 * max(1.0, float((y**2).mean())):
+    if rest == 0.0:
         return 0.0, 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a variance of 0 is at the boundary, which is said in several ways
@@ -159,28 +174,30 @@ def _variances(y: Array, design: Array, languages: NDArray[np.object_]) -> tuple
 
 
 def _least_squares_variance(y: Array, design: Array) -> float:
+    """0 for an exact line, whose residuals are those of rounding."""
     solved = np.linalg.lstsq(design, y, rcond=None)[0]
-    return float(((y - design @ solved) ** 2).sum()) / (len(y) - design.shape[1])
+    variance = float(((y - design @ solved) ** 2).sum()) / (len(y) - design.shape[1])
+    return variance if variance >= 1e-20 * max(1.0, float((y**2).mean())) else 0.0
 
 
 def _generalised(y: Array, design: Array, languages: NDArray[np.object_], between: float, rest: float) -> tuple[float, float]:
     """Slope and standard error by generalised least squares, given the variances (both 0: of an exact line)."""
-    whole_NN = (between if rest else 0.0) * (languages[:, None] == languages) + np.eye(len(y)) * (rest or 1.0)
-    inverse_NN = np.linalg.inv(whole_NN)
-    covariance = np.linalg.pinv(design.T @ inverse_NN @ design)
-    slope = float((covariance @ design.T @ inverse_NN @ y)[0])
-    return slope, math.sqrt(covariance[0, 0]) if rest else 0.0
+    ratio = between / rest if rest else 0.0
+    of_NL = (languages[:, None] == np.unique(languages)).astype(np.float64)
+    # The inverse of the covariance times the design, language by language (Sherman and Morrison 1950).
+    shrunk_L1 = (ratio / (1 + ratio * of_NL.sum(axis=0)))[:, None]
+    weighted = (design - of_NL @ (shrunk_L1 * (of_NL.T @ design))) / (rest or 1.0)
+    covariance = np.linalg.pinv(design.T @ weighted)
+    slope = float((covariance @ (weighted.T @ y))[0])
+    if rest:
+        return slope, math.sqrt(covariance[0, 0])
+    return (slope if abs(slope) > 1e-9 * max(1.0, float(np.abs(y).max())) else 0.0), 0.0  # below, it is rounding, too
 
 
 def _of_world(analysis: "Analysis", condition: str) -> dict[str, dict[str, float]]:
     """Kind -> language -> distance to the pivot, from the config of one of the condition's cells."""
     cells = analysis.provenance.loc[analysis.provenance["condition"] == condition, "cell"]
-    given = read_result(CellPaths(analysis.folder, cells.iloc[0]).result)["config"].get("data", {}).get("world", {})
-    known = {field.name for field in fields(Language)}
-    languages = {
-        code: Language(**{key: value for key, value in features.items() if key in known})
-        for code, features in given.get("languages", {}).items()
-    }
+    languages = world_languages(read_result(CellPaths(analysis.folder, cells.iloc[0]).result))
     by_language = world_distances(WorldConfig(languages=languages))
     kinds = dict.fromkeys(kind for found in by_language.values() for kind in found)
     return {kind: {code: found[kind] for code, found in by_language.items()} for kind in kinds}

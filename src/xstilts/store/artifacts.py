@@ -1,8 +1,8 @@
 """Artifacts: folders that are complete or absent, whatever happens to the process that writes them.
 
 An artifact is built under a hidden name beside its place; its files are brought to the disk, then `done.json` with their
-sizes and checksums, and last the folder gets its name. Whoever builds, replaces or removes one holds its lock
-(`ArtifactPaths.lock`); readers need none.
+sizes and checksums, but for its notes, and last the folder gets its name. Whoever builds, replaces or removes one, or writes its
+notes, holds its lock (`ArtifactPaths.lock`); readers need none.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.paths import DONE, METADATA
+from xstilts.paths import DONE, METADATA, NOTES
 from xstilts.store.files import beside, disk_full_means, encode_json, read_json_object, sync_folder
 
 SCHEMA = 1
@@ -58,7 +58,8 @@ def publish(temporary: Path, final: Path, metadata: dict[str, Any]) -> None:
             for path in _files(temporary):
                 path.chmod(mode)  # safetensors writes files that nobody else can read
                 _sync_file(path)
-                files[path.relative_to(temporary).as_posix()] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+                if (name := path.relative_to(temporary).as_posix()) not in NOTES:
+                    files[name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
             (temporary / DONE).write_bytes(encode_json({"schema": SCHEMA, "files": files}))
             _sync_file(temporary / DONE)
             for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:

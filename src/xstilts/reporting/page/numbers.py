@@ -14,6 +14,8 @@ UNKNOWN = "\N{EN DASH}"
 P_VALUES = ("p", "p_corrected")
 STEPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Percentage points of difference, from which on a cell has the next stronger colour: the same in every report."""
+_UNITS = [Decimal(1).scaleb(-digits) for digits in range(4)]
+"""Of the last of some digits."""
 
 
 def fixed(value: float, digits: int, signed: bool = False) -> str:
@@ -49,7 +51,8 @@ def packed(frame: "DataFrame") -> dict[str, Any]:
 
 def packed_column(name: str, values: Sequence[Any]) -> dict[str, Any]:
     """Texts as places in a list of `names`, neighbours that are equal as one with its number in `runs`, where that is shorter."""
-    plain = [_plain(value, name in P_VALUES) for value in values]
+    short = {value: _plain(value, name in P_VALUES) for value in set(values)}
+    plain = [short[value] for value in values]
     column: dict[str, Any] = {}
     if any(isinstance(value, str) for value in plain):
         column["names"] = list(dict.fromkeys(value for value in plain if value is not None))
@@ -72,7 +75,7 @@ def _plain(value: Any, probability: bool) -> Any:
 
 
 def _rounded(value: float, digits: int) -> Decimal:
-    return Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return Decimal(value).quantize(_UNITS[digits], ROUND_HALF_UP)
 
 
 def _short(p: float) -> float:

@@ -1,7 +1,8 @@
 """The page of a study's report, from its analysis: the same results give the same bytes.
 
-What is asked first (differences, averages, groups of languages, problems) is HTML and can be read without JavaScript. The rest is
-JSON in the page, which script.js shows as tables and plots. A Content-Security-Policy lets nothing in but the page's own parts.
+What is asked first (differences, averages, plots, groups of languages, problems) is HTML and can be read without JavaScript. The
+rest is JSON in the page, which script.js shows as tables and plots. A Content-Security-Policy lets nothing in but the page's own
+parts.
 """
 
 import base64
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.reporting.analysis import ALL, OTHERS, Analysis
 from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.extras import Extras, extras
 from xstilts.reporting.page.numbers import STEPS, fixed, interval, packed, probability, step
+from xstilts.reporting.page.sections import sections
 from xstilts.reporting.statistics import SIGNIFICANT
 from xstilts.store.files import whole_file
 
@@ -76,15 +79,16 @@ class Target:
         return next((group.cells[choice].row for group in self.groups.values() if choice in group.cells), None)
 
 
-def write_page(analysis: Analysis, path: Path) -> None:
+def write_page(analysis: Analysis, path: Path, more: Extras | None = None) -> None:
     """Write the page whole or not at all."""
-    text = render(analysis)
+    text = render(analysis, more)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def render(analysis: Analysis) -> str:
-    """The page as text. All names are shown as they are: none of them can become a part of the page's program."""
+def render(analysis: Analysis, more: Extras | None = None) -> str:
+    """The page as text. All names are shown as they are: none of them can become a part of the page's program. `more`: what
+    `extras` has made of the analysis; without it, it is made here."""
     from jinja2 import Environment, StrictUndefined
     from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
@@ -111,6 +115,7 @@ def render(analysis: Analysis) -> str:
         with_languages=len(analysis.effects) <= MOST_CELLS,
         steps=STEPS,
         averages=_records(analysis.averages),
+        **sections(more or extras(analysis)),
         problems=_records(analysis.problems),
         style=Markup(style),
         script=Markup(script),

@@ -1,0 +1,63 @@
+"""What only some studies have: which of them have it, and what is told of it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.errors import UserError
+from xstilts.reporting.analysis import Analysis, analyse
+from xstilts.reporting.extras import Extras, Part, extras
+
+Write = Any
+
+
+@pytest.fixture
+def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
+    write_made_up()
+    for size, better in ((10, -2), (100, -1), (200, 0), (400, 1)):
+        write_made_up(intermediate="squad_v1", better=better, used={"max_examples": size})
+    return analyse(tmp_path)
+
+
+def real(analysis: Analysis, codes: str = "en de fr sw ja") -> Analysis:
+    """The same, as if its languages were real ones."""
+    known = dict(zip(("qaa", "qab", "qac", "qae", "qaf"), codes.split(), strict=True))
+    return dataclasses.replace(
+        analysis, synthetic=False, source="en", scores=analysis.scores.assign(language=analysis.scores["language"].map(known))
+    )
+
+
+def test_curves_and_regressions_with_their_pictures_and_what_is_to_be_seen(analysis: Analysis) -> None:
+    found = extras(analysis)
+    assert found.sizes.table and found.distances.table and found.published == Part()
+    assert [picture.name for picture in found.sizes.pictures] == ["scaling_1_xnli"]
+    told = found.sizes.pictures[0].told
+    assert told.startswith("xnli, squad_v1. all languages: from ")
+    assert "with 10 examples to " in told and "with 400, 58.0 without intermediate task; source language: " in told
+    assert [picture.name for picture in found.distances.pictures] == ["typology_xnli_score", "typology_xnli_gain"]
+    of_score = found.distances.pictures[0].told
+    assert "structural: -" in of_score and " percent points per 0.1 of distance, 95 % interval -" in of_score
+    assert [part.left_out for part in found.parts] == ["", "", ""]
+    picture = found.sizes.pictures[0]
+    assert picture.svg is picture.svg and picture.svg.startswith(b"<?xml"), "drawn once"
+
+
+def test_a_study_without_sizes_of_few_languages_has_none_of_it(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up(world="families", target="pos")
+    write_made_up(world="families", target="pos", intermediate="mnli")
+    assert extras(analyse(tmp_path)) == Extras()
+
+
+def test_what_is_left_out_is_told_where_a_user_can_help_it(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object) -> None:
+        raise UserError("URIEL+ is not installed")
+
+    monkeypatch.setattr("xstilts.reporting.slopes.uriel_distances", absent)
+    found = extras(real(analysis))
+    assert found.distances == Part(left_out="regressions on distance, as URIEL+ is not installed")
+    assert found.published.table and {row[0].text for row in found.published.table.rows} == {"xnli"}
+    few = real(analysis)
+    few = dataclasses.replace(few, scores=few.scores[few.scores["language"].isin(["en", "de", "fr"])])
+    assert extras(few).distances == Part(), "two languages are too few, whatever is installed"

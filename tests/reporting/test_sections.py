@@ -1,0 +1,98 @@
+"""The page's sections that only some studies have: they show what the export writes."""
+
+import base64
+import dataclasses
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.reporting.analysis import Analysis, analyse
+from xstilts.reporting.export import export
+from xstilts.reporting.extras import Extras, Part, extras
+from xstilts.reporting.page.render import render
+from xstilts.reporting.page.sections import sections
+
+Write = Any
+
+
+@pytest.fixture
+def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
+    write_made_up()
+    for size, better in ((10, -2), (100, -1), (200, 0), (400, 1)):
+        write_made_up(intermediate="squad_v1", better=better, used={"max_examples": size})
+    return analyse(tmp_path)
+
+
+def pictures(text: str) -> list[bytes]:
+    return [base64.b64decode(coded) for coded in re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)"', text)]
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_the_export_writes(analysis: Analysis, tmp_path: Path) -> None:
+    more = extras(analysis)
+    text, files = render(analysis, more), export(analysis, tmp_path / "report", more)
+    drawn = [path for path in files if path.suffix == ".svg" and path.name.startswith(("scaling", "typology"))]
+    assert pictures(text) == [path.read_bytes() for path in drawn] and len(drawn) == 3
+    for path in drawn:
+        assert f"`figures/{path.stem}`" in files[0].read_text()
+    for part in (more.sizes, more.distances):
+        assert part.table
+        written = (tmp_path / "report" / "tables" / f"{part.table.name}.md").read_text()
+        assert part.table.caption in written and part.table.caption in unescape(text)
+        for row in part.table.rows:
+            shown = "".join(f"{cell.text}{cell.below}" for cell in row).replace("-", "−")
+            found = [re.sub(r"<[^>]*>", "", unescape(line)) for line in re.findall(r"<tr>(.*)</tr>", text)]
+            assert shown.replace(" ", "") in [line.replace("-", "−").replace("–", "−").replace(" ", "") for line in found]
+    assert render(analysis) == text, "made anew, it is the same"
+
+
+def test_each_picture_has_its_text_its_size_and_its_caption(analysis: Analysis) -> None:
+    more = extras(analysis)
+    text = unescape(render(analysis, more))
+    for part in (more.sizes, more.distances):
+        for picture in part.pictures:
+            assert f'alt="{picture.told}"' in text and f"<figcaption>{picture.caption}</figcaption>" in text
+    assert re.findall(r'<img src="[^"]*" width="(\d+)" height="(\d+)"', text)[0] == ("518", "269")
+    assert [name for name in ("sizes", "distances", "published") if f'<section id="{name}">' in text] == ["sizes", "distances"]
+    assert '<a href="#sizes">' in text and '<a href="#published">' not in text
+
+
+def test_without_them_the_page_says_nothing_and_what_is_left_out_is_told(analysis: Analysis) -> None:
+    text = render(analysis, Extras())
+    assert not re.search(r'id="(sizes|distances|published)"|<figure|<img|Left out', text)
+    text = render(analysis, Extras(distances=Part(left_out="regressions, as <b> is not installed")))
+    assert '<p class="note">Left out: regressions, as &lt;b&gt; is not installed.</p>' in text and "<figure" not in text
+
+
+def test_pictures_without_room_stay_in_their_files(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = extras(analysis)
+    size = len(base64.b64encode(more.sizes.pictures[0].svg)) + 30
+    monkeypatch.setattr("xstilts.reporting.page.sections.MOST_BYTES", size)
+    text = render(analysis, more)
+    assert pictures(text) == [more.sizes.pictures[0].svg] and text.count("<figcaption>") == 3
+    assert "this one is figures/typology_xnli_score.svg, which was written beside this page" in text
+
+
+def test_numbers_are_written_as_everywhere_on_the_page_and_names_as_they_are(analysis: Analysis) -> None:
+    found = sections(extras(analysis))["distances"]
+    assert found and found.columns[0] == ("target", True) and ("per 0.1 of distance", False) in found.columns
+    place = [title for title, _ in found.columns].index("per 0.1 of distance")
+    slope = found.rows[0][place]
+    assert re.fullmatch(r"−\d+\.\d", slope.text) and re.fullmatch(r"\[−\d+\.\d, −?\d+\.\d\]", slope.below)
+    of_sizes = sections(extras(analysis))["sizes"]
+    assert of_sizes and of_sizes.rows[0][0].text == "xnli"
+    assert any("AICc" in title for title, _ in of_sizes.columns)
+
+
+def test_names_stay_text(analysis: Analysis) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    frames = {
+        "scores": analysis.scores.assign(target=evil),
+        "effects": analysis.effects.assign(target=evil),
+    }
+    text = render(dataclasses.replace(analysis, **frames))
+    assert evil not in text and len(pictures(text)) == text.count("<img") == 3
+    assert evil in unescape(text)
