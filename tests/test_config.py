@@ -33,6 +33,7 @@ def composed(*overrides: str) -> schema.Config:
         return to_schema(compose("train", list(overrides)))
 
 
+@pytest.mark.slow  # all of them together
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[group].stem for group in ("task", "target", "intermediate")))
 def test_every_file_composes_and_fits_the_schema(row):
     schema.register()

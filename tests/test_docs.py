@@ -122,6 +122,7 @@ def test_a_command_is_run_composes_or_says_what_it_needs(command: Command):
         assert command.mark.startswith("needs: "), "it is not run by a test, so write `<!-- needs: ... -->` above its block"
 
 
+@pytest.mark.slow  # all of them together
 @pytest.mark.parametrize("command", TRAIN, ids=str)
 def test_every_cell_composes(command: Command, tmp_path: Path):
     from hydra import compose, initialize_config_dir

@@ -80,6 +80,7 @@ def test_all_such_tasks_are_here():
     assert sorted(FILES) == unusable
 
 
+@pytest.mark.slow  # all of them together
 @pytest.mark.parametrize("name", FILES)
 def test_task_from_the_folder_to_its_result(
     name: str, hub: Any, tokenizer_files: dict[str, bytes], tmp_path: Path, run_here: Callable[..., Any]

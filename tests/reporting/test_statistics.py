@@ -58,6 +58,7 @@ def test_what_one_seed_or_language_cannot_tell_is_nan(seeds: int, languages: int
     assert math.isnan(rest) and math.isnan(seed) == (seeds == 1) and math.isnan(language) == (languages == 1)
 
 
+@pytest.mark.slow  # statsmodels takes seconds to import
 @settings(max_examples=25)
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=8))
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
