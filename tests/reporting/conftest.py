@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from xstilts.paths import CellPaths, cell_name
+from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.store.results import write_predictions, write_result
 
 WORLDS: dict[str, dict[str, dict[str, Any]]] = {
@@ -28,6 +29,15 @@ Write = Callable[..., None]
 def write_made_up(tmp_path: Path) -> Write:
     """Writes a cell into the folder of the test; see `_write`."""
     return lambda **given: _write(tmp_path, **given)
+
+
+@pytest.fixture
+def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
+    """Of a study with four sizes of an intermediate task, in a world with enough languages for regressions."""
+    write_made_up()
+    for size, better in ((10, -2), (100, -1), (200, 0), (400, 1)):
+        write_made_up(intermediate="squad_v1", better=better, used={"max_examples": size})
+    return analyse(tmp_path)
 
 
 def _write(

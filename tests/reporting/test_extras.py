@@ -13,14 +13,6 @@ from xstilts.reporting.extras import Extras, Part, extras
 Write = Any
 
 
-@pytest.fixture
-def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
-    write_made_up()
-    for size, better in ((10, -2), (100, -1), (200, 0), (400, 1)):
-        write_made_up(intermediate="squad_v1", better=better, used={"max_examples": size})
-    return analyse(tmp_path)
-
-
 def real(analysis: Analysis, codes: str = "en de fr sw ja") -> Analysis:
     """The same, as if its languages were real ones."""
     known = dict(zip(("qaa", "qab", "qac", "qae", "qaf"), codes.split(), strict=True))

@@ -9,21 +9,13 @@ from typing import Any
 
 import pytest
 
-from xstilts.reporting.analysis import Analysis, analyse
+from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.export import export
 from xstilts.reporting.extras import Extras, Part, extras
 from xstilts.reporting.page.render import render
 from xstilts.reporting.page.sections import sections
 
 Write = Any
-
-
-@pytest.fixture
-def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
-    write_made_up()
-    for size, better in ((10, -2), (100, -1), (200, 0), (400, 1)):
-        write_made_up(intermediate="squad_v1", better=better, used={"max_examples": size})
-    return analyse(tmp_path)
 
 
 def pictures(text: str) -> list[bytes]:

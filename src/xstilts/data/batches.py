@@ -126,8 +126,11 @@ def cost(lengths: np.ndarray, padding_free: bool = False) -> int:
     An encoder that computes no padding (`padding_free`) takes the real subwords, but not less than half the padded size, which
     attention still has.
     """
-    padded = int(lengths.max()) * len(lengths)
-    return max(int(lengths.sum()), -(-padded // 2)) if padding_free else padded
+    return _cost(int(lengths.sum()), int(lengths.max()) * len(lengths), padding_free)
+
+
+def _cost(real: int, padded: int, padding_free: bool) -> int:
+    return max(real, -(-padded // 2)) if padding_free else padded
 
 
 def cut(lengths: np.ndarray, max_tokens: int, padding_free: bool = False) -> list[np.ndarray]:
@@ -141,7 +144,7 @@ def cut(lengths: np.ndarray, max_tokens: int, padding_free: bool = False) -> lis
     start = real = 0
     for position, length in enumerate(ordered):
         real, padded = real + length, length * (position - start + 1)
-        if position > start and (max(real, padded / 2) if padding_free else padded) > max_tokens:
+        if position > start and _cost(real, padded, padding_free) > max_tokens:
             groups.append(order[start:position])
             start, real = position, length
     groups.append(order[start:])
