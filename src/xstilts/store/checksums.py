@@ -1,6 +1,7 @@
 """SHA-256 of data files, remembered: an unchanged file of many gigabytes is read for its checksum only once.
 
-The cache is one JSON file, real path -> [size in bytes, mtime in ns, sha256]. It saves time and decides nothing: a cache
+The cache is one JSON file, `device:real path` -> [size in bytes, mtime in ns, ctime in ns, inode, sha256]. All of them must
+agree: archives, container images and `cp -p` give another content the same size and mtime, but nobody can set the ctime. A cache
 that is broken, unreadable or cannot be written is as good as an empty one.
 """
 
@@ -11,27 +12,32 @@ import os
 import time
 from pathlib import Path
 
-from xstilts.errors import UserError
 from xstilts.store.files import write_json
 from xstilts.store.locks import locked
 
-YOUNG = 2_000_000_000
-"""Nanoseconds. A file can change twice within one tick of its file system's clock, so a younger one is not remembered."""
+MARGIN = 2_000_000_000
+"""Nanoseconds, more than one tick of any file system's clock (FAT has the longest). A file that was changed less than this before
+it was hashed may change again and keep its times, so its checksum is not remembered; as git does with racy entries."""
 
 
 def file_sha256(path: Path, cache: Path | None = None) -> str:
-    """The hex SHA-256 of a file, from `cache` if the file's size and mtime are the remembered ones. OSError if unreadable."""
-    key = os.path.realpath(path)
-    before = os.stat(key)
-    if cache is not None and (known := _read(cache).get(key)) and known[:2] == [before.st_size, before.st_mtime_ns]:
-        return str(known[2])
-    with open(key, "rb") as file:
+    """The hex SHA-256 of a file, from `cache` if nothing about the file has changed since. OSError if unreadable."""
+    real = os.path.realpath(path)
+    before = os.stat(real)
+    key = f"{before.st_dev}:{real}"
+    if cache is not None and (known := _read(cache).get(key)) and known[:-1] == _state(before):
+        return str(known[-1])
+    started = time.time_ns()
+    with open(real, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    after = os.stat(key)
-    steady = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-    if cache is not None and steady and time.time_ns() - after.st_mtime_ns > YOUNG:
-        _remember(cache, key, [after.st_size, after.st_mtime_ns, digest])
+    settled = max(before.st_mtime_ns, before.st_ctime_ns) + MARGIN < started
+    if cache is not None and settled and _state(os.stat(real)) == _state(before):
+        _remember(cache, key, [*_state(before), digest])
     return digest
+
+
+def _state(stat: os.stat_result) -> list[int | str]:
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def _read(cache: Path) -> dict[str, list[int | str]]:
@@ -41,10 +47,10 @@ def _read(cache: Path) -> dict[str, list[int | str]]:
         return {}
     if not isinstance(content, dict):
         return {}
-    return {key: entry for key, entry in content.items() if isinstance(entry, list) and len(entry) == 3}
+    return {key: entry for key, entry in content.items() if isinstance(entry, list) and len(entry) == 5}
 
 
 def _remember(cache: Path, key: str, entry: list[int | str]) -> None:
-    # The lock keeps two processes from overwriting each other's entries.
-    with contextlib.suppress(OSError, UserError), locked(cache.with_name(f"{cache.name}.lock")):
+    # The lock keeps two processes from overwriting each other's entries. ValueError: a path that is not UTF-8, a full disk.
+    with contextlib.suppress(OSError, ValueError), locked(cache.with_name(f"{cache.name}.lock")):
         write_json(cache, _read(cache) | {key: entry})
