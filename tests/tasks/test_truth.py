@@ -150,6 +150,16 @@ TRAINED_ON = {
     "mewslix": ["mewslix"],
 }
 
+GOOGLE_XTREME = "ec5f1f46e9af79639a90684a7a70a956c4998f04"
+PINS = {
+    "mlqa": GOOGLE_XTREME,
+    "mlqa_cross": GOOGLE_XTREME,
+    "panx": "f0a3be6dc5564c0cc4150bb660144800a1f539d4",
+    "tatoeba": GOOGLE_XTREME,
+}
+# Card of facebook/mlqa, `mlqa-translate-train`.
+SQUAD_TRANSLATED = {"ar": 78058, "de": 80069, "es": 81810, "hi": 82451, "vi": 84816, "zh": 76285}
+
 
 def offered(group: str) -> dict[str, list[tuple[str, str]]]:
     """Name of an option of `group` -> its (place, task) pairs."""
@@ -235,6 +245,16 @@ def test_every_task_says_where_it_is_on_the_hub(name: str) -> None:
     text = (CONF / "task" / f"{name}.yaml").read_text(encoding="utf-8")
     pinned = source.revision is not None and re.fullmatch(r"[0-9a-f]{40}", source.revision)
     assert pinned or "revision not confirmed: unpinned" in text
+
+
+def test_pins_are_the_commits_that_other_projects_use() -> None:
+    assert {name: load_task(CONF, name).sources["hub"].revision for name in PINS} == PINS
+    assert load_task(CONF, "squad_translated").sources["hub"].expect["train"].rows == SQUAD_TRANSLATED
+
+
+def test_what_was_not_confirmed_is_marked() -> None:
+    marked = {name for name in NAMES if "not confirmed" in (CONF / "task" / f"{name}.yaml").read_text(encoding="utf-8")}
+    assert marked == {"mewslix", "squad_translated", "tatoeba", "udpos"}
 
 
 def test_what_is_wrong_on_the_hub_is_not_read_from_there() -> None:
