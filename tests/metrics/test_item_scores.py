@@ -20,6 +20,7 @@ ITEMS: dict[str, st.SearchStrategy[Any]] = {
     "squad": st.tuples(ANSWERS, ANSWER),
     "mlqa": st.tuples(ANSWERS, ANSWER),
     "tagging_f1": SENTENCE,
+    "xtreme_tagging_f1": SENTENCE,
     "token_accuracy": SENTENCE,
     "retrieval_accuracy": st.tuples(IDS, IDS),
     "bitext_f1": st.tuples(IDS, IDS),

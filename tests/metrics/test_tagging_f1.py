@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 
+from xstilts import metrics
 from xstilts.metrics.tagging_f1 import chunks, precision_recall_f1, score, split_0_0_12, split_1_2_2
+from xstilts.paths import conf_dir
+from xstilts.tasks.catalogue import load_task, task_names
 
 BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-LOC", "S-ORG"]
+HYPHENS = ["O", *(f"{prefix}-{kind}" for prefix in "BI" for kind in ("a-b", "c-b", "b"))]
 UD = ["ADJ", "ADP", "CCONJ", "SCONJ", "INTJ", "NOUN", "PRON", "SYM", "X", "O", "I", "."]
 
 Sentences = list[list[str]]
@@ -98,3 +102,26 @@ def test_lengths_must_agree() -> None:
         score([["O"], ["O", "O"]], [["O"], ["O"]], "en")
     with pytest.raises(ValueError, match="no words"):
         score([[]], [[]], "en")
+
+
+def test_types_with_a_hyphen_are_different_types_in_the_main_score() -> None:
+    gold = [["O", "B-creative-work", "I-creative-work"], ["B-art-work", "O"]]
+    wrong = [["O", "B-art-work", "I-art-work"], ["B-creative-work", "O"]]
+    values = metrics.score("tagging_f1", gold, wrong, "en")
+    assert values == {"f1_seqeval_1_2_2": 0.0, "f1_seqeval_0_0_12": 100.0, "accuracy": 40.0}
+    assert values[metrics.main_key("tagging_f1")] == 0.0
+    assert [list(item) for item in metrics.item_scores("tagging_f1", gold, wrong, "en")] == [[0, 2], [0, 2]]
+    assert [list(item) for item in metrics.item_scores("xtreme_tagging_f1", gold, wrong, "en")] == [[2, 2], [2, 2]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.sampled_from(HYPHENS), min_size=1), min_size=2, max_size=2))
+def test_the_main_score_of_types_with_hyphens_equals_the_package(sides: Sentences) -> None:
+    length = min(map(len, sides[:2]))
+    gold, predictions = [sides[0][:length]], [sides[1][:length]]
+    assert score(gold, predictions, "en")["f1_seqeval_1_2_2"] == pytest.approx(oracle(gold, predictions)[2], rel=1e-12)
+
+
+def test_the_tasks_of_xtreme_keep_the_rule_of_the_published_numbers() -> None:
+    tasks = [load_task(conf_dir(), name) for name in task_names(conf_dir())]
+    assert [task.name for task in tasks if metrics.main_key(task.metrics[0]) == "f1_seqeval_0_0_12"] == ["panx", "udpos"]

@@ -12,8 +12,8 @@ from xstilts.metrics.tagging_f1 import precision_recall_f1, split_0_0_12, split_
 METRIC = {
     "pawsx": "accuracy",
     "xnli": "accuracy",
-    "panx": "tagging_f1",
-    "udpos": "tagging_f1",
+    "panx": "xtreme_tagging_f1",
+    "udpos": "xtreme_tagging_f1",
     "bucc2018": "bitext_f1",
     "tatoeba": "retrieval_accuracy",
     "xquad": "squad",
@@ -40,7 +40,7 @@ def read(task: str, gold_file: Path, prediction_file: Path) -> tuple[list[Any], 
             questions = [question for paragraph in paragraphs for question in paragraph["qas"]]
             gold = {question["id"]: [answer["text"] for answer in question["answers"]] for question in questions}
         return list(gold.values()), [predictions[key] for key in gold]
-    if METRIC[task] == "tagging_f1":
+    if METRIC[task] == "xtreme_tagging_f1":
         split = [[sentence.split() for sentence in text.strip().split("\n\n")] for text in (gold_text, prediction_text)]
         return split[0], split[1]
     rows = [[line.strip() for line in text.splitlines()] for text in (gold_text, prediction_text)]
@@ -87,7 +87,7 @@ def test_every_language_and_average(mock: Path, ours: dict[str, dict[str, dict[s
         if task not in expected:
             continue
         values = {language: dict(of_language) for language, of_language in ours[task].items()}
-        if metric == "tagging_f1":
+        if metric == "xtreme_tagging_f1":
             for language, pair in files(mock, task).items():
                 triple = precision_recall_f1(*read(task, *pair), split)
                 values[language] |= dict(zip(("precision", "recall", "f1"), triple, strict=True))
@@ -101,7 +101,7 @@ def test_every_language_and_average(mock: Path, ours: dict[str, dict[str, dict[s
             average = mean([values[language][key] for language in values])
             assert average == pytest.approx(expected[task][f"avg_{key}"], rel=1e-9), (task, key)
         averages = {key: mean([values[language][key] for language in values]) for key in next(iter(values.values()))}
-        if metric == "tagging_f1":
+        if metric == "xtreme_tagging_f1":
             averages[metrics.main_key(metric)] = averages[tagging_key]
         task_scores[task] = metrics.task_score(metric, averages)
         assert task_scores[task] == pytest.approx(expected[task]["avg_metric"], rel=1e-9), task

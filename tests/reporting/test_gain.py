@@ -138,6 +138,6 @@ def test_the_gain_of_an_f1_is_the_difference_of_the_f1s(sentences: list[tuple[li
             for number, (tags, right) in enumerate(zip(given_tags, gold, strict=True))
         ]
         both.append(score_items(rows, "tagging_f1", "test"))
-        scores.append(metrics.score("tagging_f1", gold, given_tags, "qab")["f1_seqeval_0_0_12"])
+        scores.append(metrics.score("tagging_f1", gold, given_tags, "qab")["f1_seqeval_1_2_2"])
     gain = gains({1: both[0]}, {1: both[1]}, {"qab": ["qab"]}, resamples=20)["qab"]
     assert gain.value == pytest.approx(scores[1] - scores[0])

@@ -1,12 +1,17 @@
-"""tagging_f1: chunk F1 of tag sequences under the rules of two seqeval versions, and token accuracy.
+"""tagging_f1: chunk F1 of tag sequences under the rules of two seqeval versions, and token accuracy. The main score is 1.2.2's.
 
-XTREME scores NER and POS with seqeval's `f1_score` and does not pin its version. POS tags have no B-/I- prefix, so what counts
-as prefix and what as type depends on the version: 0.0.12, which the published numbers used, takes the whole tag as the type;
-1.2.2 takes the tag without its first letter, so SCONJ and CCONJ are one type and X has none. Both merge equal neighbours into
-one chunk, so neither is token accuracy. On B-PER, I-PER, O and the like the two agree.
+The two versions part a tag into prefix and type at different places. In `B-creative-work`, 1.2.2 takes all that follows the
+first hyphen as the type, 0.0.12 only what follows the last one, so that creative-work and art-work are one type. POS tags have
+no prefix: 0.0.12 takes the whole tag as the type, 1.2.2 the tag without its first letter, so SCONJ and CCONJ are one type and X
+has none. Both merge equal neighbours into one chunk, so neither is token accuracy. On B-PER, I-PER, O and the like they agree.
+
+XTREME's tasks use `xtreme_tagging_f1`, the same values with 0.0.12's as the main score.
 """
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from xstilts.metrics import token_accuracy
 
@@ -24,7 +29,7 @@ def split_1_2_2(tag: str) -> tuple[str, str]:
     return tag[0], tag[1:].split("-", 1)[-1] or "_"
 
 
-_VARIANTS = {"f1_seqeval_0_0_12": split_0_0_12, "f1_seqeval_1_2_2": split_1_2_2}
+_VARIANTS = {"f1_seqeval_1_2_2": split_1_2_2, "f1_seqeval_0_0_12": split_0_0_12}
 
 
 def chunks(sentences: Sequence[Sequence[str]], split: Callable[[str], tuple[str, str]]) -> set[Chunk]:
@@ -59,17 +64,26 @@ def precision_recall_f1(
     return 100.0 * precision, 100.0 * recall, 100.0 * 2 * precision * recall / (precision + recall)
 
 
-def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """Twice the right chunks of each sentence, of its chunks in gold and prediction, under 0.0.12, where no chunk reaches beyond
-    its sentence; see `metrics.item_scores`."""
-    sets = [
-        (chunks([right], split_0_0_12), chunks([given], split_0_0_12)) for right, given in zip(gold, predictions, strict=True)
-    ]
-    return [(2 * len(right & given), len(right) + len(given)) for right, given in sets]
+def item_scores(
+    gold: Sequence[Sequence[str]],
+    predictions: Sequence[Sequence[str]],
+    language: str,
+    split: Callable[[str], tuple[str, str]] = split_1_2_2,
+) -> list[tuple[float, float]]:
+    """Twice the right chunks of each sentence, and its chunks in gold and prediction together; see `metrics.item_scores`.
+
+    A chunk belongs to the sentence in which it ends: under 1.2.2 it may begin in the sentence before.
+    """
+    right, given = chunks(gold, split), chunks(predictions, split)
+    boundaries = list(accumulate(len(sentence) + 1 for sentence in gold))  # the boundary after a sentence counts as a word
+    found, correct = (
+        Counter(bisect_left(boundaries, end + 1) for _, _, end in chosen) for chosen in ([*right, *given], right & given)
+    )
+    return [(2 * correct[number], found[number]) for number in range(len(gold))]
 
 
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
-    """`f1_seqeval_0_0_12`, `f1_seqeval_1_2_2` and token `accuracy` in percent; `language` plays no part.
+    """`f1_seqeval_1_2_2`, `f1_seqeval_0_0_12` and token `accuracy` in percent; `language` plays no part.
 
     gold and predictions: one tag per word of each sentence, the sentences in the order of the data: under 1.2.2 a chunk that
     ends in an X may reach back into the sentence before. Raises `ValueError` where their lengths differ.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xstilts import recipes, sources
+from xstilts import metrics, recipes, sources
 from xstilts.config import Config, Hyperparameters, Mixture, ModelConfig
 from xstilts.paths import ArtifactPaths, checksum_cache, curves_dir
 from xstilts.phases.jobs import TokenizerJob, TrainingJob
@@ -193,9 +193,11 @@ def _training_task(
 ) -> dict[str, Any]:
     """What of one training task determines the artifact: its meaning, its data, how much of it, and how it is cut."""
     splits = [training.train]
-    if hyperparameters.selection == "best" or hyperparameters.eval_every:
+    evaluated = hyperparameters.selection == "best" or hyperparameters.eval_every
+    if evaluated:
         splits.append(training.validation)
     return _training_data(config, store, training, splits) | {
+        "selected_by": metrics.main_key(training.task.metrics[0]) if evaluated else None,
         "limits": without_defaults(recipes.limits(by_task)),
         "mlm_probability": by_task.mlm_probability if training.task.format == "mlm" else None,
     }
