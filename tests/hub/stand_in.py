@@ -48,9 +48,12 @@ class Fault:
 
     pattern: str
     kind: str
-    """`500`, `503`, `429`, `reset`, `truncated` (the rest of the body never comes), `short` (less than announced before),
-    `changed` (another content of the same size)."""
+    """`500`, `503`, `429` and so on, `reset`, `truncated` (the rest of the body never comes), `short` (less than announced
+    before), `changed` (another content of the same size), `text` (another answer, whole, see `text`), `portal` (sent on to a
+    login page)."""
     times: int
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str = "{}"
 
 
 @dataclass
@@ -83,15 +86,18 @@ class StandIn:
         repository.files.update(files)
         return repository
 
-    def fail(self, pattern: str, kind: str, times: int = 10_000) -> None:
-        self.faults.append(Fault(pattern, kind, times))
+    def fail(self, pattern: str, kind: str, times: int = 10_000, text: str = "{}", **headers: str) -> None:
+        """`headers`: of the answer, with `_` for `-`; a status that is temporary has a `Retry-After` if none is given."""
+        if kind in ("503", "429") and not headers:
+            headers = {"Retry_After": "7"}
+        self.faults.append(Fault(pattern, kind, times, {name.replace("_", "-"): value for name, value in headers.items()}, text))
 
-    def next_fault(self, request: str) -> str | None:
+    def next_fault(self, request: str) -> Fault | None:
         for fault in self.faults:
             body_only = fault.kind in ("truncated", "short", "changed")
             if fault.times > 0 and re.search(fault.pattern, request) and not (body_only and request.startswith("HEAD")):
                 fault.times -= 1
-                return fault.kind
+                return fault
         return None
 
 
@@ -111,13 +117,18 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         path = urlsplit(self.path).path
         self.hub.requests.append(f"{self.command} {unquote(path)}")
-        self.fault = self.hub.next_fault(self.hub.requests[-1])
+        found = self.hub.next_fault(self.hub.requests[-1])
+        self.fault = found.kind if found else None
         if self.fault == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()
-        elif self.fault and self.fault.isdigit():
-            self.send(int(self.fault), b"{}", {"Retry-After": "7"} if self.fault != "500" else {})
+        elif found and (found.kind.isdigit() or found.kind == "text"):
+            self.send(int(found.kind) if found.kind.isdigit() else 200, found.text.encode(), found.headers)
+        elif self.fault == "portal":
+            self.send(302, b"", {"Location": "/login"})
+        elif path == "/login":
+            self.send(200, b"<!DOCTYPE html><title>Welcome</title>", {"Content-Type": "text/html; charset=utf-8"})
         elif match := re.fullmatch(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
             self.describe(match[1], match[2], unquote(match[3] or "main"))
         elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):

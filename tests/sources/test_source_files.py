@@ -9,7 +9,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data, locate, require
+from xstilts.sources import languages_with_data, locate, place_of, require
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Source, Task
 
@@ -76,6 +76,13 @@ def test_require_names_every_path_that_was_tried(tmp_path):
         assert str(path) in str(raised.value)
     assert "data.extra_roots" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_where_data_is_looked_for_is_every_root(tmp_path):
+    task = _task(test="{language}.a")
+    assert place_of(task, _data(tmp_path)) == f"under data.root={tmp_path}"
+    more = _data(tmp_path, tmp_path / "a", tmp_path / "b")
+    assert place_of(task, more) == f"under data.root={tmp_path} and data.extra_roots=[{tmp_path / 'a'},{tmp_path / 'b'}]"
 
 
 def test_require_names_unknown_split_and_language(tmp_path):

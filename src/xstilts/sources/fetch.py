@@ -43,9 +43,10 @@ def fetch(task: Task, data: DataConfig, split: str, languages: Iterable[str] | N
     missing = [language for language in wanted if language not in have]
     listed = hub.listing("dataset", source.hub, source.revision)
     if missing:
+        place = f"{'the cache of ' if listed.partial else ''}{source.hub} at revision {listed.commit}"
         raise UserError(
-            f"task '{task.name}' has no {split} data in '{', '.join(missing)}': {source.hub} at revision {listed.commit} "
-            f"has it in {', '.join(have) or 'no language'}"
+            f"task '{task.name}' has no {split} data in '{', '.join(missing)}': {place} has it in "
+            f"{', '.join(have) or 'no language'}{hub.FETCH if listed.partial else ''}"
         )
     paths = [path for language in wanted for path in hub_files(task, source, split, language, listed).values()]
     return hub.download(listed, dict.fromkeys(paths), checksum)
@@ -53,27 +54,17 @@ def fetch(task: Task, data: DataConfig, split: str, languages: Iterable[str] | N
 
 def fetch_model(name: str, revision: str | None, weights: bool, checksum: hub.Checksum) -> Path:
     """The folder on this disk with a Hub model's tokenizer and config.json, and with its weights if asked for."""
-    if hub.offline() and hub.stored_listing("model", name, revision) is None:
-        return _cached_by_others(name, revision)
     listed = hub.listing("model", name, revision)
     top = [path for path in listed.files if "/" not in path]
     chosen = [path for path in top if path == "config.json" or path.startswith(TOKENIZER_PATTERNS)]
     if weights:
         files = next((files for kind in WEIGHTS if (files := [path for path in top if kind.fullmatch(path)])), [])
         if not files:
-            raise UserError(f"model {name} at revision {listed.commit} has no weights: expected model.safetensors in it")
+            place = " in the cache" if listed.partial else ""
+            raise UserError(
+                f"model {name} at revision {listed.commit} has no weights{place}: expected model.safetensors in it"
+                f"{hub.FETCH if listed.partial else ''}"
+            )
         chosen += [*files, *(path for path in top if path.endswith(".index.json"))]
     hub.download(listed, chosen, checksum)
     return listed.folder
-
-
-def _cached_by_others(name: str, revision: str | None) -> Path:
-    """The folder of a model that other programs have downloaded, so that nothing is known about it but its files."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for file in ("config.json", "tokenizer.json"):
-        found = try_to_load_from_cache(name, file, revision=revision)
-        if isinstance(found, str):
-            return Path(found).parent
-    hub.listing("model", name, revision)  # which says what is missing
-    raise AssertionError("unreachable")

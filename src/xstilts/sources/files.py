@@ -39,7 +39,10 @@ def place_of(task: Task, data: DataConfig) -> str:
     source = source_of(task, data)
     if source.generator:
         return f"in the synthetic world of seed {data.world.seed}"
-    return f"in {source.hub} at revision {source.revision or 'main'}" if source.hub else f"under data.root={data.root}"
+    if source.hub:
+        return f"in {source.hub} at revision {source.revision or 'main'}"
+    extra = f" and data.extra_roots=[{','.join(data.extra_roots)}]" if data.extra_roots else ""
+    return f"under data.root={data.root}{extra}"
 
 
 def roots_of(data: DataConfig) -> list[Path]:

@@ -1,8 +1,9 @@
 """Repositories of the Hugging Face Hub: what is in one at a commit, and its files on this disk, checked. No torch, no datasets.
 
 Files lie where huggingface_hub puts them (`$HF_HOME/hub`). Beside them, in the repository's folder `xstilts/`, is the list of the
-repository's files at each commit that was asked for, with sizes and checksums: it tells without a network which languages there
-are, whether all parts of a split have arrived, and whether each is what was announced.
+repository's files at each commit that was asked for, with sizes and checksums: it says without a network which languages there
+are, whether all parts of a split have arrived, and whether each is what was announced. Offline, and where there is no such list,
+what other programs have left in the cache is used (`xstilts.sources.hub_cache`).
 """
 
 import contextlib
@@ -16,31 +17,21 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from xstilts.errors import UserError
+from xstilts.sources import hub_cache
+from xstilts.sources.hub_answers import WebPage, described, watch_answers
+from xstilts.sources.hub_cache import COMMIT, Entry, repository_folder
 from xstilts.sources.retry import Damaged, persistently
 
 log = logging.getLogger("xstilts")
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
 NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 AT_ONCE = 8
 """Files that are downloaded at the same time."""
 Checksum = Callable[[Path], str]
 _asked: dict[tuple[str, ...], "Listing"] = {}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file as the repository announces it."""
-
-    size: int
-    sha256: str | None
-    """Of a file in Git LFS."""
-    git: str | None
-    """Git's own name of the content, of any other file."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +43,8 @@ class Listing:
     repository: str
     commit: str
     files: dict[str, Entry]
+    partial: bool = False
+    """Only what other programs have left in the cache; the repository may have more."""
 
     @property
     def folder(self) -> Path:
@@ -71,15 +64,9 @@ def offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def repository_folder(kind: str, repository: str) -> Path:
-    """The repository's folder in the cache of huggingface_hub."""
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE) / f"{kind}s--{repository.replace('/', '--')}"
-
-
 def stored_listing(kind: str, repository: str, revision: str | None) -> Listing | None:
-    """The list that was stored when this revision was last asked for; looks at the disk only."""
+    """The list that was stored when this revision was last asked for; offline, else the files that lie in the cache. Looks at the
+    disk only."""
     folder = repository_folder(kind, repository) / "xstilts"
     commit = revision or "main"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -87,6 +74,8 @@ def stored_listing(kind: str, repository: str, revision: str | None) -> Listing 
             commit = (folder / "revisions" / quote(commit, safe="")).read_text().strip()
         files = json.loads((folder / f"{commit}.json").read_bytes())
         return Listing(kind, repository, commit, {path: Entry(**entry) for path, entry in files.items()})
+    if offline() and (cached := hub_cache.commit_of(kind, repository, revision)):
+        return Listing(kind, repository, cached, hub_cache.files_of(kind, repository, cached), partial=True)
     return None
 
 
@@ -101,6 +90,8 @@ def listing(kind: str, repository: str, revision: str | None) -> Listing:
         stored = stored_listing(kind, repository, revision)
         if stored is None or not (offline() or COMMIT.fullmatch(revision or "")):
             stored = _ask(kind, repository, revision, stored)
+        if stored.partial:
+            log.info(f"{_told(kind, repository, revision)}: offline, using what lies in {stored.folder}")
         _asked[key] = stored
     return _asked[key]
 
@@ -110,25 +101,25 @@ def _ask(kind: str, repository: str, revision: str | None, stored: Listing | Non
 
     what = _told(kind, repository, revision)
     if offline():
-        raise UserError(f"{what} is not in the cache {repository_folder(kind, repository).parent}{_FETCH}")
+        have = hub_cache.commits_of(kind, repository)
+        there = f", which has it at {_some(have)}" if have else ""
+        raise UserError(f"{what} is not in the cache {repository_folder(kind, repository).parent}{there}{FETCH}")
 
-    def ask() -> Any:
-        return HfApi().repo_info(repository, repo_type=kind, revision=revision, files_metadata=True, timeout=60)
+    def ask() -> tuple[str, dict[str, Entry]]:
+        watch_answers()
+        return described(
+            lambda: HfApi().repo_info(repository, repo_type=kind, revision=revision, files_metadata=True, timeout=60)
+        )
 
     try:
-        info = persistently(ask, what)
-    except UserError as error:
-        if stored is None:
-            raise
-        log.warning(f"{error}; going on with commit {stored.commit}, the last one known here")
-        return stored
+        commit, files = persistently(ask, what)
     except Exception as error:
-        raise _refused(error, what) from error
-    files = {
-        file.rfilename: Entry(int(file.size or 0), file.lfs["sha256"] if file.lfs else None, None if file.lfs else file.blob_id)
-        for file in info.siblings or []
-    }
-    found = Listing(kind, repository, str(info.sha), files)
+        refused = error if isinstance(error, UserError) else _refused(error, what)
+        if stored is None or not isinstance(error, UserError | WebPage):
+            raise refused from error
+        log.warning(f"{refused}; going on with commit {stored.commit}, the last one known here")
+        return stored
+    found = Listing(kind, repository, commit, files)
     _store(found, revision)
     return found
 
@@ -158,7 +149,7 @@ def download(found: Listing, paths: Iterable[str], checksum: Checksum) -> list[P
     what = _told(found.kind, found.repository, found.commit)
     if missing and offline():
         raise UserError(
-            f"{what}: {_some(missing)} not in the cache {repository_folder(found.kind, found.repository).parent}{_FETCH}"
+            f"{what}: {_some(missing)} not in the cache {repository_folder(found.kind, found.repository).parent}{FETCH}"
         )
     if missing:
         log.info(f"{what}: downloading {_some(missing)}, {sum(found.files[path].size for path in missing) / 1e6:.1f} MB")
@@ -174,7 +165,7 @@ def _sound(found: Listing, path: str, checksum: Checksum, what: str) -> Path:
         local = found.present(path) or _download(found, path)
         problem = _problem(local, found.files[path], checksum)
         if problem and offline():
-            raise UserError(f"{local}: {problem}; delete the file{_FETCH}")
+            raise UserError(f"{local}: {problem}; delete the file{FETCH}")
         if problem:
             with contextlib.suppress(OSError):
                 os.unlink(os.path.realpath(local))
@@ -193,6 +184,7 @@ def _sound(found: Listing, path: str, checksum: Checksum, what: str) -> Path:
 def _download(found: Listing, path: str) -> Path:
     from huggingface_hub import hf_hub_download
 
+    watch_answers()
     return Path(hf_hub_download(found.repository, path, repo_type=found.kind, revision=found.commit))
 
 
@@ -212,7 +204,7 @@ def _git_name(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-_FETCH = ", and HF_HUB_OFFLINE=1 forbids the network: run `python -m xstilts.fetch` with the same options where there is one"
+FETCH = ", and HF_HUB_OFFLINE=1 forbids the network: run `python -m xstilts.fetch` with the same options where there is one"
 
 
 def _refused(error: Exception, what: str) -> Exception:
@@ -225,10 +217,14 @@ def _refused(error: Exception, what: str) -> Exception:
         return UserError(f"{what} does not exist, or is private: check the name; for a private one, `hf auth login`")
     if isinstance(error, errors.RevisionNotFoundError):
         return UserError(f"{what}: no such revision; give a commit, a branch or a tag that the repository has")
+    if isinstance(error, WebPage):
+        return UserError(f"{what}: {error}")
+    if isinstance(error, errors.LocalEntryNotFoundError):  # what it stands for: no answer of the Hub, and nothing in the cache
+        return _refused(error.__cause__, what) if isinstance(error.__cause__, Exception) else UserError(f"{what}: {error}")
     if isinstance(error, errors.EntryNotFoundError):
         return UserError(f"{what}: no such file in the repository")
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return UserError(f"{what} is not in the cache{_FETCH}")
+        return UserError(f"{what} is not in the cache{FETCH}")
     if isinstance(error, errors.HfHubHTTPError | errors.HFValidationError | OSError):
         return UserError(f"{what}: {str(error).strip().splitlines()[0]}")
     return error

@@ -2,14 +2,16 @@
 
 huggingface_hub tries some of it again by itself, but not a connection that is reset while a repository or a file's metadata is
 asked for, and not a body that came short. Waits double from `FIRST_WAIT` up to `LONGEST_WAIT` seconds, each shortened by chance
-so that the jobs of a grid do not come back all at once; a server's `Retry-After` counts before that.
+so that the jobs of a grid do not come back all at once. A wait that the server names (`Retry-After`, `RateLimit`) goes first.
 """
 
 import logging
 import random
+import re
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from xstilts.errors import UserError
 
@@ -18,7 +20,10 @@ log = logging.getLogger("xstilts")
 ATTEMPTS = 6
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
-LONGEST_RETRY_AFTER = 300.0
+LONGEST_NAMED_WAIT = 300.0
+"""The window in which the Hub counts requests."""
+SINCE_1970 = 1e9
+"""A larger number is a point in time, not a number of seconds from now."""
 TEMPORARY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "requests", "urllib3"})
 """Those that huggingface_hub has used so far."""
@@ -82,11 +87,45 @@ def _status(error: BaseException) -> int | None:
 
 def _wait(attempt: int, error: BaseException) -> float:
     for cause in _causes(error):
-        headers: Any = getattr(getattr(cause, "response", None), "headers", None) or {}
-        given = str(headers.get("Retry-After", "")).strip()
-        if given.isdigit():
-            return min(float(given), LONGEST_RETRY_AFTER)
+        named = named_wait(getattr(getattr(cause, "response", None), "headers", None) or {})
+        if named is not None:
+            return min(named, LONGEST_NAMED_WAIT)
     return float(min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.5, 1.0))
+
+
+def named_wait(headers: Mapping[str, str]) -> float | None:
+    """The seconds after which a server wants to be asked again, by the headers of its answer; None if they name none.
+
+    `Retry-After` in seconds or as a date (RFC 9110) goes before the headers of a rate limit that is used up: those of the IETF
+    drafts, `RateLimit: "api";r=0;t=120`, `RateLimit: limit=10, remaining=0, reset=120` and `RateLimit-Reset: 120`, and the form
+    with `X-` in front, which many servers have.
+    """
+    given = {name.lower(): str(value).strip() for name, value in headers.items()}
+    waits = [_seconds(given["retry-after"])] if "retry-after" in given else []
+    if not any(wait is not None for wait in waits):
+        limits = re.sub(r"\s*=\s*", "=", given.get("ratelimit", "")).lower()
+        items = [limits] if "remaining=" in limits else limits.split(",")  # in the older form the comma parts the parameters
+        waits += [_reset(item) for item in items]
+        for prefix in ("ratelimit", "x-ratelimit"):
+            if given.get(f"{prefix}-remaining", "0") == "0" and f"{prefix}-reset" in given:
+                waits.append(_seconds(given[f"{prefix}-reset"]))
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _reset(limit: str) -> float | None:
+    """The seconds to the reset of one limit, if it is used up."""
+    left, reset = (re.search(rf"\b(?:{names})=(\d+)", limit) for names in ("r|remaining", "t|reset"))
+    return float(reset[1]) if left and reset and int(left[1]) == 0 else None
+
+
+def _seconds(value: str) -> float | None:
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        number = float(value)
+        return number if number < SINCE_1970 else max(0.0, number - time.time())
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,75 @@
+"""Answers that huggingface_hub would take for something else: a login page of a network, an error page of a proxy, a description
+that is cut off; and those that name a wait, for which it would wait without limit."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from xstilts.sources.hub_cache import COMMIT, Entry
+from xstilts.sources.retry import TEMPORARY_STATUS, Damaged, named_wait
+
+PAGES = ("text/html", "application/xhtml+xml")
+
+
+class WebPage(Exception):
+    """A page for people where data was asked for."""
+
+    def __init__(self, host: str, answer: str) -> None:
+        super().__init__(
+            f"{host} answers with a web page ({answer}) instead of data: log in to the network, or check the proxy "
+            "(HTTPS_PROXY) and HF_ENDPOINT"
+        )
+
+
+class Busy(Exception):
+    """The server names a time after which it wants to be asked again."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(f"HTTP {response.status_code}")
+        self.response = response
+
+
+def watch_answers() -> None:
+    """Have huggingface_hub's HTTP client raise `WebPage` or `Busy` for such an answer. Call it before every request, because the
+    client is made anew after some errors."""
+    from huggingface_hub import get_session
+
+    client = get_session()
+    hooks = client.event_hooks
+    if _refuse not in hooks["response"]:
+        client.event_hooks = {**hooks, "response": [*hooks["response"], _refuse]}
+
+
+def _refuse(response: Any) -> None:
+    if response.status_code in TEMPORARY_STATUS:
+        if named_wait(response.headers) is not None:
+            raise Busy(response)
+        return
+    kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    if kind in PAGES and not response.is_redirect and "X-Error-Code" not in response.headers:
+        raise WebPage(response.url.host, f"HTTP {response.status_code}, {kind}")
+
+
+def described(ask: Callable[[], Any]) -> tuple[str, dict[str, Entry]]:
+    """Commit and files of a repository, as `ask` describes it. `Damaged` for what is no such description."""
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        info = ask()
+        commit, siblings = str(info.sha), list(info.siblings)
+        files = {file.rfilename: _entry(file) for file in siblings}
+    except HFValidationError:
+        raise
+    except json.JSONDecodeError as error:
+        if error.doc.lstrip().startswith("<"):
+            raise WebPage("the Hub's address", "no JSON") from error
+        raise Damaged(f"the answer is no JSON, or is cut off after {len(error.doc)} characters") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(f"the answer does not describe a repository ({type(error).__name__}: {error})") from error
+    if not COMMIT.fullmatch(commit):
+        raise Damaged("the answer does not describe a repository (it names no commit)")
+    return commit, files
+
+
+def _entry(file: Any) -> Entry:
+    return Entry(int(file.size or 0), file.lfs["sha256"] if file.lfs else None, None if file.lfs else file.blob_id)
