@@ -22,7 +22,7 @@ from xstilts.tasks.declaration import Limits, Task
 
 __all__ = ["EVALUATION", "TRAINING", "VERSION", "collate", "decode", "featurize", "unrecoverable"]
 
-VERSION = 1
+VERSION = 2
 
 TRAINING = Features(
     {

@@ -4,7 +4,6 @@ All examples of a chunk at once. Legend: R examples, N subwords of a context, T 
 examples, W windows of all examples, P subwords of all windows.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +13,11 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers.rows import Rows, packed
+from xstilts.data.featurizers.span_offsets import complete
 from xstilts.data.featurizers.tokens import encode, ids_of, unique
+
+BLANKS = ("▁", "Ġ")
+"""A word's beginning as SentencePiece and as byte-level BPE write it."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,10 @@ class Contexts:
     ids: Rows
     """int32, R rows of N."""
     spans: Rows
-    """int32, R rows of (N, 2): the characters [start, end) of each subword. They start and end at the subword's text, without the
-    whitespace before it; a lone `▁` is empty."""
+    """int32, R rows of (N, 2): the characters [start, end) of each subword, without white space before it; a lone `▁` is empty.
+
+    Every visible character between two subwords is in one of them.
+    """
 
     def __getitem__(self, index: np.ndarray) -> "Contexts":
         return Contexts(self.ids[index], self.spans[index])
@@ -40,32 +45,12 @@ def contexts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Contex
     spans_T2 = np.fromiter(chain.from_iterable(offsets), dtype=np.int32).reshape(-1, 2)
     last_T = np.zeros(len(spans_T2), dtype=bool)
     last_T[(ids.starts_R + ids.lengths_R - 1)[ids.lengths_R > 0]] = True
-    lone = tokenizer.convert_tokens_to_ids("▁")
-    if lone != tokenizer.unk_token_id:
-        # The tokenizer gives it the characters of the next subword, which would be cut out with it.
-        borrowed_T = (ids.values_T == lone) & (spans_T2[:, 0] == np.roll(spans_T2[:, 0], -1)) & ~last_T
-        spans_T2[borrowed_T, 1] = spans_T2[borrowed_T, 0]
-    _take_in_marks(distinct, ids.lengths_R, spans_T2, last_T)
+    # The tokenizer gives a blank that is a subword of its own the characters of the next subword, which would be cut out with it.
+    blanks = [number for number in map(tokenizer.convert_tokens_to_ids, BLANKS) if number not in (None, tokenizer.unk_token_id)]
+    borrowed_T = np.isin(ids.values_T, blanks) & (spans_T2[:, 0] == np.roll(spans_T2[:, 0], -1)) & ~last_T
+    spans_T2[borrowed_T, 1] = spans_T2[borrowed_T, 0]
+    complete(distinct, ids.lengths_R, spans_T2)
     return Contexts(ids, Rows(spans_T2, ids.starts_R, ids.lengths_R))[number_R]
-
-
-def _take_in_marks(texts: list[str], lengths: np.ndarray, spans_T2: np.ndarray, last_T: np.ndarray) -> None:
-    """Let each span reach over the combining marks that follow: one that was joined with its letter is in no subword's span.
-
-    `lengths`: the subwords of each text; `last_T`: whether a subword is its text's last.
-    """
-    characters = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
-    sizes = np.array([len(text) for text in texts], dtype=np.int64)
-    text_starts_T, sizes_T = (np.repeat(values, lengths) for values in (np.cumsum(sizes) - sizes, sizes))
-    next_T = np.where(last_T, sizes_T, np.roll(spans_T2[:, 0], -1))
-    is_mark = np.zeros(int(characters.max(initial=0)) + 1, dtype=bool)
-    for code in np.flatnonzero(np.bincount(characters)):
-        is_mark[code] = unicodedata.category(chr(code)).startswith("M")
-    growing = np.flatnonzero(spans_T2[:, 1] < next_T)
-    while len(growing):
-        growing = growing[is_mark[characters[text_starts_T[growing] + spans_T2[growing, 1]]]]
-        spans_T2[growing, 1] += 1
-        growing = growing[spans_T2[growing, 1] < next_T[growing]]
 
 
 def align(spans: Rows, start_R: np.ndarray, end_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
