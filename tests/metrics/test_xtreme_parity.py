@@ -8,6 +8,9 @@ import pytest
 
 from xstilts import metrics
 from xstilts.metrics.tagging_f1 import precision_recall_f1, split_0_0_12, split_1_2_2
+from xstilts.paths import CellPaths
+from xstilts.reporting.analysis import analyse
+from xstilts.store.results import name_of, write_result
 
 METRIC = {
     "pawsx": "accuracy",
@@ -103,12 +106,34 @@ def test_every_language_and_average(mock: Path, ours: dict[str, dict[str, dict[s
         averages = {key: mean([values[language][key] for language in values]) for key in next(iter(values.values()))}
         if metric == "xtreme_tagging_f1":
             averages[metrics.main_key(metric)] = averages[tagging_key]
-        task_scores[task] = metrics.task_score(metric, averages)
+        score = metrics.task_score(metric, averages)
+        assert score is not None
+        task_scores[task] = score
         assert task_scores[task] == pytest.approx(expected[task]["avg_metric"], rel=1e-9), task
     for group, tasks in GROUPS.items():
         assert mean([task_scores[task] for task in tasks]) == pytest.approx(expected[group], rel=1e-9), group
     assert mean(list(task_scores.values())) == pytest.approx(expected["all_task"], rel=1e-9)
     assert len(task_scores) == 9 and compared == 22 + 3 * (40 + 33 + 4) + 36 + 2 * (11 + 7 + 9)
+
+
+def test_the_average_of_a_report(mock: Path, ours: dict[str, dict[str, dict[str, float]]], tmp_path: Path) -> None:
+    expected = json.loads((mock / "expected" / "seqeval-0.0.12.json").read_text(encoding="utf-8"))
+    for place, task in enumerate(sorted(expected.keys() & METRIC.keys())):
+        split = "validation" if task == "tydiqa" else "test"
+        rows = [
+            {"task": task, "language": language, "split": split, "metric": key, "value": value, "examples": 1}
+            for language, values in ours[task].items()
+            for key, value in values.items()
+        ]
+        cell = {"study": "mock", "intermediate": ["none"], "target": task, "seed": 1, "source_language": "en"}
+        config = {"target": {"task": {"name": task, "metrics": [METRIC[task]]}}}
+        result = {"schema": 1, "cell": cell, "fingerprint": f"{place:020x}", "artifacts": [], "rows": rows}
+        result |= {"degenerate": [], "versions": {}, "config": config}
+        write_result(CellPaths(tmp_path, name_of(result)).result, result)
+    (row,) = analyse(tmp_path).averages.itertuples()
+    assert row.average == pytest.approx(expected["all_task"], rel=1e-9) and row.tasks == 9
+    told = "9 of 9 tasks; test of bucc2018, mlqa, panx, pawsx, tatoeba, udpos, xnli, xquad; validation of tydiqa"
+    assert row.over == f"{told}; gap of mlqa, panx, pawsx, tydiqa, udpos, xnli, xquad"
 
 
 def test_the_two_seqeval_versions_differ_on_pos_and_agree_on_ner(ours: dict[str, dict[str, dict[str, float]]]) -> None:

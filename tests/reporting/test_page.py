@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from xstilts.reporting.analysis import ALL, OTHERS, PROBLEMS, SOURCE, Analysis, analyse
+from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, Analysis, analyse
 from xstilts.reporting.extras import Extras
 from xstilts.reporting.page import render as whole
 from xstilts.reporting.page.numbers import UNKNOWN, fixed, interval, packed_column, probability, step
 from xstilts.reporting.page.render import first_group, paragraphs, targets, write_page
+from xstilts.reporting.problems import PROBLEMS
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 Write = Any

@@ -89,10 +89,11 @@ def higher_is_better(metric_key: str) -> bool:
     return metric_key not in _LOWER_IS_BETTER
 
 
-def task_score(metric: str, values: Mapping[str, float]) -> float:
+def task_score(metric: str, values: Mapping[str, float]) -> float | None:
     """The one number that XTREME averages over languages and tasks: (exact match + F1) / 2 for QA, else the main value.
 
-    google-research/xtreme evaluate.py, `avg_metric`; for tagging the variant that the published numbers used.
+    None where `values` lack one of them. google-research/xtreme evaluate.py, `avg_metric`; for tagging the variant that the
+    published numbers used.
     """
     keys = _keys(metric)
-    return sum(values[key] for key in keys) / len(keys)
+    return sum(values[key] for key in keys) / len(keys) if values.keys() >= set(keys) else None

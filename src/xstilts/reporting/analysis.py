@@ -5,14 +5,13 @@
     effects     a row per intermediate choice, target, condition and group of languages, against the choice `none`: group, kind,
                 baseline, score, difference, low, high, p, p_corrected, seeds, languages, items, and the standard deviations
                 seed_sd, language_sd, rest_sd, item_sd
-    averages    a row per intermediate choice and condition: average, sd (over seeds), tasks, seeds, gap
+    averages    a row per condition, benchmark and intermediate choice: average, sd (over seeds), tasks, seeds, gap, over
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
-    problems    a row per cell that failed, was blocked or is degenerate: cell, kind, reason
+    problems    a row per cell that failed, was blocked, is degenerate, incomplete or left out: cell, kind, reason
 
 Scores and differences are in percent. The baseline of a cell is the same target, condition and seed without intermediate task.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,30 +20,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xstilts import metrics
-from xstilts.errors import UserError
-from xstilts.paths import CellPaths, experiments_dir, results_dir, sweep_summary
-from xstilts.reporting.comparison import BASELINE, Comparison, comparisons
+from xstilts.paths import CellPaths, experiments_dir
+from xstilts.reporting.averages import averages
+from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results
 from xstilts.reporting.gain import Gain, Items, gains, score_items
 from xstilts.reporting.groups import groups
 from xstilts.reporting.naming import choice_name, options
+from xstilts.reporting.problems import last_sweep, problems
 from xstilts.reporting.statistics import effect, holm, scatter
-from xstilts.reporting.submission import name_of
-from xstilts.store.results import read_predictions
+from xstilts.store.results import name_of, read_predictions
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 ALL, SOURCE, OTHERS = "all languages", "source language", "other languages"
-QA = ("exact_match", "f1")
-"""XTREME's score of a question-answering task is the mean of the two (google-research/xtreme, evaluate.py)."""
 SCORES = "target condition intermediate seed language metric split layer pooling value examples source main".split()
 EFFECTS = (
     "target condition intermediate group kind baseline score difference low high p p_corrected seeds languages items "
     "seed_sd language_sd rest_sd item_sd"
 ).split()
-AVERAGES = "condition intermediate average sd tasks seeds gap".split()
 PROVENANCE = "cell target condition intermediate seed artifacts versions recipe model".split()
-PROBLEMS = "cell kind reason".split()
 ItemsOrNone = Callable[[Mapping[str, Any], str, str], Items | None]
 
 
@@ -70,29 +65,24 @@ def analyse(study: Path) -> Analysis:
     """Everything that the results in a study's folder tell. UserError for a folder without scores."""
     from pandas import DataFrame
 
-    found = comparisons(study)
-    if not found:
-        raise UserError(
-            f"no result in {results_dir(study)} has a score: expected targets with gold; see `xstilts submit` for others"
-        )
+    results = study_results(study)
+    found = scored_comparisons(study, results)
     conditions = [" ".join(typed) for typed in options(found)]
     pairs = list(zip(found, conditions, strict=True))
-    cells = [result for one in found for by_seed in one.cells.values() for result in by_seed.values()]
-    names = {str(result["cell"]["study"]) for result in cells}
     items = _items(study)
-    name = names.pop() if len(names) == 1 else study.resolve().name
+    name = study_name(found, study)
     scores = DataFrame([row for one, told in pairs for row in _scores(one, told)], columns=SCORES)
     return Analysis(
         name=name,
         folder=study,
-        question=question(name, _experiment(study)),
+        question=question(name, last_sweep(study)["experiment"]),
         synthetic=any(one.languages for one in found),
         source=found[0].source,
         scores=scores,
         effects=_corrected(DataFrame([row for one, told in pairs for row in _effects(one, told, items)], columns=EFFECTS)),
-        averages=_averages(scores),
+        averages=averages(pairs),
         provenance=DataFrame([row for one, told in pairs for row in _provenance(one, told)], columns=PROVENANCE),
-        problems=DataFrame([*_degenerate(cells), *_unfinished(study)], columns=PROBLEMS),
+        problems=problems(study, results, found),
     )
 
 
@@ -192,7 +182,7 @@ def _items(study: Path) -> ItemsOrNone:
     """
 
     def found(result: Mapping[str, Any], metric: str, split: str) -> Items | None:
-        path = CellPaths(study, name_of(dict(result))).predictions
+        path = CellPaths(study, name_of(result)).predictions
         there = metrics.scored_by_item(metric) and path.is_file()
         return score_items(read_predictions(path), metric, split) if there else None
 
@@ -224,67 +214,10 @@ def _corrected(effects: "DataFrame") -> "DataFrame":
     return effects
 
 
-def _averages(scores: "DataFrame") -> "DataFrame":
-    """XTREME's average: of a task the mean over languages, of QA that of exact match and F1; then the mean over tasks.
-
-    Over the targets that every choice of a condition has with every one of its seeds; without the first, there would be means of
-    different things. `gap`: source language minus mean of the others, over the targets that have both.
-    """
-    from pandas import DataFrame
-
-    main = scores[scores["main"]]
-    qa = scores[scores["metric"].isin(QA) & scores["split"].isin(main["split"])]
-    counted = qa[qa["target"].isin(main.loc[main["metric"].isin(QA), "target"])]
-    rest = main[~main["metric"].isin(QA)]
-    keys = ["condition", "intermediate", "seed", "target"]
-    rows = []
-    by_task = {name: part for name, part in [("qa", counted), ("rest", rest)] if len(part)}
-    tasks = {key: value for part in by_task.values() for key, value in part.groupby(keys)["value"].mean().items()}
-    gaps = {key: _gap(part) for key, part in main.groupby(keys)}
-    for condition in dict.fromkeys(key[0] for key in tasks):
-        own = {key[1:]: value for key, value in tasks.items() if key[0] == condition}
-        runs = {(choice, seed) for choice, seed, _ in own}
-        shared = [task for task in dict.fromkeys(key[2] for key in own) if all((*run, task) in own for run in runs)]
-        for choice in dict.fromkeys(choice for choice, _ in sorted(runs, key=lambda run: (run[0] != BASELINE, run))):
-            seeds = sorted(seed for name, seed in runs if name == choice)
-            means = [float(np.mean([own[choice, seed, task] for task in shared])) for seed in seeds] if shared else []
-            known = [gap for seed in seeds for task in shared if (gap := gaps[condition, choice, seed, task]) is not None]
-            spread = float(np.std(means, ddof=1)) if len(means) > 1 else np.nan
-            average, gap = (float(np.mean(values)) if values else np.nan for values in (means, known))
-            rows.append([condition, choice, average, spread, len(shared), len(seeds), gap])
-    return DataFrame(rows, columns=AVERAGES)
-
-
-def _gap(main: "DataFrame") -> float | None:
-    source, others = main.loc[main["source"], "value"], main.loc[~main["source"], "value"]
-    return float(source.mean() - others.mean()) if len(source) and len(others) else None
-
-
 def _provenance(one: Comparison, condition: str) -> Iterator[list[Any]]:
     for choice, seed, result in _cells(one):
         lineage = " -> ".join(f"{artifact['label']} {artifact['fingerprint']}" for artifact in result["artifacts"])
         versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
         cell = result["cell"]
         own = [one.target, condition, choice_name(choice), seed, lineage, versions]
-        yield [name_of(dict(result)), *own, str(cell.get("recipe", "")), str(cell.get("model", ""))]
-
-
-def _degenerate(cells: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    return [[name_of(dict(cell)), "degenerate", "; ".join(cell["degenerate"])] for cell in cells if cell["degenerate"]]
-
-
-def _unfinished(study: Path) -> list[list[str]]:
-    """What the study's last sweep says failed or could not be started; nothing where there was none."""
-    units = _last_sweep(study).get("units", [])
-    return [[unit["label"], unit["state"], unit["reason"]] for unit in units if unit["state"] in ("failed", "blocked")]
-
-
-def _experiment(study: Path) -> str:
-    """The `+experiments=` of the study's last sweep; empty without."""
-    return str(_last_sweep(study).get("experiment", ""))
-
-
-def _last_sweep(study: Path) -> dict[str, Any]:
-    path = sweep_summary(study)
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return told
+        yield [name_of(result), *own, str(cell.get("recipe", "")), str(cell.get("model", ""))]

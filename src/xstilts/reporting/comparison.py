@@ -1,6 +1,6 @@
 """A study's results, sorted into what can be compared: the cells of a target that differ in intermediate choice and seed only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
@@ -11,9 +11,8 @@ from xstilts.babel.declaration import Language
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir
 from xstilts.reporting.conditions import Settings, condition, differences, following_seed, intermediate_settings, told
-from xstilts.reporting.submission import name_of
 from xstilts.reporting.summary import scores, source_language
-from xstilts.store.results import read_results
+from xstilts.store.results import name_of, read_results
 from xstilts.tasks.declaration import SPLITS
 
 LOW_RESOURCE = 0.5
@@ -48,8 +47,13 @@ class Comparison:
     """One, of retrieval one per layer and pooling; the first is that of the predictions files."""
     following: dict[str, str]
     """As `conditions.following_seed` gives it for the study."""
-    left_out: list[str]
-    """Names of results that have a newer one of the same description, made from other data or by another xstilts."""
+    left_out: dict[str, str]
+    """Name of a result -> that of a newer one of the same description, which was made from other data or by another xstilts."""
+
+    def results(self) -> Iterator[Result]:
+        """All that are compared."""
+        for by_seed in self.cells.values():
+            yield from by_seed.values()
 
     def rows(self, choice: str, seed: int, variant: Variant, split: str | None = None) -> Rows:
         """The rows of one score, a language each."""
@@ -61,18 +65,45 @@ class Comparison:
         """Seed -> language -> score."""
         return {seed: scores(self.rows(choice, seed, variant, split)) for seed in sorted(self.cells[choice])}
 
+    def task_scores(self, choice: str, seed: int) -> dict[str, float]:
+        """Language -> what XTREME averages, in the first variant; without languages that lack a part of it."""
+        values: dict[str, dict[str, float]] = {}
+        for row in self.cells[choice][seed]["rows"]:
+            own = (row["split"], row.get("layer"), row.get("pooling")) == (self.split, *self.variants[0])
+            if own and row["value"] is not None:
+                values.setdefault(row["language"], {})[row["metric"]] = float(row["value"])
+        scored = {code: metrics.task_score(self.metric, found) for code, found in values.items()}
+        return {code: score for code, score in scored.items() if score is not None}
+
     def low_resource(self) -> list[str]:
         """The languages with less than half of the source language's text."""
         source = self.languages.get(self.source, Language())
         return [code for code, language in self.languages.items() if language.text < LOW_RESOURCE * source.text]
 
 
-def comparisons(study: Path) -> list[Comparison]:
-    """All results of a study's folder that have a score; of two of one description the newest. UserError for a folder without
-    results."""
-    results = sorted(read_results(results_dir(study)), key=lambda one: CellPaths(study, name_of(one)).result.stat().st_mtime_ns)
+def study_results(study: Path) -> list[Result]:
+    """All results of a study's folder, the oldest first. UserError for a folder without results and for broken files."""
+    results = read_results(results_dir(study))
     if not results:
         raise UserError(f"no results in {results_dir(study)}: run the cells of the study first")
+    return sorted(results, key=lambda result: CellPaths(study, name_of(result)).result.stat().st_mtime_ns)
+
+
+def comparisons(study: Path) -> list[Comparison]:
+    """The results of a study's folder, compared. UserError for a folder without results."""
+    return compared(study_results(study))
+
+
+def scored_comparisons(study: Path, results: Sequence[Result]) -> list[Comparison]:
+    """The same of results that have been read. UserError where none of them has a score."""
+    if found := compared(results):
+        return found
+    raise UserError(f"no result in {results_dir(study)} has a score: expected targets with gold; see `xstilts submit` for others")
+
+
+def compared(results: Sequence[Result]) -> list[Comparison]:
+    """Results, the oldest first, by target and condition; of two of one description the newest. Those without a score in a split
+    that all of their condition have are in none of them."""
     following = following_seed(results)
     by_target: dict[str, list[Result]] = {}
     for result in results:
@@ -84,9 +115,22 @@ def comparisons(study: Path) -> list[Comparison]:
             conditions.setdefault(tuple(sorted(condition(result, following).items())), []).append(result)
         differing = differences(map(dict, conditions))
         for settings, comparable in sorted(conditions.items()):
-            if (split := _split(comparable)) is not None:
+            key = metrics.main_key(metric_of(comparable[-1]))
+            comparable = [result for result in comparable if _splits(result, key)]
+            if (split := _split(comparable, key)) is not None:
                 found.append(_comparison(target, dict(settings), differing, split, comparable, following))
     return found
+
+
+def metric_of(result: Result) -> str:
+    """The target's main metric."""
+    return str(result["config"]["target"]["task"]["metrics"][0])
+
+
+def study_name(found: Sequence[Comparison], study: Path) -> str:
+    """The name that all results give their study; of several that of its folder."""
+    names = {str(result["cell"]["study"]) for one in found for result in one.results()}
+    return names.pop() if len(names) == 1 else study.resolve().name
 
 
 def mean_scores(by_seed: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
@@ -129,19 +173,19 @@ def _comparison(
 ) -> Comparison:
     """Of comparable results, the oldest first."""
     choices: dict[tuple[str, tuple[tuple[str, str], ...]], dict[int, Result]] = {}
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     for result in results:
         tasks, chosen = result["cell"]["intermediate"], result["config"].get("intermediate", {})
         named = ((chosen.get("name") or "+".join(tasks)) if tasks != [BASELINE] else "") or BASELINE
         of_seed = choices.setdefault((named, tuple(sorted(intermediate_settings(result).items()))), {})
         seed = result["cell"]["seed"]
         if seed in of_seed:
-            left_out.append(name_of(of_seed[seed]))
+            left_out[name_of(of_seed[seed])] = name_of(result)
         of_seed[seed] = result
     names = _names([(name, dict(used)) for name, used in choices])
     cells = dict(sorted(zip(names, choices.values(), strict=True), key=lambda item: (item[0] != BASELINE, item[0])))
     last = results[-1]
-    metric = last["config"]["target"]["task"]["metrics"][0]
+    metric = metric_of(last)
     key = metrics.main_key(metric)
     first = [row for row in last["rows"] if row["metric"] == key and row["split"] == split]
     variants = list(dict.fromkeys((row.get("layer"), row.get("pooling")) for row in first))
@@ -149,10 +193,15 @@ def _comparison(
     return Comparison(target, settings, differing, key, metric, split, source, languages, cells, variants, following, left_out)
 
 
-def _split(results: Sequence[Result]) -> str | None:
-    """The last split that every result has gold for."""
-    with_gold = [{row["split"] for row in result["rows"] if row["value"] is not None} for result in results]
-    return next((split for split in reversed(SPLITS) if all(split in found for found in with_gold)), None)
+def _split(results: Sequence[Result], key: str) -> str | None:
+    """The last split that every result has gold for; None where there is none."""
+    with_gold = [_splits(result, key) for result in results]
+    return next((split for split in reversed(SPLITS) if with_gold and all(split in found for found in with_gold)), None)
+
+
+def _splits(result: Result, key: str) -> set[str]:
+    """The splits with a score."""
+    return {row["split"] for row in result["rows"] if row["value"] is not None and row["metric"] == key}
 
 
 def _names(choices: Sequence[tuple[str, Settings]]) -> list[str]:

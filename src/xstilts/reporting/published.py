@@ -5,6 +5,7 @@ here only its row on XTREME's leaderboard could be checked, not its tables. The 
 quotes differ; both stand here, and one must not be mixed with the other.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from xstilts.paths import conf_dir
@@ -92,9 +93,9 @@ def published() -> "DataFrame":
 def beside(analysis: "Analysis") -> "DataFrame":
     """The study's scores and the published ones of its targets, metric by metric, marked by where they are `from`.
 
-    Means over languages, of the study's own over those that XTREME has (of XCOPA and the like, XTREME-R) and over seeds;
-    `languages` tells how many of them there are. Empty for a synthetic world, whose languages nobody else has, and for targets
-    of which nothing was published.
+    Means over languages, of the study's own over those that XTREME has (of XCOPA and the like, XTREME-R) and that every seed has,
+    then over seeds; `languages` says how many of them there are. Empty for a synthetic world, whose languages nobody else has,
+    and for targets of which nothing was published.
     """
     from pandas import DataFrame
 
@@ -106,20 +107,30 @@ def beside(analysis: "Analysis") -> "DataFrame":
         if theirs.empty:
             continue
         of_benchmark = languages(load_task(conf_dir(), target), "xtreme" if target in VERSIONS["xtreme"] else "xtreme-r")
+        own = [_counted(cells, of_benchmark) for _, cells in part.groupby("condition", sort=False)]
         for metric in theirs["metric"].unique():
-            own = part[part["language"].isin(of_benchmark) & part["split"].isin(part.loc[part["main"], "split"])]
-            own = own[[_METRICS.get(name, name) == metric for name in own["metric"]]]
-            own = own[own["main"] | own["layer"].isna()]
-            if own.empty:
-                continue
-            for (condition, choice), cells in own.groupby(["condition", "intermediate"], sort=False):
-                count, split = cells["language"].nunique(), cells["split"].iloc[0]
-                model = " ".join(filter(None, (choice, condition)))
-                told = [f"{count} of {len(of_benchmark)}", cells["value"].mean(), ""]
-                rows.append([target, OURS, model, metric, split, *told])
-            for row in theirs[theirs["metric"] == metric].itertuples():
+            found = [row for cells in own for row in _ours(cells, metric, len(of_benchmark))]
+            rows += [[target, OURS, *row] for row in found]
+            for row in theirs[theirs["metric"] == metric].itertuples() if found else ():
                 rows.append([target, THEIRS, row.model, metric, "test", "", row.value, row.source])
     return DataFrame(rows, columns=BESIDE)
+
+
+def _counted(cells: "DataFrame", of_benchmark: list[str]) -> "DataFrame":
+    """The rows of the target's own split, layer and pooling, in the benchmark's languages; `cells` are of one condition."""
+    place = ["split", "layer", "pooling"]
+    main = cells.loc[cells["main"], place].drop_duplicates()
+    return cells[cells["language"].isin(of_benchmark)].merge(main, on=place)
+
+
+def _ours(cells: "DataFrame", metric: str, languages: int) -> Iterator[list[object]]:
+    """The end of a row per intermediate choice."""
+    own = cells[[_METRICS.get(name, name) == metric for name in cells["metric"]]]
+    for (condition, choice), part in own.groupby(["condition", "intermediate"], sort=False):
+        known = part.pivot_table(values="value", index="seed", columns="language").dropna(axis="columns")
+        if known.size:
+            model = " ".join(filter(None, (choice, condition)))
+            yield [model, metric, part["split"].iloc[0], f"{known.shape[1]} of {languages}", float(known.to_numpy().mean()), ""]
 
 
 def _rows(text: str, source: str) -> list[list[object]]:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xstilts.babel.world import VERSION
-from xstilts.errors import UserError
-from xstilts.paths import experiments_dir, results_dir
-from xstilts.reporting.comparison import Comparison, comparisons
+from xstilts.paths import experiments_dir
+from xstilts.reporting.comparison import Comparison, scored_comparisons, study_name, study_results
 from xstilts.reporting.markdown import table
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.study_parts import Part, by_condition, control, gains, layers, parallel_text
@@ -64,11 +63,7 @@ SECTIONS = (
 
 def write(study: Path) -> str:
     """The page of a study's folder. UserError for a folder without scores."""
-    found, items = comparisons(study), items_of(study)
-    if not found:
-        raise UserError(
-            f"no result in {results_dir(study)} has a score: expected targets with gold; see `xstilts submit` for others"
-        )
+    found, items = scored_comparisons(study, study_results(study)), items_of(study)
     parts = [
         Part(comparison, told, gains_over_baseline(comparison, items))
         for comparison, told in zip(found, options(found), strict=True)
@@ -76,7 +71,7 @@ def write(study: Path) -> str:
     parts.sort(key=lambda part: (part.comparison.target, len(part.options)))
     texts = [
         f"<!-- Written by `python -m xstilts.demo --page {shlex.quote(study.as_posix())}`: change nothing here. -->\n",
-        f"# What the study {_name(found, study)} found\n",
+        f"# What the study {study_name(found, study)} found\n",
     ]
     if any(one.languages for one in found):
         texts.append(SYNTHETIC + "\n")
@@ -85,11 +80,6 @@ def write(study: Path) -> str:
         if made := tables(parts):
             texts += [f"## {title}\n", f"{about}\n", *made]
     return "\n".join(text for text in texts if text)
-
-
-def _name(found: Sequence[Comparison], study: Path) -> str:
-    names = {str(result["cell"]["study"]) for one in found for cells in one.cells.values() for result in cells.values()}
-    return names.pop() if len(names) == 1 else study.name
 
 
 def _seeds(found: Sequence[Comparison]) -> str:
@@ -107,7 +97,7 @@ def _commands(parts: Sequence[Part]) -> str:
         choices = dict.fromkeys(choice_name(choice).split(" ")[0] for one in cells for choice in one)
         targets = dict.fromkeys(part.comparison.target for part in own)
         seeds = sorted({seed for one in cells for by_seed in one.values() for seed in by_seed})
-        name = _name([part.comparison for part in own], Path())
+        name = study_name([part.comparison for part in own], Path())
         known = (experiments_dir() / f"{name}.yaml").is_file()
         study = [f"+experiments={name}"] if known else []
         if not known or own[0].options:

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError, unknown_name
-from xstilts.paths import CellPaths, cell_name, conf_dir, results_dir
+from xstilts.paths import CellPaths, conf_dir, results_dir
 from xstilts.store.files import beside, disk_full_means
-from xstilts.store.results import read_predictions, read_results
+from xstilts.store.results import name_of, read_predictions, read_results
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Task
 
@@ -92,13 +92,6 @@ def submit(
         raise UserError("; ".join(problems))
     _write(folder, files)
     return absent
-
-
-def name_of(result: Result) -> str:
-    """The name of a cell's files."""
-    cell = result["cell"]
-    chosen = [] if cell["intermediate"] == ["none"] else cell["intermediate"]
-    return cell_name(chosen, cell["target"], cell["seed"], result["fingerprint"])
 
 
 def _choose(

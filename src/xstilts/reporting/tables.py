@@ -144,7 +144,10 @@ def published_table(beside: "DataFrame") -> Table:
 
 
 def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Table]:
-    """Intermediate x target, the baseline's score in the first row; over all languages and by kind of language."""
+    """Intermediate x target, the baseline's score in the first row and the number of languages in the last; over all languages and
+    by kind of language."""
+    main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
+    split_of = dict(zip(main["target"], main["split"], strict=True))
     effects = analysis.effects[analysis.effects["condition"] == condition]
     of_group = {group: effects[effects["group"] == group] for group in (SOURCE, OTHERS)}
     kinds = [
@@ -163,8 +166,11 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Ta
             rows.append(
                 [Cell(choice), *(_difference(own.loc[target]) if target in own.index else Cell(ABSENT) for target in targets)]
             )
+        counts = part.drop_duplicates("target").set_index("target")["languages"]
+        rows.append([Cell("languages"), *(Cell(str(counts[target])) for target in targets)])
+        names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in targets]
         caption = f"Score without intermediate task, and difference to it with each, {about}, percent points; {_INTERVAL}."
-        yield Table(f"{name}{suffix}", _of(caption, condition), ["intermediate", *targets], rows, part)
+        yield Table(f"{name}{suffix}", _of(caption, condition), ["intermediate", *names], rows, part)
 
 
 def _difference(row: "Series") -> Cell:
@@ -187,18 +193,18 @@ def _scores(part: "DataFrame", name: str, caption: str) -> Table:
 
 
 def _averages(averages: "DataFrame") -> Table:
-    header = ["options", "intermediate", "average", "targets", "seeds", "transfer gap"]
+    header = ["options", "benchmark", "intermediate", "average", "targets", "seeds", "transfer gap", "over"]
     rows = [
         [
-            *map(Cell, (row.condition, row.intermediate)),
+            *map(Cell, (row.condition, row.benchmark, row.intermediate)),
             Cell(_or_absent(row.average), _spread(row.sd)),
-            *map(Cell, (str(row.tasks), str(row.seeds), _or_absent(row.gap))),
+            *map(Cell, (str(row.tasks), str(row.seeds), _or_absent(row.gap), row.over)),
         ]
         for row in averages.itertuples()
     ]
     caption = (
-        "XTREME's average over the targets that every choice has, %, with the standard deviation over seeds; transfer gap: "
-        "source language minus the mean of the others."
+        "Means over targets, %, with the standard deviation over seeds: of a benchmark over its own languages, and over the "
+        "targets that every choice has. Transfer gap: source language minus the mean of the others."
     )
     return _without_empty(Table("averages", caption, header, rows, averages))
 

@@ -17,9 +17,8 @@ from xstilts.paths import CellPaths
 from xstilts.reporting.comparison import BASELINE, Comparison, Result, comparisons
 from xstilts.reporting.conditions import told
 from xstilts.reporting.gain import Gain, Items, gains, score_items
-from xstilts.reporting.submission import name_of
 from xstilts.reporting.summary import mean_of_others, source_score, transfer_gap
-from xstilts.store.results import read_predictions
+from xstilts.store.results import name_of, read_predictions
 
 NEAR = 0.3
 """The largest structural distance of a near language."""
@@ -114,7 +113,7 @@ def _blocks(comparison: Comparison, items: ItemsOf) -> list[Block]:
         layer, pooling = variant
         told_variant = [] if layer is None else [f"layer {layer}", str(pooling)]
         whole = ", ".join([title, comparison.split, comparison.key, *told_variant])
-        blocks.append(Block(whole, source, groups, lines, list(comparison.following.values()), comparison.left_out))
+        blocks.append(Block(whole, source, groups, lines, list(comparison.following.values()), list(comparison.left_out)))
     return blocks
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.paths import cell_name
 from xstilts.store.files import read_json_object, whole_file, write_json
 
 SCHEMA = 1
@@ -52,6 +53,13 @@ class Row:
         return {
             key: value for key, value in vars(self).items() if value is not None or key not in ("layer", "pooling", "threshold")
         }
+
+
+def name_of(result: Mapping[str, Any]) -> str:
+    """The name of a cell's files."""
+    cell = result["cell"]
+    chosen = [] if cell["intermediate"] == ["none"] else cell["intermediate"]
+    return cell_name(chosen, cell["target"], cell["seed"], result["fingerprint"])
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:

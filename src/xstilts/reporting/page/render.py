@@ -57,6 +57,11 @@ class Group:
     seeds: int
     cells: dict[str, Cell] = field(default_factory=dict)
 
+    @property
+    def count(self) -> str:
+        """`1 language`."""
+        return f"{self.languages} language{'s' if self.languages > 1 else ''}"
+
 
 @dataclass
 class Target:

@@ -216,8 +216,15 @@
       link.removeAttribute("title");
     }
     for (const cell of all(".heat .baseline td")) {
-      const same = shownIn.get(rowIn(Number(cell.dataset.row), name));
-      cell.textContent = same ? same.parentElement.querySelector(".base").textContent : UNKNOWN;
+      const row = rowIn(Number(cell.dataset.row), name);
+      const same = shownIn.get(row);
+      if (!same) {
+        cell.textContent = UNKNOWN;
+        continue;
+      }
+      const count = effect("languages", row);
+      const languages = make("small", {}, `${count} language${count > 1 ? "s" : ""}`);
+      cell.replaceChildren(same.parentElement.querySelector(".base").textContent, " ", languages);
     }
   }
   function groupControl(host) {

@@ -1,0 +1,85 @@
+"""What a reader of a report must know before believing its numbers: cells that failed, mean little or are left out, and why."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts.errors import UserError
+from xstilts.paths import sweep_summary
+from xstilts.reporting.comparison import BASELINE, Comparison, Result
+from xstilts.reporting.naming import choice_name
+from xstilts.reporting.summary import scores
+from xstilts.store.files import read_json_object
+from xstilts.store.results import name_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+PROBLEMS = "cell kind reason".split()
+
+
+def problems(study: Path, results: Sequence[Result], found: Sequence[Comparison]) -> "DataFrame":
+    """A row per problem; `found` are the comparisons of `results`. UserError where the summary of the last sweep is broken."""
+    from pandas import DataFrame
+
+    units = last_sweep(study)["units"]
+    rows = [
+        *_degenerate(found),
+        *_not_compared(results, found),
+        *(row for one in found for row in _without_score(one)),
+        *([unit["label"], unit["state"], unit["reason"]] for unit in units if unit["state"] in ("failed", "blocked")),
+    ]
+    return DataFrame(rows, columns=PROBLEMS)
+
+
+def last_sweep(study: Path) -> dict[str, Any]:
+    """How the study's last sweep ended, `experiment` and `units`; both empty where there was none. UserError if it is broken."""
+    path, remedy = sweep_summary(study), "delete it; the report is then without the failures of the last sweep"
+    if not path.exists():
+        return {"experiment": "", "units": []}
+    told = {"experiment": "", "units": []} | read_json_object(path, "summary of a sweep", remedy)
+    units = told["units"]
+    texts = ("label", "state", "reason")
+    if not isinstance(units, list) or not all(
+        isinstance(unit, dict) and all(isinstance(unit.get(key), str) for key in texts) for unit in units
+    ):
+        raise UserError(f"{path} is no summary of a sweep: expected units, each with the texts {', '.join(texts)}; {remedy}")
+    if not isinstance(told["experiment"], str):
+        raise UserError(f"{path} is no summary of a sweep: experiment is no text; {remedy}")
+    return told
+
+
+def _degenerate(found: Sequence[Comparison]) -> Iterator[list[str]]:
+    for one in found:
+        for result in one.results():
+            if result["degenerate"]:
+                yield [name_of(result), "degenerate", "; ".join(result["degenerate"])]
+
+
+def _not_compared(results: Sequence[Result], found: Sequence[Comparison]) -> Iterator[list[str]]:
+    """Results of which the report has nothing."""
+    compared = {name_of(result) for one in found for result in one.results()}
+    older = {name: newer for one in found for name, newer in one.left_out.items()}
+    for result in results:
+        name = name_of(result)
+        if name in older:
+            reason = f"{older[name]} has the same description and is newer: made from other data or by another xstilts"
+            yield [name, "left out", reason]
+        elif name not in compared:
+            yield [name, "left out", "no split has gold in all cells of its target"]
+
+
+def _without_score(one: Comparison) -> Iterator[list[str]]:
+    """Languages that some cells of a target have and others lack, and languages that no cell has gold for."""
+    runs = [(choice, seed) for choice, by_seed in one.cells.items() for seed in by_seed]
+    rows = {run: one.rows(*run, one.variants[0]) for run in runs}
+    scored = {run: scores(of_run) for run, of_run in rows.items()}
+    every = list(dict.fromkeys(code for of_run in scored.values() for code in of_run))
+    for (choice, seed), of_run in scored.items():
+        if missing := [code for code in every if code not in of_run]:
+            lost = "differences and" if choice == BASELINE else f"no difference of {choice_name(choice)} is shown, and"
+            reason = f"no {one.key} on {one.split} in {' '.join(missing)}, which other cells of {one.target} have"
+            yield [name_of(one.cells[choice][seed]), "incomplete", f"{reason}: {lost} averages leave these languages out"]
+    blind = dict.fromkeys(str(row["language"]) for of_run in rows.values() for row in of_run if row["language"] not in every)
+    if blind:
+        yield [one.target, "no gold", f"no gold on {one.split} in {' '.join(blind)}: no number is over these languages"]
