@@ -144,8 +144,8 @@ def published_table(beside: "DataFrame") -> Table:
 
 
 def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Table]:
-    """Intermediate x target, the baseline's score in the first row and the number of languages in the last; over all languages and
-    by kind of language."""
+    """Intermediate x target, the baseline's score in the first row and the number of languages in the last: one table over all
+    languages, and one for each kind of language."""
     main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
     split_of = dict(zip(main["target"], main["split"], strict=True))
     effects = analysis.effects[analysis.effects["condition"] == condition]
