@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from xstilts import config as schema
-from xstilts.checks import CHOICES, check
+from xstilts.checks import check
 from xstilts.errors import UserError
 from xstilts.launch.cells import to_schema
 from xstilts.recipes import LIMIT_NAMES
@@ -162,12 +162,3 @@ def test_hyperparameters_name_every_limit_with_its_type():
         assert given[name] == kind | None
     values = schema.Hyperparameters()
     assert all(getattr(values, field.name) is None for field in fields(values)), "defaults are the recipes' business"
-
-
-def test_defaults_are_among_the_choices():
-    config = schema.Config()
-    for name, valid in CHOICES.items():
-        value = config
-        for part in name.split("."):
-            value = getattr(value, part)
-        assert value in valid

@@ -17,6 +17,7 @@
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,10 @@ LAST_CHECKPOINT = "last.ckpt"
 BEST_WEIGHTS = "best.safetensors"
 WORD_EMBEDDINGS = "word_embeddings.npy"
 DYNAMICS = "dynamics.parquet"
+LONGEST_NAME = 200
+"""Bytes of a study's name."""
+FORBIDDEN = '/\\:*?"<>|'
+"""Characters that no name has: file systems, shells or spreadsheets give them a meaning."""
 LONGEST_CELL_NAME = 200
 """Bytes; file systems end at 255, and temporary names are longer than the final one."""
 
@@ -101,6 +106,30 @@ def cell_name(intermediate: list[str], target: str, seed: int, fingerprint: str)
     start = "+".join(intermediate) or "none"
     end = f".{target}.seed{seed}.{fingerprint[:8]}"
     return start[: LONGEST_CELL_NAME - len(end)] + end
+
+
+def name_problem(name: str) -> str:
+    """Why a study or a language cannot have this name, which becomes part of file names; empty if it can. Any script will do."""
+    if not name or name != name.strip():
+        return f"got {name!r}, expected a name, without white space around it"
+    if name.startswith((".", "-", "~")):
+        return f"got {name!r}, expected a name that does not begin with . - or ~"
+    bad = [
+        character for character in name if character in FORBIDDEN or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    ]
+    if bad:
+        return f"got {name!r}, expected a name without {' '.join(FORBIDDEN)} and control characters"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"got a name of {len(name.encode())} bytes, '{name[:20]}...', expected at most {LONGEST_NAME}"
+    return ""
+
+
+def task_name_problem(name: str) -> str:
+    """Why a task cannot have this name, which becomes part of a cell's file names; empty if it can."""
+    if not re.fullmatch(r"[\w+][\w+.=-]*", name, re.ASCII) or len(name) > LONGEST_NAME // 2:
+        shown = repr(name) if len(name) < 40 else f"'{name[:40]}...'"
+        return f"got {shown}, expected at most {LONGEST_NAME // 2} letters a to z, digits and _+.=-, with none of .=- in front"
+    return ""
 
 
 @dataclass(frozen=True)

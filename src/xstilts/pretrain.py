@@ -31,7 +31,7 @@ def pretrain(config: Config) -> None:
     if not trains_encoder(config.model):
         given = config.model.name_or_path or f"model.tokenizer={config.model.tokenizer}"
         raise UserError(f"there is nothing to pretrain, {given} is given: type model=tiny, without model.tokenizer")
-    check(config)
+    check(config, runs_here=True)
     folder = run(config)
     use = f"model.name_or_path={folder}" if config.pretraining.encoder else f"model=tiny model.tokenizer={folder}"
     sys.stdout.write(f"{folder}\nto use it elsewhere: {use}\n")

@@ -26,7 +26,7 @@ def cell(config: DictConfig) -> str | None:
 
 def train(config: Config) -> None:
     """Check a cell, run it, and show its result."""
-    check(config)
+    check(config, runs_here=True)
     if result := run(config):
         show(result)
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from xstilts.config import Config, TrainerConfig
+from xstilts.launch import machine as this_machine
 from xstilts.launch.combinations import problems
 
 
@@ -16,6 +17,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("SLURM_JOB_ID", "SLURM_JOB_NUM_NODES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    (tmp_path / "device").touch()
+    monkeypatch.setattr(this_machine, "DEVICE_FILES", (str(tmp_path / "device"),))
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
@@ -27,7 +30,7 @@ def install(program: Path) -> None:
 
 @pytest.mark.parametrize("launcher", ["basic", "local", "slurm_local", "ray"])
 def test_nothing_is_wrong_with_one_node_and_the_gpus_there_are(launcher: str) -> None:
-    assert not found(launcher) and not found(launcher, devices=2, accelerator="gpu") and not found(launcher, devices=8)
+    assert not found(launcher) and not found(launcher, devices=2, accelerator="gpu") and not found(launcher, devices=2)
 
 
 def test_joblib_is_refused() -> None:
@@ -39,6 +42,27 @@ def test_more_devices_than_gpus() -> None:
     (line,) = found("local", devices=3, accelerator="gpu")
     assert "trainer.devices=3" in line and "2 GPUs" in line
     assert not found("local", devices=3, accelerator="cpu")
+    (line,) = found("local", devices=3)
+    assert "2 GPUs" in line
+
+
+@pytest.mark.parametrize(
+    ("trainer", "expected"),
+    [
+        ({"accelerator": "gpu"}, "trainer.accelerator=gpu, and there is no GPU here: type trainer.accelerator=cpu"),
+        ({"accelerator": "mps"}, "trainer.accelerator=mps, and this is no Mac: type trainer.accelerator=auto"),
+        ({"devices": 99}, "trainer.devices=99, and there are 2 CPUs here: type trainer.devices=N with 8 or less"),
+        ({"devices": 9, "accelerator": "cpu"}, "trainer.devices=9, and there are 2 CPUs here"),
+    ],
+    ids=str,
+)
+def test_a_machine_without_gpu(trainer: dict[str, object], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(this_machine, "DEVICE_FILES", ("/no/such/device",))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sys.platform", "linux")
+    (line,) = found("basic", **trainer)
+    assert line.startswith(expected)
+    assert not found("basic", devices=4, accelerator="cpu")
 
 
 def test_slurm_where_there_is_none(machine: Path) -> None:

@@ -5,6 +5,8 @@ A language is one entry, whose defaults are the pivot's: an entry names only wha
 
 from dataclasses import dataclass, field
 
+from xstilts.bounds import number
+
 
 @dataclass
 class Language:
@@ -31,11 +33,11 @@ class Language:
     """The adverb of time stands `first` or `last` in its clause."""
     script: str = "Latin"
     """`Latin`, `Cyrillic`, `Georgian` or `Armenian`."""
-    overlap: float = 1.0
+    overlap: float = number(1.0, at_least=0, at_most=1)
     """Share of the pivot's words, and of its affixes, that are this language's too, as written in its script."""
-    names: float = 1.0
+    names: float = number(1.0, at_least=0, at_most=1)
     """Share of names that are written as in the pivot."""
-    text: float = 1.0
+    text: float = number(1.0, above=0, at_most=1_000_000)
     """Amount of pretraining text, relative to the pivot's."""
 
 
@@ -43,24 +45,24 @@ class Language:
 class WorldConfig:
     """A synthetic world: everything in it follows from these values."""
 
-    seed: int = 0
+    seed: int = number(0, at_least=0, at_most=2**32 - 1)
     languages: dict[str, Language] = field(default_factory=dict)
     """Code -> language. The first is the pivot: the source language, that tasks are trained in."""
-    stories: int = 1500
+    stories: int = number(1500, at_least=1, at_most=1_000_000_000)
     """Monolingual stories per language, times its amount of `text`."""
-    pairs: int = 3000
+    pairs: int = number(3000, at_least=1, at_most=1_000_000_000)
     """Translation pairs per language, times its amount of `text`."""
-    pivot_pairs: float = 0.5
+    pivot_pairs: float = number(0.5, at_least=0, at_most=1)
     """Share of the translation pairs with the pivot on one side; the others join any two languages."""
-    questions: float = 0.4
+    questions: float = number(0.4, at_least=0, at_most=1)
     """Share of stories that end with a question and its answer; 0: no question words outside of the tasks."""
-    habit: float = 0.7
+    habit: float = number(0.7, at_least=0, at_most=1)
     """In pretraining text, how often a name does what it usually does where it usually does it."""
-    task_habit: float = 0.25
+    task_habit: float = number(0.25, at_least=0, at_most=1)
     """The same in tasks, so that habits do not answer their questions; in inference and paraphrases there are none."""
-    negated: float = 0.1
+    negated: float = number(0.1, at_least=0, at_most=1)
     """Share of negated events."""
-    target_share: int = 10
+    target_share: int = number(10, at_least=1, at_most=99)
     """Per cent of a task's training examples, its last ones, that a target trains on; intermediate tasks have the others."""
-    rows: float = 1.0
+    rows: float = number(1.0, above=0, at_most=1_000_000)
     """Factor on the number of examples that the tasks declare."""

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from xstilts.config import SMALLEST_VOCABULARY
 from xstilts.errors import UserError
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-LEAST = 100
-"""Entries of the smallest vocabulary that makes sense."""
 ROLES = {
     "bos_token": "<s>",
     "cls_token": "<s>",
@@ -33,10 +32,10 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> int:
 
     The special tokens are the ids 0 to 4. There are fewer than `vocabulary` entries where the texts do not give so many. The most
     frequent characters take up to half of them; others are `<unk>`. Raises UserError for texts without a character or a
-    vocabulary below LEAST.
+    vocabulary below SMALLEST_VOCABULARY.
     """
-    if vocabulary < LEAST:
-        raise UserError(f"pretraining.vocabulary={vocabulary}: expected {LEAST} or more")
+    if vocabulary < SMALLEST_VOCABULARY:
+        raise UserError(f"pretraining.vocabulary={vocabulary}: expected {SMALLEST_VOCABULARY} or more")
     texts = list(texts)
     characters = _characters(texts, vocabulary // 2)
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 from xstilts.config import Config
-from xstilts.launch.pool import visible_gpus
+from xstilts.launch import machine
 
 ON_THIS_MACHINE = ("basic", "local", "slurm_local", "submitit_local")
 """Launchers whose jobs run where the sweep was started; any other may hand them to a cluster."""
@@ -25,11 +25,7 @@ def problems(launcher_name: str, config: Config) -> Iterator[str]:
             yield "hydra/launcher=slurm: there is no sbatch here: start the sweep on a machine of the cluster that submits jobs"
     if launcher_name not in ON_THIS_MACHINE:
         return
-    if trainer.accelerator in ("gpu", "cuda") and (gpus := visible_gpus()) is not None and trainer.devices > len(gpus):
-        yield (
-            f"trainer.devices={trainer.devices}, and {len(gpus)} GPUs are visible here: type trainer.devices=N with no more, "
-            "or trainer.accelerator=cpu"
-        )
+    yield from machine.problems(trainer)
     if trainer.num_nodes == 1 and trainer.start_ranks != "srun":
         return
     asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"

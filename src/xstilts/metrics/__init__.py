@@ -27,6 +27,23 @@ _KEYS = {
     "perplexity": ("perplexity",),
 }
 METRICS = tuple(_KEYS)
+_FORMATS = {
+    "accuracy": ("classification", "multiple_choice"),
+    "squad": ("span_qa",),
+    "mlqa": ("span_qa",),
+    "tagging_f1": ("tagging",),
+    "token_accuracy": ("tagging",),
+    "retrieval_accuracy": ("retrieval",),
+    "bitext_f1": ("retrieval",),
+    "map_at_20": ("retrieval",),
+    "mrr_at_20": ("retrieval",),
+    "perplexity": ("mlm",),
+}
+_PROTOCOLS = {
+    "sentence_matching": ("retrieval_accuracy", "map_at_20", "mrr_at_20"),
+    "answer_retrieval": ("retrieval_accuracy", "map_at_20", "mrr_at_20"),
+    "bitext_mining": ("bitext_f1",),
+}
 _WITHOUT_GOLD = frozenset({"perplexity"})
 _LOWER_IS_BETTER = frozenset({"perplexity"})
 
@@ -35,6 +52,23 @@ def _keys(metric: str) -> tuple[str, ...]:
     if metric not in _KEYS:
         raise UserError(unknown_name("metric", metric, METRICS, "Correct `metrics` of the task's YAML file in conf/task."))
     return _KEYS[metric]
+
+
+def formats_of(metric: str) -> tuple[str, ...]:
+    """The formats whose predictions a metric scores."""
+    return _FORMATS[metric]
+
+
+def of_protocol(protocol: str) -> tuple[str, ...]:
+    """The metrics that score what a protocol of retrieval finds."""
+    return _PROTOCOLS[protocol]
+
+
+def check_language(metric: str, language: str) -> None:
+    """Raise UserError for a language that a metric has no rules for; most metrics need none."""
+    module = importlib.import_module(f"{__name__}.{metric}")
+    if hasattr(module, "check_language"):
+        module.check_language(language)
 
 
 def score(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> dict[str, float]:

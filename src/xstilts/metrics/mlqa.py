@@ -65,9 +65,14 @@ def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[str], langu
     return [(f1, 1) for _, f1 in answer_scores(gold, predictions, _rules(language))]
 
 
-def _rules(language: str) -> Callable[[str], str]:
+def check_language(language: str) -> None:
+    """Raise UserError for a language, or a pair that begins with it, that MLQA has no rules for."""
     language = language.split("-")[0]
     if language not in _ARTICLES and not _PRIVATE.fullmatch(language):
         how = f"MLQA has rules for {', '.join(sorted(_ARTICLES))}; the metric squad has one rule for every language."
         raise UserError(unknown_name("language of the metric mlqa", language, _ARTICLES, how))
-    return partial(normalise, language=language)
+
+
+def _rules(language: str) -> Callable[[str], str]:
+    check_language(language)
+    return partial(normalise, language=language.split("-")[0])

@@ -86,6 +86,15 @@ def max_positions(model: ModelConfig) -> int | None:
     return None
 
 
+def number_of_layers(model: ModelConfig) -> int | None:
+    """The depth of the encoder, where it can be read without loading the encoder; else None."""
+    if model.name_or_path is None:
+        return model.tiny.num_hidden_layers
+    config = Path(model.name_or_path) / "config.json"
+    found = json.loads(config.read_text()).get("num_hidden_layers") if config.is_file() else None
+    return int(found) if found else None
+
+
 def _place(name: str | None, revision: str | None, cache: Path) -> dict[str, Any]:
     if name is None:
         raise UserError("model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)")

@@ -9,6 +9,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from xstilts.bounds import number, one_of
+
 FORMATS = ("classification", "span_qa", "multiple_choice", "tagging", "retrieval", "mlm")
 SPLITS = ("train", "validation", "test")
 PROTOCOLS = ("sentence_matching", "bitext_mining", "answer_retrieval")
@@ -19,10 +21,10 @@ REGIONS = ("easy", "ambiguous", "hard")
 class Expect:
     """What a split must hold when it is read; anything else means that the data has drifted, and is refused."""
 
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = number(dict, at_least=0)
     """Language -> examples, before any is left out or sampled (of a retrieval task: its queries); `"*"` stands for every
     language that is not named."""
-    labels: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = number(dict, at_least=0)
     """Label of the task -> how often it occurs in each language (a class, or a tag over all words); `""` counts examples
     without gold. Every label that occurs must be named."""
 
@@ -33,7 +35,7 @@ class Generator:
 
     name: str = MISSING
     """A module of xstilts.babel.generators."""
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = number(dict, at_least=1)
     """Split -> examples in each language; of the split `train`, only languages that are asked for are ever made."""
     options: dict[str, Any] = field(default_factory=dict)
     """Keywords of the generator, named in its docstring."""
@@ -57,7 +59,7 @@ class Source:
     mapped over); a list of those; or a text with them in braces, `"{context} {question}"`."""
     labels: dict[str, str] = field(default_factory=dict)
     """Label as the data writes it -> label of the task. A label that stands for "no gold" maps to the empty string."""
-    positional_ids: list[str] = field(default_factory=list)
+    positional_ids: list[str] = one_of(list, SPLITS)
     """Splits whose own ids are missing or not unique: the row number becomes the id."""
     gold: dict[str, str] = field(default_factory=dict)
     """Split -> path of a separate file with the gold answers, where the format keeps one (`reader` says how it looks)."""
@@ -81,9 +83,9 @@ class Task:
     """The declaration of one task."""
 
     name: str = MISSING
-    format: str = MISSING
+    format: str = one_of(MISSING, FORMATS)
     """One of FORMATS."""
-    version: int = 1
+    version: int = number(1, at_least=1, at_most=1_000_000)
     """Raised whenever the meaning of the task's examples changes: part of every fingerprint."""
     description: str = ""
     languages: list[str] = field(default_factory=lambda: ["en"])
@@ -95,13 +97,13 @@ class Task:
     label -> its number, from 0. Read when a cell starts; the labels are then part of every fingerprint as if they stood here."""
     head: str | None = None
     """Tasks with the same head name share one head in multi-task training; by default the task's own name."""
-    difficulty: int | None = None
+    difficulty: int | None = number(None, at_least=1, at_most=1_000)
     """Rank among the tasks of one kind, 1 the easiest: SNLI 1, MNLI 2, ANLI's rounds 3 to 5; SQuAD 1.1 1, 2.0 2. For analyses."""
-    protocol: str | None = None
+    protocol: str | None = one_of(None, PROTOCOLS)
     """Of a retrieval task: one of PROTOCOLS."""
     metrics: list[str] = field(default_factory=list)
     """Names in xstilts.metrics; the first gives the main score."""
-    evaluate: list[str] = field(default_factory=lambda: ["validation", "test"])
+    evaluate: list[str] = one_of(lambda: ["validation", "test"], SPLITS)
     """Splits that are evaluated in every language."""
     sources: dict[str, Source] = field(default_factory=dict)
     """Name of the source (`data.source`) -> where it keeps the task."""
@@ -114,12 +116,12 @@ class DataMap:
     """The part of a training task's examples that lies in one region of its data map (Swayamdipta et al. 2020): the map is made
     by a training on all of them, from the encoder of phase 1, with the hyperparameters of phase 2."""
 
-    region: str | None = None
+    region: str | None = one_of(None, REGIONS)
     """`easy` (the model is confident of the label), `ambiguous` (its confidence varies over epochs) or `hard` (it is not
     confident); null: all examples, without a map."""
-    fraction: float = 0.33
+    fraction: float = number(0.33, above=0, at_most=1)
     """Share of the examples that are taken, in (0, 1]."""
-    epochs: float = 5.0
+    epochs: float = number(5.0, at_least=2, at_most=1_000_000)
     """How long the map's training is; its probabilities are taken once in each."""
 
 
@@ -133,11 +135,11 @@ class TrainingTask:
     """Split to train on: `train`, or a part of a split, `validation:90%` (its first 90 %)."""
     validation: str = "validation"
     """Split for the selection of the checkpoint, e.g. `validation` or `train:-10%` (its last 10 %)."""
-    max_examples: int | None = None
+    max_examples: int | None = number(None, at_least=1, at_most=1_000_000_000)
     """Train on this many examples, drawn so that a smaller number is always a subset of a larger one."""
-    fraction: float | None = None
+    fraction: float | None = number(None, above=0, at_most=1)
     """The same as a share of all examples, in (0, 1]."""
-    language_exponent: float | None = None
+    language_exponent: float | None = number(None, at_least=0, at_most=100)
     """Of several languages, the share of each in those examples is proportional to (its number of examples)^this: 0.3 is XLM-R's
     (unconfirmed), 1 follows the data, 0 is even. Null: languages are not looked at. A language never gives more than it has."""
     data_map: DataMap = field(default_factory=DataMap)

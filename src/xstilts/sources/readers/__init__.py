@@ -11,25 +11,26 @@ from types import ModuleType
 
 from xstilts.errors import UserError, unknown_name
 
-READERS = (
-    "bucc",
-    "ccg",
-    "conll",
-    "conllu",
-    "copa_xml",
-    "delimited",
-    "examples",
-    "jsonl",
-    "lareqa",
-    "mewslix",
-    "parquet",
-    "sentence_pairs",
-    "squad",
-    "squad_rows",
-    "squad_sentences",
-    "tatoeba",
-    "text",
-)
+READERS: dict[str, tuple[str, ...]] = {
+    "bucc": ("retrieval",),
+    "ccg": ("tagging",),
+    "conll": ("tagging",),
+    "conllu": ("tagging", "mlm"),
+    "copa_xml": ("multiple_choice",),
+    "delimited": (),
+    "examples": (),
+    "jsonl": (),
+    "lareqa": ("retrieval",),
+    "mewslix": ("retrieval",),
+    "parquet": (),
+    "sentence_pairs": ("retrieval", "mlm"),
+    "squad": ("span_qa",),
+    "squad_rows": ("span_qa", "retrieval"),
+    "squad_sentences": ("retrieval",),
+    "tatoeba": ("retrieval",),
+    "text": ("mlm",),
+}
+"""Reader -> the formats of the rows that it gives; none: its columns are mapped to any format."""
 
 
 def reader_module(name: str) -> ModuleType:
