@@ -150,18 +150,15 @@ def test_duplicate_ids_are_placed_unless_positional(data, write, tmp_path):
     assert load(_questions(tmp_path), data, "train", ["sw"])["id"][:] == ["q"]
 
 
-@pytest.mark.parametrize(
-    ("text", "start", "message"),
-    [
-        ("two", 5, "answer 'two' at 5 lies outside its context of 7 characters"),
-        ("two", 0, "answer 'two' does not stand at 0 of its context, 'one' does"),
-        ("one", -1, "answer 'one' at -1 lies outside its context"),
-    ],
-)
-def test_an_answer_that_is_not_in_its_context(data, write, tmp_path, text, start, message):
-    path = write("en.json", _squad(("good", "one", 0), ("bad", text, start)))
-    with pytest.raises(UserError, match=re.escape(f"{path}: question 'bad': {message}")):
+def test_half_a_surrogate_pair_is_placed(data, write, tmp_path):
+    path = write("en.json", _squad(("good", "one", 0), ("bad", "two \ud83d", 4)).replace("one two", "one two \\ud83d"))
+    with pytest.raises(UserError, match=re.escape(f"{path}: question 'good': context: got half of a surrogate pair, '\\ud83d'")):
         load(_questions(tmp_path), data, "test", ["en"])
+    jsonl = Source(reader="jsonl", files={"test": "{language}.jsonl"})
+    task = Task(name="pairs", format="classification", labels=["a"], languages=["en"], sources={"xtreme": jsonl})
+    path = write("en.jsonl", '{"text_a": "x \\ud83d\\ude00", "label": "a"}\n{"text_a": "\\udc00 x", "label": "a"}\n')
+    with pytest.raises(UserError, match=re.escape(f"{path}:2: text_a: got half of a surrogate pair, '\\udc00', after ''")):
+        load(task, data, "test", ["en"])
 
 
 def _mining() -> Task:

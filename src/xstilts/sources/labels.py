@@ -6,6 +6,7 @@ from xstilts.config import Config, DataConfig
 from xstilts.errors import UserError
 from xstilts.sources.files import roots_of, source_name
 from xstilts.sources.raw import json_document
+from xstilts.sources.surrogates import check_surrogates
 from xstilts.tasks.declaration import Task
 
 
@@ -22,6 +23,7 @@ def with_labels(task: Task, data: DataConfig) -> Task:
     if path is None:
         raise UserError(f"no labels of task '{task.name}': looked for {', '.join(map(str, tried))}; put the file there")
     numbers = json_document(path)
+    check_surrogates(numbers, str(path))
     if not numbers or sorted(numbers.values(), key=str) != sorted(range(len(numbers)), key=str):
         raise UserError(
             f"{path}: expected a JSON object label -> number with the numbers 0 to {max(len(numbers) - 1, 0)}, each once"

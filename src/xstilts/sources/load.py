@@ -10,6 +10,7 @@ from datasets import Dataset, Features
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
+from xstilts.sources.answers import place_answers
 from xstilts.sources.expected import check_expected, keeps
 from xstilts.sources.files import languages_with_data, locate, place_of, require, source_of
 from xstilts.sources.labels import with_labels
@@ -18,6 +19,7 @@ from xstilts.sources.mapping import gold_field
 from xstilts.sources.raw import Row, check_options
 from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
+from xstilts.sources.surrogates import check_surrogates
 from xstilts.tasks.declaration import Source, Task
 from xstilts.tasks.formats import format_module
 
@@ -34,6 +36,7 @@ def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, st
     """Raise a UserError for the first example that breaks the format's invariants or repeats an id."""
     problem = format_module(task.format).problem
     for row, example in zip(rows, found, strict=True):
+        check_surrogates(example, row.where)
         if message := problem(example, task.labels):
             raise UserError(f"{row.where}: {message}")
         if example["id"] in seen:
@@ -83,6 +86,8 @@ def _read(
     found = map_examples(rows, features, source, split, language)
     if data.expect:
         check_expected(task, source, split, language, found)
+    if "answers" in features:
+        rows, found = place_answers(f"{task.name}, {split}, {language}", rows, found, training=split == "train")
     _check(task, rows, found, seen)
     return found
 

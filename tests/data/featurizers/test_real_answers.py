@@ -1,10 +1,11 @@
-"""Every gold answer of the real data is found again in its windows, save those listed in a golden file.
+"""Every gold answer of the real data is cut out of its windows again, save those listed in a golden file.
 
 The exceptions begin or end within a subword of the test tokenizer (`Sultans` for the answer `Sultan`, `),` for `)`) or are longer
 than a window. Rows are listed, since TyDi QA's ids are not unique.
 """
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -47,11 +48,12 @@ def slow(names):
 
 
 @pytest.mark.parametrize("name", [*XQUAD, *MLQA, *slow(MLQA_ACROSS), *slow(TYDIQA)])
-def test_gold_answers_are_found_again(shared_data, exceptions, tokenizer, name):
+def test_gold_answers_are_found_again(shared_data, exceptions, tokenizer, name, caplog):
     examples = read(shared_data / "xtreme" / name)
-    features = span_qa.featurize(examples, tokenizer, TASK, LIMITS, training=False)
-    lost = span_qa.unrecoverable(examples, features)
-    assert {"answered": len(examples), "unrecoverable": lost} == exceptions[name]
+    with caplog.at_level(logging.INFO, logger="xstilts"):
+        features = span_qa.featurize(examples, tokenizer, TASK, LIMITS, training=False)
+    lost = exceptions[name]["unrecoverable"]
+    assert f"qa: {len(lost):,} of {exceptions[name]['answered']:,} answers cannot be cut out" in caplog.text
     outputs = []
     for length, start, end in zip(features["length"], features["start_position"], features["end_position"], strict=True):
         output = {"start": np.zeros(length, dtype=np.float32), "end": np.zeros(length, dtype=np.float32)}

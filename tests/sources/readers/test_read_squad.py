@@ -25,6 +25,12 @@ def _write(write, *questions: dict) -> Path:
     ("question", "answers"),
     [
         ({"answers": [{"text": "two", "answer_start": 4}]}, [{"text": "two", "start": 4}]),
+        (
+            {"answers": {"text": ["two", "one"], "answer_start": [4, 0]}},
+            [{"text": "two", "start": 4}, {"text": "one", "start": 0}],
+        ),
+        ({"answers": {"text": [], "answer_start": []}}, []),
+        ({"answers": [{"text": "two", "answer_start": None}]}, [{"text": "two", "start": None}]),
         ({"answers": [{"text": "", "answer_start": 0}]}, None),  # blanked by XTREME: no gold
         ({}, None),
         ({"answers": []}, []),
@@ -43,6 +49,14 @@ def test_gold_no_gold_and_unanswerable(write, question, answers):
         ({"rows": []}, "not of SQuAD's form (key 'data' is missing)"),
         ({"data": [{"paragraphs": [{"qas": []}]}]}, "not of SQuAD's form (key 'context' is missing)"),
         ({"data": [{"paragraphs": [{"context": "x", "qas": [{"id": "q"}]}]}]}, "not of SQuAD's form (key 'question' is missing)"),
+        (
+            {"data": [{"paragraphs": [{"context": "x", "qas": [{"id": "q", "question": None}]}]}]},
+            "not of SQuAD's form (question 'q': question is None, expected a text)",
+        ),
+        (
+            {"data": [{"paragraphs": [{"context": 7, "qas": [{"id": "q", "question": "?"}]}]}]},
+            "not of SQuAD's form (question 'q': context is 7, expected a text)",
+        ),
         ({"data": 3}, "not of SQuAD's form ('int' object is not iterable)"),
     ],
 )
@@ -53,7 +67,7 @@ def test_another_form(write, document, message):
 
 
 def test_an_answer_without_start(write):
-    with pytest.raises(UserError, match="question 'q': an answer without 'answer_start', expected text and answer_start"):
+    with pytest.raises(UserError, match=r"question 'q': got the answers \[{'text': 'one'}\], expected a list of"):
         _rows(_write(write, {"id": "q", "question": "?", "answers": [{"text": "one"}]}))
 
 

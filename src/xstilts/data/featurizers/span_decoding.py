@@ -75,20 +75,3 @@ def _spans(
     rows, columns = np.nonzero(possible_SE)
     start_P, end_P = starts[rows], ends[columns]
     return start_L[start_P] + end_L[end_P], np.stack([offsets_L2[start_P, 0], offsets_L2[end_P, 1]], axis=1)
-
-
-def unrecoverable(examples: Dataset, features: Dataset) -> list[int]:
-    """Rows of answered examples whose first gold answer (apart from whitespace around it) cannot be cut out of any window.
-
-    Then the answer begins or ends within a subword, or no window holds it whole. `features` are those for evaluation.
-    """
-    found = set()
-    view = features.select_columns(["example", "start_position", "end_position", "offsets"]).with_format("numpy")
-    answers, contexts = examples["answers"][:], examples["context"][:]
-    for feature in view:
-        row, start, end = (int(feature[name]) for name in ("example", "start_position", "end_position"))
-        if start > 0:
-            text = contexts[row][int(feature["offsets"][2 * start]) : int(feature["offsets"][2 * end + 1])]
-            if text.strip() == answers[row][0]["text"].strip():
-                found.add(row)
-    return [row for row, gold in enumerate(answers) if gold and row not in found]

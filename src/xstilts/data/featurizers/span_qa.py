@@ -14,13 +14,14 @@ from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
 from xstilts.data.featurizers.rows import Rows, constant, packed, side_by_side
-from xstilts.data.featurizers.span_decoding import decode, unrecoverable
+from xstilts.data.featurizers.span_check import RoundTrip, cut_out
+from xstilts.data.featurizers.span_decoding import decode
 from xstilts.data.featurizers.span_windows import align, contexts, most_context, windows
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
 
-__all__ = ["EVALUATION", "TRAINING", "VERSION", "collate", "decode", "featurize", "unrecoverable"]
+__all__ = ["EVALUATION", "TRAINING", "VERSION", "collate", "decode", "featurize"]
 
 VERSION = 2
 
@@ -46,7 +47,8 @@ EVALUATION = Features(
 def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
     """One feature per window; for evaluation with the columns that `decode` needs.
 
-    Of several answers the first is the target. For training, examples whose answer has no subword are left out too.
+    Of several answers the first whose place in the context is known is the target; how many of them cannot be cut out of the
+    context again is logged. For training, examples whose answer has no subword are left out too.
     Raises UserError if `limits.max_length` cannot hold the longest question and a subword of the context, or a limit is below 1.
     """
     template = tokens.template(tokenizer)
@@ -56,13 +58,18 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
             f"doc_stride={limits.doc_stride}, max_query_length={limits.max_query_length}: expected both to be 1 or more, "
             "such as 128 and 64; set them in the recipe"
         )
+    round_trip = RoundTrip(task.name)
 
     def columns_of(first: int, chunk: tables.Columns) -> tables.Made:
         questions = tokens.token_ids(tokenizer, chunk["question"]).cut(limits.max_query_length)
         texts = contexts(tokenizer, chunk["context"])
         answers = chunk["answers"]
-        begin = np.array([gold[0]["start"] if gold else 0 for gold in answers])
-        answer_first, answer_last = align(texts.spans, begin, begin + [len(gold[0]["text"]) if gold else 0 for gold in answers])
+        targets = [next((answer for answer in gold or [] if answer["start"] is not None), None) for gold in answers]
+        begin = np.array([target["start"] if target else 0 for target in targets])
+        answer_first, answer_last = align(
+            texts.spans, begin, begin + [len(target["text"]) if target else 0 for target in targets]
+        )
+        cut_texts = cut_out(chunk["context"], texts.spans, answer_first, answer_last)
         kept = np.arange(len(answers))
         if training:
             # Without gold or without a subword of the answer there is nothing to learn; an unanswerable question is learnt.
@@ -78,7 +85,8 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         ids = template.pair(questions[row], in_window(texts.ids.values_T, 1))
         head = ids.lengths_R - size - len(template.after)
         inside = (start <= answer_first[kept][row]) & (answer_last[kept][row] < cut.end_W)
-        nowhere = np.array([-100 if gold is None else 0 for gold in answers])[kept][row]
+        unknown = [gold is None or bool(gold and not target) for gold, target in zip(answers, targets, strict=True)]
+        nowhere = np.where(unknown, -100, 0)[kept][row]
         features: dict[str, np.ndarray | Rows] = {
             "example": first + kept[row],
             "length": ids.lengths_R,
@@ -86,13 +94,17 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
             "start_position": np.where(inside, head + answer_first[kept][row] - start, nowhere),
             "end_position": np.where(inside, head + answer_last[kept][row] - start, nowhere),
         }
+        whole = np.bincount(kept[row], weights=inside, minlength=len(answers)) > 0
+        round_trip.add(chunk, [target and target["text"] for target in targets], cut_texts, whole)
         if not training:
             features["offsets"] = _around(head, in_window(texts.spans.values_T.reshape(-1), 2), len(template.after), 2, -1)
             flags = packed(most_context(cut, texts.ids.lengths_R), size)
             features["max_context"] = _around(head, flags, len(template.after), 1, False)
         return features
 
-    return tables.build(examples, TRAINING if training else EVALUATION, columns_of, tables.CHUNK // 4)
+    features = tables.build(examples, TRAINING if training else EVALUATION, columns_of, tables.CHUNK // 4)
+    round_trip.log()
+    return features
 
 
 def _around(head: np.ndarray, rows: Rows, after: int, width: int, fill: int) -> Rows:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.sources.answers import Placing
 from xstilts.sources.raw import Row
 from xstilts.sources.readers.squad import answers_of, paragraphs
 from xstilts.tasks.declaration import Source
@@ -22,6 +23,7 @@ from xstilts.tasks.declaration import Source
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """Rows with the fields of the retrieval format; `relevant` has candidates of this language only."""
     path = files["data"]
+    placing = Placing(f"{path}, {split}")
     for number, paragraph in enumerate(paragraphs(path)):
         context = paragraph["context"]
         if "sentence_breaks" not in paragraph:
@@ -32,7 +34,8 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             answers = answers_of(question, where)
             relevant = None
             if answers is not None:
-                sentence = next((context[a:b] for answer in answers[:1] for a, b in breaks if a <= answer["start"] < b), None)
+                answer = placing.place(context, answers[0], where) if answers else None
+                sentence = next((context[a:b] for a, b in breaks if answer and a <= answer["start"] < b), None)
                 if sentence is None:
                     continue
                 relevant = [f"{language}/{number}-{i}" for i, (a, b) in enumerate(breaks) if context[a:b] == sentence]
@@ -49,6 +52,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
                     "relevant": None,
                 },
             )
+    placing.close("left out with their questions")
 
 
 def link(examples: list[dict[str, Any]]) -> None:

@@ -23,6 +23,8 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
                 for fields in batch.to_pylist():
                     number += 1
                     yield Row(f"{path}:{number}", fields)
+    except UnicodeDecodeError:
+        raise UserError(f"{path}:{number + 1}: this row, or one of the {BATCH} after it, has a text that is not UTF-8") from None
     except pyarrow.ArrowException as error:
         raise UserError(
             f"{path}: not a whole Parquet file ({str(error).splitlines()[0]}); delete it and fetch it again"

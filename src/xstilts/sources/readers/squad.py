@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.sources.answers import parse_answers
 from xstilts.sources.raw import Row, json_document
 from xstilts.tasks.declaration import Source
 
@@ -19,24 +20,24 @@ def paragraphs(path: Path) -> Iterator[dict[str, Any]]:
     try:
         for document in json_document(path)["data"]:
             for paragraph in document["paragraphs"]:
-                _ = paragraph["context"], [(question["id"], question["question"]) for question in paragraph["qas"]]
+                context = paragraph["context"]
+                for question in paragraph["qas"]:
+                    _check_text(question["question"], "question", f"question '{question['id']}'")
+                    _check_text(context, "context", f"question '{question['id']}'")
                 yield paragraph
     except (KeyError, TypeError) as error:
         missing = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{path}: not of SQuAD's form ({missing}); expected data > paragraphs > context, qas") from None
 
 
+def _check_text(value: Any, name: str, where: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{where}: {name} is {value!r}, expected a text")
+
+
 def answers_of(question: dict[str, Any], where: str) -> list[dict[str, Any]] | None:
-    """Answers as {text, start}; [] for an unanswerable question; None without gold (no `answers`, or all of them blank)."""
-    if question.get("is_impossible"):
-        return []
-    raw = question.get("answers")
-    if raw is None or (raw and all(answer.get("text") == "" for answer in raw)):
-        return None
-    try:
-        return [{"text": answer["text"], "start": int(answer["answer_start"])} for answer in raw]
-    except KeyError as error:
-        raise UserError(f"{where}: an answer without {error}, expected text and answer_start") from None
+    """Answers as {text, start}; [] for an unanswerable question; None without gold."""
+    return [] if question.get("is_impossible") else parse_answers(question.get("answers"), where)
 
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:

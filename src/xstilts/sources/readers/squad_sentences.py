@@ -1,7 +1,8 @@
 """SQuAD's JSON -> training pairs for answer retrieval: a question, and the sentence that contains its answer.
 
 The candidate's context is the paragraph, as in google-research/xtreme third_party/processors/squad_retrieval.py, which also uses
-the first answer only. Sentences are split by a plain rule, not by that script's list of cases: a sentence ends after one of
+the first answer only; it is placed as in `xstilts.sources.answers`.
+Sentences are split by a plain rule, not by that script's list of cases: a sentence ends after one of
 . ! ? with any closing quotes and brackets, where white space follows and then no lower-case letter; after a CJK full stop, a
 Devanagari danda or a line break it always ends. A boundary inside the answer of any of the paragraph's questions is no boundary.
 
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from xstilts.sources.answers import Placing
 from xstilts.sources.raw import Row
 from xstilts.sources.readers.squad import answers_of, paragraphs
 from xstilts.tasks.declaration import Source
@@ -42,23 +44,27 @@ def sentence_spans(text: str, whole: list[tuple[int, int]]) -> list[tuple[int, i
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """Rows with the fields of the retrieval format."""
     path = files["data"]
+    placing = Placing(f"{path}, {split}")
     contexts: dict[str, list[dict[str, Any]]] = {}
     for paragraph in paragraphs(path):
         contexts.setdefault(paragraph["context"], []).extend(paragraph["qas"])
     for number, (context, questions) in enumerate(contexts.items()):
-        asked: list[tuple[dict[str, Any], str, list[dict[str, Any]] | None]] = []
+        asked: list[tuple[dict[str, Any], str, tuple[int, int] | None]] = []
         for question in questions:
             where = f"{path}: question '{question['id']}'"
-            asked.append((question, where, answers_of(question, where)))
-        spans = sentence_spans(
-            context, [(a["start"], a["start"] + len(a["text"])) for _, _, answers in asked for a in (answers or [])[:1]]
-        )
+            answers = answers_of(question, where)
+            answer = placing.place(context, answers[0], where) if answers else None
+            if answer:
+                end = answer["start"] + len(answer["text"])
+                asked.append((question, where, (end - len(answer["text"].lstrip()), end)))
+            elif answers is None:
+                asked.append((question, where, None))
+        spans = sentence_spans(context, [span for _, _, span in asked if span])
         used = set()
-        for question, where, answers in asked:
+        for question, where, span in asked:
             relevant = None
-            if answers is not None:
-                start = answers[0]["start"] if answers else -1
-                sentence = next((i for i, (a, b) in enumerate(spans) if a <= start < b), None)
+            if span:
+                sentence = next((i for i, (a, b) in enumerate(spans) if a <= span[0] < b), None)
                 if sentence is None:
                     continue
                 used.add(sentence)
@@ -76,3 +82,4 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
                     "relevant": None,
                 },
             )
+    placing.close("left out with their questions")

@@ -1,0 +1,156 @@
+"""Answers that are spans of a text: read in each form that data sets have, and placed again where their position is wrong.
+
+Loaders of the Hub strip contexts and answers but keep the positions, so that `answer_start` is a few characters off (TyDiQA,
+XQuAD). Such an answer is looked for near its position, with any white space for its own. One that is not found cannot be
+trained on; its text still counts in evaluation. If more than `MOST_LOST` of a split are not found, that is an error.
+"""
+
+import logging
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from xstilts.errors import UserError
+from xstilts.sources.raw import Row
+
+_LOGGER = logging.getLogger("xstilts")
+Answer = dict[str, Any]
+"""`text`, and `start`: where it begins in the context, in characters; None if that is unknown."""
+NEAR = 50
+"""Characters between an answer's position and the place where it is looked for, if its text occurs more than once."""
+MOST_LOST = 0.05
+"""The share of a split's answers that may be found nowhere."""
+_FORMS = 'a list of {"text": TEXT, "answer_start": NUMBER} or {"text": [TEXT, ...], "answer_start": [NUMBER, ...]}'
+
+
+def parse_answers(raw: Any, where: str) -> list[Answer] | None:
+    """Answers in the form of SQuAD's JSON, of the Hub, or of the format span_qa; None without gold: no answers, or blank ones."""
+    if raw is None:
+        return None
+    pairs = _pairs(raw)
+    if pairs is None or not all(isinstance(text, str) for text, _ in pairs):
+        raise UserError(f"{where}: got the answers {_short(raw)}, expected {_FORMS}")
+    if pairs and all(text == "" for text, _ in pairs):
+        return None
+    return [{"text": text, "start": _position(start, where)} for text, start in pairs]
+
+
+def _pairs(raw: Any) -> list[tuple[Any, Any]] | None:
+    """Text and position of each answer; None if `raw` has another form."""
+    if isinstance(raw, dict):
+        name = "start" if "start" in raw else "answer_start"
+        if "text" not in raw or name not in raw:
+            return None
+        texts, starts = raw["text"], raw[name]
+        if isinstance(texts, str):
+            texts, starts = [texts], [starts]
+        both_lists = isinstance(texts, list) and isinstance(starts, list)
+        return list(zip(texts, starts, strict=True)) if both_lists and len(texts) == len(starts) else None
+    if not isinstance(raw, list) or not all(isinstance(answer, dict) for answer in raw):
+        return None
+    found = [_pairs(answer) for answer in raw]
+    return None if any(pairs is None or len(pairs) != 1 for pairs in found) else [pairs[0] for pairs in found if pairs]
+
+
+def _position(value: Any, where: str) -> int | None:
+    """A position as a number; None for null and for -1, by which data sets say that it is unknown."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value):
+        value = int(value)
+    if isinstance(value, float):
+        value = None if math.isnan(value) else int(value) if value.is_integer() else value
+    if value is not None and type(value) is not int:
+        raise UserError(f"{where}: got answer_start {value!r}, expected a whole number, or null where it is unknown")
+    return None if value is None or value < 0 else value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "..."
+
+
+@dataclass
+class Placing:
+    """Places the answers of a split in their contexts and counts those that were not where they are said to be."""
+
+    name: str
+    """Task, split and language, for messages."""
+    total: int = 0
+    moved: int = 0
+    lost: int = 0
+    first_lost: str = ""
+
+    def place(self, context: str, answer: Answer, where: str) -> Answer | None:
+        """The answer with its position and its text as they are in the context; None if it is not found."""
+        text, start = answer["text"], answer["start"]
+        self.total += 1
+        if start is not None and context[start : start + len(text)] == text:
+            return answer
+        found = _find(context, text, start)
+        if found is not None:
+            self.moved += 1
+            return found
+        self.lost += 1
+        if not self.first_lost:
+            there = (
+                f"is not at {start} of its context, {_short(context[start : start + len(text)])} is" if start is not None else ""
+            )
+            there = there or "has no answer_start, and its context does not have it exactly once"
+            self.first_lost = f"{where}: answer {_short(text)} {there}"
+        return None
+
+    def close(self, consequence: str) -> None:
+        """Log the counts; UserError if too many answers were not found. `consequence`: what becomes of those."""
+        if self.lost > MOST_LOST * self.total:
+            raise UserError(
+                f"{self.first_lost}; {self.lost:,} of {self.total:,} answers of {self.name} are not found near their positions, "
+                f"more than {MOST_LOST:.0%}: expected answer_start in characters, not bytes, and the text as it is in the context"
+            )
+        if self.moved or self.lost:
+            _LOGGER.info(
+                f"{self.name}: {self.moved + self.lost:,} of {self.total:,} answers are not where they are said to be: "
+                f"{self.moved:,} placed again, {self.lost:,} not found and {consequence}"
+            )
+
+
+def _find(context: str, text: str, start: int | None) -> Answer | None:
+    """The occurrence of the text that is nearest to `start`: the only one, or one near by.
+
+    Of two equally near, it is the first: what stripping a context takes away moves answers towards its beginning.
+    """
+    words = text.split()
+    if not words:
+        return None
+    pattern = r"\s+".join(map(re.escape, words))
+    matches = list(re.finditer(f"(?=({pattern}))", context))
+    if not matches:
+        return None
+    match = matches[0]
+    if len(matches) > 1:
+        if start is None:
+            return None
+        expected = start + len(text) - len(text.lstrip())
+        match = min(matches, key=lambda match: abs(match.start() - expected))
+        if abs(match.start() - expected) > NEAR:
+            return None
+    return {"text": match[1], "start": match.start()}
+
+
+def place_answers(
+    name: str, rows: list[Row], found: list[dict[str, Any]], training: bool
+) -> tuple[list[Row], list[dict[str, Any]]]:
+    """The examples of the format span_qa, and their rows, with their answers placed.
+
+    An answer that is not found has the start None; for training it is left out, and with the last one the example.
+    """
+    placing, kept = Placing(name), []
+    for row, example in zip(rows, found, strict=True):
+        answers = parse_answers(example["answers"], row.where)
+        placed = [placing.place(example["context"], answer, row.where) or answer | {"start": None} for answer in answers or []]
+        if training:
+            placed = [answer for answer in placed if answer["start"] is not None]
+        example["answers"] = None if answers is None else placed
+        if placed or not answers:
+            kept.append((row, example))
+    placing.close("left out" if training else "kept by their texts")
+    return [row for row, _ in kept], [example for _, example in kept]

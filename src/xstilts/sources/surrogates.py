@@ -1,0 +1,26 @@
+"""Refuses texts that no file in UTF-8 can hold: JSON's escapes can write one half of a surrogate pair."""
+
+from typing import Any
+
+from xstilts.errors import UserError
+
+
+def check_surrogates(value: Any, where: str) -> None:
+    """UserError if a text in the value, or in a list or an object in it, has half of a surrogate pair."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_surrogates(key, where)
+            check_surrogates(item, f"{where}: {key}")
+    elif isinstance(value, list):
+        for item in value:
+            check_surrogates(item, where)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            half, start = value[error.start], max(0, error.start - 20)
+            place = where.encode(errors="backslashreplace").decode()  # an id may have one, too
+            raise UserError(
+                f"{place}: got half of a surrogate pair, {half!r}, after {value[start : error.start]!r}; expected both halves: "
+                "write the whole character, or leave it out"
+            ) from None
