@@ -268,11 +268,13 @@ def test_the_evaluation_must_fit_the_encoder_too(config):
     config.recipe.tasks["xnli"] = Hyperparameters(max_length=600)
     assert problems(config) == [expected]
     config.target.training = {}
-    assert problems(config) == [expected]
+    assert expected in problems(config)
 
 
 def test_max_length_against_an_encoder_in_a_folder(config, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "xlm-roberta", "max_position_embeddings": 50}))
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "spm.model").touch()
     config.model.name_or_path = str(tmp_path)
     assert [line.split(":")[1] for line in problems(config)] == [
         " max_length=64 is beyond the 48 subwords this encoder has positions for; type intermediate.recipe.max_length=48 or less",

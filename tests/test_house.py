@@ -23,7 +23,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = (
     {"errors", "versions"},
     {"bounds"},
-    {"paths", "tasks"},
+    {"encoders", "paths", "tasks"},
     {"babel"},
     {"config"},
     {"recipes"},

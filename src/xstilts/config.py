@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from xstilts.babel.declaration import WorldConfig
 from xstilts.bounds import number, one_of
+from xstilts.encoders import ATTENTIONS
 from xstilts.tasks.declaration import SPLITS, Task, TrainingTask
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -72,8 +73,8 @@ class ModelConfig:
     """The pooler of heads that have one (multiple choice, retrieval): `carried` from phase to phase, `fresh` in each, `none`."""
     layer_parameters: int | None = number(None, at_least=1, at_most=1_000_000 * MANY)
     """Weights of all layers without embeddings, for estimates of cost where the encoder is not on this disk yet."""
-    attention: str = "sdpa"
-    """`sdpa`, `eager` or another implementation that transformers knows."""
+    attention: str = one_of("sdpa", ATTENTIONS)
+    """`sdpa`, `eager` or `flash_attention_2`; an encoder that has no SDPA attention gets `eager` instead of `sdpa`."""
     trim_vocabulary: bool | None = None
     """Train only the word embeddings that the phase's data looks up; the artifact has all. null: wherever the result is the same
     and the embeddings are trained; true: refuse where it is not; false: never."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import recipes, sources
+from xstilts.checks import check
 from xstilts.config import Config, ModelConfig
 from xstilts.errors import ToldAlready, UserError
 from xstilts.launch.process import describe_exit, last_error, run_worker
@@ -24,7 +25,7 @@ from xstilts.phases import inputs, planning
 from xstilts.phases.jobs import EvaluationJob, Job, TokenizerJob, TrainingJob, write_job
 from xstilts.phases.libraries import light_imports
 from xstilts.phases.planning import Phase
-from xstilts.phases.pretrained import check_world, encoder_identity, trains_encoder
+from xstilts.phases.pretrained import check_world, encoder_identity, trains_encoder, with_attention_used
 from xstilts.store.artifacts import remove, verify
 from xstilts.store.files import disk_full_means
 from xstilts.store.fingerprint import fingerprint, without_defaults
@@ -57,7 +58,8 @@ def plan(config: Config, download: bool = True) -> Cell:
 
     Without `download`, from what is on this disk alone: where data is missing, the fingerprints are provisional.
     """
-    asked, config = config, inputs.ensure(config) if download else config
+    asked, config = config, _prepared(config) if download else config
+    config = replace(config, model=with_attention_used(config.model))
     _check_world(config)
     store = Path(config.store.root).absolute()
     first, parent = _first_phase(config, store)
@@ -75,6 +77,15 @@ def plan(config: Config, download: bool = True) -> Cell:
         phases.append(planning.training(config, store, 3, {name: task}, override, parent, _last(phases), carry_head=number > 0))
         parent = phases[-1].paths.fingerprint
     return _with_evaluation(config, store, asked.model, parent, first, phases[len(first[1:]) :])
+
+
+def _prepared(config: Config) -> Config:
+    """The config with all that it needs on this disk. What a Hub model's own files forbid is refused before data is fetched."""
+    model = inputs.local_model(config)
+    if model != config.model:
+        config = replace(config, model=model)
+        check(config)
+    return inputs.ensure(config)
 
 
 def _first_phase(config: Config, store: Path) -> tuple[list[Phase], str]:
@@ -169,6 +180,7 @@ def _with_evaluation(
         "retrieval": [hyperparameters.retrieval_layers, hyperparameters.retrieval_layer_of_24, hyperparameters.retrieval_pooling],
         "pooler": config.model.pooler,
         "precision": config.trainer.precision,
+        "attention": config.model.attention,
         "data": data_checksums(target.task, config.data, splits, languages, checksum_cache(store)),
     }
     # The cell's own choices too: two cells may share an artifact and still be two points of a grid.

@@ -26,9 +26,9 @@ def task(lengths, name="nli", format="classification"):
     ]
     module = {"classification": classification, "mlm": mlm}[format]
     if format == "classification":
-        rows = [row | {"label": 0} for row in rows]
+        rows = [row | {"label": 0, "second_segment": 0} for row in rows]
     else:
-        rows = [row | {"second": 0} for row in rows]
+        rows = [row | {"second": 0, "second_segment": 0} for row in rows]
     features = Dataset.from_dict({name: [row[name] for row in rows] for name in module.FEATURES}, features=module.FEATURES)
     return TaskFeatures(name, format, f"{name}-head", features, SPECIAL)
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xstilts.errors import UserError
-from xstilts.models.encoder import Encoder, build_encoder, initialise, load_backbone, longest_input
+from xstilts.models.encoder import Encoder, build_encoder, initialise, load_backbone
 from xstilts.phases.training import check_length
 
 SMALL = {"vocab_size": 65, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -116,19 +116,6 @@ def test_another_architecture_comes_without_its_pooler(tmp_path, tokenizer, tiny
     encoder = build_encoder(replace(tiny_model(), name_or_path=str(tmp_path)), tokenizer)
     assert type(encoder.backbone).__name__ == "BertModel" and encoder.backbone.pooler is None
     assert (encoder.max_length, encoder.hidden_size, encoder.num_layers) == (50, 32, 2)
-
-
-def test_the_longest_input_of_each_kind_of_positions():
-    def config(model_type, **values):
-        return type("Config", (), {"model_type": model_type, "pad_token_id": 1} | values)()
-
-    assert longest_input(config("xlm-roberta", max_position_embeddings=514)) == 512
-    assert longest_input(config("roberta", max_position_embeddings=514)) == 512
-    assert longest_input(config("roberta", max_position_embeddings=514, pad_token_id=0)) == 513
-    assert longest_input(config("bert", max_position_embeddings=512)) == 512
-    assert longest_input(config("deberta-v2", max_position_embeddings=512)) == 512
-    assert longest_input(config("t5")) == 10**9
-    assert longest_input(config("xlnet", max_position_embeddings=0)) == 10**9
 
 
 def test_the_longest_input_fits_and_one_more_does_not(tokenizer, tiny_model):

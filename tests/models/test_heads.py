@@ -185,7 +185,7 @@ def test_every_layer_and_pooling_comes_from_one_pass(still, batch_of):
 @pytest.mark.parametrize("known", [True, False])
 def test_layers_above_the_highest_one_are_not_run(layers, known, still, batch_of, monkeypatch):
     if not known:
-        monkeypatch.setattr("xstilts.models.heads.retrieval.ENDS_WITH_A_LAYER", ())
+        monkeypatch.setattr("xstilts.encoders.FAMILIES", {})
     phase = still("retrieval", retrieval_layers=layers, retrieval_pooling=["mean", "cls"])
     batch = batch_of(phase)
     with torch.no_grad():

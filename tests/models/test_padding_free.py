@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import AutoModel, BertConfig, DistilBertConfig, XLMRobertaConfig
 
-from xstilts.models.encoder import Encoder, build_encoder, first_position, load_backbone
+from xstilts.encoders import first_position
+from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.padding_free import layout
 
 SMALL = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -143,7 +144,7 @@ def test_a_saved_encoder_tells_nothing_of_it(tmp_path) -> None:
 def test_a_compiled_encoder_gives_the_same(tiny_model, tokenizer) -> None:
     model = build_encoder(replace(tiny_model(num_hidden_layers=1), attention="sdpa"), tokenizer).eval()
     ids_BL, mask_BL = batch([9, 4, 6])
-    assert int(ids_BL.max()) < len(tokenizer) and first_position(model.backbone.config) == 2
+    assert int(ids_BL.max()) < len(tokenizer) and first_position(model.backbone.config.to_dict()) == 2
     wanted, wanted_gradients = gradients(model, ids_BL, mask_BL)
     model.leave_padding_out()
     model.backbone.compile(dynamic=True)

@@ -7,6 +7,7 @@ import pytest
 
 from xstilts.babel.declaration import Language, WorldConfig
 from xstilts.config import Config, DataConfig, ModelConfig, StoreConfig
+from xstilts.errors import UserError
 from xstilts.phases import inputs
 from xstilts.sources.generated import resolve_generated
 from xstilts.tasks.declaration import Generator, Source, Task, TrainingTask
@@ -33,12 +34,31 @@ def test_a_pin_is_of_one_id_and_gives_way_to_a_revision(
 
     def fetch_model(name: str, revision: str | None, weights: bool, checksum: object) -> Path:
         seen.append((name, revision))
+        (tmp_path / "config.json").write_text('{"model_type": "bert"}')
         return tmp_path
 
     monkeypatch.setattr(inputs, "fetch_model", fetch_model)
     local = inputs.local_model(replace(Config(), model=model, store=StoreConfig(root=str(tmp_path))))
-    assert seen == asked
+    assert list(dict.fromkeys(seen)) == asked
     assert (local.name_or_path, local.revision) == (str(tmp_path), None)
+
+
+def test_weights_of_no_use_are_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fetch_model(name: str, revision: str | None, weights: bool, checksum: object) -> Path:
+        assert not weights
+        (tmp_path / "config.json").write_text('{"model_type": "t5", "is_encoder_decoder": true}')
+        return tmp_path
+
+    monkeypatch.setattr(inputs, "fetch_model", fetch_model)
+    with pytest.raises(UserError, match=r"model.name_or_path=google/mt5 holds a model of the type t5, an encoder-decoder"):
+        inputs.local_model(Config(model=ModelConfig("google/mt5"), store=StoreConfig(root=str(tmp_path))))
+
+
+def test_a_path_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = Config(model=ModelConfig("~/encoder", tokenizer="~/words"), store=StoreConfig(root=str(tmp_path)))
+    local = inputs.local_model(config)
+    assert (local.name_or_path, local.tokenizer) == (str(tmp_path / "encoder"), str(tmp_path / "words"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from xstilts.babel.declaration import Language, WorldConfig
 from xstilts.config import DataConfig, ModelConfig, TinyArchitecture
 from xstilts.errors import UserError
-from xstilts.phases.pretrained import check_world, encoder_identity, max_positions, world_identity
+from xstilts.phases.pretrained import check_world, encoder_identity, max_positions, with_attention_used, world_identity
 from xstilts.tasks.declaration import Generator, Source, Task
 
 
@@ -138,4 +138,31 @@ def test_max_positions_of_what_can_be_told_without_loading(folder, tmp_path):
     (folder / "config.json").write_text(json.dumps({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 0}))
     assert max_positions(ModelConfig(name_or_path=str(folder))) == 513
     (folder / "config.json").write_text(json.dumps({"model_type": "bert", "max_position_embeddings": 512}))
-    assert max_positions(ModelConfig(name_or_path=str(folder))) is None
+    assert max_positions(ModelConfig(name_or_path=str(folder))) == 512
+
+
+@pytest.mark.parametrize("name", ["spm.model", "sentencepiece.bpe.model", "vocab.txt", "tokenizer_config.json"])
+def test_every_file_of_a_tokenizer_is_part_of_the_identity(name, folder, identity):
+    before = identity(ModelConfig(name_or_path=str(folder)))
+    (folder / name).write_text("something")
+    assert identity(ModelConfig(name_or_path=str(folder))) != before
+
+
+def test_a_path_may_begin_with_the_home_folder(folder, identity, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    model = ModelConfig(name_or_path=f"~/{folder.name}")
+    assert identity(model) == identity(ModelConfig(name_or_path=str(folder)))
+    assert max_positions(model) == 512
+    with pytest.raises(UserError, match="there is no folder '~/nothing'"):
+        identity(ModelConfig(name_or_path="~/nothing"))
+
+
+def test_an_encoder_without_sdpa_gets_eager_attention_and_one_line_says_so(folder, caplog):
+    sdpa = ModelConfig(name_or_path=str(folder))
+    assert with_attention_used(sdpa) == sdpa == with_attention_used(sdpa)
+    (folder / "config.json").write_text(json.dumps({"model_type": "mpnet", "max_position_embeddings": 514}))
+    with caplog.at_level("INFO", logger="xstilts"):
+        assert [with_attention_used(sdpa).attention for _ in range(3)] == ["eager"] * 3
+    assert caplog.messages == [f"{folder} has no SDPA attention; model.attention=eager is used"]
+    assert with_attention_used(replace(sdpa, attention="eager")).attention == "eager"
+    assert with_attention_used(ModelConfig(name_or_path="owner/encoder")).attention == "sdpa"

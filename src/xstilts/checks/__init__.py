@@ -15,6 +15,7 @@ from xstilts.checks.training import hyperparameter_problems, length_problems
 from xstilts.config import Config
 from xstilts.errors import UserError
 from xstilts.launch import machine
+from xstilts.phases import encoder_checks
 from xstilts.phases.pretrained import trains_encoder
 from xstilts.tasks.declaration import SPLITS, TrainingTask, head_name
 
@@ -48,6 +49,7 @@ def _problems(config: Config) -> Iterator[str]:
             values = recipes.for_task(config.recipe, training.task, override, second)
             yield from hyperparameter_problems(f"{place}.{name}", values, config, training.task.format)
     yield from _heads(config)
+    yield from encoder_checks.problems(config)
     yield from _target_data(config)
     evaluation = recipes.for_task(config.recipe, config.target.task, config.target.recipe)
     trained = [recipes.for_task(config.recipe, used.task, config.target.recipe) for used in config.target.training.values()]

@@ -101,7 +101,7 @@ class TaskFeatures:
         """
         found = np.zeros(vocabulary, dtype=bool)
         special = {self.special.pad_id, self.special.mask_id, *self.special.special_ids}
-        found[[id for id in special if id < vocabulary]] = True
+        found[[id for id in special if id is not None and id < vocabulary]] = True
         for chunk in self.features.data.column("input_ids").chunks:
             while not pa.types.is_integer(chunk.type):  # choices and pairs are lists of lists
                 chunk = chunk.flatten()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from xstilts.encoders import TOKENIZER_EXPECTED, has_tokenizer, is_path, local_path
 from xstilts.errors import UserError
 
-FILES = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt", "vocab.json")
-"""A folder with a tokenizer has at least one of these."""
+TYPE = "type model.tokenizer=FOLDER (or model.name_or_path=FOLDER)"
 
 
 def load_tokenizer(name_or_path: str, revision: str | None = None) -> PreTrainedTokenizerBase:
@@ -15,28 +15,19 @@ def load_tokenizer(name_or_path: str, revision: str | None = None) -> PreTrained
 
     Raises UserError where the folder does not exist or has no tokenizer, or the Hub id cannot be had.
     """
-    folder = Path(name_or_path).expanduser()
-    if folder.is_dir():
-        if not any((folder / name).is_file() for name in FILES):
-            raise UserError(
-                f"no tokenizer in the folder '{name_or_path}': expected {' or '.join(FILES[:2])} in it; "
-                "type model.tokenizer=FOLDER (or model.name_or_path=FOLDER)"
-            )
-    elif _is_path(name_or_path):
-        what = "a file" if folder.exists() else "no such folder"
-        raise UserError(
-            f"tokenizer '{name_or_path}': {what}, expected a folder with {' or '.join(FILES[:2])}, or a Hub id like "
-            "FacebookAI/xlm-roberta-base; type model.tokenizer=FOLDER (or model.name_or_path=FOLDER)"
-        )
+    place = name_or_path
+    if is_path(name_or_path):
+        folder = local_path(name_or_path)
+        place = str(folder)
+        _check_folder(folder, name_or_path)
     try:
-        place = str(folder) if folder.is_dir() else name_or_path
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
     except Exception as error:  # what a broken folder raises is of any type: OSError, ValueError, TypeError, …
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         at = f" at revision {revision}" if revision else ""
         raise UserError(
-            f"could not load the tokenizer '{name_or_path}'{at}: {reason}; expected a folder with {' or '.join(FILES[:2])}, "
-            "or a Hub id that is in the cache or can be downloaded; type model.tokenizer=FOLDER (or model.name_or_path=FOLDER)"
+            f"could not load the tokenizer '{name_or_path}'{at}: {reason}; expected a folder with {TOKENIZER_EXPECTED}, "
+            f"or a Hub id that is in the cache or can be downloaded; {TYPE}"
         ) from error
     if not tokenizer.is_fast:
         raise UserError(
@@ -46,12 +37,12 @@ def load_tokenizer(name_or_path: str, revision: str | None = None) -> PreTrained
     return loaded
 
 
-def _is_path(name: str) -> bool:
-    """Whether `name` cannot be a Hub id, which has the form name or owner/name."""
-    return (
-        Path(name).is_absolute()
-        or name.startswith((".", "~"))
-        or name.endswith("/")
-        or name.count("/") > 1
-        or Path(name).exists()
-    )
+def _check_folder(folder: Path, name: str) -> None:
+    if folder.is_dir() and not has_tokenizer(file.name for file in folder.iterdir() if file.is_file()):
+        raise UserError(f"no tokenizer in the folder '{name}': expected {TOKENIZER_EXPECTED} in it; {TYPE}")
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "no such folder"
+        raise UserError(
+            f"tokenizer '{name}': {what}, expected a folder with {TOKENIZER_EXPECTED}, or a Hub id like "
+            f"FacebookAI/xlm-roberta-base; {TYPE}"
+        )

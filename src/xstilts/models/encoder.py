@@ -4,19 +4,30 @@ Legend: B rows, L subwords, D hidden size, N layers.
 """
 
 import inspect
+import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase, XLMRobertaConfig
-from transformers.models.auto.modeling_auto import MODEL_MAPPING
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoModel,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+)
 
+from xstilts import encoders
 from xstilts.config import ModelConfig, TinyArchitecture
 from xstilts.errors import UserError
 from xstilts.models import padding_free
+
+log = logging.getLogger("xstilts")
 
 
 class Encoder(nn.Module):
@@ -31,6 +42,8 @@ class Encoder(nn.Module):
         self.backbone = backbone
         self.pooler: nn.Linear | None = None
         self.padding_free = False
+        self.family = encoders.family(backbone.config.model_type)
+        self.reads_segments = takes_segments(backbone)
 
     @property
     def hidden_size(self) -> int:
@@ -45,7 +58,7 @@ class Encoder(nn.Module):
     @property
     def max_length(self) -> int:
         """The longest input in subwords, special tokens included."""
-        return longest_input(self.backbone.config)
+        return encoders.longest_input(self.backbone.config.to_dict()) or 10**9
 
     def add_pooler(self) -> None:
         """Give the encoder a freshly initialised pooler, if it has none."""
@@ -59,15 +72,27 @@ class Encoder(nn.Module):
             padding_free.prepare(self.backbone)
             self.padding_free = True
 
-    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, position_ids_BL: Tensor | None = None) -> Tensor:
-        """hidden_BLD of the last layer, float. Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …
+    def forward(
+        self,
+        input_ids_BL: Tensor,
+        attention_mask_BL: Tensor,
+        position_ids_BL: Tensor | None = None,
+        token_type_ids_BL: Tensor | None = None,
+    ) -> Tensor:
+        """hidden_BLD of the last layer, float; at padding it is meaningless.
 
-        What stands at padding means nothing.
+        Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …
+        Segment ids are ignored by an encoder that has no embeddings for them; None: 0 everywhere.
         """
-        return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,))[-1]
+        return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,), token_type_ids_BL)[-1]
+
+    def read(self, batch: dict[str, Tensor]) -> Tensor:
+        """hidden_BLD of the last layer for all inputs that a collated batch has."""
+        ids_BL, mask_BL = batch["input_ids"], batch["attention_mask"]
+        return cast(Tensor, self(ids_BL, mask_BL, batch.get("position_ids"), batch.get("token_type_ids")))
 
     def hidden_states(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
-        """Layer (0: the embeddings) -> hidden_BLD, in one pass. What stands at padding means nothing."""
+        """Layer (0: the embeddings) -> hidden_BLD, in one pass, of single texts; at padding it is meaningless."""
         return self._run(input_ids_BL, attention_mask_BL, None, layers, output_hidden_states=True)
 
     def _run(
@@ -76,17 +101,22 @@ class Encoder(nn.Module):
         attention_mask_BL: Tensor,
         position_ids_BL: Tensor | None,
         layers: Sequence[int],
+        token_type_ids_BL: Tensor | None = None,
         **options: Any,
     ) -> dict[int, Tensor]:
         layout = padding_free.layout(attention_mask_BL) if self.padding_free else None
         if layout is not None and position_ids_BL is None:
             position_ids_BL = torch.arange(input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
         if position_ids_BL is not None:
-            options["position_ids"] = position_ids_BL + first_position(self.backbone.config)
+            options["position_ids"] = position_ids_BL + encoders.first_position(self.backbone.config.to_dict())
+        if token_type_ids_BL is not None and self.reads_segments:
+            options["token_type_ids"] = token_type_ids_BL
         if layout is None:
             output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, **options)
         else:
-            options["position_ids"] = layout.without_padding(options["position_ids"])[None]
+            for name in ("position_ids", "token_type_ids"):
+                if name in options:
+                    options[name] = layout.without_padding(options[name])[None]
             output = self.backbone(input_ids=layout.without_padding(input_ids_BL)[None], layout=layout, **options)
         states = output.hidden_states or (output.last_hidden_state,)
         return {layer: states[layer] if layout is None else layout.with_padding(states[layer][0]) for layer in layers}
@@ -116,15 +146,10 @@ class Encoder(nn.Module):
         return cast(Tensor, self.backbone.get_input_embeddings().weight)
 
 
-def first_position(config: Any) -> int:
-    """The number of the first subword's position: in RoBERTa-type encoders after the padding index (XLM-R: 2), else 0."""
-    of_roberta = config.model_type in ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "xmod")
-    return int(config.pad_token_id) + 1 if of_roberta else 0
-
-
-def longest_input(config: Any) -> int:
-    """Subwords that fit."""
-    return int(getattr(config, "max_position_embeddings", 0) or 10**9) - first_position(config)
+def takes_segments(model: PreTrainedModel) -> bool:
+    """Whether the model embeds segment ids (`token_type_ids`) other than 0."""
+    named = "token_type_ids" in inspect.signature(model.forward).parameters
+    return named and (getattr(model.config, "type_vocab_size", None) or 0) > 1
 
 
 def initialise(module: nn.Module, standard_deviation: float = 0.02) -> None:
@@ -146,25 +171,68 @@ def build_encoder(model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> Enc
 def load_backbone(name_or_path: str, attention: str, revision: str | None = None) -> PreTrainedModel:
     """A Hugging Face encoder in float32 without pooler; every one of its weights must be in the checkpoint.
 
-    Raises UserError for a folder or id that holds no such encoder.
+    With `attention="sdpa"` an encoder that has no SDPA attention is loaded with eager attention.
+    Raises UserError for a folder or id that holds no such encoder. Code from the folder or the Hub is never run.
     """
-    options: dict[str, Any] = {"revision": revision} if revision else {}
+    place = str(encoders.local_path(name_or_path)) if encoders.is_path(name_or_path) else name_or_path
+    options: dict[str, Any] = {"trust_remote_code": False} | ({"revision": revision} if revision else {})
     try:
-        config = AutoConfig.from_pretrained(name_or_path, **options)
-        if "add_pooling_layer" in inspect.signature(cast(type, MODEL_MAPPING[type(config)])).parameters:
+        config = AutoConfig.from_pretrained(place, **options)
+        _check_type(config, name_or_path)
+        kind = MODEL_MAPPING[type(config)]  # several classes where the config's `architectures` chooses among them
+        if isinstance(kind, type) and "add_pooling_layer" in inspect.signature(kind).parameters:
             options["add_pooling_layer"] = False
-        options["ignore_mismatched_sizes"] = True  # told below, in one line
+        options["ignore_mismatched_sizes"] = True  # reported below, in one line
+        options["attn_implementation"] = None if attention == "sdpa" else attention  # None: SDPA if there is one, else eager
         backbone, report = AutoModel.from_pretrained(
-            name_or_path, dtype=torch.float32, attn_implementation=attention, output_loading_info=True, **options
+            place, config=config, dtype=torch.float32, output_loading_info=True, **options
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        where = "folder" if Path(name_or_path).exists() else "Hub id or folder"
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no encoder could be loaded from the {where} '{name_or_path}' (model.name_or_path): {reason}") from error
+    except UserError:
+        raise
+    except Exception as error:  # a broken folder raises errors of many types: OSError, KeyError, TypeError, SafetensorError, ...
+        raise UserError(_not_loaded(name_or_path, attention, error)) from error
     lost = sorted(report["missing_keys"]) + sorted(key for key, *_ in report["mismatched_keys"])
     if lost:
         raise UserError(f"'{name_or_path}' lacks {len(lost)} weights of a {type(backbone).__name__}, for instance {lost[0]}")
+    _check_inputs(backbone, name_or_path)
+    if attention == "sdpa" and backbone.config._attn_implementation == "eager":
+        log.info(f"{name_or_path}: a {type(backbone).__name__} has no SDPA attention; model.attention=eager is used")
     return backbone
+
+
+def _check_type(config: PretrainedConfig, name: str) -> None:
+    """Raise UserError for a model that is no encoder of text."""
+    found = encoders.refusal(config.to_dict())
+    causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and type(config) not in MODEL_FOR_MASKED_LM_MAPPING
+    if found is None and causal and config.model_type not in encoders.FAMILIES:
+        found = f"a model of the type {config.model_type}, a decoder"
+    if found is None and type(config) not in MODEL_MAPPING:
+        found = f"a model of the type {config.model_type}, for which transformers has no encoder class"
+    if found:
+        raise UserError(f"model.name_or_path={name} holds {found}; expected {encoders.EXPECTED}")
+
+
+def _check_inputs(backbone: PreTrainedModel, name: str) -> None:
+    """Raise UserError for a model that does not take a batch of padded texts."""
+    taken = inspect.signature(backbone.forward).parameters
+    missing = [given for given in ("input_ids", "attention_mask") if given not in taken]
+    if missing:
+        raise UserError(
+            f"model.name_or_path={name} holds a {type(backbone).__name__}, which takes no {' and no '.join(missing)}; "
+            f"expected {encoders.EXPECTED}"
+        )
+
+
+def _not_loaded(name: str, attention: str, error: Exception) -> str:
+    where = "folder" if encoders.is_path(name) else "Hub id or folder"
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "trust_remote_code" in str(error):
+        reason = (
+            "it has a model class of its own, and code from a model's folder is never run; expected a type that transformers has"
+        )
+    elif isinstance(error, (ValueError, ImportError)) and attention in str(error):
+        reason = f"it has no attention '{attention}'; type model.attention=eager"
+    return f"no encoder could be loaded from the {where} '{name}' (model.name_or_path): {reason}"
 
 
 def _tiny(shape: TinyArchitecture, tokenizer: PreTrainedTokenizerBase, attention: str) -> PreTrainedModel:
@@ -186,4 +254,6 @@ def _tiny(shape: TinyArchitecture, tokenizer: PreTrainedTokenizerBase, attention
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(shape.seed)
-        return AutoModel.from_config(config, attn_implementation=attention, dtype=torch.float32, add_pooling_layer=False)
+        return AutoModel.from_config(
+            config, attn_implementation=attention, dtype=torch.float32, add_pooling_layer=False, trust_remote_code=False
+        )

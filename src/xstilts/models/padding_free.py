@@ -20,10 +20,10 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from xstilts import encoders
+
 NAME = "xstilts_padding_free"
 """Of the attention, in transformers' registry."""
-POSITIONS_GIVEN = ("bert", "camembert", "roberta", "xlm-roberta", "xlm-roberta-xl")
-"""Types of encoders in which a subword's place shows in its position embedding and nowhere else."""
 SPREAD = 1.4
 """Longest by shortest row that attention takes together on a CPU: padded, that is at most twice the pairs of subwords."""
 MOST_GROUPS = 8
@@ -139,7 +139,7 @@ class _With(torch.autograd.Function):
 
 def possible(backbone: PreTrainedModel) -> bool:
     """Whether this encoder can be run so: it is of a type that is known, and its attention is torch's."""
-    return backbone.config.model_type in POSITIONS_GIVEN and backbone.config._attn_implementation == "sdpa"
+    return encoders.family(backbone.config.model_type).padding_free and backbone.config._attn_implementation == "sdpa"
 
 
 def prepare(backbone: PreTrainedModel) -> None:

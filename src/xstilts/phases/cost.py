@@ -4,13 +4,11 @@ An encoder layer's weights take 2 FLOP per subword forwards and 4 backwards (Kap
 and the vocabulary are left out, and every example counts as `max_length` subwords, which few have: on the whole "at most".
 """
 
-import json
-from pathlib import Path
-
 from xstilts import recipes, sources
 from xstilts.config import DataConfig, ModelConfig
 from xstilts.data.plan import StepPlan
 from xstilts.phases.jobs import EvaluationJob, TrainingJob
+from xstilts.phases.pretrained import config_of
 from xstilts.tasks.declaration import Task, TrainingTask
 
 CHOICES = 4
@@ -85,10 +83,9 @@ def layer_parameters(model: ModelConfig) -> int | None:
         return model.layer_parameters
     if model.name_or_path is None:
         return _layers(model.tiny.num_hidden_layers, model.tiny.hidden_size, model.tiny.intermediate_size)
-    file = Path(model.name_or_path) / "config.json"
-    if not file.is_file():
+    shape = config_of(model)
+    if shape is None:
         return None
-    shape = json.loads(file.read_text(encoding="utf-8"))
     names = ("num_hidden_layers", "hidden_size", "intermediate_size")
     return _layers(*(shape[name] for name in names)) if all(name in shape for name in names) else None
 

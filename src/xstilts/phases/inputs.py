@@ -9,7 +9,10 @@ from pathlib import Path
 
 from xstilts import recipes
 from xstilts.config import Config, ModelConfig
+from xstilts.encoders import is_path, local_path
+from xstilts.errors import UserError
 from xstilts.paths import checksum_cache
+from xstilts.phases.encoder_checks import unsuitable
 from xstilts.phases.pretrained import trains_encoder
 from xstilts.sources import parse_split
 from xstilts.sources.fetch import fetch, fetch_model, pinned
@@ -77,9 +80,13 @@ def local_model(config: Config) -> ModelConfig:
     """The model with folders in place of Hub ids. The revision is the encoder's, or the tokenizer's where that stands alone."""
     model, checksum = config.model, _checksum(config)
     encoder, tokenizer = model.name_or_path, model.tokenizer
-    if encoder and _on_hub(encoder):
-        encoder = str(fetch_model(encoder, model.revision or model.pinned.get(encoder), True, checksum))
-    if tokenizer and _on_hub(tokenizer):
+    if encoder and not is_path(encoder):
+        encoder = str(_fetched(model, encoder, checksum))
+    elif encoder:
+        encoder = str(local_path(encoder))
+    if tokenizer and is_path(tokenizer):
+        tokenizer = str(local_path(tokenizer))
+    elif tokenizer:
         revision = model.revision if model.name_or_path in (None, model.tokenizer) else None
         tokenizer = str(fetch_model(tokenizer, revision or model.pinned.get(tokenizer), False, checksum))
     if (encoder, tokenizer) == (model.name_or_path, model.tokenizer):
@@ -87,9 +94,13 @@ def local_model(config: Config) -> ModelConfig:
     return replace(model, name_or_path=encoder, tokenizer=tokenizer, revision=None)
 
 
-def _on_hub(name: str) -> bool:
-    is_path = Path(name).expanduser().is_dir() or Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
-    return not is_path
+def _fetched(model: ModelConfig, name: str, checksum: Checksum) -> Path:
+    """The folder of the encoder `name` of the Hub. Its small files come first: weights of no use are not downloaded."""
+    revision = model.revision or model.pinned.get(name)
+    folder = fetch_model(name, revision, False, checksum)
+    if problem := unsuitable(name, folder):
+        raise UserError(problem)
+    return fetch_model(name, revision, True, checksum)
 
 
 def _pinned(config: Config, tasks: dict[str, TrainingTask]) -> dict[str, TrainingTask]:

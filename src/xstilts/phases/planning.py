@@ -159,6 +159,7 @@ def _phase(
         "hyperparameters": without_defaults(_of_training(values, {task.task.format for task in tasks.values()})),
         "mixture": without_defaults(mixture) if len(tasks) > 1 else {},
         "precision": config.trainer.precision,
+        "attention": config.model.attention,
         "seed": config.seed,
         **(more or {}),
     }

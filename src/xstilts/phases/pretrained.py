@@ -1,11 +1,13 @@
 """What determines phase 1, told without loading it: the identity of the pretrained encoder and its tokenizer. No torch."""
 
-import json
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from xstilts import encoders
 from xstilts.babel.world import VERSION
 from xstilts.config import DataConfig, ModelConfig
 from xstilts.errors import UserError
@@ -16,15 +18,7 @@ from xstilts.store.checksums import file_sha256
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.tasks.declaration import Task
 
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "sentencepiece.bpe.model",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-)
+log = logging.getLogger("xstilts")
 
 
 def trains_encoder(model: ModelConfig) -> bool:
@@ -62,8 +56,8 @@ def world_identity(data: DataConfig, tasks: Iterable[Task]) -> str | None:
 
 def check_world(model: ModelConfig, data: DataConfig, tasks: Iterable[Task]) -> None:
     """UserError where the encoder, an artifact of a store, was pretrained on another synthetic world than the tasks are of."""
-    metadata = Path(model.name_or_path or "") / METADATA
-    if model.name_or_path is None or not metadata.is_file():
+    folder = folder_of(model.name_or_path)
+    if folder is None or not (metadata := folder / METADATA).is_file():
         return
     knows, world = read_metadata(metadata.parent).get("identity", {}).get("world"), world_identity(data, tasks)
     if knows and world and knows != world:
@@ -73,44 +67,75 @@ def check_world(model: ModelConfig, data: DataConfig, tasks: Iterable[Task]) -> 
         )
 
 
+def folder_of(name: str | None) -> Path | None:
+    """The folder of an encoder or a tokenizer; None for a Hub id. Raises UserError for a path that is no folder."""
+    if name is None or not encoders.is_path(name):
+        return None
+    folder = encoders.local_path(name)
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no folder '{name}': expected a Hugging Face encoder's or tokenizer's folder, or a Hub id OWNER/NAME"
+        )
+    return folder
+
+
+def config_of(model: ModelConfig) -> dict[str, Any] | None:
+    """The config.json of the encoder's folder; None where it is on the Hub, is `tiny`, or has none."""
+    folder = folder_of(model.name_or_path)
+    return encoders.read_config(folder) if folder else None
+
+
+def _readable(model: ModelConfig) -> dict[str, Any]:
+    """The encoder's config.json; empty where it cannot be read, which `encoder_checks` reports."""
+    try:
+        return config_of(model) or {}
+    except UserError:
+        return {}
+
+
+def weights_in(folder: Path) -> list[Path]:
+    """The files with an encoder's weights."""
+    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+
+
 def max_positions(model: ModelConfig) -> int | None:
-    """The longest input in subwords, where it can be told without loading the encoder; else None."""
+    """The longest input in subwords; None without a limit, or where the encoder is not on this disk."""
     if model.name_or_path is None:
         return model.tiny.max_position_embeddings - 2
-    config = Path(model.name_or_path) / "config.json"
-    if not config.is_file():
-        return None
-    values = json.loads(config.read_text())
-    if values.get("model_type") in ("xlm-roberta", "roberta") and values.get("max_position_embeddings"):
-        return int(values["max_position_embeddings"]) - int(values.get("pad_token_id", 1)) - 1
-    return None
+    return encoders.longest_input(_readable(model))
 
 
 def number_of_layers(model: ModelConfig) -> int | None:
-    """The depth of the encoder, where it can be read without loading the encoder; else None."""
-    if model.name_or_path is None:
-        return model.tiny.num_hidden_layers
-    config = Path(model.name_or_path) / "config.json"
-    found = json.loads(config.read_text()).get("num_hidden_layers") if config.is_file() else None
-    return int(found) if found else None
+    """The depth of the encoder; None where it is not on this disk."""
+    return model.tiny.num_hidden_layers if model.name_or_path is None else encoders.depth(_readable(model))
+
+
+def with_attention_used(model: ModelConfig) -> ModelConfig:
+    """The model with `eager` in place of `sdpa` where its type has no SDPA attention."""
+    used = encoders.attention_used(model.attention, _readable(model))
+    if used != model.attention:
+        _note_attention(model.name_or_path or "", used)
+    return replace(model, attention=used)
+
+
+@lru_cache
+def _note_attention(name: str, used: str) -> None:
+    """Log the replacement once for each encoder."""
+    log.info(f"{name} has no SDPA attention; model.attention={used} is used")
 
 
 def _place(name: str | None, revision: str | None, cache: Path) -> dict[str, Any]:
     if name is None:
         raise UserError("model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)")
-    folder = Path(name)
-    if not folder.is_dir():
-        if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
-            raise UserError(
-                f"there is no folder '{name}': expected a Hugging Face encoder's or tokenizer's folder, or a Hub id OWNER/NAME"
-            )
+    folder = folder_of(name)
+    if folder is None:
         return {"hub": name, "revision": revision}
-    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
-    names = [*TOKENIZER_FILES, "config.json", *(path.name for path in weights)]
-    found = {name: file_sha256(folder / name, cache) for name in names if (folder / name).is_file()}
-    if not found:
+    weights = {path.name for path in weights_in(folder)}
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    read = [path for path in files if path.name in {"config.json", *weights} or encoders.is_tokenizer_file(path.name)]
+    if not read:
         raise UserError(
             f"the folder '{name}' holds no encoder and no tokenizer: "
             "expected config.json and model.safetensors, or tokenizer.json"
         )
-    return {"files": found}
+    return {"files": {path.name: file_sha256(path, cache) for path in read}}

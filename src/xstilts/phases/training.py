@@ -133,14 +133,14 @@ def _trim(job: TrainingJob, model: TaskModel, features: list[TaskFeatures], firs
     `first`: this process is the one that will publish.
     """
     encoder, wanted, file = model.encoder, job.model.trim_vocabulary, Path(job.work) / WORD_EMBEDDINGS
+    rows = len(encoder.word_embeddings)
+    occurring = np.logical_or.reduce([item.occurring(rows) for item in features])
     if why := trimming.obstacle(encoder, model.heads.values()):
         if wanted:
             raise UserError(
                 f"model.trim_vocabulary=true: {why} in {job.label}; leave it out: each phase does what is right for it"
             )
         return
-    rows = len(encoder.word_embeddings)
-    occurring = np.logical_or.reduce([item.occurring(rows) for item in features])
     kept: torch.Tensor | None = torch.from_numpy(np.flatnonzero(occurring))
     if job.resume:
         kept = trimming.kept_in(Path(job.resume), encoder)
@@ -289,7 +289,7 @@ def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenize
 
 def task_features(task: Any, name: str, made: Prepared, tokenizer: PreTrainedTokenizerBase, hyperparameters: Any) -> TaskFeatures:
     """The features, ready to be batched."""
-    special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15)
+    special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15, masks=task.format == "mlm")
     return TaskFeatures(name, task.format, head_name(task), made.features, special, made.examples)
 
 

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from xstilts.config import DataConfig
+from xstilts.encoders import is_tokenizer_file
 from xstilts.errors import UserError
 from xstilts.sources import hub
 from xstilts.sources.files import hub_files, languages_with_data, source_name, source_of
 from xstilts.tasks.declaration import Task
 
-TOKENIZER_PATTERNS = ("tokenizer", "special_tokens_map", "added_tokens", "sentencepiece", "spiece", "vocab", "merges")
-"""How the names of a tokenizer's files begin."""
 WEIGHTS = tuple(
     re.compile(name)
     for name in (r"model\.safetensors", r"model-.*\.safetensors", r"pytorch_model\.bin", r"pytorch_model-.*\.bin")
@@ -56,7 +55,7 @@ def fetch_model(name: str, revision: str | None, weights: bool, checksum: hub.Ch
     """The folder on this disk with a Hub model's tokenizer and config.json, and with its weights if asked for."""
     listed = hub.listing("model", name, revision)
     top = [path for path in listed.files if "/" not in path]
-    chosen = [path for path in top if path == "config.json" or path.startswith(TOKENIZER_PATTERNS)]
+    chosen = [path for path in top if path == "config.json" or is_tokenizer_file(path)]
     if weights:
         files = next((files for kind in WEIGHTS if (files := [path for path in top if kind.fullmatch(path)])), [])
         if not files:

@@ -33,7 +33,7 @@ def test_ids_are_those_of_the_tokenizer(tokenizer, first, second, max_length):
     row = features(examples((first, second, "neutral")), tokenizer, max_length)[0]
     seconds = None if second is None else [second]
     expected = tokenizer([first], seconds, truncation="longest_first", max_length=max_length)["input_ids"][0]
-    assert row == {"example": 0, "length": len(expected), "input_ids": expected, "label": 1}
+    assert row == {"example": 0, "length": len(expected), "input_ids": expected, "second_segment": 0, "label": 1}
     assert row["length"] <= max_length
 
 

@@ -137,6 +137,7 @@ def slow_features(row, number, tokenizer, limits, training):
         held = first >= start and last < end and first >= 0
         place = [len(head) + subword - start for subword in (first, last)] if held else [-100 if gold is None else 0] * 2
         feature = {"example": number, "length": len(head) + end - start + 1, "input_ids": [*head, *ids[start:end], 2]}
+        feature["second_segment"] = 0
         feature |= {"start_position": place[0], "end_position": place[1]}
         if not training:
             characters = [character for span in spans[start:end] for character in span]

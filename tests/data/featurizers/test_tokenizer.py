@@ -35,7 +35,7 @@ def test_file_instead_of_folder(tmp_path):
 
 def test_folder_without_tokenizer(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "xlm-roberta"}))
-    expected = f"no tokenizer in the folder '{tmp_path}': expected tokenizer.json or sentencepiece.bpe.model in it; type "
+    expected = f"no tokenizer in the folder '{tmp_path}': expected tokenizer.json or a SentencePiece model "
     with pytest.raises(UserError, match="^" + re.escape(expected)):
         load_tokenizer(str(tmp_path))
 
@@ -62,5 +62,9 @@ def test_mlm_probability_out_of_range(tokenizer, probability):
 def test_tokenizer_without_mask_token(wordpiece):
     wordpiece = type(wordpiece)(vocab=wordpiece.get_vocab())
     wordpiece.mask_token = None
-    with pytest.raises(UserError, match=r"has pad token \[PAD\], mask token None; expected both"):
+    with pytest.raises(UserError, match=r"has no mask token; expected pad token and mask token"):
         special_tokens(wordpiece, 0.15)
+    assert special_tokens(wordpiece, 0.15, masks=False).mask_id is None, "only mlm masks subwords"
+    wordpiece.pad_token = None
+    with pytest.raises(UserError, match=r"has no pad token; expected pad token, as in"):
+        special_tokens(wordpiece, 0.15, masks=False)

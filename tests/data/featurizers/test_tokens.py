@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
 
 from xstilts.data.featurizers.padding import inputs, padded
 from xstilts.data.featurizers.tokens import Template, longest_first, template, token_ids
@@ -37,7 +39,7 @@ def test_golden_ids_and_offsets(repository, tokenizer, number):
 
 def test_template(tokenizer, wordpiece):
     assert template(tokenizer) == Template(before=[0], between=[2, 2], after=[2])
-    assert template(wordpiece) == Template(before=[2], between=[3], after=[3])
+    assert template(wordpiece) == Template(before=[2], between=[3], after=[3], first_segment=1)
 
 
 @settings(deadline=None, max_examples=50)
@@ -53,6 +55,45 @@ def test_same_ids_as_the_tokenizer_alone(tokenizer, wordpiece, pairs):
         paired = np.arange(len(pairs)) % 2 == 0
         mixed = [together[n] if paired[n] else one(first)["input_ids"] for n, first in enumerate(firsts)]
         assert lists(template(one).pair(a, b, paired)) == mixed
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=6))
+def test_segments_are_those_of_the_tokenizer(tokenizer, wordpiece, pairs):
+    paired = np.arange(len(pairs)) % 2 == 0
+    for one, has_segments in ((tokenizer, False), (wordpiece, True)):
+        a, b = (token_ids(one, list(texts)) for texts in zip(*pairs, strict=True))
+        ids = lists(template(one).pair(a, b, paired))
+        starts = template(one).second_segment(a, paired)
+        for number, (first, second) in enumerate(pairs):
+            alone = one([first], [second]) if paired[number] else one([first])
+            expected = alone["token_type_ids"][0] if has_segments else [0] * len(ids[number])
+            places = np.arange(len(ids[number]))
+            assert ((places >= starts[number]) & (starts[number] > 0)).astype(int).tolist() == expected
+
+
+def byte_level(**special):
+    """A tokenizer of bytes, without an unknown token."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend = Tokenizer(models.BPE({letter: number for number, letter in enumerate([*alphabet, "<pad>", "<end>"])}, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A <end>", pair="$A <end> $B <end>", special_tokens=[("<end>", 257)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", eos_token="<end>", **special)
+
+
+def test_a_tokenizer_needs_no_unknown_token():
+    without = byte_level()
+    assert without.unk_token is None
+    assert template(without) == Template(before=[], between=[257], after=[257])
+    assert lists(template(without).single(token_ids(without, ["Größe"]))) == [without("Größe")["input_ids"]]
+
+
+def test_a_tokenizer_without_any_subword_is_refused():
+    empty = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE({"w": 0}, [])), pad_token="<pad>")
+    with pytest.raises(UserError, match="has no unknown token and no subword for 'a', '1' or '.'"):
+        template(empty)
 
 
 @pytest.mark.parametrize("group", [1, 7, 100_000])

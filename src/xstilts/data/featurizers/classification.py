@@ -14,13 +14,14 @@ from xstilts.data.featurizers import padding, tables, tokens
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
-VERSION = 1
+VERSION = 2
 
 FEATURES = Features(
     {
         "example": Value("int32"),
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
+        "second_segment": Value("int32"),  # the subword from which segment ids are 1; 0: they are 0 everywhere
         "label": Value("int32"),  # index into the task's labels; -100: no gold
     }
 )
@@ -37,18 +38,26 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         seconds = tokens.token_ids(tokenizer, [text or "" for text in chunk["text_b"]])
         paired = np.array([text is not None for text in chunk["text_b"]])
         keep_a, keep_b = tokens.longest_first(firsts.lengths_R, seconds.lengths_R, pair_room)
-        ids = template.pair(firsts.cut(np.where(paired, keep_a, single_room)), seconds.cut(keep_b), paired)
+        firsts = firsts.cut(np.where(paired, keep_a, single_room))
+        ids = template.pair(firsts, seconds.cut(keep_b), paired)
+        segment = template.second_segment(firsts, paired)
         label = np.array([-100 if label is None else number[label] for label in chunk["label"]])
         kept = np.flatnonzero(label >= 0) if training else np.arange(len(label))
-        return {"example": first + kept, "length": ids.lengths_R[kept], "input_ids": ids[kept], "label": label[kept]}
+        return {
+            "example": first + kept,
+            "length": ids.lengths_R[kept],
+            "input_ids": ids[kept],
+            "second_segment": segment[kept],
+            "label": label[kept],
+        }
 
     return tables.build(examples, FEATURES, columns_of)
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
-    """`input_ids`, `attention_mask` (B, L) and `labels` (B,), int64."""
+    """`input_ids`, `attention_mask` (B, L) and `labels` (B,), int64; `token_type_ids` (B, L) where there are segments."""
     return {
-        **padding.inputs([row["input_ids"] for row in rows], special),
+        **padding.inputs([row["input_ids"] for row in rows], special, [row["second_segment"] for row in rows]),
         "labels": torch.tensor([row["label"] for row in rows]),
     }
 

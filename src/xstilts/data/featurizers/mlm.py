@@ -17,7 +17,7 @@ from xstilts.data.featurizers import padding, tables, tokens
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
-VERSION = 1
+VERSION = 2
 
 FEATURES = Features(
     {
@@ -25,6 +25,7 @@ FEATURES = Features(
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
         "second": Value("int32"),  # the subword from which a pair's positions start anew; 0: a line alone
+        "second_segment": Value("int32"),  # the subword from which segment ids are 1; 0: they are 0 everywhere
     }
 )
 
@@ -43,9 +44,16 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         paired = np.array([translation is not None for translation in chunk["translation"]])
         pair_room = template.room(limits, pair=True, least=2) if paired.any() else 0
         kept, kept_other = tokens.longest_first(lines.lengths_R, translations.lengths_R, pair_room)
-        ids = template.pair(lines.cut(np.where(paired, kept, room)), translations.cut(kept_other), paired)
+        lines = lines.cut(np.where(paired, kept, room))
+        ids = template.pair(lines, translations.cut(kept_other), paired)
         second = np.where(paired, len(template.before) + kept + opens, 0)
-        return {"example": first + np.arange(len(ids)), "length": ids.lengths_R, "input_ids": ids, "second": second}
+        return {
+            "example": first + np.arange(len(ids)),
+            "length": ids.lengths_R,
+            "input_ids": ids,
+            "second": second,
+            "second_segment": template.second_segment(lines, paired),
+        }
 
     return tables.build(examples, FEATURES, columns_of)
 
@@ -63,6 +71,7 @@ def masked(input_ids: np.ndarray, seed: int, special: SpecialTokens) -> tuple[np
 
     Each subword that is not special is chosen with `special.mlm_probability`; if none is, one is drawn.
     """
+    assert special.mask_id is not None, "special_tokens checks that a tokenizer for mlm has a mask token"
     generator = np.random.default_rng(seed)
     input_ids = np.array(input_ids, dtype=np.int64)
     maskable, maskable_ids = _maskable(special)
@@ -79,12 +88,13 @@ def masked(input_ids: np.ndarray, seed: int, special: SpecialTokens) -> tuple[np
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
-    """`input_ids`, `attention_mask` and `labels` (B, L), int64; with a pair among the rows also `position_ids` (B, L) from 0.
+    """`input_ids`, `attention_mask` and `labels` (B, L), int64; with a pair among the rows also `position_ids` (B, L) from 0, and
+    `token_type_ids` (B, L) where there are segments.
 
     A row is masked by its `mask_seed`; without one (in evaluation) by its `example`, so that every evaluation masks alike.
     """
     pairs = [masked(np.asarray(row["input_ids"]), int(row.get("mask_seed", row["example"])), special) for row in rows]
-    batch = padding.inputs([ids for ids, _ in pairs], special)
+    batch = padding.inputs([ids for ids, _ in pairs], special, [row.get("second_segment") or 0 for row in rows])
     batch["labels"] = padding.padded([labels for _, labels in pairs], -100)
     if any(row.get("second") for row in rows):
         batch["position_ids"] = _positions([row.get("second") or 0 for row in rows], max(len(ids) for ids, _ in pairs))

@@ -12,17 +12,18 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
-from xstilts.data.featurizers.rows import grouped
+from xstilts.data.featurizers.rows import grouped, packed
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
-VERSION = 1
+VERSION = 2
 
 FEATURES = Features(
     {
         "example": Value("int32"),
         "length": Value("int32"),  # k times the longest row: what the feature costs when its rows are padded to one length
         "input_ids": List(List(Value("int32"))),  # one row per choice
+        "second_segment": List(Value("int32")),  # of each row the subword from which segment ids are 1; 0: they are 0 everywhere
         "label": Value("int32"),  # index of the choice; -100: no gold
     }
 )
@@ -42,12 +43,15 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         keep_prompt, keep_choice = tokens.longest_first(prompts.lengths_R, choices.lengths_R, room)
         left = room - choices.lengths_R
         keep_prompt, keep_choice = np.where(left < 1, keep_prompt, left), np.where(left < 1, keep_choice, room)
-        rows = template.pair(prompts.cut(keep_prompt), choices.cut(keep_choice))
+        prompts = prompts.cut(keep_prompt)
+        rows = template.pair(prompts, choices.cut(keep_choice))
+        segments = packed(template.second_segment(prompts), counts)
         longest = np.maximum.reduceat(rows.lengths_R, np.cumsum(counts) - counts)
         return {
             "example": first + kept,
             "length": (counts * longest)[kept],
             "input_ids": grouped(rows.arrow(), counts).take(kept),
+            "second_segment": segments[kept],
             "label": label[kept],
         }
 
@@ -55,9 +59,13 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
-    """`input_ids`, `attention_mask` (R, L), `choice_counts` and `labels` (B,), int64. R: the choices of all B examples."""
+    """`input_ids`, `attention_mask` (R, L), `choice_counts` and `labels` (B,), int64. R: the choices of all B examples.
+
+    `token_type_ids` (R, L) where there are segments.
+    """
+    segments = [int(start) for row in rows for start in row["second_segment"]]
     return {
-        **padding.inputs([ids for row in rows for ids in row["input_ids"]], special),
+        **padding.inputs([ids for row in rows for ids in row["input_ids"]], special, segments),
         "choice_counts": torch.tensor([len(row["input_ids"]) for row in rows]),
         "labels": torch.tensor([row["label"] for row in rows]),
     }

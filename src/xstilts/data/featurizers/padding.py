@@ -9,7 +9,7 @@ from torch import Tensor
 from xstilts.data.featurizers.special import SpecialTokens
 
 Batch = dict[str, Tensor | list[list[int]]]
-"""input_ids, attention_mask and a head's targets."""
+"""input_ids, attention_mask, perhaps token_type_ids, and a head's targets."""
 
 
 def padded(rows: Sequence[Sequence[int] | np.ndarray], fill: int) -> Tensor:
@@ -20,9 +20,17 @@ def padded(rows: Sequence[Sequence[int] | np.ndarray], fill: int) -> Tensor:
     return torch.from_numpy(matrix_BL)
 
 
-def inputs(rows: Sequence[Sequence[int] | np.ndarray], special: SpecialTokens) -> Batch:
-    """`input_ids` and `attention_mask` (0 on padding), int64 (B, L). The mask comes from the lengths, not from the ids."""
+def inputs(rows: Sequence[Sequence[int] | np.ndarray], special: SpecialTokens, segments: Sequence[int] = ()) -> Batch:
+    """`input_ids` and `attention_mask` (0 on padding), int64 (B, L). The mask comes from the lengths, not from the ids.
+
+    `segments`: of each row the subword from which `token_type_ids` are 1, or 0; if all are 0, the batch has no `token_type_ids`.
+    """
     lengths_B1 = torch.tensor([[len(row)] for row in rows])
     input_ids_BL = padded(rows, special.pad_id)
     attention_mask_BL = (torch.arange(input_ids_BL.shape[1]) < lengths_B1).long()
-    return {"input_ids": input_ids_BL, "attention_mask": attention_mask_BL}
+    batch: Batch = {"input_ids": input_ids_BL, "attention_mask": attention_mask_BL}
+    if any(segments):
+        starts_B1 = torch.tensor(segments)[:, None]
+        second_BL = (torch.arange(input_ids_BL.shape[1]) >= starts_B1) & (starts_B1 > 0)
+        batch["token_type_ids"] = second_BL * attention_mask_BL
+    return batch

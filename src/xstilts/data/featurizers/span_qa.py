@@ -30,6 +30,7 @@ TRAINING = Features(
         "example": Value("int32"),
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
+        "second_segment": Value("int32"),  # the subword from which segment ids are 1; 0: they are 0 everywhere
         "start_position": Value("int32"),  # 0, `<s>`: the window does not hold the whole answer, or there is none; -100: no gold
         "end_position": Value("int32"),  # the answer's last subword
     }
@@ -91,6 +92,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
             "example": first + kept[row],
             "length": ids.lengths_R,
             "input_ids": ids,
+            "second_segment": template.second_segment(questions[row]),
             "start_position": np.where(inside, head + answer_first[kept][row] - start, nowhere),
             "end_position": np.where(inside, head + answer_last[kept][row] - start, nowhere),
         }
@@ -114,9 +116,12 @@ def _around(head: np.ndarray, rows: Rows, after: int, width: int, fill: int) -> 
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
-    """`input_ids`, `attention_mask` (B, L), `start_positions` and `end_positions` (B,), int64."""
+    """`input_ids`, `attention_mask` (B, L), `start_positions` and `end_positions` (B,), int64.
+
+    `token_type_ids` (B, L) where there are segments.
+    """
     return {
-        **padding.inputs([row["input_ids"] for row in rows], special),
+        **padding.inputs([row["input_ids"] for row in rows], special, [row["second_segment"] for row in rows]),
         "start_positions": torch.tensor([row["start_position"] for row in rows]),
         "end_positions": torch.tensor([row["end_position"] for row in rows]),
     }

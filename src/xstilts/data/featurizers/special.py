@@ -12,7 +12,8 @@ class SpecialTokens:
     """Ids of a tokenizer's special tokens, and how masked language modelling uses them."""
 
     pad_id: int
-    mask_id: int
+    mask_id: int | None
+    """None where no subword is masked and the tokenizer has no mask token."""
     vocab_size: int
     """Ids are 0 … vocab_size - 1."""
     special_ids: tuple[int, ...]
@@ -21,14 +22,18 @@ class SpecialTokens:
     """Share of the other subwords that are to be restored."""
 
 
-def special_tokens(tokenizer: PreTrainedTokenizerBase, mlm_probability: float) -> SpecialTokens:
-    """Those of the tokenizer. Raises UserError where it has no padding or mask token, or the probability is not in (0, 1]."""
+def special_tokens(tokenizer: PreTrainedTokenizerBase, mlm_probability: float, masks: bool = True) -> SpecialTokens:
+    """Those of the tokenizer. `masks`: subwords will be masked.
+
+    Raises UserError where it has no padding token, no mask token that is needed, or the probability is not in (0, 1].
+    """
     if not 0 < mlm_probability <= 1:
         raise UserError(f"mlm_probability={mlm_probability}, expected a number above 0 and at most 1, such as 0.15")
-    if tokenizer.pad_token_id is None or tokenizer.mask_token_id is None:
+    needed = {"pad token": tokenizer.pad_token_id} | ({"mask token": tokenizer.mask_token_id} if masks else {})
+    if missing := [name for name, found in needed.items() if found is None]:
         raise UserError(
-            f"the tokenizer '{tokenizer.name_or_path}' has pad token {tokenizer.pad_token}, mask token {tokenizer.mask_token}; "
-            "expected both, as in XLM-R's: choose another one with model.tokenizer=FOLDER"
+            f"the tokenizer '{tokenizer.name_or_path}' has no {' and no '.join(missing)}; expected {' and '.join(needed)}, as in "
+            "XLM-R's: choose another one with model.tokenizer=FOLDER"
         )
     return SpecialTokens(
         pad_id=tokenizer.pad_token_id,

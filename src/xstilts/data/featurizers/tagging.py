@@ -1,8 +1,8 @@
 """tagging: words -> one tag each, carried by the word's first subword.
 
 Words are tokenized one by one, as in google-research/xtreme third_party/utils_tag.py; one that gives no subword becomes the
-unknown token. A sentence that is too long is cut between words into pieces, which `decode` joins again, so that no word is ever
-dropped.
+unknown token, or another special one where a tokenizer has none. A sentence that is too long is cut between words into pieces,
+which `decode` joins again, so that no word is ever dropped.
 """
 
 from itertools import chain
@@ -36,7 +36,8 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     """One feature per piece of a sentence. Raises UserError if `limits.max_length` cannot hold a subword."""
     template = tokens.template(tokenizer)
     room = template.room(limits, pair=False, least=1)
-    unknown = np.array([tokenizer.unk_token_id], dtype=np.int32)
+    special = (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.sep_token_id, tokenizer.eos_token_id, 0)
+    unknown = np.array([next(id for id in special if id is not None)], dtype=np.int32)
     number = {label: index for index, label in enumerate(task.labels)} | {None: -100}
 
     def columns_of(first: int, chunk: tables.Columns) -> tables.Made:

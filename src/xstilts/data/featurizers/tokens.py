@@ -63,6 +63,8 @@ class Template:
     before: Ids
     between: Ids
     after: Ids
+    first_segment: int | None = None
+    """How many of `between` belong to the first segment, as in BERT; None where the tokenizer gives no segment ids."""
 
     def single(self, rows: Rows) -> Rows:
         """Texts with their special tokens."""
@@ -74,6 +76,13 @@ class Template:
         if paired_R is not None:
             between, second = (rows.cut(np.where(paired_R, rows.lengths_R, 0)) for rows in (between, second))
         return side_by_side(_repeated(self.before, len(first)), first, between, second, _repeated(self.after, len(first)))
+
+    def second_segment(self, first: Rows, paired_R: np.ndarray | None = None) -> np.ndarray:
+        """Where the second segment of each pair starts, int64 (R,); 0: everything is in the first one."""
+        if self.first_segment is None:
+            return np.zeros(len(first), dtype=np.int64)
+        starts_R = len(self.before) + first.lengths_R + self.first_segment
+        return starts_R if paired_R is None else np.where(paired_R, starts_R, 0)
 
     def room(self, limits: Limits, pair: bool, least: int) -> int:
         """Subwords of text within `limits.max_length`. Raises UserError if that is fewer than `least`."""
@@ -91,14 +100,36 @@ def _repeated(ids: Ids, count: int) -> Rows:
 
 
 def template(tokenizer: PreTrainedTokenizerBase) -> Template:
-    """What the tokenizer puts around a pair: `<s> A </s></s> B </s>` for XLM-R, whose single text is `<s> A </s>`."""
-    unknown = cast(str, tokenizer.unk_token)  # a text that every vocabulary knows
-    encoded = tokenizer(unknown, unknown)
+    """What the tokenizer puts around a pair: `<s> A </s></s> B </s>` for XLM-R, whose single text is `<s> A </s>`.
+
+    Raises UserError for a tokenizer that gives no subword for any text that is tried.
+    """
+    text = _any_text(tokenizer)
+    encoded = tokenizer(text, text)
     ids = cast(Ids, encoded["input_ids"])
     sequences = encoded.sequence_ids(0)
     first = [position for position, sequence in enumerate(sequences) if sequence == 0]
     second = [position for position, sequence in enumerate(sequences) if sequence == 1]
-    return Template(before=ids[: first[0]], between=ids[first[-1] + 1 : second[0]], after=ids[second[-1] + 1 :])
+    between = ids[first[-1] + 1 : second[0]]
+    segments = cast(Ids, encoded.get("token_type_ids") or [0])
+    in_first = segments.index(1) if 1 in segments else None
+    opens = None
+    if in_first is not None and segments == [0] * in_first + [1] * (len(ids) - in_first):
+        opens = in_first - first[-1] - 1
+    if opens is not None and not 0 <= opens <= len(between):
+        opens = None
+    return Template(before=ids[: first[0]], between=between, after=ids[second[-1] + 1 :], first_segment=opens)
+
+
+def _any_text(tokenizer: PreTrainedTokenizerBase) -> str:
+    """A text that gives one subword or more: the unknown token, which some tokenizers lack, or a plain character."""
+    for text in (tokenizer.unk_token, "a", "1", "."):
+        if text and encode(tokenizer, [text])[0].ids:
+            return cast(str, text)
+    raise UserError(
+        f"the tokenizer '{tokenizer.name_or_path}' has no unknown token and no subword for 'a', '1' or '.': "
+        "choose another one with model.tokenizer=FOLDER"
+    )
 
 
 def longest_first(first_R: np.ndarray, second_R: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ class Head(nn.Module):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """logits_BC."""
-        first_BD = encoder(batch["input_ids"], batch["attention_mask"])[:, 0]
+        first_BD = encoder.read(batch)[:, 0]
         dense_BD = torch.tanh(self.dense(self.dropout(first_BD)))
         return self.out_proj(self.dropout(dense_BD))
 

@@ -29,7 +29,7 @@ class Head(nn.Module):
 
     def negative_log_likelihood(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
         """loss_M in nats, and masked_BL (bool) that says where the M subwords stand, in row order."""
-        hidden_BLD = encoder(batch["input_ids"], batch["attention_mask"], batch.get("position_ids"))
+        hidden_BLD = encoder.read(batch)
         masked_BL = batch["labels"] != -100
         hidden_MD = self.layer_norm(functional.gelu(self.dense(hidden_BLD[masked_BL])))
         logits_MV = functional.linear(hidden_MD, encoder.word_embeddings, self.bias)

@@ -28,7 +28,7 @@ class Head(nn.Module):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """logits_BK."""
-        hidden_RLD = encoder(batch["input_ids"], batch["attention_mask"])
+        hidden_RLD = encoder.read(batch)
         score_R = self.classifier(self.dropout(encoder.first_subword(hidden_RLD))).squeeze(-1)
         counts_B = batch["choice_counts"]
         width = int(counts_B.max())

@@ -47,14 +47,10 @@ def layers_to_pool(hyperparameters: Hyperparameters, num_layers: int) -> list[in
     return list(asked)
 
 
-ENDS_WITH_A_LAYER = ("bert", "camembert", "roberta", "xlm-roberta")
-"""Types of encoders in which nothing comes after the last layer that would change the hidden states."""
-
-
 @contextmanager
 def without_layers_above(layer: int, encoder: Encoder) -> Iterator[None]:
-    """For a while the encoder ends with hidden state `layer`, if its type is known; what remains is the same to the bit."""
-    if encoder.backbone.config.model_type not in ENDS_WITH_A_LAYER:
+    """Leave out the layers above hidden state `layer`, where the type of encoder allows it; the states below stay the same."""
+    if not encoder.family.plain_stack:
         yield
         return
     stack = cast(Any, encoder.backbone.encoder)

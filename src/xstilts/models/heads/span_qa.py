@@ -26,7 +26,7 @@ class Head(nn.Module):
 
     def forward(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
         """start_BL and end_BL, with padding at the lowest float."""
-        scores_BL2 = self.qa_outputs(encoder(batch["input_ids"], batch["attention_mask"]))
+        scores_BL2 = self.qa_outputs(encoder.read(batch))
         padding_BL = batch["attention_mask"] == 0
         start_BL, end_BL = scores_BL2.float().unbind(-1)
         lowest = torch.finfo(start_BL.dtype).min

@@ -26,7 +26,7 @@ class Head(nn.Module):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """logits_BLT."""
-        return self.classifier(self.dropout(encoder(batch["input_ids"], batch["attention_mask"])))
+        return self.classifier(self.dropout(encoder.read(batch)))
 
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Cross-entropy summed over the labelled words."""

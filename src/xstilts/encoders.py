@@ -1,0 +1,179 @@
+"""Facts about encoders and tokenizers that follow from names and config.json alone: for the driver and the worker. No torch.
+
+`FAMILIES` is keyed by Hugging Face's `model_type`; a type that is missing there counts as a plain one with absolute positions.
+"""
+
+import importlib.util
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import UserError
+
+EXPECTED = "an encoder of text, such as FacebookAI/xlm-roberta-base"
+
+
+@dataclass(frozen=True)
+class Family:
+    """How encoders of one type differ from the plain case."""
+
+    positions: str = "absolute"
+    """`absolute`: counted from 0; `after_padding`: from the padding index + 1, as in RoBERTa; `relative`: without a limit;
+    `biased`: relative, and absolute too where config.json has `position_biased_input`."""
+    sdpa: bool = True
+    """Whether transformers has SDPA attention for it."""
+    padding_free: bool = False
+    """Whether a subword's place shows in its position embedding and nowhere else, see `xstilts.models.padding_free`."""
+    plain_stack: bool = False
+    """Whether `encoder.layer` is the list of layers and nothing after the last one changes the hidden states."""
+    heads: str = ""
+    """Hugging Face's heads for classification and MLM: `roberta` (layers of their own, tanh and gelu), `bert` (classification
+    through the pooler, `cls.predictions` for MLM); empty: others; `none`: no head there computes what ours do."""
+
+
+_ROBERTA = Family("after_padding", heads="roberta")
+_EAGER = Family(sdpa=False)
+_EAGER_ROBERTA = Family("after_padding", sdpa=False, heads="roberta")
+
+FAMILIES: dict[str, Family] = {
+    "albert": Family(),
+    "bert": Family(padding_free=True, plain_stack=True, heads="bert"),
+    "big_bird": _EAGER,
+    "camembert": Family("after_padding", padding_free=True, plain_stack=True, heads="roberta"),
+    "canine": _EAGER,
+    "convbert": _EAGER,
+    "data2vec-text": _ROBERTA,
+    "deberta": Family("biased", sdpa=False),
+    "deberta-v2": Family("biased", sdpa=False),
+    "distilbert": Family(),
+    "electra": Family(),
+    "ernie": Family(),
+    "eurobert": Family(),
+    "flaubert": _EAGER,
+    "funnel": Family("relative", sdpa=False),
+    "ibert": Family("after_padding", sdpa=False),
+    "longformer": Family("after_padding", sdpa=False, heads="none"),  # global attention of its own
+    "luke": Family("after_padding", sdpa=False),
+    "megatron-bert": _EAGER,
+    "mobilebert": Family(),
+    "modernbert": Family(),
+    "mpnet": _EAGER_ROBERTA,
+    "rembert": _EAGER,
+    "roberta": Family("after_padding", padding_free=True, plain_stack=True, heads="roberta"),
+    "roberta-prelayernorm": _ROBERTA,
+    "roformer": _EAGER,
+    "squeezebert": _EAGER,
+    "xlm": _EAGER,
+    "xlm-roberta": Family("after_padding", padding_free=True, plain_stack=True, heads="roberta"),
+    "xlm-roberta-xl": Family("after_padding", padding_free=True, heads="roberta"),
+    "xmod": _ROBERTA,
+}
+
+DECODERS = frozenset(
+    "bert-generation biogpt bloom codegen cohere cohere2 ctrl falcon falcon_mamba gemma gemma2 gemma3 gemma3_text glm glm4 "
+    "gpt-sw3 gpt2 gpt_bigcode gpt_neo gpt_neox gpt_neox_japanese gpt_oss gptj granite helium llama mamba mamba2 mistral mixtral "
+    "modernbert-decoder mpt nemotron olmo olmo2 openai-gpt opt persimmon phi phi3 qwen2 qwen2_moe qwen3 qwen3_moe rwkv smollm3 "
+    "stablelm starcoder2 xglm".split()
+)
+"""Types in which a subword sees only what stands before it. The worker asks transformers about those that are missing here."""
+
+ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
+FLASH_PACKAGE = "flash_attn"
+
+_VOCABULARY = re.compile(r"tokenizer\.json|vocab\.(txt|json)|[^/]*\.model")
+_BESIDE = re.compile(
+    r"tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|merges\.txt|bpe\.codes|entity_vocab\.json|vocab\.bpe"
+)
+TOKENIZER_EXPECTED = "tokenizer.json or a SentencePiece model (sentencepiece.bpe.model, spm.model)"
+
+
+def is_tokenizer_file(name: str) -> bool:
+    """Whether a file of this name, right in a model's folder, is part of a tokenizer."""
+    return bool(_VOCABULARY.fullmatch(name) or _BESIDE.fullmatch(name))
+
+
+def has_tokenizer(names: Iterable[str]) -> bool:
+    """Whether files of these names are enough for a tokenizer: a vocabulary is among them."""
+    return any(_VOCABULARY.fullmatch(name) for name in names)
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` is a path. Otherwise it is a Hub id, NAME or OWNER/NAME."""
+    return name.startswith((".", "~", "/")) or name.endswith("/") or name.count("/") > 1 or Path(name).exists()
+
+
+def local_path(name: str) -> Path:
+    """The path with `~` expanded."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"the path '{name}' names a user without a home folder: type the whole path") from error
+
+
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """The folder's config.json; None if there is none. Raises UserError for one that is not a JSON object."""
+    file = folder / "config.json"
+    if not file.is_file():
+        return None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: not readable as JSON ({error}): expected the config.json of a Hugging Face encoder") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{file}: got a {type(values).__name__}, expected a JSON object, the config of a Hugging Face encoder")
+    return values
+
+
+def family(model_type: Any) -> Family:
+    """The family of a `model_type`."""
+    return FAMILIES.get(model_type, Family())
+
+
+def first_position(config: Mapping[str, Any]) -> int:
+    """The number of the first subword's position: 0, or after the padding index (XLM-R: 2)."""
+    if family(config.get("model_type")).positions != "after_padding":
+        return 0
+    padding = config.get("pad_token_id")
+    return (1 if padding is None else int(padding)) + 1
+
+
+def longest_input(config: Mapping[str, Any]) -> int | None:
+    """Subwords that fit, special tokens included; None without a limit."""
+    positions = family(config.get("model_type")).positions
+    if positions == "relative" or (positions == "biased" and not config.get("position_biased_input", True)):
+        return None
+    size = config.get("max_position_embeddings")
+    return int(size) - first_position(config) if isinstance(size, int) and size > 0 else None
+
+
+def depth(config: Mapping[str, Any]) -> int | None:
+    """The number of layers; None where config.json gives none."""
+    found = config.get("num_hidden_layers", config.get("n_layers"))
+    return found if isinstance(found, int) else None
+
+
+def refusal(config: Mapping[str, Any]) -> str | None:
+    """What the model is instead of an encoder, as the middle of a sentence; None if nothing speaks against it."""
+    kind = config.get("model_type")
+    architectures = [str(name) for name in config.get("architectures") or []]
+    if not isinstance(kind, str):
+        return "a model without model_type in its config.json"
+    if config.get("is_encoder_decoder") or any(name.endswith("ForConditionalGeneration") for name in architectures):
+        return f"a model of the type {kind}, an encoder-decoder"
+    causal = kind not in FAMILIES and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures)
+    if kind in DECODERS or config.get("is_decoder") or causal:
+        return f"a model of the type {kind}, a decoder, in which a subword sees only what stands before it"
+    return None
+
+
+def attention_used(asked: str, config: Mapping[str, Any]) -> str:
+    """The attention that an encoder of this type is loaded with: `eager` in place of `sdpa` where it has none."""
+    return "eager" if asked == "sdpa" and not family(config.get("model_type")).sdpa else asked
+
+
+def attention_installed(attention: str) -> bool:
+    """Whether the packages that this attention needs are installed."""
+    return attention != "flash_attention_2" or importlib.util.find_spec(FLASH_PACKAGE) is not None
