@@ -101,6 +101,17 @@ def parquet() -> Callable[[list[dict[str, Any]]], bytes]:
 
 
 @pytest.fixture(scope="session")
+def as_loaded() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A question of a release -> the row that the Hub has of it: texts stripped, positions kept, as the data sets' loaders do."""
+
+    def strip(row: dict[str, Any]) -> dict[str, Any]:
+        answers = row["answers"] | {"text": [text.strip() for text in row["answers"]["text"]]}
+        return row | {name: row[name].strip() for name in ("title", "context", "question") if name in row} | {"answers": answers}
+
+    return strip
+
+
+@pytest.fixture(scope="session")
 def tokenizer_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """A tokenizer of letters and a few words, in XLM-R's form."""
     from transformers import XLMRobertaTokenizer

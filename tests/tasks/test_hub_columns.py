@@ -69,6 +69,18 @@ CASES: list[tuple[str, str, str, dict[str, list[Any]], dict[str, list[Any]]]] = 
         {"answers": [[{"text": "Rome", "start": 0}], []]},
     ),
     ("tydiqa", "validation", "ko", {"id": ["english-1", "korean-2"], "title": ["t"] * 2, **QUESTIONS}, {"id": ["korean-2"]}),
+    (
+        "xquad",
+        "test",
+        "zh",
+        {
+            "id": ["1", "2"],
+            "question": ["Where?"] * 2,
+            "context": ["Rome fell."] * 2,
+            "answers": [{"text": ["fell"], "answer_start": [6]}, {"text": ["Rome"], "answer_start": [None]}],
+        },
+        {"answers": [[{"text": "fell", "start": 5}], [{"text": "Rome", "start": 0}]]},
+    ),
     ("mlqa_cross", "test", "de-en", {"id": ["1", "2"], "title": ["t"] * 2, **QUESTIONS}, {"language": ["de-en"] * 2}),
     (
         "panx",
