@@ -32,6 +32,7 @@ _FORMATS = {
     "squad": ("span_qa",),
     "mlqa": ("span_qa",),
     "tagging_f1": ("tagging",),
+    "xtreme_tagging_f1": ("tagging",),
     "token_accuracy": ("tagging",),
     "retrieval_accuracy": ("retrieval",),
     "bitext_f1": ("retrieval",),
