@@ -6,6 +6,7 @@ import pytest
 
 from xstilts import metrics
 from xstilts.errors import UserError
+from xstilts.tasks.declaration import FORMATS, PROTOCOLS
 
 EXAMPLES = {
     "accuracy": (["a", "b"], ["a", "c"]),
@@ -81,3 +82,9 @@ def test_a_missing_prediction_is_an_error_and_not_a_wrong_one() -> None:
 def test_no_examples_is_an_error(metric: str) -> None:
     with pytest.raises(ValueError, match=f"{metric}: no examples to score in 'th'"):
         metrics.score(metric, [], [], "th")
+
+
+def test_every_metric_is_of_a_format_and_every_protocol_has_metrics():
+    assert {format for metric in metrics.METRICS for format in metrics.formats_of(metric)} == set(FORMATS)
+    found = [metric for protocol in PROTOCOLS for metric in metrics.of_protocol(protocol)]
+    assert set(found) == {metric for metric in metrics.METRICS if "retrieval" in metrics.formats_of(metric)}

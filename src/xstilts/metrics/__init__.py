@@ -27,6 +27,7 @@ _KEYS = {
     "perplexity": ("perplexity",),
 }
 METRICS = tuple(_KEYS)
+# Metric -> the formats whose predictions it scores.
 _FORMATS = {
     "accuracy": ("classification", "multiple_choice"),
     "squad": ("span_qa",),
@@ -40,6 +41,7 @@ _FORMATS = {
     "mrr_at_20": ("retrieval",),
     "perplexity": ("mlm",),
 }
+# Protocol of retrieval -> the metrics that score what it finds.
 _PROTOCOLS = {
     "sentence_matching": ("retrieval_accuracy", "map_at_20", "mrr_at_20"),
     "answer_retrieval": ("retrieval_accuracy", "map_at_20", "mrr_at_20"),
