@@ -175,7 +175,7 @@ def test_a_retrieval_task_needs_its_protocol(config):
         ),
     ):
         config.target.task = task("xnli", format="retrieval", protocol=protocol)
-        config.target.task.sources["xtreme"].reader = "tatoeba"
+        config.target.task.sources["xtreme"].reader = "examples"
         (line,) = problems(config)
         assert line.startswith(expected)
 

@@ -23,8 +23,8 @@ ALL = ("train", "validation", "test")
 @pytest.fixture
 def served(hub_server: Any, parquet: Callable[..., bytes], encoder_files: dict[str, bytes]) -> Any:
     hub = hub_server[0]
-    rows = parquet(NLI)
-    hub.add("dataset", "nyu-mll/glue", {f"mnli/{name}-0.parquet": rows for name in ("train", "validation_matched")})
+    rows, numbered = parquet(NLI), parquet([{**row, "idx": number} for number, row in enumerate(NLI)])
+    hub.add("dataset", "nyu-mll/glue", {f"mnli/{name}-0.parquet": numbered for name in ("train", "validation_matched")})
     hub.add("dataset", "stanfordnlp/snli", {f"plain_text/{split}-0.parquet": rows for split in ALL})
     places = [f"{language}/{split}-0.parquet" for language in ("en", "sw", "de") for split in ALL]
     hub.add("dataset", "facebook/xnli", dict.fromkeys(places, rows))

@@ -247,7 +247,7 @@ def test_one_file_of_many_languages(hub, parquet):
         f"{name}-{n}" for name in ("swahili", "english") for n in range(3)
     ]
     with pytest.raises(UserError, match=r"no column 'round' \(options.keep\); the row has id, text, label"):
-        several.sources["hub"].options["keep"] = {"round": "r1"}
+        several.sources["hub"].options["keep"] = {"round": "{language}"}
         load(several, DATA, "train", ["en"])
 
 
@@ -259,7 +259,7 @@ def test_a_source_that_must_not_be_read_says_why(hub):
 def test_what_the_hub_does_not_have_is_read_from_the_folder(hub, tmp_path):
     """`data=hub data.root=PATH`: the fallback is taken for such a task only, and only where a root is given."""
     (tmp_path / "toy.tsv").write_text("a sentence\tneutral\n", encoding="utf-8")
-    folder = Source(reader="delimited", files={"train": "toy.tsv"}, options={"names": ["text_a", "label"]})
+    folder = Source(reader="delimited", files={"train": {"en": "toy.tsv"}}, options={"names": ["text_a", "label"]})
     both = task(unusable="gold pairs only")
     both.sources["xtreme"] = folder
     mixed = DataConfig(source="hub", fallback="xtreme", root=str(tmp_path))

@@ -112,11 +112,11 @@ def serve(
     """Put the task's rows into the stand-in hub, under the paths that its declaration reads."""
     declared = json.loads((ROWS / f"{task.name}.json").read_text(encoding="utf-8"))
     files: dict[str, list[dict[str, Any]]] = {}
-    for split, template in source.files.items():
+    for split in source.files:
         rows = declared.get(split, declared.get("*"))
         assert rows, f"rows/{task.name}.json has no split {split}"
         for language in languages:
-            for paths in alternatives(task, source, template, language)[:1]:
+            for paths in alternatives(source.files, split, language)[:1]:
                 for path, side in zip(paths, ("source", "english"), strict=False):
                     own = files.setdefault(path.replace("*", "00000-of-00001"), [])
                     text = json.dumps(rows[side] if isinstance(rows, dict) else rows)

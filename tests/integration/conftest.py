@@ -297,6 +297,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     write("squad/dev-v1.1.json", squad(12))
     for side in ("de", "en"):
         write(f"tatoeba/de-en.{side}", "".join(f"{sentence()} {number}\n" for number in range(20)))
+    write("tatoeba/test-de.tsv", "".join(f"{number}\n" for number in range(20)))
     for split, count in (("train", 96), ("dev", 30)):
         rows = [
             {"pairID": f"{split}{number}", "sentence1": sentence(), "sentence2": sentence(), "gold_label": LABELS[number % 3]}

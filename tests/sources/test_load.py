@@ -123,7 +123,7 @@ def test_an_unknown_split_reader_and_option(data, write):
         load(_pairs(), data, "valid", ["en"])
     with pytest.raises(UserError, match="unknown reader 'delimeted': did you mean delimited"):
         load(_pairs(reader="delimeted"), data, "test", ["en"])
-    with pytest.raises(UserError, match="unknown option of a task's source 'nogold': did you mean no_gold"):
+    with pytest.raises(UserError, match="unknown option of the reader delimited 'nogold': did you mean no_gold"):
         load(_pairs(options={"nogold": ["test"]}), data, "test", ["en"])
 
 

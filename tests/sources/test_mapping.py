@@ -1,5 +1,7 @@
 """Raw rows to examples."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,11 +23,14 @@ def _rows(*fields: dict) -> list[Row]:
 
 
 @given(st.dictionaries(names, values, min_size=1))
-def test_a_column_is_itself_and_an_absent_one_is_none(fields):
-    for name in fields:
-        assert pick(fields, name, "x") == fields[name]
-        assert pick(fields, f"H|{name}", "x") == fields[name]
-    assert pick(fields, "H", "x") is None
+def test_a_column_is_itself_by_name_or_number_and_must_be_there(fields):
+    row = Row("file:7", fields)
+    for number, name in enumerate(fields, start=1):
+        assert pick(row, name) == pick(row, f"H|{name}") == pick(row, number) == fields[name]
+    assert pick(row, "H", ["H"]) is pick(row, "G|H", ["H"]) is pick(row, len(fields) + 1, [str(len(fields) + 1)]) is None
+    for column in ("H", "G|H", len(fields) + 1):
+        with pytest.raises(UserError, match=re.escape(f"file:7: no column '{column}'; the row has {', '.join(fields)}. If")):
+            pick(row, column, ["I"])
 
 
 @given(st.lists(names, min_size=1, max_size=4), st.lists(values, max_size=4))
@@ -34,17 +39,17 @@ def test_paths_map_over_lists(path, items):
     for name in reversed(path[:-1]):
         nested = {name: nested}
     if len(path) > 1:
-        assert pick(nested, ".".join(path), "x") == items
+        assert pick(Row("x", nested), ".".join(path)) == items
 
 
 @given(st.dictionaries(names, values, min_size=1), st.text("xyz .:", max_size=5))
 def test_braces_hold_columns(fields, between):
     column = between.join(f"{{{name}}}" for name in fields)
-    assert pick(fields, column, "x") == between.join(str(value) for value in fields.values())
+    assert pick(Row("x", fields), column) == between.join(str(value) for value in fields.values())
 
 
 def test_a_column_whose_name_has_a_dot():
-    assert pick({"a.b": "x", "a": {"b": "y"}}, "a.b", "x") == "x"
+    assert pick(Row("x", {"a.b": "x", "a": {"b": "y"}}), "a.b") == "x"
 
 
 def test_a_missing_part_is_named_with_its_row():
@@ -100,16 +105,52 @@ def test_ids_are_the_rows_own_or_their_number():
     assert [example["id"] for example in examples(rows, CLASSES, source, "train", "en")] == ["train-0", "train-1"]
 
 
-@pytest.mark.parametrize("value", ["text", [None], {"a": 1}])
+@pytest.mark.parametrize("value", ["text", [None], {"a": 1}, [["a"], ["b"]], ["a", {"b": 1}]])
 def test_choices_must_be_a_list_of_texts(value):
     source = Source(reader="jsonl", columns={"prompt": "p"})
-    with pytest.raises(UserError, match="file.jsonl:1: got .*, expected a list of texts"):
+    with pytest.raises(UserError, match="file.jsonl:1: choices: got .*, expected a list of texts"):
         examples(_rows({"p": "x", "choices": value}), CHOICE, source, "train", "en")
 
 
 def test_a_text_must_not_be_a_list():
-    with pytest.raises(UserError, match="file.jsonl:1: got a list, expected a text or number"):
-        examples(_rows({"text_a": ["x"]}), CLASSES, Source(reader="jsonl"), "train", "en")
+    for value in (["x"], {"a": 1}, b"x", True):
+        with pytest.raises(UserError, match="file.jsonl:1: text_a: got .*, expected a text or number"):
+            examples(_rows({"text_a": value}), CLASSES, Source(reader="jsonl"), "train", "en")
+
+
+def test_a_null_is_no_missing_column():
+    source = Source(reader="jsonl", columns={"text_a": "a", "text_b": "b"})
+    with pytest.raises(UserError, match=r"file.jsonl:2: the column 'a' is null, but text_a is needed"):
+        examples(_rows({"a": "x", "b": "y"}, {"a": None, "b": "y"}), CLASSES, source, "train", "en")
+    with pytest.raises(UserError, match=r"file.jsonl:1: no column 'text_a'; the row has x: set columns.text_a in the source"):
+        examples(_rows({"x": "x"}), CLASSES, Source(reader="jsonl"), "train", "en")
+    source = Source(reader="jsonl", columns={"text_a": "{a} {b}"})
+    with pytest.raises(UserError, match=r"file.jsonl:1: the column 'b' is null, expected a text"):
+        examples(_rows({"a": "x", "b": None}), CLASSES, source, "train", "en")
+
+
+@pytest.mark.parametrize(("field", "column"), [("text_b", "sentence_2"), ("label", "gold_labels"), ("id", "key")])
+def test_a_column_that_is_named_must_be_there_unless_it_is_optional(field, column):
+    rows = _rows({"text_a": "x", "sentence2": "y", "gold_label": "neutral"})
+    source = Source(reader="jsonl", columns={field: column})
+    with pytest.raises(UserError, match=rf"file.jsonl:1: no column '{column}'; .* set options.optional=\[{column}\]"):
+        examples(rows, CLASSES, source, "train", "en")
+    source.options = {"optional": [column]}
+    (example,) = examples(rows, CLASSES, source, "train", "en")
+    assert example[field] == ("train-0" if field == "id" else None)
+
+
+def test_a_context_is_needed_for_a_question_and_not_for_a_candidate():
+    question, candidate = format_module("span_qa").FEATURES, format_module("retrieval").FEATURES
+    with pytest.raises(UserError, match="no column 'context'"):
+        examples(_rows({"question": "?"}), question, Source(), "train", "en")
+    (example,) = examples(_rows({"side": "query", "text": "x"}), candidate, Source(), "train", "en")
+    assert example["context"] is None
+
+
+def test_an_empty_id_is_refused():
+    with pytest.raises(UserError, match="file.jsonl:1: an empty id; if rows have none"):
+        examples(_rows({"id": "", "text_a": "x"}), CLASSES, Source(), "train", "en")
 
 
 def test_every_format_but_mlm_has_a_gold_field():

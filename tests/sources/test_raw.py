@@ -1,14 +1,16 @@
 """Strict reading of files."""
 
 import gzip
+import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import check_options, json_document, lines
+from xstilts.sources.raw import json_document, json_objects, lines
 from xstilts.sources.readers import READERS, reader_module
-from xstilts.tasks.declaration import Source
 
 
 def test_only_lf_and_crlf_end_a_line(write):
@@ -50,9 +52,50 @@ def test_json_that_is_broken_or_no_object(write):
         json_document(write("b.json", "[1]"))
 
 
-def test_an_unknown_option_gets_a_suggestion():
-    with pytest.raises(UserError, match="unknown option of a task's source 'delimeter': did you mean delimiter"):
-        check_options(Source(reader="delimited", options={"delimeter": ","}))
+def test_objects_are_read_from_lines_and_from_an_array_alike(write):
+    objects = [{"a": 1, "b": ["]", "\u2028,"]}, {"c": {"d": None}}]
+    on_lines = write("a.jsonl", "\n".join(map(json.dumps, objects)) + "\n\n")
+    assert [value for _, value in json_objects(on_lines)] == objects
+    for indent in (None, 2):
+        path = write("a.json", "\ufeff\n " + json.dumps(objects, indent=indent, ensure_ascii=False) + "\n")
+        assert [value for _, value in json_objects(path)] == objects
+    assert [where for where, _ in json_objects(path)] == [f"{path}:3: element 1", f"{path}:10: element 2"]
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=3), st.recursive(st.text() | st.integers(), st.lists)), min_size=1), st.booleans()
+)
+def test_an_array_gives_the_elements_back(tmp_path_factory, objects, indented):
+    path = tmp_path_factory.mktemp("array") / "a.json"
+    path.write_text(json.dumps(objects, indent=1 if indented else None), encoding="utf-8")
+    found = list(json_objects(path))
+    assert [value for _, value in found] == objects
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, (where, _) in enumerate(found, start=1):
+        line = int(where.removeprefix(f"{path}:").partition(":")[0])
+        assert where.endswith(f": element {number}") and "{" in lines[line - 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('[{"a": 1},\n {"a": }]', ":2: element 2: not JSON (Expecting value at column 8)"),
+        ('[{"a": 1}\n {"a": 2}]', ":1: element 2: not JSON (expected a comma before it, or ] at the end)"),
+        ('[{"a": 1},\n]', ":2: element 2: not JSON (Expecting value at column 1)"),
+        ('[{"a": 1}', ":1: element 2: not JSON (expected a comma before it, or ] at the end)"),
+        ('[{"a": 1}]\n{"a": 2}', ":2: not JSON (something follows the end of the array)"),
+        ('[{"a": 1},\n\n3]', ":3: element 2: got int, expected a JSON object"),
+        ('{"a": 1}\n[1]', ":2: got list, expected a JSON object"),
+        ('{\n"a": 1}', "at column 2); expected one object per line, or one array of objects"),
+        ("[" + "[" * 100000, ": element 1: JSON that cannot be read ("),
+        ('{"a": ' + "9" * 5000 + "}", ":1: JSON that cannot be read (Exceeds the limit"),
+    ],
+)
+def test_json_that_is_no_list_of_objects_is_told_with_its_place(write, content, told):
+    path = write("a.json", content)
+    with pytest.raises(UserError) as raised:
+        list(json_objects(path))
+    assert str(raised.value).startswith(str(path)) and told in str(raised.value)
 
 
 def test_readers_are_modules_with_read():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from xstilts.config import DataConfig
+from xstilts.errors import UserError
 from xstilts.sources import languages_with_data
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task, task_names
@@ -151,9 +152,14 @@ def test_xquad_blanked_by_xtreme_has_no_gold(shared_data, tmp_path):
 
 
 def test_sorted_tatoeba_without_gold_file(shared_data):
-    data = DataConfig(root=str(shared_data / "xtreme"))
-    examples = load(load_task(CONF, "tatoeba"), data, "test", ["sw"])
-    assert set(_gold(examples)) == {None}
+    data, task = DataConfig(root=str(shared_data / "xtreme")), load_task(CONF, "tatoeba")
+    with pytest.raises(UserError, match=r"task 'tatoeba' has no gold for test in sw: the English side of sw-en.sw is sorted"):
+        load(task, data, "test", ["sw"])
+    task.sources["xtreme"].options["no_gold"] = ["test"]
+    assert set(_gold(load(task, data, "test", ["sw"]))) == {None}
+    beside = DataConfig(root=data.root, extra_roots=[str(shared_data / "originals")])
+    found = load(load_task(CONF, "tatoeba"), beside, "test", ["sw", "de"])
+    assert all(len(relevant) == 1 for relevant in _gold(found)) and len(_gold(found)) == 1390
 
 
 def test_tatoeba_gold_is_one_translation_each(real_data):

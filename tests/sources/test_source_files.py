@@ -4,17 +4,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data, locate, place_of, require
+from xstilts.sources import languages_with_data, locate, place_of, require, without_gold
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Source, Task
 
 
-def _task(**files: str) -> Task:
+def _task(**files: Any) -> Task:
     return Task(name="toy", format="mlm", languages=["en", "sw"], sources={"xtreme": Source(reader="text", files=files)})
 
 
@@ -45,15 +46,28 @@ def test_a_gz_twin_is_accepted(tmp_path, write):
     assert locate(_task(train="{language}.txt"), _data(tmp_path), "train", "en") == {"data": path}
 
 
-def test_a_path_without_placeholder_is_in_the_first_language_only(tmp_path, write):
-    path = write("train.txt", "x")
-    task = _task(train="train.txt")
-    assert locate(task, _data(tmp_path), "train", "en") == {"data": path}
-    assert locate(task, _data(tmp_path), "train", "sw") == {}
-    with pytest.raises(
-        UserError, match="no train data of task 'toy' in language 'sw': looked for train.txt, which holds en only"
-    ):
-        require(task, _data(tmp_path), "train", "sw")
+def test_a_map_names_each_language_s_file(tmp_path, write):
+    """As in UNER, whose treebanks have names of their own."""
+    paths = {name: write(f"uner/{name}", "x") for name in ("en_ewt-ud-test.iob2", "tl_trg-ud-test.iob2", "rest-ar.iob2")}
+    files = {"en": "uner/en_ewt-ud-test.iob2", "sw": "uner/tl_trg-ud-test.iob2|uner/sw.iob2", "*": "uner/rest-{language}.iob2"}
+    task = _task(test=files)
+    task.languages = ["en", "sw", "ar", "de"]
+    found = {language: locate(task, _data(tmp_path), "test", language) for language in task.languages}
+    assert found == {"en": {"data": paths["en_ewt-ud-test.iob2"]}, "sw": {"data": paths["tl_trg-ud-test.iob2"]}} | {
+        "ar": {"data": paths["rest-ar.iob2"]},
+        "de": {},
+    }
+    assert languages_with_data(task, _data(tmp_path), "test") == ["en", "sw", "ar"]
+    del files["*"]
+    with pytest.raises(UserError, match=r"no test data of task 'toy' in language 'ar': files.test has en, sw; add it there"):
+        require(task, _data(tmp_path), "test", "ar")
+
+
+def test_gold_may_have_a_map_too(tmp_path, write):
+    data, gold = write("en.txt", "x"), write("answers", "x")
+    task = _task(test="{language}.txt")
+    task.sources["xtreme"].gold = {"test": {"en": "answers"}}
+    assert locate(task, _data(tmp_path), "test", "en") == {"data": data, "gold": gold}
 
 
 def test_pairs_need_both_sides_and_may_have_gold(tmp_path, write):
@@ -64,7 +78,33 @@ def test_pairs_need_both_sides_and_may_have_gold(tmp_path, write):
     assert locate(task, _data(tmp_path), "test", "sw") == {"source": source, "english": english}
     gold = write("gold/tatoeba/test-sw.tsv", "0")
     found = locate(task, _data(tmp_path, tmp_path / "gold"), "test", "sw")
-    assert found == {"source": source, "english": english, "gold": gold}
+    assert found == {"source": source, "english": english}, "LASER's files are their own gold"
+    sorted_side = {"source": write("tatoeba/sw-en.sw", "a"), "english": write("tatoeba/sw-en.en", "a")}
+    found = locate(task, _data(tmp_path, tmp_path / "gold"), "test", "sw")
+    assert found == sorted_side | {"gold": source, "gold.english": english}
+    source.unlink()
+    assert locate(task, _data(tmp_path, tmp_path / "gold"), "test", "sw") == sorted_side | {"gold": gold}
+
+
+@pytest.mark.parametrize("place", ["tatoeba", "tatoeba/v1", "LASER/data/tatoeba/v1", "LASER"])
+def test_laser_s_files_are_looked_for_beside_xtreme_s_and_in_its_own_folder(tmp_path, write, place):
+    task = load_task(Path(__file__).resolve().parents[2] / "conf", "tatoeba")
+    for side in ("sw", "en"):
+        write(f"tatoeba/sw-en.{side}", "a")
+    (tmp_path / "LASER").mkdir()
+    data = _data(tmp_path, tmp_path / "LASER")
+    told = without_gold(task, data, "test", ["sw", "de"])
+    assert told and told.startswith("task 'tatoeba' has no gold for test in sw: the English side of sw-en.sw is sorted")
+    files = "tatoeba.swh-eng.swh and tatoeba.swh-eng.eng (github.com/facebookresearch/LASER, data/tatoeba/v1)"
+    assert f"{files}, into {tmp_path / 'tatoeba'}" in told
+    assert "'target.task.sources.xtreme.options.no_gold=[test]'" in told
+    files = [write(f"{place}/tatoeba.swh-eng.{side}", "a") for side in ("swh", "eng")]
+    found = locate(task, data, "test", "sw")
+    assert [found["gold"], found["gold.english"]] == files
+    assert without_gold(task, data, "test", ["sw"]) is None
+    files[0].unlink()
+    task.sources["xtreme"].options["no_gold"] = ["test"]
+    assert without_gold(task, data, "test", ["sw"]) is None
 
 
 def test_require_names_every_path_that_was_tried(tmp_path):

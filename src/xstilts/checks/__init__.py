@@ -167,7 +167,11 @@ def _target_data(config: Config) -> Iterator[str]:
     found: set[str] = set()
     try:
         for split in splits:
-            found |= set(sources.languages_with_data(task, config.data, split))
+            there = sources.languages_with_data(task, config.data, split)
+            found |= set(there)
+            chosen = [language for language in there if language in (config.target.languages or there)]
+            if why := sources.without_gold(task, config.data, split, chosen):
+                yield why
     except UserError as error:
         yield str(error)
         return

@@ -100,6 +100,7 @@ def _source(place: str, source: Source, task: Task) -> Iterator[str]:
         yield from _splits(f"{place}.generator.rows", source.generator.rows)
     elif not source.files:
         yield f"{place}.files names no file: expected a path for each split, such as train: {task.name}/train-{{language}}.tsv"
+    yield from (f"{place}: {problem}" for problem in sources.problems(task, source))
     if task.format in LABELLED and task.labels:
         for written, label in source.labels.items():
             if label and label not in task.labels:

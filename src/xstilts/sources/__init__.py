@@ -4,7 +4,8 @@ This module answers what the driver asks (which files, which languages, which pa
 `xstilts.sources.load` reads the examples.
 """
 
-from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name
+from xstilts.sources.check import problems
+from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name, without_gold
 from xstilts.sources.splits import parse_split
 
-__all__ = ["languages_with_data", "locate", "parse_split", "place_of", "require", "source_name"]
+__all__ = ["languages_with_data", "locate", "parse_split", "place_of", "problems", "require", "source_name", "without_gold"]

@@ -1,17 +1,20 @@
 """Which files a task's split is read from: `Source.files` and `Source.gold` looked up under the data roots.
 
-A path may hold placeholders (`xstilts.sources.placeholders`). `|` parts alternatives: the first that exists is read. `&` joins
-the two files of a sentence pair: the side of the language, then the English side; both must exist. Every path may also stand
-there with `.gz` at its end. Of a source on the Hub, paths are patterns inside its repository, and all files that match one are
-read. Neither torch nor datasets is imported here.
+A path may hold placeholders (`xstilts.sources.placeholders`), or a split has a map language -> path. `|` parts alternatives: the
+first that exists is read. `&` joins the two files of a sentence pair: the side of the language, then the English side; both must
+exist. Every path may also stand there with `.gz` at its end. Of a source on the Hub, paths are patterns inside its repository,
+and all files that match one are read. Neither torch nor datasets is imported here.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
 from xstilts.sources import hub
 from xstilts.sources.placeholders import alternatives, matches
+from xstilts.sources.readers import reader_module
 from xstilts.tasks.declaration import Source, Task
 
 
@@ -56,8 +59,8 @@ def roots_of(data: DataConfig) -> list[Path]:
     return roots
 
 
-def _candidates(roots: list[Path], task: Task, source: Source, template: str, language: str) -> list[list[Path]]:
-    return [[root / path for path in paths] for root in roots for paths in alternatives(task, source, template, language)]
+def _candidates(roots: list[Path], declared: dict[str, Any], split: str, language: str) -> list[list[Path]]:
+    return [[root / path for path in paths] for root in roots for paths in alternatives(declared, split, language)]
 
 
 def _existing(paths: list[Path]) -> list[Path] | None:
@@ -67,12 +70,16 @@ def _existing(paths: list[Path]) -> list[Path] | None:
     return existing if len(existing) == len(paths) else None
 
 
+def _first_existing(candidates: list[list[Path]]) -> list[Path]:
+    return next((found for paths in candidates if (found := _existing(paths))), [])
+
+
 def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str, Path]:
     """Role -> existing file that `split` of `language` is read from; {} if there is no data.
 
-    Roles: `data`, or `source` and `english` for a sentence pair; and `gold` where the answers stand in a file of their own and
-    that file exists. Further parts of the data, of a source on the Hub, are `data.1`, `data.2`, … in order. Never asks the
-    network, and never makes what a generator makes. Raises UserError for an unknown source or a missing root.
+    Roles: `data`, or `source` and `english` for a sentence pair; and `gold`, or `gold` and `gold.english`, where the answers
+    stand in files of their own that exist. Further parts of the data, of a source on the Hub, are `data.1`, `data.2`, … in order.
+    Never asks the network, and never makes what a generator makes. Raises UserError for an unknown source or a missing root.
     """
     source = source_of(task, data)
     if split not in source.files or language not in task.languages:
@@ -84,32 +91,30 @@ def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str,
         complete = {role: path for role, path in here.items() if path is not None}
         return complete if len(complete) == len(parts) else {}
     roots = [Path(data.root or "")] if source.generator else roots_of(data)
-    for paths in _candidates(roots, task, source, source.files[split], language):
-        if existing := _existing(paths):
-            files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=True))
-            for gold in _candidates(roots, task, source, source.gold.get(split, ""), language) if split in source.gold else []:
-                if found := _existing(gold):
-                    return {**files, "gold": found[0]}
-            return files
-    return {}
+    existing = _first_existing(_candidates(roots, source.files, split, language))
+    gold = _first_existing(_candidates(roots, source.gold, split, language)) if existing else []
+    files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=False))
+    if gold == existing:  # the data are aligned, and their own gold
+        return files
+    return files | dict(zip(("gold", "gold.english"), gold, strict=False))
 
 
 def hub_files(task: Task, source: Source, split: str, language: str, listed: hub.Listing) -> dict[str, str]:
     """Role -> path inside the repository, for one split and language; {} if the repository has no such files."""
 
-    def first(template: str) -> list[list[str]]:
-        for patterns in alternatives(task, source, template, language):
+    def first(declared: dict[str, Any]) -> list[list[str]]:
+        for patterns in alternatives(declared, split, language):
             paths = [sorted(path for path in listed.files if matches(path, pattern)) for pattern in patterns]
             if all(paths):
                 return paths
         return []
 
-    data = first(source.files.get(split, ""))
+    data = first(source.files)
     if len(data) == 2:
         files = {"source": data[0][0], "english": data[1][0]}
     else:
         files = {f"data.{number}" if number else "data": path for paths in data for number, path in enumerate(paths)}
-    gold = first(source.gold[split]) if data and split in source.gold else []
+    gold = first(source.gold) if data else []
     return files | ({"gold": gold[0][0]} if gold else {})
 
 
@@ -134,11 +139,32 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
             f"the {split} data of task '{task.name}' in language '{language}' {place_of(task, data)} is not made yet: "
             "run `python -m xstilts.fetch` with the same options"
         )
-    tried = [" and ".join(map(str, paths)) for paths in _candidates(roots_of(data), task, source, source.files[split], language)]
+    tried = [" and ".join(map(str, paths)) for paths in _candidates(roots_of(data), source.files, split, language)]
+    if not tried:
+        have = ", ".join(source.files[split]) if isinstance(source.files[split], dict) else source.files[split]
+        raise UserError(f"no {split} data of task '{task.name}' in language '{language}': files.{split} has {have}; add it there")
     raise UserError(
-        f"no {split} data of task '{task.name}' in language '{language}': looked for "
-        f"{', '.join(tried) or f'{source.files[split]}, which holds {task.languages[0]} only'}; put the file there, "
+        f"no {split} data of task '{task.name}' in language '{language}': looked for {', '.join(tried)}; put the file there, "
         "or add its folder to data.extra_roots"
+    )
+
+
+def without_gold(task: Task, data: DataConfig, split: str, languages: Iterable[str]) -> str | None:
+    """Why the data of these languages is refused because nothing says what is right, and what to do; None if it is not.
+
+    Of readers that have `without_gold`, unless the source's option `no_gold` lists the split.
+    """
+    source = source_of(task, data)
+    why = getattr(reader_module(source.readers.get(split, source.reader)), "without_gold", None)
+    if why is None or source.hub or split in source.options.get("no_gold", []):
+        return None
+    found = {language: why(files, language) for language in languages if (files := locate(task, data, split, language))}
+    lacking = [language for language, reason in found.items() if reason]
+    if not lacking:
+        return None
+    return (
+        f"task '{task.name}' has no gold for {split} in {', '.join(lacking)}: {found[lacking[0]]}. For predictions without a "
+        f"score, as for a submission, type 'target.task.sources.{source_name(task, data)}.options.no_gold=[{split}]'"
     )
 
 

@@ -11,15 +11,17 @@ from datasets import Dataset, Features
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
 from xstilts.sources.answers import place_answers
+from xstilts.sources.check import check_source
 from xstilts.sources.expected import check_expected, keeps
-from xstilts.sources.files import languages_with_data, locate, place_of, require, source_of
+from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name, source_of, without_gold
 from xstilts.sources.labels import with_labels
 from xstilts.sources.mapping import examples as map_examples
 from xstilts.sources.mapping import gold_field
-from xstilts.sources.raw import Row, check_options
+from xstilts.sources.raw import Row
 from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
 from xstilts.sources.surrogates import check_surrogates
+from xstilts.sources.tags import tags_among_words, undeclared
 from xstilts.tasks.declaration import Source, Task
 from xstilts.tasks.formats import format_module
 
@@ -38,7 +40,7 @@ def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, st
     for row, example in zip(rows, found, strict=True):
         check_surrogates(example, row.where)
         if message := problem(example, task.labels):
-            raise UserError(f"{row.where}: {message}")
+            raise UserError(f"{row.where}: {message}{undeclared(task, found)}")
         if example["id"] in seen:
             raise UserError(
                 f"{row.where}: id '{example['id']}' was used at {seen[example['id']]} already; "
@@ -62,6 +64,18 @@ def _with_gold(task: Task, split: str, language: str, found: list[Example], feat
     return kept
 
 
+def _tell_without_gold(task: Task, split: str, read: dict[str, list[Example]], features: Features) -> None:
+    """Log the languages none of whose examples has gold."""
+    field = gold_field(features)
+    lacking = [
+        language
+        for language, found in read.items()
+        if field and all(example[field] is None for example in found if not is_candidate(example))
+    ]
+    if lacking:
+        _LOGGER.info("%s, %s: no gold in %s: predictions without a score", task.name, split, " ".join(lacking))
+
+
 def _take(found: list[Example], start: int, stop: int) -> list[Example]:
     """The examples `start` to `stop`; of retrieval, these queries and all candidates."""
     counted = [number for number, example in enumerate(found) if not is_candidate(example)][start:stop]
@@ -81,9 +95,16 @@ def _read(
                 f"languages that have it: {', '.join(have)}"
             )
     files = require(task, data, split, language)
+    if why := without_gold(task, data, split, [language]):
+        raise UserError(why)
     reader = reader_module(source.readers.get(split, source.reader))
     rows = [row for part in _parts(files) for row in reader.read(part, source, split, language) if keeps(row, source, language)]
+    if not rows:
+        none, place = "no row fits options.keep" if source.options.get("keep") else "no row", next(iter(files.values()))
+        raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
     found = map_examples(rows, features, source, split, language)
+    if told := tags_among_words(task, source, found):
+        raise UserError(f"{rows[0].where}: {told}")
     if data.expect:
         check_expected(task, source, split, language, found)
     if "answers" in features:
@@ -129,20 +150,22 @@ def load(
             raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
     task = with_labels(task, data)
     source, features = source_of(task, data), format_module(task.format).FEATURES
-    check_options(source)
+    check_source(task, source_name(task, data))
 
-    read: list[list[Example]] = []
+    read: dict[str, list[Example]] = {}
     seen: dict[str, str] = {}
     for language in wanted:
         seen = seen if "side" in features else {}  # ids of retrieval are unique over all languages
-        read.append(_read(task, data, source, split, language, features, seen))
-    read[0] += _pool(task, data, source, split, wanted[0], features, seen)
+        read[language] = _read(task, data, source, split, language, features, seen)
+    read[wanted[0]] += _pool(task, data, source, split, wanted[0], features, seen)
     link = getattr(reader_module(source.readers.get(split, source.reader)), "link", None)
     if link:
-        link([example for found in read for example in found])
+        link([example for found in read.values() for example in found])
+    if split != "train":
+        _tell_without_gold(task, split, read, features)
 
     chosen: list[Example] = []
-    for language, found in zip(wanted, read, strict=True):
+    for language, found in read.items():
         found = _with_gold(task, split, language, found, features)
         start, stop = bounds(sum(not is_candidate(example) for example in found), from_percent, to_percent)
         stop = stop if max_examples is None else min(stop, start + max_examples)

@@ -1,13 +1,15 @@
 """Raw row -> example of a format, through a source's `columns` and `labels`.
 
 `columns` says where a field comes from; a field that is not named there comes from the raw field of its own name. Forms:
-`answerKey`, a column; `ctx|context`, the first of several that the row has; `question.choices.text`, a path into objects (a list
-on the way is mapped over); `[choice1, choice2]`, a list of those; `"{context} {question}"`, a text with them in braces.
+`answerKey`, a column; `3`, a column by its number from 1 (delimited, conll); `ctx|context`, the first of several that the row
+has; `question.choices.text`, a path into objects (a list on the way is mapped over); `[choice1, choice2]`, a list of those;
+`"{context} {question}"`, a text with them in braces. A column that is named must be there, unless the option `optional` lists it.
 `labels` renames classes, tags and choices; the empty string stands for "no gold". Option `no_gold` lists splits whose labels may
 be placeholders: if all labels of a file are the same there, it has no gold (XCOPA's tests, all 0 in XTREME's form).
 """
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from datasets import Features, List, Value
@@ -17,7 +19,7 @@ from xstilts.sources.raw import Row
 from xstilts.tasks.declaration import Source
 
 _GOLD = ("label", "tags", "answers", "relevant")
-_NULLABLE = (*_GOLD, "text_b", "context", "translation")
+_NULLABLE = (*_GOLD, "text_b", "translation")
 _ABSENT = object()
 _IN_BRACES = re.compile(r"\{([^{}]+)\}")
 
@@ -46,40 +48,65 @@ def _path(fields: dict[str, Any], path: str) -> Any:
     return _ABSENT
 
 
-def pick(fields: dict[str, Any], column: Any, where: str) -> Any:
-    """The raw value that `column` names; None where a single column is absent. UserError for a missing part of a text or list."""
+def pick(row: Row, column: Any, optional: Collection[str] = ()) -> Any:
+    """The raw value that `column` names. UserError where the row does not have it; None where it is optional and absent."""
     if isinstance(column, list):
-        return [_part(fields, item, where) for item in column]
-    if "{" in column and _IN_BRACES.search(column):
-        return _IN_BRACES.sub(lambda match: _text(_part(fields, match[1], where)), column)
-    value = _path(fields, column)
-    return None if value is _ABSENT else value
+        return [_part(row, item) for item in column]
+    if isinstance(column, str) and _IN_BRACES.search(column):
+        return _IN_BRACES.sub(lambda match: _text(_part(row, match[1]), row.where), column)
+    value = _value(row, column)
+    if value is not _ABSENT:
+        return value
+    if optional and not set(str(column).split("|")).isdisjoint(optional):
+        return None
+    raise UserError(
+        f"{row.where}: no column '{column}'; the row has {', '.join(row.fields)}. "
+        f"If a file may lack it, set options.optional=[{column}]"
+    )
 
 
-def _part(fields: dict[str, Any], column: str, where: str) -> Any:
-    value = _path(fields, column)
-    if value is _ABSENT or value is None:
-        raise UserError(f"{where}: no column '{column}'; the row has {', '.join(fields)}")
+def _value(row: Row, column: str | int) -> Any:
+    if isinstance(column, str):
+        return _path(row.fields, column)
+    values = list(row.fields.values())
+    return values[column - 1] if column <= len(values) else _ABSENT
+
+
+def _part(row: Row, column: str | int) -> Any:
+    value = _value(row, column)
+    if value is _ABSENT:
+        raise UserError(f"{row.where}: no column '{column}'; the row has {', '.join(row.fields)}")
+    if value is None:
+        raise UserError(f"{row.where}: the column '{column}' is null, expected a text")
     return value
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, int | float):
+        raise UserError(f"{where}: got {_short(value)}, expected a text or number")
+    return str(value)
 
 
-def _convert(value: Any, feature: Any, labels: dict[str, str], where: str) -> Any:
+def _short(value: Any) -> str:
+    told = repr(value)
+    return told if len(told) <= 60 else f"{told[:60]}… ({type(value).__name__})"
+
+
+def _convert(value: Any, field: str, feature: Any, labels: dict[str, str], where: str) -> Any:
     """`value` in the type of the schema's field; `labels` is empty for fields that are no label."""
     if value is None:
         return None
     if isinstance(feature, List) and isinstance(feature.feature, Value):
-        if not isinstance(value, list) or any(item is None for item in value):
-            raise UserError(f"{where}: got {value!r}, expected a list of texts")
-        return [labels.get(_text(item), _text(item)) for item in value]
+        if not isinstance(value, list) or not all(isinstance(item, str | int | float) for item in value):
+            raise UserError(f"{where}: {field}: got {_short(value)}, expected a list of texts")
+        return [labels.get(text, text) for text in (_text(item, where) for item in value)]
     if not isinstance(feature, Value):
         return value
-    if isinstance(value, list | dict):
-        raise UserError(f"{where}: got a {type(value).__name__}, expected a text or number")
-    text = _text(value)
+    if isinstance(value, bool) and field not in _GOLD:
+        raise UserError(f"{where}: {field}: got {value}, expected a text or number")
+    text = _text(value, f"{where}: {field}")
     text = labels.get(text, text)
     if feature.dtype == "string":
         return text
@@ -96,8 +123,15 @@ def _has_gold(rows: list[Row], source: Source, split: str, field: str | None) ->
     """False if the split's gold is a placeholder, the same in every row."""
     if field is None or split not in source.options.get("no_gold", []):
         return True
-    values = [pick(row.fields, source.columns.get(field, field), row.where) for row in rows]
+    values = [_picked(row, source, field) for row in rows]
     return any(value != values[0] for value in values)
+
+
+def _picked(row: Row, source: Source, field: str) -> Any:
+    """The raw value of a field. A field that `columns` does not name comes from the column of its own name, or is absent."""
+    if field in source.columns:
+        return pick(row, source.columns[field], set(map(str, source.options.get("optional", []))))
+    return row.fields.get(field)
 
 
 def examples(rows: list[Row], features: Features, source: Source, split: str, language: str) -> list[dict[str, Any]]:
@@ -108,17 +142,29 @@ def examples(rows: list[Row], features: Features, source: Source, split: str, la
     """
     gold = gold_field(features)
     keep_gold = _has_gold(rows, source, split, gold)
-    mapped = [(field, source.columns.get(field, field)) for field in features if field not in ("id", "language")]
+    fields = [field for field in features if field not in ("id", "language")]
     result = []
     for number, row in enumerate(rows):
-        name = None if split in source.positional_ids else pick(row.fields, source.columns.get("id", "id"), row.where)
-        example: dict[str, Any] = {"id": f"{split}-{number}" if name is None else _text(name), "language": language}
-        for field, column in mapped:
-            value = pick(row.fields, column, row.where) if field != gold or keep_gold else None
-            if value is None and field not in _NULLABLE:
-                raise UserError(f"{row.where}: no column '{column}'; the row has {', '.join(row.fields)}")
+        name = None if split in source.positional_ids else _picked(row, source, "id")
+        if name == "":
+            raise UserError(f"{row.where}: an empty id; if rows have none, list the split in the source's positional_ids")
+        example: dict[str, Any] = {
+            "id": f"{split}-{number}" if name is None else _text(name, f"{row.where}: id"),
+            "language": language,
+        }
+        for field in fields:
+            value = _picked(row, source, field) if field != gold or keep_gold else None
+            if value is None and field not in _NULLABLE and not (field == "context" and "side" in features):
+                raise UserError(f"{row.where}: {_missing(row, source, field)}")
             labels = source.labels if field in ("label", "tags") else {}
-            value = _convert(value, features[field], labels, row.where)
+            value = _convert(value, field, features[field], labels, row.where)
             example[field] = None if field == "label" and value == "" else value
         result.append(example)
     return result
+
+
+def _missing(row: Row, source: Source, field: str) -> str:
+    column = source.columns.get(field, field)
+    if field in source.columns or field in row.fields:
+        return f"the column '{column}' is null, but {field} is needed"
+    return f"no column '{field}'; the row has {', '.join(row.fields)}: set columns.{field} in the source"

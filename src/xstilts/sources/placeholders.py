@@ -4,12 +4,15 @@
 `|` parts alternatives, `&` the two files of a sentence pair.
 """
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from typing import Any
 
-from xstilts.tasks.declaration import Source, Task
 from xstilts.tasks.languages import ISO3, LANGUAGES
 
 PLACEHOLDERS = ("{language}", "{iso3}", "{name}", "{Name}", "{first}", "{second}")
+OTHERS = "*"
+"""In a map language -> path: every language that is not named."""
 
 
 def used(template: str) -> list[str]:
@@ -31,19 +34,12 @@ def fill(template: str, language: str) -> str | None:
     return template
 
 
-def alternatives(task: Task, source: Source, template: str, language: str) -> list[list[str]]:
-    """The template's alternatives for a language, each a list of one or two relative paths.
-
-    A path without a placeholder is data in the first of the task's languages, or in all where `options.keep` picks the rows.
-    """
-    by_row = any(used(pattern) for pattern in source.options.get("keep", {}).values())
-    result = []
-    for alternative in template.split("|"):
-        filled = fill(alternative, language)
-        if filled is None or (not used(alternative) and language != task.languages[0] and not by_row):
-            continue
-        result.append([path.strip() for path in filled.split("&")])
-    return result
+def alternatives(paths: Mapping[str, Any], split: str, language: str) -> list[list[str]]:
+    """The alternatives of `Source.files` or `Source.gold` for a split and a language: lists of one or two relative paths."""
+    declared = paths.get(split, "")
+    template = declared.get(language, declared.get(OTHERS, "")) if isinstance(declared, Mapping) else declared
+    filled = [fill(alternative, language) for alternative in template.split("|")]
+    return [[path.strip() for path in one.split("&")] for one in filled if one]
 
 
 def matches(path: str, pattern: str) -> bool:

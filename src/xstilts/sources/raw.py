@@ -7,19 +7,19 @@ an error.
 
 import gzip
 import json
+import re
 import tarfile
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from xstilts.errors import UserError, unknown_name
-from xstilts.tasks.declaration import Source
+from xstilts.errors import UserError
 
-OPTIONS = ("delimiter", "fused", "header", "keep", "names", "no_gold", "optional", "prefix", "quoting")
-"""Every key that `Source.options` may have; the reader that uses one tells what it means."""
+_OPENED, _COMMA, _CLOSED = (re.compile(rf"[ \t\n\r]*{mark}[ \t\n\r]*") for mark in (r"\[", ",", r"\]"))
 
 
 @dataclass
@@ -30,13 +30,6 @@ class Row:
     """Place for messages: `path:line`, or the path and the row's own id."""
     fields: dict[str, Any]
     """Column (or the format's field) -> raw value."""
-
-
-def check_options(source: Source) -> None:
-    """Raise a UserError if the source has an option that no reader knows."""
-    for name in source.options:
-        if name not in OPTIONS:
-            raise UserError(unknown_name("option of a task's source", name, OPTIONS))
 
 
 @contextmanager
@@ -83,10 +76,48 @@ def json_object(text: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not JSON ({error.msg} at column {error.colno})") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: got {type(value).__name__}, expected a JSON object")
-    return value
+        raise UserError(
+            f"{where}: not JSON ({error.msg} at column {error.colno}); expected one object per line, or one array of objects"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: JSON that cannot be read ({error})") from None
+    return _object(value, where)
+
+
+def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a file, each with its place: one in each line, blank lines skipped, or one JSON array of all of them."""
+    first = next((line.lstrip() for _, line in lines(path) if line.strip()), "")
+    if first.startswith("["):
+        yield from _array(path)
+        return
+    for number, line in lines(path):
+        if line.strip():
+            yield f"{path}:{number}", json_object(line, f"{path}:{number}")
+
+
+def _array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    text = "\n".join(line for _, line in lines(path))
+    line_ends = [match.start() for match in re.finditer("\n", text)]
+    decode, opened, number = json.JSONDecoder().raw_decode, _OPENED.match(text), 0
+    assert opened
+    end = opened.end()
+    while not (closed := _CLOSED.match(text, end)):
+        number += 1
+        comma = _COMMA.match(text, end)
+        start = comma.end() if comma and number > 1 else end
+        where = f"{path}:{bisect_left(line_ends, start) + 1}: element {number}"
+        if number > 1 and not comma:
+            raise UserError(f"{where}: not JSON (expected a comma before it, or ] at the end)")
+        try:
+            value, end = decode(text, start)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}:{error.lineno}: element {number}: not JSON ({error.msg} at column {error.colno})") from None
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{where}: JSON that cannot be read ({error})") from None
+        yield where, _object(value, where)
+    if closed.end() < len(text):
+        place = f"{path}:{bisect_left(line_ends, closed.end()) + 1}"
+        raise UserError(f"{place}: not JSON (something follows the end of the array)")
 
 
 def json_document(path: Path) -> dict[str, Any]:
@@ -96,6 +127,12 @@ def json_document(path: Path) -> dict[str, Any]:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno})") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: JSON that cannot be read ({error})") from None
+    return _object(value, str(path))
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UserError(f"{path}: got {type(value).__name__}, expected a JSON object")
+        raise UserError(f"{where}: got {type(value).__name__}, expected a JSON object")
     return value

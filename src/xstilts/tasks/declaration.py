@@ -11,7 +11,16 @@ from omegaconf import MISSING
 
 from xstilts.bounds import number, one_of
 
-FORMATS = ("classification", "span_qa", "multiple_choice", "tagging", "retrieval", "mlm")
+FIELDS = {
+    "classification": ("id", "text_a", "text_b", "label"),
+    "span_qa": ("id", "question", "context", "answers"),
+    "multiple_choice": ("id", "prompt", "choices", "label"),
+    "tagging": ("id", "words", "tags"),
+    "retrieval": ("id", "side", "text", "context", "relevant"),
+    "mlm": ("id", "text", "translation"),
+}
+"""Format -> fields of its examples, beside `language`; the schemas are in xstilts.tasks.formats."""
+FORMATS = tuple(FIELDS)
 SPLITS = ("train", "validation", "test")
 PROTOCOLS = ("sentence_matching", "bitext_mining", "answer_retrieval")
 REGIONS = ("easy", "ambiguous", "hard")
@@ -49,23 +58,25 @@ class Source:
     """A module of xstilts.sources.readers; the default reads files in the schema of the task's own format."""
     generator: Generator | None = None
     """Examples are made by the synthetic world of `data.world`; its languages and files follow from it."""
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
     """Split -> path under a data root; `{language}` stands for the language code. Several paths are parted by `|`:
-    the first that exists is read."""
+    the first that exists is read. Where names do not follow a pattern, a map language -> path: `{zh: a.iob2, tl: b.iob2}`; `"*"`
+    stands for every language that is not named."""
     readers: dict[str, str] = field(default_factory=dict)
     """Split -> reader, for a split that is kept in another form than the others."""
     columns: dict[str, Any] = field(default_factory=dict)
-    """Field of the format's example -> where it comes from: a column; a dotted path into nested objects (a list on the way is
-    mapped over); a list of those; or a text with them in braces, `"{context} {question}"`."""
+    """Field of the format's example -> where it comes from: a column, by its name or (delimited, conll) its number from 1; a
+    dotted path into nested objects (a list on the way is mapped over); a list of those; or a text with them in braces,
+    `"{context} {question}"`. What is named here must be there, unless `options.optional` lists it."""
     labels: dict[str, str] = field(default_factory=dict)
     """Label as the data writes it -> label of the task. A label that stands for "no gold" maps to the empty string."""
     positional_ids: list[str] = one_of(list, SPLITS)
     """Splits whose own ids are missing or not unique: the row number becomes the id."""
-    gold: dict[str, str] = field(default_factory=dict)
-    """Split -> path of a separate file with the gold answers, where the format keeps one (`reader` says how it looks)."""
+    gold: dict[str, Any] = field(default_factory=dict)
+    """Split -> path, or map language -> path, of separate files with the gold answers (`reader` says how they look)."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Further options of the reader, named in its docstring. Of every reader: `keep`, column -> pattern (`{language}`,
-    `{iso3}`, `{name}`, `*`): only rows whose columns all match are read, for files that hold several languages or rounds."""
+    """Options of the reader, and those of every reader: docs/own_task.md has them in a table (from xstilts.sources.options and
+    `OPTIONS` of each reader). Any other is refused."""
     hub: str | None = None
     """OWNER/NAME of a data set on the Hugging Face Hub. `files` and `gold` are then paths inside it, with `*` for any text
     inside a name: all files that match are read, in the order of their names (`mnli/train-*.parquet`)."""

@@ -44,7 +44,7 @@ def _lines(*rows: dict) -> str:
 def task() -> Task:
     source = Source(
         reader="mewslix",
-        files={"train": "pairs.jsonl|pairs.jsonl.tar.gz", "test": "test-{language}.jsonl & entities.jsonl"},
+        files={"train": {"en": "pairs.jsonl|pairs.jsonl.tar.gz"}, "test": "test-{language}.jsonl & entities.jsonl"},
         gold={"test": "labels-{language}.json"},
     )
     return Task(name="toy", format="retrieval", protocol="answer_retrieval", languages=["en", "ar"], sources={"xtreme": source})

@@ -47,6 +47,47 @@ def test_renamed_sorted_files_are_not_taken_for_laser_s(write):
     assert _relevant(_fields(tatoeba, _pair(write, "b\na\n", "A\nB\n", "tatoeba.swh-eng.swh"), "sw"))["sw/en-0"] == ["sw/sw-0"]
 
 
+def _with_laser(write, source: str, english: str, aligned: list[tuple[str, str]]) -> dict[str, Path]:
+    gold = write("tatoeba.swh-eng.swh", "".join(f"{other}\n" for other, _ in aligned))
+    return _pair(write, source, english) | {"gold": gold, "gold.english": write("eng", "".join(f"{e}\n" for _, e in aligned))}
+
+
+def test_gold_of_the_sorted_files_comes_from_laser_s(write):
+    files = _with_laser(write, "b\na\na\nc\n", "A\nA\nB\nC\n", [("b", "B"), ("a", "A"), ("a", "C"), ("c", "A")])
+    relevant = _relevant(_fields(tatoeba, files, "sw"))
+    assert relevant["sw/en-0"] == relevant["sw/en-1"] == ["sw/sw-1", "sw/sw-2", "sw/sw-3"]
+    assert (relevant["sw/en-2"], relevant["sw/en-3"]) == (["sw/sw-0"], ["sw/sw-1", "sw/sw-2"])
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("ABC")), min_size=1, max_size=8))
+def test_laser_s_files_give_the_same_gold_alone_and_beside_the_sorted_ones(tmp_path_factory, aligned):
+    folder = tmp_path_factory.mktemp("tatoeba")
+
+    def write(name: str, content: str) -> Path:
+        (folder / name).write_text(content, encoding="utf-8")
+        return folder / name
+
+    files = _with_laser(
+        write, "".join(f"{a}\n" for a, _ in aligned), "".join(f"{b}\n" for b in sorted(e for _, e in aligned)), aligned
+    )
+    alone = {"source": files["gold"], "english": files["gold.english"]}
+    found = []
+    for one in (files, alone):
+        rows = _fields(tatoeba, one, "sw")
+        text = {row["id"]: row["text"] for row in rows}
+        found.append({row["text"]: sorted(text[name] for name in row["relevant"]) for row in rows if row["side"] == "query"})
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "english", "told"),
+    [("b\nx\n", "A\nB\n", "sw-en.sw:2: 'x' is not in "), ("b\na\n", "A\nX\n", "english:2: 'X' is not in ")],
+)
+def test_laser_s_files_of_another_release_are_refused(write, source, english, told):
+    with pytest.raises(UserError, match=re.escape(told)):
+        _fields(tatoeba, _with_laser(write, source, english, [("b", "B"), ("a", "A")]), "sw")
+
+
 def test_equal_lines_are_interchangeable(write):
     files = _pair(write, "x\ny\nx\nz\n", "A\nA\nB\nC\n") | {"gold": write("gold", "0\n1\n2\n3\n")}
     relevant = _relevant(_fields(tatoeba, files, "sw"))
@@ -62,6 +103,8 @@ def test_equal_lines_are_interchangeable(write):
         ("0\n-1\n", "gold:2: '-1', expected the number"),
         ("0\tx\n", "gold:1: '0\tx', expected the number"),
         ("0\n", "gold: 1 lines, expected 2"),
+        ("0\n\u00b2\n", "gold:2: '\u00b2', expected the number"),
+        ("0\n\u0661\n", "gold:2: '\u0661', expected the number"),
     ],
 )
 def test_wrong_gold_of_tatoeba(write, gold, message):
@@ -89,6 +132,8 @@ def test_both_forms_of_tatoeba_have_the_same_gold(shared_data, language, iso3, c
 
     assert len(translations(ours)) == count
     assert translations(ours) == translations(theirs)
+    beside = ours | {"gold": theirs["source"], "gold.english": theirs["english"]}
+    assert translations(beside) == translations(theirs)
 
 
 def _bucc(write) -> dict[str, Path]:

@@ -2,8 +2,10 @@
 
 `files` is what `xstilts.sources.locate` found (role -> path); of data in several parts, one part at a time. A reader of a form
 that fixes the example's shape (SQuAD, CoNLL, retrieval) yields the format's own field names; others yield raw columns, which the
-task's `columns` map. A reader may also have `link(examples)`, called once with the examples of all languages, to join them
-across languages, and `pool(files, source, split)`, called once, whose rows are candidates that all languages share.
+task's `columns` map. A reader may also have `OPTIONS`, the options that it uses beside those of all readers; `FILES`, the
+numbers of files of a split that it takes (1 by default); `link(examples)`, called once with the examples of all languages, to
+join them across languages; `pool(files, source, split)`, called once, whose rows are candidates that all languages share; and
+`without_gold(files, language)`, which says why files are refused whose gold is missing, or None.
 """
 
 import importlib

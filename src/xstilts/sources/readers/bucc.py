@@ -2,7 +2,8 @@
 
 Queries are the sentences that are not English, candidates the English ones. With a gold file, a query without a pair has an
 empty list of relevant candidates; without one, all queries have no gold. Ids are `{pair}/{id}`, e.g. `zh/en-000000057`, since
-the English pools of the four pairs use the same ids for different sentences.
+the English pools of the four pairs use the same ids for different sentences. A sentence that is there more than once
+keeps all its ids, as in jiant; XTREME's script leaves out every mined pair with such a sentence.
 """
 
 from collections import defaultdict
@@ -12,6 +13,8 @@ from pathlib import Path
 from xstilts.errors import UserError
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
+
+FILES = (2,)
 
 
 def _pairs(path: Path, expected: str) -> Iterator[tuple[int, str, str]]:

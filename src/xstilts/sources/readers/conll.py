@@ -1,47 +1,124 @@
-"""Token TAB tag, one per line, a blank line between sentences; tokens alone where a test has no gold.
+"""CoNLL columns: one word per line with its tag, a blank line between sentences; or words alone where a split has no tags.
 
-Option `prefix: true`: tokens are written `xx:token`, cut at the first colon, as in the raw WikiANN files
-(google-research/xtreme utils_preprocess.py, panx_preprocess). A token may be any string, also quotes or an empty one.
+The columns are parted by TAB if any line has one, else by blanks. In a file of two columns they are `words` and `tags`. Of
+more, `columns` of the source names the two, by number or by the name that `names` gives. Lines that begin with `-DOCSTART-` end
+a sentence and are left out. So are comments: lines before the first word of a sentence of the form `# key = value`, or that
+begin with `# ` and have not as many columns as the words' lines.
+
+A word may be any text, also quotes or, in a file parted by TAB, an empty one. With `prefix`, words are cut at the first colon,
+as in the raw WikiANN files (google-research/xtreme utils_preprocess.py, panx_preprocess).
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.sources.options import Option, shown, tab
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
-
-def _fields(sentence: list[list[str]]) -> dict[str, Any]:
-    tagged = len(sentence[0]) == 2
-    return {"words": [cells[0] for cells in sentence], "tags": [cells[1] for cells in sentence] if tagged else None}
+OPTIONS = {
+    "delimiter": Option(
+        "a text", 'what parts the columns; `" "` is any run of blanks and TABs. Default: TAB if a line has one, else `" "`'
+    ),
+    "names": Option("a list of names", "names of the columns, in order. Default: `words`, `tags`; of more columns their numbers"),
+    "comment": Option("a text", "lines that begin with it are left out, wherever they stand"),
+    "prefix": Option("true or false", "words are written `xx:word`, as in the raw WikiANN files. Default: false"),
+}
+_BLANKS = re.compile(r"[ \t]+")
+_KEY_AND_VALUE = re.compile(r"# *[\w.:-]+ += ")
+_DOCUMENT = "-DOCSTART-"
 
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with `words` and `tags` (None where the file has tokens only); `where` is a sentence's first line."""
-    path, prefix = files["data"], source.options.get("prefix", False)
+    """Rows with a list of cells for each column; `where` is a sentence's first line. UserError for a line of another width."""
+    path, options = files["data"], source.options
+    comment = options.get("comment")
+    numbered = [(number, line) for number, line in lines(path) if not (comment and line.startswith(comment))]
+    certain = [line for _, line in numbered if line.strip() and not line.startswith(("#", _DOCUMENT))]  # no comments
+    certain = certain or [line for _, line in numbered if line.strip()]
+    delimiter = tab(options["delimiter"]) if "delimiter" in options else _delimiter(certain)
+    width = len(_cells(certain[0], delimiter)) if certain else 0
+    names: list[str] = []
     sentence: list[list[str]] = []
-    first = width = 0
-    for number, line in lines(path):
-        if not line.strip():
+    first = 0
+    for number, line in [*numbered, (0, "")]:
+        if not line.strip() or line.startswith(_DOCUMENT):
             if sentence:
-                yield Row(f"{path}:{first}", _fields(sentence))
+                yield Row(f"{path}:{first}", dict(zip(names, map(list, zip(*sentence, strict=True)), strict=True)))
             sentence = []
             continue
-        cells = line.split("\t")
-        width = width or len(cells)
-        if len(cells) != width or width > 2:
-            expected = {1: "a token alone, as in the lines above", 2: "token TAB tag"}.get(
-                width, "token TAB tag, or a token alone"
-            )
-            raise UserError(f"{path}:{number}: {len(cells)} column(s), expected {expected}")
-        if prefix:
-            mark, colon, cells[0] = cells[0].partition(":")
+        cells = _cells(line, delimiter)
+        if not sentence and (_KEY_AND_VALUE.match(line) or (line.startswith("# ") and line[1:].strip() and len(cells) != width)):
+            continue
+        if not names:
+            names = _names(f"{path}:{number}", len(cells), delimiter, source, split)
+        if len(cells) != len(names):
+            raise UserError(f"{path}:{number}: {_other_width(line, cells, names, delimiter)}")
+        if options.get("prefix"):
+            place = _place(source.columns.get("words", "words"), names) or 0
+            mark, colon, cells[place] = cells[place].partition(":")
             if not colon:
                 raise UserError(f"{path}:{number}: token '{mark}' without a language prefix, expected '{language}:token'")
-        if not sentence:
-            first = number
+        first = first if sentence else number
         sentence.append(cells)
-    if sentence:
-        yield Row(f"{path}:{first}", _fields(sentence))
+
+
+def _delimiter(every: list[str]) -> str | None:
+    """What parts the columns; None of words alone."""
+    if any("\t" in line for line in every):
+        return "\t"
+    return " " if any(" " in line.strip(" ") for line in every) else None
+
+
+def _cells(line: str, delimiter: str | None) -> list[str]:
+    if delimiter == " ":
+        return _BLANKS.split(line.strip(" \t"))
+    return line.split(delimiter) if delimiter else [line]
+
+
+def _names(where: str, width: int, delimiter: str | None, source: Source, split: str) -> list[str]:
+    """The names of the columns. UserError if they are not as many as the first line has, or none is that of words or of tags."""
+    if "names" in source.options:
+        names = list(source.options["names"])
+        missing = names[width:]
+        if width > len(names) or not set(missing) <= set(map(str, source.options.get("optional", []))):
+            raise UserError(f"{where}: {width} column(s), expected {len(names)} ({', '.join(names)}){_parted(delimiter)}")
+        names = names[:width]
+    else:
+        names = ["words", "tags"][:width] if width <= 2 else [str(number) for number in range(1, width + 1)]
+    words, tags = (_place(source.columns.get(field, field), names) for field in ("words", "tags"))
+    if words is None or (tags is None and width > 1 and "tags" not in source.columns):
+        raise UserError(
+            f"{where}: {width} columns{_parted(delimiter)}; name those of words and tags in the source's `columns`, for instance "
+            f"columns: {{words: 1, tags: {width}}}"
+        )
+    if tags is None and split != "test" and split not in source.options.get("no_gold", []):
+        raise UserError(
+            f"{where}: no tags in the {split} split, expected two columns, word and tag, parted by TAB or blanks; if this split "
+            f"has no gold, set options.no_gold=[{split}]"
+        )
+    return names
+
+
+def _place(column: Any, names: list[str]) -> int | None:
+    """The index of a column that is named, or numbered from 1; None if the file does not have it."""
+    if isinstance(column, int):
+        return column - 1 if column <= len(names) else None
+    return names.index(column) if column in names else None
+
+
+def _parted(delimiter: str | None) -> str:
+    return f" parted by {shown(delimiter)}" if delimiter else ""
+
+
+def _other_width(line: str, cells: list[str], names: list[str], delimiter: str | None) -> str:
+    expected = "a word alone, as in the lines above" if len(names) == 1 else f"{len(names)} ({', '.join(names)})"
+    told = f"{len(cells)} column(s), expected {expected}{_parted(delimiter) if len(names) > 1 else ''}"
+    if delimiter == "\t" and len(_cells(line, " ")) == len(names) > 1:
+        return f"{told}; this line is parted by blanks, others by TAB: use one of them in the whole file"
+    if delimiter == " ":
+        return f"{told}; if a word holds blanks, part all columns by TAB"
+    return told

@@ -1,57 +1,158 @@
 """Tables of text: TSV and CSV, with or without a header.
 
-Options: `names` (of the columns, in order, for a file without header) or `header: true`; `delimiter` (default TAB); `quoting`
-(default false: a quote is a character like any other; true: cells that begin with `"` are unwrapped as Python's csv writer wraps
-them, which XTREME's PAWS-X needs and XTREME's own reader does not do); `optional` (names of trailing columns that a whole file
-may lack, as XTREME's tests lack the label). The first row fixes the number of columns of its file.
+Columns are named by the header, by `names`, or by their numbers from 1. The first row fixes the number of columns of its file.
+Blank lines at the end are skipped.
+
+Quotes: in a file parted by TAB they are characters like any other, unless the file was written by a CSV writer: it has cells in
+quotes with the quotes inside doubled (`"a ""b"" c"`), and no quote in any other cell. A file that has both is refused. That
+undoes what Python's csv writer did to XTREME's PAWS-X, and reads PAWS-X's own lines as they are. In a file parted by something
+else, cells that begin with a quote are unwrapped, and may hold the delimiter and line breaks. In one parted by TAB, they may not:
+a quote that is a character would join rows without a word.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.sources.options import Option, shown, tab
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
-
-def _rows(path: Path, delimiter: str, quoting: bool) -> Iterator[tuple[int, list[str]]]:
-    """(Number of the row's last line, cells)."""
-    if not quoting:
-        for number, line in lines(path):
-            yield number, line.split(delimiter)
-        return
-    reader = csv.reader((line + "\n" for _, line in lines(path)), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise UserError(
-            f"{path}:{reader.line_num}: wrongly quoted ({error}); if its quotes are plain characters, set options.quoting=false"
-        ) from None
-
-
-def _shown(delimiter: str) -> str:
-    return "TAB" if delimiter == "\t" else f"'{delimiter}'"
+OPTIONS = {
+    "header": Option("true or false", "the first line names the columns. Default: false"),
+    "names": Option("a list of names", "names of the columns of a file without header, in order. Default: their numbers"),
+    "delimiter": Option("a text", "what parts the columns. Default: TAB"),
+    "quoting": Option(
+        "true, false or auto",
+        'false: a quote is a character; true: cells that begin with `"` are unwrapped; auto: true where a CSV writer wrote the '
+        "file. Default: auto in a file parted by TAB, else true",
+    ),
+}
 
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """The rows, column name -> cell; columns that the file lacks are absent."""
     path, options = files["data"], source.options
-    delimiter, quoting = options.get("delimiter", "\t"), options.get("quoting", False)
-    names: list[str] | None = None if options.get("header") else list(options["names"])
-    optional = set(options.get("optional", []))
-    width = 0
+    delimiter = tab(options.get("delimiter", "\t"))
+    quoting = options.get("quoting", "auto" if delimiter == "\t" else True)
+    quoting = _written_as_csv(path, delimiter) if quoting == "auto" else quoting
+    names: list[str] | None = None if options.get("header") else options.get("names")
+    optional = set(map(str, options.get("optional", [])))
+    width = blank = 0
     for number, cells in _rows(path, delimiter, quoting):
-        if names is None:
-            names, width = cells, len(cells)
+        if cells == [""]:
+            blank = blank or number
             continue
+        if blank:
+            raise UserError(f"{path}:{blank}: a blank line in the middle of the table, expected {width or 'some'} column(s)")
+        if names is None and options.get("header"):
+            names, width = _header(cells, f"{path}:{number}"), len(cells)
+            continue
+        names = names or [str(one) for one in range(1, len(cells) + 1)]
         if not width and names[len(cells) :] and optional.issuperset(names[len(cells) :]):
             width = len(cells)
         width = width or len(names)
         if len(cells) != width:
-            raise UserError(
-                f"{path}:{number}: {len(cells)} column(s), expected {width} ({', '.join(names[:width])}) "
-                f"parted by {_shown(delimiter)}"
-            )
+            told = f"{len(cells)} column(s), expected {width} ({', '.join(names[:width])}) parted by {shown(delimiter)}"
+            raise UserError(f"{path}:{number}: {told}{_advice(delimiter.join(cells), delimiter, width, quoting)}")
         yield Row(f"{path}:{number}", dict(zip(names, cells, strict=False)))
+
+
+def _header(cells: list[str], where: str) -> list[str]:
+    twice = next((name for place, name in enumerate(cells) if name in cells[:place]), None)
+    if twice is not None:
+        raise UserError(f"{where}: the header has the column '{twice}' twice, expected different names")
+    return cells
+
+
+def _advice(line: str, delimiter: str, width: int, quoting: bool) -> str:
+    if not quoting and '"' in line and (cells := _cells(line, delimiter)) and len(cells) == width:
+        return "; its cells are in quotes: set options.quoting=true"
+    if quoting and line.count(delimiter) + 1 == width:
+        return "; if its quotes are plain characters, set options.quoting=false"
+    other = next((one for one in ("\t", ",", ";", "|") if one != delimiter and line.count(one) + 1 == width), None)
+    return f"; its cells are parted by {shown(other)}: set options.delimiter" if other and width > 1 else ""
+
+
+def _rows(path: Path, delimiter: str, quoting: bool) -> Iterator[tuple[int, list[str]]]:
+    """(Number of the row's first line, cells)."""
+    opened = 0
+    parts: list[str] = []
+    for number, line in lines(path):
+        if not quoting or ('"' not in line and not opened):
+            yield number, line.split(delimiter)
+            continue
+        opened = opened or number
+        parts.append(line)
+        if '"' not in line:
+            continue
+        cells = _cells("\n".join(parts), delimiter)
+        if cells is None and delimiter != "\t":
+            continue  # a cell goes on in the next line
+        if not cells:
+            what = "a quote is not closed in its line" if cells is None else "a quoted cell goes on after its closing quote"
+            raise UserError(f"{path}:{opened}: wrongly quoted ({what}); {_PLAIN}")
+        if delimiter == "\t" and any("\t" in cell for cell in cells):
+            raise UserError(f"{path}:{opened}: a TAB inside a quoted cell; {_PLAIN}")
+        yield opened, cells
+        opened, parts = 0, []
+    if opened:
+        raise UserError(f"{path}:{opened}: wrongly quoted (a quote is opened and never closed); {_PLAIN}")
+
+
+_PLAIN = "if its quotes are plain characters, set options.quoting=false"
+
+
+def _cells(text: str, delimiter: str) -> list[str] | None:
+    """The cells of a row; None if a quote is not closed, [] if a cell goes on after its closing quote."""
+    cells: list[str] = []
+    place = 0
+    while place <= len(text):
+        if text.startswith('"', place):
+            end = _closing(text, place + 1)
+            if end is None:
+                return None
+            cells.append(text[place + 1 : end].replace('""', '"'))
+            place = end + 1
+            if place < len(text) and not text.startswith(delimiter, place):
+                return []
+        else:
+            end = text.find(delimiter, place)
+            end = len(text) if end < 0 else end
+            cells.append(text[place:end])
+            place = end
+        place += len(delimiter)
+    return cells
+
+
+def _closing(text: str, place: int) -> int | None:
+    """Where the quote that closes a cell stands: the first one that is not doubled."""
+    while (end := text.find('"', place)) >= 0:
+        if not text.startswith('"', end + 1):
+            return end
+        place = end + 2
+    return None
+
+
+def _written_as_csv(path: Path, delimiter: str) -> bool:
+    """Whether the file's quotes were written by a CSV writer. UserError if some cells say so and others the opposite."""
+    doubled = plain = 0
+    all_wrapped = True
+    for number, line in lines(path):
+        if '"' not in line:
+            all_wrapped = all_wrapped and not line
+            continue
+        for cell in line.split(delimiter):
+            inner = cell[1:-1]
+            wrapped = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
+            all_wrapped = all_wrapped and wrapped
+            if wrapped and '""' in inner:
+                doubled = doubled or number
+            elif '"' in cell and not wrapped:
+                plain = plain or number
+    if doubled and plain:
+        raise UserError(
+            f"{path}: line {doubled} has a cell in quotes with doubled quotes inside, as CSV writers make them, but line {plain} "
+            "has quotes of another form: set options.quoting=false if quotes are plain characters, or mend the others"
+        )
+    return bool(doubled) or (all_wrapped and not plain)

@@ -28,7 +28,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         context = paragraph["context"]
         if "sentence_breaks" not in paragraph:
             raise UserError(f"{path}: paragraph {number} has no sentence_breaks; expected XQuAD-R's JSON, not XQuAD's")
-        breaks = [(int(start), int(end)) for start, end in paragraph["sentence_breaks"]]
+        breaks = _breaks(paragraph["sentence_breaks"], f"{path}: paragraph {number}")
         for question in paragraph["qas"]:
             where = f"{path}: question '{question['id']}'"
             answers = answers_of(question, where)
@@ -53,6 +53,13 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
                 },
             )
     placing.close("left out with their questions")
+
+
+def _breaks(raw: Any, where: str) -> list[tuple[int, int]]:
+    try:
+        return [(int(start), int(end)) for start, end in raw]
+    except (TypeError, ValueError):
+        raise UserError(f"{where}: the sentence_breaks are {raw!r}, expected a list of pairs [start, end]") from None
 
 
 def link(examples: list[dict[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from xstilts.errors import UserError
 from xstilts.sources.raw import Row, json_document, json_object, lines
 from xstilts.tasks.declaration import Source
 
+FILES = (1, 2)
 _IN_BRACES = re.compile(r"\{(.*?)\}")
 
 
@@ -43,7 +44,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             for mention in row["mentions"]:
                 known = labels.get(mention["example_id"]) or [mention["entity_id"]]
                 yield _query(row["context"], mention, language, known if known != [""] else None, where)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{where}: not of Mewsli-X's form ({type(error).__name__}: {error}); expected contextual_mention and "
                 "entity, or context and mentions"
@@ -60,7 +61,7 @@ def pool(files: dict[str, Path], source: Source, split: str) -> Iterator[Row]:
             entity = json_object(line, where)
             try:
                 yield _candidate(entity, where)
-            except (KeyError, TypeError) as error:
+            except (KeyError, TypeError, AttributeError) as error:
                 raise UserError(
                     f"{where}: not an entity of Mewsli-X ({type(error).__name__}: {error}); expected entity_id, "
                     "description and sentence_spans"

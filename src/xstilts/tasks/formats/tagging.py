@@ -28,7 +28,7 @@ def problem(example: dict[str, Any], labels: list[str]) -> str | None:
         return None
     if len(tags) != len(example["words"]):
         return f"{len(tags)} tags for {len(example['words'])} words"
-    for tag in tags:
+    for word, tag in zip(example["words"], tags, strict=True):
         if tag not in labels:
-            return f"unknown tag '{tag}', expected one of {', '.join(labels)}"
+            return f"unknown tag '{tag}' of the word '{word}', expected one of {', '.join(labels)}"
     return None

@@ -1,0 +1,100 @@
+"""Problems of a source's declaration that are seen without reading its files: options, paths, columns. No torch, no datasets."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from xstilts.errors import UserError, unknown_name
+from xstilts.sources.options import COMMON, KINDS, Option, is_column
+from xstilts.sources.placeholders import OTHERS, used
+from xstilts.sources.readers import READERS, reader_module
+from xstilts.tasks.declaration import FIELDS, Source, Task
+
+NUMBERED = ("conll", "delimited")
+"""Readers whose columns have an order, so that `columns` may give a number."""
+
+
+def options_of(reader: str) -> dict[str, Option]:
+    """The options that a reader uses beside those of all readers."""
+    return dict(getattr(reader_module(reader), "OPTIONS", {}))
+
+
+def check_source(task: Task, name: str) -> None:
+    """Raise one UserError with a line for each problem of a task's source."""
+    if found := [f"task '{task.name}', source '{name}': {problem}" for problem in problems(task, task.sources[name])]:
+        raise UserError("\n".join(found))
+
+
+def problems(task: Task, source: Source) -> Iterator[str]:
+    """One line for each problem; none for a source that is unusable or made by a generator. Of readers that exist."""
+    if source.unusable or source.generator:
+        return
+    readers = [reader for reader in dict.fromkeys([source.reader, *source.readers.values()]) if reader in READERS]
+    if readers:
+        yield from _options(source, readers)
+        yield from _paths(task, source)
+        yield from _columns(task, source, readers)
+
+
+def _options(source: Source, readers: list[str]) -> Iterator[str]:
+    valid = COMMON | {name: option for reader in readers for name, option in options_of(reader).items()}
+    for name, value in source.options.items():
+        if name not in valid:
+            users = [reader for reader in READERS if name in options_of(reader)]
+            used_by = f" (it is one of {', '.join(users)})" if users else ""
+            told = f"option of the reader {' or '.join(readers)}"
+            yield f"{unknown_name(told, name, valid)}{used_by}"
+        elif not KINDS[valid[name].kind](value):
+            yield f"options.{name}: got {value!r}, expected {valid[name].kind}"
+    if source.options.get("header") is True and "names" in source.options:
+        yield "options.header and options.names both name the columns: leave one of them out"
+    if readers == ["sentence_pairs"] and "names" not in source.options:
+        yield "options.names: not set, expected two names"
+
+
+def _paths(task: Task, source: Source) -> Iterator[str]:
+    by_row = any(used(pattern) for pattern in source.options.get("keep", {}).values() if isinstance(pattern, str))
+    for part, declared in (("files", source.files), ("gold", source.gold)):
+        for split, paths in declared.items():
+            place = f"{part}.{split}"
+            for language, path in paths.items() if isinstance(paths, Mapping) else [(None, paths)]:
+                if language is not None and not isinstance(language, str):
+                    yield f"{place}: got the language {language!r}, expected a text: put it in quotes"
+                elif language is not None and language not in (*task.languages, OTHERS):
+                    yield unknown_name(f"language in {place}", language, task.languages)
+                elif not isinstance(path, str) or not path.strip():
+                    yield f"{place}: got {path!r}, expected a path, or a map language: path"
+                elif language is None and not used(path) and len(task.languages) > 1 and not by_row:
+                    yield (
+                        f"{place}: '{path}' does not say which of the {len(task.languages)} languages it holds: write "
+                        f"{{language}} into the path, or a map, for instance {place}: {{{task.languages[0]}: {path}}}"
+                    )
+                elif part == "files" and source.readers.get(split, source.reader) in READERS:
+                    yield from _counted(place, path, source.readers.get(split, source.reader))
+
+
+def _counted(place: str, path: str, reader: str) -> Iterator[str]:
+    """A problem if an alternative has not as many files as the reader takes."""
+    wanted = getattr(reader_module(reader), "FILES", (1,))
+    takes = " or ".join(map(str, wanted))
+    for alternative in path.split("|"):
+        count = len(alternative.split("&"))
+        if count not in wanted:
+            yield f"{place}: {count} file(s) in '{alternative.strip()}', but the reader {reader} takes {takes}"
+
+
+def _columns(task: Task, source: Source, readers: list[str]) -> Iterator[str]:
+    fields = FIELDS.get(task.format)
+    for field, column in source.columns.items():
+        place = f"columns.{field}"
+        if fields and field not in fields:
+            yield unknown_name(f"field in columns of the format {task.format}", str(field), fields)
+        elif not (is_column(column) or (isinstance(column, list) and column and all(map(is_column, column)))):
+            yield f"{place}: got {column!r}, expected a column, a list of columns, or a text with columns in braces"
+        elif any(_is_number(one) for one in (column if isinstance(column, list) else [column])):
+            others = [reader for reader in readers if reader not in NUMBERED]
+            if others:
+                yield f"{place}: got the number {column!r}, but the columns of the reader {others[0]} have names"
+
+
+def _is_number(column: Any) -> bool:
+    return isinstance(column, int)

@@ -1,0 +1,48 @@
+"""What labels of the data say about its form: labels that the task does not declare, and tags that were taken for words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from xstilts.tasks.declaration import Source, Task
+
+SHOWN = 8
+"""Labels that a message names."""
+
+
+def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
+    """The end of a message: all labels that the task does not declare, the most frequent first, and what to do; "" if none."""
+    field = {"tagging": "tags", "classification": "label"}.get(task.format)
+    if field is None:
+        return ""
+    found = [example[field] for example in examples if example[field] is not None]
+    labels = (label for value in found for label in (value if isinstance(value, list) else [value]))
+    counts = Counter(label for label in labels if label not in task.labels)
+    if not counts:
+        return ""
+    named = ", ".join(f"{label} ({count})" for label, count in counts.most_common(SHOWN))
+    more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
+    first, to = counts.most_common(1)[0][0], "O" if "O" in task.labels else "LABEL"
+    return (
+        f". Not declared: {named}{more}. Add them to the task's labels, or map them in the source, for instance labels: "
+        f'{{"{first}": {to}}}'
+    )
+
+
+def tags_among_words(task: Task, source: Source, examples: Sequence[dict[str, Any]]) -> str | None:
+    """Why sentences that were read as words alone are not: most of their words end in a declared tag."""
+    if task.format != "tagging":
+        return None
+    words = [word for example in examples if example["tags"] is None for word in example["words"]]
+    tags = [*task.labels, *source.labels]
+    ending = [word for word in words if any(_ends_in(word, tag) for tag in tags)]
+    if not words or len(ending) * 2 <= len(words):
+        return None
+    return (
+        f"words and tags were read as words alone, for instance '{ending[0]}': {len(ending)} of {len(words)} words end in a tag. "
+        "Set options.delimiter to what parts words and tags"
+    )
+
+
+def _ends_in(word: str, tag: str) -> bool:
+    return word != tag and word.endswith(tag) and not word[-len(tag) - 1].isalnum()
