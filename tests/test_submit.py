@@ -20,7 +20,7 @@ def study(tmp_path: Path) -> Path:
     common = {"task": "pawsx", "split": "test"}
     result = {
         "schema": 1,
-        "cell": {"intermediate": ["none"], "target": "pawsx", "seed": 1, "model": "tiny", "recipe": "jiant"},
+        "cell": {"study": "s", "intermediate": ["none"], "target": "pawsx", "seed": 1, "model": "tiny", "recipe": "jiant"},
         "fingerprint": "0123456789abcdef",
         "artifacts": [],
         "rows": [common | {"language": language, "metric": "accuracy", "value": 50.0, "examples": 2} for language in languages],

@@ -31,7 +31,8 @@ from xstilts.store.files import disk_full_means
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
-from xstilts.store.results import SCHEMA, read_result
+from xstilts.store.result_shape import SCHEMA
+from xstilts.store.results import read_result
 from xstilts.tracking.identity import of_evaluation
 
 log = logging.getLogger("xstilts")

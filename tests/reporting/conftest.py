@@ -91,10 +91,11 @@ def _write(
     tasks = intermediate.split("+")
     paths = CellPaths(study, cell_name([] if intermediate == "none" else tasks, target, seed, fingerprint))
     cell = {"study": name, "intermediate": tasks, "target": target, "seed": seed, "source_language": "qaa"}
+    first = 0 if layers[0] is None else (layers[-1] or 0) - layers[0]
     write_predictions(
         paths.predictions,
         [
-            {"task": target, "language": code, "split": "test", "id": f"{n}", "prediction": int(n < correct), "gold": 1}
+            {"task": target, "language": code, "split": "test", "id": f"{n}", "prediction": int(n < correct - first), "gold": 1}
             for code, correct in chosen.items()
             for n in range(10)
         ],

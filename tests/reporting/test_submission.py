@@ -256,9 +256,13 @@ def test_a_short_or_repeated_or_empty_file_of_predictions(tmp_path: Path) -> Non
     parquet.write_table(table.slice(1), path)
     assert refused(tmp_path) == f"{name}, et: 2 predictions, expected 3 as its result says; delete its files and run it again"
     parquet.write_table(concat_tables([table, table.slice(0, 1)]), path)
-    assert f"{name}, et: id '0' is repeated" in refused(tmp_path)
+    assert refused(tmp_path).startswith(f"{path} has two predictions for et test 0: delete it with the result of its cell")
     write_predictions(path, [one | {"prediction": None if one["id"] == "1" else 0} for one in xcopa()])
     assert f"{name}, zh: no prediction for id '1'" in refused(tmp_path)
+    write_predictions(path, [one | {"prediction": "B" if one["id"] == "1" else 0} for one in xcopa()])
+    assert f"{name}, zh: the prediction for id '1' is \"B\", expected a whole number from 0 on" in refused(tmp_path)
+    write_predictions(path, [one | {"task": "copa"} for one in xcopa()])
+    assert refused(tmp_path).startswith(f"{path} has predictions of the task copa, expected xcopa")
     path.unlink()
     assert refused(tmp_path).startswith(f"no predictions at {path}")
 

@@ -64,16 +64,14 @@ def test_a_row_has_layer_and_pooling_only_for_retrieval() -> None:
 def test_a_result_must_be_complete(tmp_path: Path) -> None:
     incomplete = a_result()
     del incomplete["versions"]
-    with pytest.raises(ValueError, match="has the keys schema, .*; got schema, .*, degenerate, config$"):
+    with pytest.raises(ValueError, match=r"cell\.json would be no result of a cell: versions is missing$"):
         write_result(tmp_path / "cell.json", incomplete)
-    with pytest.raises(ValueError, match="^a result of schema 1"):
-        write_result(tmp_path / "cell.json", a_result(schema=2))
     row = Row("xnli", "en", "test", "accuracy", 84.25, 5010).as_dict()
-    with pytest.raises(ValueError, match=r"two rows for \('xnli', 'en', 'test', 'accuracy', None, None\) in .*cell\.json"):
+    with pytest.raises(ValueError, match=r"two rows for \('xnli', 'en', 'test', 'accuracy', None, None\)$"):
         write_result(tmp_path / "cell.json", a_result(rows=[row, row]))
-    with pytest.raises(TypeError, match="score"):
+    with pytest.raises(ValueError, match=r"rows\[0\].score is unknown$"):
         write_result(tmp_path / "cell.json", a_result(rows=[row | {"score": 1.0}]))
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    with pytest.raises(UserError, match=r"^accuracy of xnli in 'en' \(test\) is nan: the model has diverged; train it again"):
         write_result(tmp_path / "cell.json", a_result(rows=[row | {"value": float("nan")}]))
     assert os.listdir(tmp_path) == []
 
@@ -100,7 +98,7 @@ def test_a_broken_result(tmp_path: Path, content: str, message: str) -> None:
 
 def test_all_results_of_a_folder_in_order(tmp_path: Path) -> None:
     for name in ("b", "a", "c"):
-        write_result(tmp_path / f"{name}.json", a_result(fingerprint=name))
+        write_result(tmp_path / f"mnli.xnli.seed1.{name}.json", a_result(fingerprint=name))
     (tmp_path / ".d.json.tmp-0").write_text("half")
     (tmp_path / ".d.json").write_text("half")
     (tmp_path / "notes.txt").write_text("mine")

@@ -20,15 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xstilts import metrics
+from xstilts.errors import UserError
 from xstilts.paths import CellPaths, experiments_dir
 from xstilts.reporting.averages import averages
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results
-from xstilts.reporting.gain import Gain, Items, gains, score_items
+from xstilts.reporting.gain import Gain, Items, gains, result_items
 from xstilts.reporting.groups import groups
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
 from xstilts.reporting.statistics import effect, holm, scatter
-from xstilts.store.results import name_of, read_predictions
+from xstilts.store.results import name_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -69,17 +70,19 @@ def analyse(study: Path) -> Analysis:
     found = scored_comparisons(study, results)
     conditions = [" ".join(typed) for typed in options(found)]
     pairs = list(zip(found, conditions, strict=True))
-    items = _items(study)
-    name = study_name(found, study)
-    scores = DataFrame([row for one, told in pairs for row in _scores(one, told)], columns=SCORES)
+    name, experiment = study_name(found, study), last_sweep(study)["experiment"]
+    broken: list[str] = []
+    effects = [row for one, told in pairs for row in _effects(one, told, _items(study, broken))]
+    if broken:
+        raise UserError("\n".join(dict.fromkeys(broken)))
     return Analysis(
         name=name,
         folder=study,
-        question=question(name, last_sweep(study)["experiment"]),
+        question=question(name, experiment),
         synthetic=any(one.languages for one in found),
         source=found[0].source,
-        scores=scores,
-        effects=_corrected(DataFrame([row for one, told in pairs for row in _effects(one, told, items)], columns=EFFECTS)),
+        scores=DataFrame([row for one, told in pairs for row in _scores(one, told)], columns=SCORES),
+        effects=_corrected(DataFrame(effects, columns=EFFECTS)),
         averages=averages(pairs),
         provenance=DataFrame([row for one, told in pairs for row in _provenance(one, told)], columns=PROVENANCE),
         problems=problems(study, results, found),
@@ -175,16 +178,20 @@ def _groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str, str], 
     return {name: codes for name, codes in named.items() if codes}
 
 
-def _items(study: Path) -> ItemsOrNone:
+def _items(study: Path, broken: list[str]) -> ItemsOrNone:
     """Reads the scores of a result's test items; None where its predictions are missing or its metric is no sum over items.
+    What is wrong with predictions is added to `broken`.
 
     They are of a size that only those that are compared are held at a time.
     """
 
     def found(result: Mapping[str, Any], metric: str, split: str) -> Items | None:
-        path = CellPaths(study, name_of(result)).predictions
-        there = metrics.scored_by_item(metric) and path.is_file()
-        return score_items(read_predictions(path), metric, split) if there else None
+        there = metrics.scored_by_item(metric) and CellPaths(study, name_of(result)).predictions.exists()
+        try:
+            return result_items(study, result, metric, split) if there else None
+        except UserError as error:
+            broken.append(str(error))
+            return None
 
     return found
 

@@ -12,7 +12,7 @@ from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir
 from xstilts.reporting.conditions import Settings, condition, differences, following_seed, intermediate_settings, told
 from xstilts.reporting.summary import scores, source_language
-from xstilts.store.results import name_of, read_results
+from xstilts.store.results import REMEDY, name_of, read_results
 from xstilts.tasks.declaration import SPLITS
 
 LOW_RESOURCE = 0.5
@@ -123,8 +123,13 @@ def compared(results: Sequence[Result]) -> list[Comparison]:
 
 
 def metric_of(result: Result) -> str:
-    """The target's main metric."""
-    return str(result["config"]["target"]["task"]["metrics"][0])
+    """The target's main metric. UserError for a result that does not name it."""
+    try:
+        return str(result["config"]["target"]["task"]["metrics"][0])
+    except KeyError:
+        raise UserError(
+            f"{name_of(result)}.json is no result of a cell: config.target.task.metrics is missing; {REMEDY}"
+        ) from None
 
 
 def study_name(found: Sequence[Comparison], study: Path) -> str:

@@ -10,15 +10,20 @@ Shapes: R resamples, N items (one id in all languages), S seeds, L languages.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xstilts.errors import UserError
-from xstilts.metrics import item_scores
+from xstilts.metrics import item_scores, main_key
+from xstilts.paths import CellPaths
+from xstilts.store.results import cell_predictions, name_of
 
 RESAMPLES = 1000
 LEVEL = 0.95
+ROUNDING = 1e-4
+"""Percent points by which a score may differ from what its items give."""
 _NUMBERS_AT_ONCE = 10_000_000
 """Of one block of resamples: 80 MB."""
 
@@ -57,6 +62,36 @@ def score_items(predictions: Iterable[Mapping[str, Any]], metric: str, split: st
         names = [row["id"].removeprefix(f"{language}/") for row in chosen]
         parts = item_scores(metric, [row["gold"] for row in chosen], [row["prediction"] for row in chosen], language)
         found[language] = {name: (right, of) for name, (right, of) in zip(names, parts.tolist(), strict=True)}
+    return found
+
+
+def result_items(study: Path, result: Mapping[str, Any], metric: str, split: str) -> Items:
+    """The scores of all items of a result's split that have gold, from its predictions.
+
+    UserError for predictions that are missing or broken, and for those from which the result's scores do not follow.
+    """
+    path, remedy = CellPaths(study, name_of(result)).predictions, "delete both files and run the cell again"
+    predictions = cell_predictions(study, result)
+    try:
+        found = score_items(predictions, metric, split)
+    except UserError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as error:  # whatever a metric says to values that are not its own
+        raise UserError(f"{path} has no predictions that {metric} can score ({error}): {remedy}") from None
+    variants = {language: None for language in found}
+    for row in result["rows"]:
+        if (row["metric"], row["split"]) != (main_key(metric), split) or row["value"] is None:
+            continue
+        if row["language"] not in found:
+            raise UserError(f"{path} has no predictions with gold in {row['language']}, {split}, which its result has: {remedy}")
+        if variants.pop(row["language"], 0) is None:  # of several layers the first is that of the predictions
+            right, of = np.sum(list(found[row["language"]].values()), axis=0)
+            score = 100 * right / of if of else 0.0
+            if abs(score - row["value"]) > ROUNDING:
+                raise UserError(
+                    f"{path} gives {score:.4f} in {row['language']}, {split}, its result says {row['value']:.4f}: they are of "
+                    f"different cells; {remedy}"
+                )
     return found
 
 

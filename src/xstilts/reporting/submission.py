@@ -21,8 +21,8 @@ import json
 import os
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from xstilts.errors import UserError, unknown_name
 from xstilts.paths import CellPaths, conf_dir, results_dir
 from xstilts.store.files import beside, disk_full_means
 from xstilts.store.results import name_of, read_predictions, read_results
+from xstilts.store.shapes import Shape, count, listed, matching, text, told
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Task
 
@@ -86,8 +87,8 @@ def submit(
     for name, result in chosen.items():
         task = load_task(conf_dir(), name)
         for language, rows in _rows(study, task, result, languages(task, version), problems).items():
-            suffix, write = _FORMS[task.protocol or task.format]
-            files[Path(name) / f"test-{language}.{suffix}"] = write(rows, language)
+            form = _form(task)
+            files[Path(name) / f"test-{language}.{form.suffix}"] = form.write(rows, language)
     if problems:
         raise UserError("; ".join(problems))
     _write(folder, files)
@@ -129,12 +130,23 @@ def _choose(
 def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: list[str]) -> dict[str, Rows]:
     """Language -> its predictions for the split that the benchmark tests on; what is wrong with others goes to `problems`."""
     name = name_of(result)
-    if (limit := result["config"]["target"].get("max_test_examples")) is not None:
+    if (limit := result["config"].get("target", {}).get("max_test_examples")) is not None:
         problems.append(f"{name} was evaluated with target.max_test_examples={limit}, expected null: run it without")
         return {}
     split = "test" if "test" in task.evaluate else "validation"
     found: dict[str, list[Mapping[str, Any]]] = {language: [] for language in wanted}
-    for row in read_predictions(CellPaths(study, name).predictions):
+    path = CellPaths(study, name).predictions
+    try:
+        predictions = read_predictions(path)
+    except UserError as error:
+        problems.append(str(error))
+        return {}
+    if foreign := [row["task"] for row in predictions if row["task"] != task.name]:
+        problems.append(
+            f"{path} has predictions of the task {foreign[0]}, expected {task.name}; delete its files and run it again"
+        )
+        return {}
+    for row in predictions:
         if row["split"] == split and row["language"] in found:
             found[row["language"]].append(row)
     if missing := [language for language in wanted if not found[language]]:
@@ -142,26 +154,30 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
     expected = {row["language"]: row["examples"] for row in result["rows"] if row["split"] == split}
     whole: dict[str, Rows] = {}
     for language, rows in found.items():
-        if rows and (wrong := _incomplete(rows, expected.get(language, 0), task.protocol == "sentence_matching")):
+        if rows and (wrong := _incomplete(rows, expected.get(language, 0), task)):
             problems.append(f"{name}, {language}: {wrong}; delete its files and run it again")
         elif rows:
             whole[language] = rows
     return whole
 
 
-def _incomplete(rows: Rows, expected: int, by_line: bool) -> str | None:
-    """What is missing or repeated, or None. Ids that are row numbers (`test-0`; `by_line`: any `...-0`) must be 0, 1, 2, ..."""
-    ids = [row["id"] for row in rows]
-    if len(set(ids)) < len(ids):
-        return f"id '{next(name for name, count in Counter(ids).items() if count > 1)}' is repeated"
-    for place, name in enumerate(ids):
-        number = re.fullmatch(r".*-(\d+)" if by_line else r"(?:test|validation)-(\d+)", name)
+def _incomplete(rows: Rows, expected: int, task: Task) -> str | None:
+    """What is missing or of the wrong form, or None. Ids that are row numbers (`test-0`, of a file by line any `...-0`) must be
+    0, 1, 2, ..."""
+    by_line = task.protocol == "sentence_matching"
+    for place, row in enumerate(rows):
+        number = re.fullmatch(r".*-(\d+)" if by_line else r"(?:test|validation)-(\d+)", row["id"])
         if int(number[1]) != place if number else by_line:
-            return f"id '{name}' stands in row {place}: rows are missing or not in the order of the source's file"
-    if len(ids) != expected:
-        return f"{len(ids)} predictions, expected {expected} as its result says"
-    without = [row["id"] for row in rows if row["prediction"] is None or (by_line and not row["prediction"])]
-    return f"no prediction for id '{without[0]}'" if without else None
+            return f"id '{row['id']}' stands in row {place}: rows are missing or not in the order of the source's file"
+    if len(rows) != expected:
+        return f"{len(rows)} predictions, expected {expected} as its result says"
+    form = _form(task)
+    for row in rows:
+        if row["prediction"] is None or (by_line and not row["prediction"]):
+            return f"no prediction for id '{row['id']}'"
+        if wrong := list(form.shape(row["prediction"], f"the prediction for id '{row['id']}'")):
+            return told(wrong)
+    return None
 
 
 def _own(name: str, language: str) -> str:
@@ -198,15 +214,30 @@ def _ranked(rows: Rows, language: str) -> str:
     return json.dumps({_own(row["id"], language): row["prediction"] for row in rows}) + "\n"
 
 
-_FORMS: dict[str, tuple[str, Callable[[Rows, str], str]]] = {
-    "classification": ("tsv", _lines),
-    "tagging": ("tsv", _tags),
-    "span_qa": ("json", _answers),
-    "multiple_choice": ("jsonl", _choices),
-    "sentence_matching": ("tsv", _numbers),
-    "bitext_mining": ("tsv", _pairs),
-    "answer_retrieval": ("json", _ranked),
+@dataclass(frozen=True)
+class Form:
+    """How the predictions of a format or protocol are written."""
+
+    suffix: str
+    write: Callable[[Rows, str], str]
+    """Predictions and their language -> the text of a file."""
+    shape: Shape
+    """Of one prediction."""
+
+
+_FORMS = {
+    "classification": Form("tsv", _lines, matching(r"[^\r\n]+", "a label")),
+    "tagging": Form("tsv", _tags, listed(matching(r"\S+", "a tag"))),
+    "span_qa": Form("json", _answers, text),
+    "multiple_choice": Form("jsonl", _choices, count),
+    "sentence_matching": Form("tsv", _numbers, listed(matching(r".*-\d+", "the id of a line"))),
+    "bitext_mining": Form("tsv", _pairs, listed(matching(r"[^\t\r\n]+", "the id of a sentence"))),
+    "answer_retrieval": Form("json", _ranked, listed(text)),
 }
+
+
+def _form(task: Task) -> Form:
+    return _FORMS[task.protocol or task.format]
 
 
 def _write(folder: Path, files: Mapping[Path, str]) -> None:

@@ -7,18 +7,16 @@ those far from it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from xstilts.babel.distance import structural
-from xstilts.paths import CellPaths
 from xstilts.reporting.comparison import BASELINE, Comparison, Result, comparisons
 from xstilts.reporting.conditions import told
-from xstilts.reporting.gain import Gain, Items, gains, score_items
+from xstilts.reporting.gain import Gain, Items, gains, result_items
 from xstilts.reporting.summary import mean_of_others, source_score, transfer_gap
-from xstilts.store.results import name_of, read_predictions
+from xstilts.store.results import name_of
 
 NEAR = 0.3
 """The largest structural distance of a near language."""
@@ -75,11 +73,15 @@ def transfer_blocks(study: Path) -> list[Block]:
 def items_of(study: Path) -> ItemsOf:
     """Reads predictions of a study's folder, each once."""
 
-    @cache
-    def read(name: str, metric: str, split: str) -> Items:
-        return score_items(read_predictions(CellPaths(study, name).predictions), metric, split)
+    known: dict[tuple[str, str, str], Items] = {}
 
-    return lambda result, metric, split: read(name_of(result), metric, split)
+    def read(result: Result, metric: str, split: str) -> Items:
+        key = (name_of(result), metric, split)
+        if key not in known:
+            known[key] = result_items(study, result, metric, split)
+        return known[key]
+
+    return read
 
 
 def gains_over_baseline(comparison: Comparison, items: ItemsOf) -> dict[str, dict[str, Gain]]:

@@ -71,10 +71,17 @@ def write_json(final: Path, value: Any) -> None:
 def read_json_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
     """The JSON object in `path`; `what` it should be and the `remedy` go into the UserError for a missing or broken file."""
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            got = "a folder" if path.is_dir() else "a device or pipe"
+            raise UserError(f"{path} is no {what}: expected a file, got {got}; {remedy}")
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"no {what} at {path}: {remedy}") from None
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+    except OSError as error:
+        raise UserError(f"{path}, the {what}, cannot be read: {error.strerror or error}") from None
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError; nested too deep
         raise UserError(f"{path} is no {what}: broken JSON ({error}); {remedy}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} is no {what}: expected a JSON object, got {type(value).__name__}; {remedy}")

@@ -1,11 +1,11 @@
 """Results and predictions of a cell: the files that reports, submissions and notebooks read, and nothing else.
 
-A result is one JSON object:
+A result is one JSON object; `result_shape` has the types:
 
     schema       1
     cell         what was chosen: {"study", "intermediate": [names], "target", "seed", "model", ...}
     fingerprint  of the cell
-    artifacts    the lineage, phase by phase: [{"kind", "fingerprint", "metadata"...}, ...]
+    artifacts    the lineage, phase by phase: [{"kind", "fingerprint", "label"}, ...]
     rows         one object per task x language x split x metric (`Row`; "layer", "pooling", "threshold" only for retrieval)
     degenerate   texts that name results not to be trusted, e.g. one class predicted for all examples of a language
     versions     of xstilts and the libraries
@@ -13,21 +13,27 @@ A result is one JSON object:
 
 Predictions are a Parquet table with one row per evaluated example: task, language, split, id, prediction, gold; the last
 two as JSON text, gold null where the split has no gold.
+
+A file is checked whole when it is read: a missing key, a value of the wrong type, a number that is not finite and another cell's
+file are each one line that names the file and says what to do.
 """
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.paths import cell_name
+from xstilts.paths import CellPaths, cell_name
 from xstilts.store.files import read_json_object, whole_file, write_json
+from xstilts.store.result_shape import KEYS, SCHEMA, problems
+from xstilts.store.shapes import told
 
-SCHEMA = 1
-KEYS = ("schema", "cell", "fingerprint", "artifacts", "rows", "degenerate", "versions", "config")
 COLUMNS = ("task", "language", "split", "id", "prediction", "gold")
+REMEDY = "delete the file and run its cell again"
 
 
 @dataclass(frozen=True)
@@ -65,36 +71,54 @@ def name_of(result: Mapping[str, Any]) -> str:
 def write_result(path: Path, result: dict[str, Any]) -> None:
     """Write a cell's result whole or not at all.
 
-    ValueError for a missing key, a repeated row, or a NaN; TypeError for a row that is no `Row`.
+    UserError for a score that is not finite, as that of a model which has diverged; ValueError for all else that `read_result`
+    would refuse.
     """
-    if not set(KEYS) <= set(result) or result["schema"] != SCHEMA:
-        raise ValueError(f"a result of schema {SCHEMA} has the keys {', '.join(KEYS)}; got {', '.join(result)}")
-    seen = set()
-    for row in result["rows"]:
-        Row(**row)
-        identity = tuple(row.get(key) for key in ("task", "language", "split", "metric", "layer", "pooling"))
-        if identity in seen:
-            raise ValueError(f"two rows for {identity} in {path}")
-        seen.add(identity)
+    for row in result.get("rows", ()):
+        value = row.get("value")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(
+                f"{row.get('metric')} of {row.get('task')} in '{row.get('language')}' ({row.get('split')}) is {value}: the model "
+                "has diverged; train it again, for instance with a lower learning rate"
+            )
+    if found := list(problems(result)):
+        raise ValueError(f"{path} would be no result of a cell: {told(found)}")
     write_json(path, result)
 
 
 def read_result(path: Path) -> dict[str, Any]:
     """A cell's result. UserError for a missing or broken file, or one of another schema."""
-    remedy = "delete the file and run its cell again"
-    result = read_json_object(path, "result of a cell", remedy)
+    result = read_json_object(path, "result of a cell", REMEDY)
     if result.get("schema") != SCHEMA:
-        raise UserError(f"{path} has schema {result.get('schema')!r}, expected {SCHEMA}: update xstilts, or {remedy}")
+        raise UserError(f"{path} has schema {result.get('schema')!r}, expected {SCHEMA}: update xstilts, or {REMEDY}")
     if missing := [key for key in KEYS if key not in result]:
-        raise UserError(f"{path} is no result of a cell: {', '.join(missing)} missing; {remedy}")
+        raise UserError(f"{path} is no result of a cell: {', '.join(missing)} missing; {REMEDY}")
+    if found := list(problems(result)):
+        raise UserError(f"{path} is no result of a cell: {told(found)}; {REMEDY}")
     return result
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
-    """All results in a folder, in the order of their file names. UserError if the folder is missing or a file is broken."""
+    """All results in a folder, in the order of their file names.
+
+    UserError if the folder is missing, and with a line for each file that is broken or has another name than its cell.
+    """
     if not folder.is_dir():
         raise UserError(f"no folder of results at {folder}: expected the output folder of a study, which xstilts train makes")
-    return [read_result(path) for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+    results, broken = [], []
+    for path in sorted(folder.glob("*.json")):
+        if path.name.startswith("."):
+            continue
+        try:
+            result = read_result(path)
+            if path.stem != (name := name_of(result)):
+                raise UserError(f"{path} is the result of another cell, {name}: rename it to {name}.json, or delete it")
+            results.append(result)
+        except UserError as error:
+            broken.append(str(error))
+    if broken:
+        raise UserError("\n".join(broken))
+    return results
 
 
 def write_predictions(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -132,18 +156,49 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     remedy = "delete it with the result of its cell and run the cell again"
+    if not path.exists():
+        raise UserError(f"no predictions at {path}: run the cell again with store.refresh=results")
+    if not path.is_file():  # pyarrow would read the files of a folder, and wait for ever for a pipe
+        raise UserError(f"{path} is no Parquet file of predictions (no file at all): {remedy}")
     try:
         table = pq.read_table(path)
-    except FileNotFoundError:
-        raise UserError(f"no predictions at {path}: run the cell again with store.refresh=results") from None
-    except (pa.ArrowInvalid, OSError) as error:
+        if tuple(table.column_names) != COLUMNS:
+            expected = ", ".join(COLUMNS)
+            raise UserError(f"{path} has the columns {', '.join(table.column_names)}, expected {expected}: {remedy}")
+        for field in table.schema:
+            if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+                raise UserError(f"{path} has {field.type} in the column {field.name}, expected texts: {remedy}")
+        rows: list[dict[str, Any]] = table.to_pylist()
+    except UserError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path} is no Parquet file of predictions ({str(error).splitlines()[0]}): {remedy}") from None
-    if tuple(table.column_names) != COLUMNS:
-        raise UserError(f"{path} has the columns {', '.join(table.column_names)}, expected {', '.join(COLUMNS)}: {remedy}")
-    rows: list[dict[str, Any]] = table.to_pylist()
-    for row in rows:
-        row["prediction"] = json.loads(row["prediction"])
-        row["gold"] = None if row["gold"] is None else json.loads(row["gold"])
+    seen = set()
+    for place, row in enumerate(rows):
+        if missing := [name for name in COLUMNS[:-1] if row[name] is None]:
+            raise UserError(f"{path} has no {missing[0]} in row {place}: {remedy}")
+        if (example := (row["language"], row["split"], row["id"])) in seen:
+            raise UserError(f"{path} has two predictions for {' '.join(example)}: {remedy}")
+        seen.add(example)
+        try:
+            row["prediction"] = json.loads(row["prediction"])
+            row["gold"] = None if row["gold"] is None else json.loads(row["gold"])
+        except (ValueError, RecursionError):
+            raise UserError(f"{path} has no JSON in row {place}: {remedy}") from None
+    return rows
+
+
+def cell_predictions(study: Path, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The predictions of a cell, given its result. UserError for a missing or broken file, and for that of another cell."""
+    path = CellPaths(study, name_of(result)).predictions
+    rows = read_predictions(path)
+    known = {(row["task"], row["language"], row["split"]): row["examples"] for row in result["rows"]}
+    for example, times in Counter((row["task"], row["language"], row["split"]) for row in rows).items():
+        if times != known.get(example, 0):
+            raise UserError(
+                f"{path} has {times} predictions for {' '.join(example)}, its result says {known.get(example, 0)}: "
+                "they are of another cell; delete both files and run the cell again"
+            )
     return rows
 
 

@@ -1,0 +1,122 @@
+"""Shapes of JSON values: what a stored file must hold, checked value by value. A problem names the place, what was got and what
+was expected."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+LONGEST = 40
+"""Characters of a value in a message."""
+Shape = Callable[[Any, str], Iterator[str]]
+"""Value and its place -> its problems."""
+
+
+def text(value: Any, place: str) -> Iterator[str]:
+    """A text that can be written as UTF-8."""
+    if not isinstance(value, str):
+        yield _problem(value, place, "a text")
+    elif re.search("[\ud800-\udfff]", value):
+        yield f"{place} has half of a surrogate pair, which is no character"
+
+
+def count(value: Any, place: str) -> Iterator[str]:
+    """A whole number from 0 on that fits into 64 bits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        yield _problem(value, place, "a whole number from 0 on")
+
+
+def number(value: Any, place: str) -> Iterator[str]:
+    """A finite number."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        yield _problem(value, place, "a finite number")
+
+
+def flag(value: Any, place: str) -> Iterator[str]:
+    """True or false."""
+    if not isinstance(value, bool):
+        yield _problem(value, place, "true or false")
+
+
+def matching(pattern: str, what: str) -> Shape:
+    """A text of this form."""
+
+    def check(value: Any, place: str) -> Iterator[str]:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+            yield _problem(value, place, what)
+
+    return check
+
+
+def one_of(*values: str) -> Shape:
+    """One of some texts."""
+
+    def check(value: Any, place: str) -> Iterator[str]:
+        if value not in values:
+            yield _problem(value, place, f"one of {', '.join(values)}")
+
+    return check
+
+
+def optional(shape: Shape) -> Shape:
+    """Null, or a value of this shape."""
+    return lambda value, place: iter(()) if value is None else shape(value, place)
+
+
+def listed(shape: Shape, least: int = 0) -> Shape:
+    """A list of values of this shape."""
+
+    def check(value: Any, place: str) -> Iterator[str]:
+        if not isinstance(value, list) or len(value) < least:
+            yield _problem(value, place, f"a list of at least {least}" if least else "a list")
+            return
+        for position, item in enumerate(value):
+            yield from shape(item, f"{place}[{position}]")
+
+    return check
+
+
+def named(shape: Shape, least: int = 0) -> Shape:
+    """An object with any keys and values of this shape."""
+
+    def check(value: Any, place: str) -> Iterator[str]:
+        if not isinstance(value, dict) or len(value) < least:
+            yield _problem(value, place, f"an object with at least {least} entry" if least else "an object")
+            return
+        for key, item in value.items():
+            yield from text(key, f"a key of {place}")
+            yield from shape(item, f"{place}.{key}")
+
+    return check
+
+
+def keyed(required: Mapping[str, Shape], further: Mapping[str, Shape] | None = None, closed: bool = False) -> Shape:
+    """An object with these keys and perhaps the further ones; others too, unless it is `closed`."""
+    known = {**required, **(further or {})}
+
+    def check(value: Any, place: str) -> Iterator[str]:
+        if not isinstance(value, dict):
+            yield _problem(value, place, "an object")
+            return
+        at = f"{place}." if place else ""
+        yield from (f"{at}{key} is missing" for key in required if key not in value)
+        yield from (f"{at}{key} is unknown" for key in value if closed and key not in known)
+        for key, shape in known.items():
+            if key in value:
+                yield from shape(value[key], f"{at}{key}")
+
+    return check
+
+
+def told(problems: list[str]) -> str:
+    """The first of some problems, and how many more there are."""
+    return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+def _problem(value: Any, place: str, expected: str) -> str:
+    if isinstance(value, dict | list):
+        shown = "an object" if isinstance(value, dict) else f"a list of {len(value)}"
+    else:
+        shown = json.dumps(value)
+    return f"{place or 'the file'} is {shown if len(shown) <= LONGEST else shown[:LONGEST] + '...'}, expected {expected}"
