@@ -26,7 +26,7 @@ from xstilts.phases.jobs import EvaluationJob, Job, TokenizerJob, TrainingJob, w
 from xstilts.phases.libraries import light_imports
 from xstilts.phases.planning import Phase
 from xstilts.phases.pretrained import check_world, encoder_identity, trains_encoder, with_attention_used
-from xstilts.store.artifacts import remove, verify
+from xstilts.store import artifacts
 from xstilts.store.files import disk_full_means
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
@@ -119,11 +119,10 @@ def run(config: Config) -> dict[str, Any] | None:
     if config.stop_after:
         _make_until(cell, config)
         return None
-    if config.store.refresh != "never":
-        cell.paths.result.unlink(missing_ok=True)
-    if cell.paths.result.exists():
+    if (result := check_stored(cell, config)) is not None:
         log.info(f"this cell is done, nothing to do: {cell.paths.result}")
-        return read_result(cell.paths.result)
+        return result
+    cell.paths.result.unlink(missing_ok=True)
     for phase in cell.pretraining:
         ensure_made(phase, config)
     for phase in cell.training:
@@ -131,6 +130,27 @@ def run(config: Config) -> dict[str, Any] | None:
     _ensure_evaluated(cell, config)
     log.info(f"result: {cell.paths.result}")
     return read_result(cell.paths.result)
+
+
+def check_stored(cell: Cell, config: Config) -> dict[str, Any] | None:
+    """The cell's result, if it exists and is not to be made again.
+
+    UserError, before anything is trained, where the result or an artifact that would be used is broken or another's.
+    """
+    for phase in [*cell.pretraining, *cell.training]:
+        if phase.done and not (config.store.refresh == "all" and phase in cell.training):
+            artifacts.check(phase.paths.folder)
+        elif phase.paths.folder.exists() and not phase.paths.folder.is_dir():
+            raise UserError(f"{phase.paths.folder} is no folder, expected an artifact or nothing: delete it")
+    path, key = cell.paths.result, cell.evaluation.header["fingerprint"]
+    if not path.exists():
+        return None
+    if config.store.refresh != "never" and path.is_file():
+        return None
+    result = read_result(path)
+    if result["fingerprint"] != key:
+        raise UserError(f"{path} is the result of the cell {result['fingerprint']}, expected {key}: delete it, or move it away")
+    return result
 
 
 def _make_until(cell: Cell, config: Config) -> None:
@@ -240,11 +260,11 @@ def ensure_made(phase: Phase, config: Config, refresh: bool = False) -> None:
     to_write = refresh or not phase.done
     with locked(paths.lock, lambda holder: log.info(f"{job.label}: waiting for {holder}"), to_write):
         if phase.done and not refresh:
-            verify(paths.folder)
+            artifacts.verify(paths.folder)
             log.info(f"{job.label}: reused {paths.fingerprint}")
             return
         if refresh:
-            remove(paths.folder)
+            artifacts.remove(paths.folder)
             shutil.rmtree(paths.work, ignore_errors=True)
         paths.work.mkdir(parents=True, exist_ok=True)
         resume = str(paths.last_checkpoint) if paths.last_checkpoint.exists() else None

@@ -44,7 +44,9 @@ def planned(grid_: Sequence[tuple[str, ...]], compose: Compose, download: bool) 
         try:
             config = to_schema(compose(overrides))
             check(config)
-            cells.append(Planned(overrides, config, pipeline.plan(config, download)))
+            cell = pipeline.plan(config, download)
+            pipeline.check_stored(cell, config)
+            cells.append(Planned(overrides, config, cell))
         except UserError as error:
             cells.append(Planned(overrides, problem=" ".join(str(error).splitlines())))
     return cells

@@ -262,7 +262,7 @@ def test_a_short_or_repeated_or_empty_file_of_predictions(tmp_path: Path) -> Non
     write_predictions(path, [one | {"prediction": "B" if one["id"] == "1" else 0} for one in xcopa()])
     assert f"{name}, zh: the prediction for id '1' is \"B\", expected a whole number from 0 on" in refused(tmp_path)
     write_predictions(path, [one | {"task": "copa"} for one in xcopa()])
-    assert refused(tmp_path).startswith(f"{path} has predictions of the task copa, expected xcopa")
+    assert refused(tmp_path).startswith(f"{path} has predictions of copa, expected xcopa")
     path.unlink()
     assert refused(tmp_path).startswith(f"no predictions at {path}")
 

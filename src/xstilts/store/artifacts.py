@@ -11,14 +11,24 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.paths import DONE, METADATA, NOTES
 from xstilts.store.files import beside, disk_full_means, encode_json, read_json_object, sync_folder
+from xstilts.store.fingerprint import fingerprint
+from xstilts.store.shapes import count, keyed, matching, named, optional, text, told
+from xstilts.store.shapes import listed as list_of
 
 SCHEMA = 1
+_LIST = keyed({"files": named(keyed({"bytes": count, "sha256": matching("[0-9a-f]{64}", "a sha256")}), least=1)})
+_OBJECT = keyed({})
+_METADATA = keyed(
+    {},
+    {"label": text, "fingerprint": text, "identity": _OBJECT, "encoder": optional(_OBJECT)}
+    | {"heads": named(text), "data": named(_OBJECT), "lineage": list_of(_OBJECT)},
+)
 
 
 def is_done(folder: Path) -> bool:
@@ -74,33 +84,68 @@ def publish(temporary: Path, final: Path, metadata: dict[str, Any]) -> None:
         shutil.rmtree(trash)
 
 
-def verify(folder: Path) -> None:
-    """Read every file of an artifact again; UserError naming the first that is missing, truncated or altered."""
-    remedy = f"delete the folder {folder}, or run again with store.refresh=all"
-    for name, expected in listed(folder, remedy).items():
+def check(folder: Path) -> None:
+    """Look whether a folder is the artifact that its name says, with all of its files in their sizes; reads none of them whole.
+
+    UserError naming the first file that is missing, truncated or of another length, and for another artifact's folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is no folder, expected an artifact: {remedy(folder)}")
+    for name, expected in listed(folder).items():
         path = folder / name
         if not path.is_file():
-            raise UserError(f"{path} is missing from the artifact: {remedy}")
+            raise UserError(f"{path} is missing from the artifact: {remedy(folder)}")
         if (size := path.stat().st_size) != expected["bytes"]:
             damage = "truncated" if size < expected["bytes"] else "altered"
-            raise UserError(f"{path} is {damage}: got {size} bytes, expected {expected['bytes']}; {remedy}")
-        if (digest := _sha256(path)) != expected["sha256"]:
-            raise UserError(f"{path} is altered: got sha256 {digest}, expected {expected['sha256']}; {remedy}")
+            raise UserError(f"{path} is {damage}: got {size} bytes, expected {expected['bytes']}; {remedy(folder)}")
+    if (other := fingerprint_of(read_metadata(folder))) not in (None, folder.name):
+        raise UserError(
+            f"{folder} holds another artifact, {other}, as its {METADATA} says: give the folder its own name, or {remedy(folder)}"
+        )
 
 
-def listed(folder: Path, remedy: str) -> dict[str, Any]:
-    """The files of a finished artifact, each with its size and checksum. UserError for one of a newer xstilts."""
-    done = read_json_object(folder / DONE, "list of an artifact's files", remedy)
-    if done.get("schema") != SCHEMA or not isinstance(done.get("files"), dict):
-        raise UserError(f"{folder / DONE} has schema {done.get('schema')!r}, expected {SCHEMA}: update xstilts, or {remedy}")
-    return dict(done["files"])
+def verify(folder: Path) -> None:
+    """Check an artifact and read every file of it again; UserError naming the first that is not as it was published."""
+    check(folder)
+    for name, expected in listed(folder).items():
+        if (digest := _sha256(folder / name)) != expected["sha256"]:
+            raise UserError(f"{folder / name} is altered: got sha256 {digest}, expected {expected['sha256']}; {remedy(folder)}")
+
+
+def remedy(folder: Path) -> str:
+    """What to do about a broken artifact."""
+    return f"delete the folder {folder}, or run again with store.refresh=all"
+
+
+def listed(folder: Path) -> dict[str, Any]:
+    """The files of a finished artifact, each with its size and checksum. UserError for a broken or a newer list."""
+    path = folder / DONE
+    done = read_json_object(path, "list of an artifact's files", remedy(folder))
+    if done.get("schema") != SCHEMA:
+        raise UserError(f"{path} has schema {done.get('schema')!r}, expected {SCHEMA}: update xstilts, or {remedy(folder)}")
+    problems = list(_LIST(done, ""))
+    files: dict[str, Any] = done["files"] if not problems else {}
+    problems += [f"'{name}' is outside of it" for name in files if name.startswith("/") or ".." in PurePosixPath(name).parts]
+    if files and METADATA not in files:
+        problems.append(f"{METADATA} is missing")
+    if problems:
+        raise UserError(f"{path} is no list of this artifact's files: {told(problems)}; {remedy(folder)}")
+    return files
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
     """What `publish` was given. UserError if there is none."""
-    return read_json_object(
-        folder / METADATA, "metadata of an artifact", f"delete the folder {folder}, or run again with store.refresh=all"
-    )
+    metadata = read_json_object(folder / METADATA, "metadata of an artifact", remedy(folder))
+    if problems := list(_METADATA(metadata, "")):
+        raise UserError(f"{folder / METADATA} is no metadata of an artifact: {told(problems)}; {remedy(folder)}")
+    return metadata
+
+
+def fingerprint_of(metadata: dict[str, Any]) -> str | None:
+    """The name that an artifact should have; None where its metadata does not say."""
+    if "fingerprint" in metadata:
+        return str(metadata["fingerprint"])
+    return fingerprint(metadata["identity"]) if metadata.get("identity") else None
 
 
 def remove(folder: Path) -> None:

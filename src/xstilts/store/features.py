@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.paths import ArtifactPaths, checksum_cache
-from xstilts.store.artifacts import is_done, listed, publish, read_metadata, remove, temporary_folder
+from xstilts.store.artifacts import fingerprint_of, is_done, listed, publish, read_metadata, remove, temporary_folder
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
@@ -31,6 +31,9 @@ log = logging.getLogger("xstilts")
 KIND = "features"
 SCHEMA = 1
 """Raised when the form of what is kept changes."""
+
+SHORT = 100_000
+"""Bytes of a file that is read to see whether it is what was written."""
 
 _identities: dict[str, str] = {}
 """Checksum of a tokenizer as it is written -> its identity. XLM-R's 250,000 pieces take a second or two to put in order."""
@@ -118,11 +121,16 @@ def prepared(store: str, identity: Callable[[], dict[str, Any]], build: Callable
 
 
 def _whole(folder: Path) -> bool:
-    """Whether all files are there in their size; not read, they may be gigabytes."""
+    """Whether all files are there in their size and the folder holds the features of its name. What is long is not read."""
     if not is_done(folder):
         return False
-    files = listed(folder, f"delete the folder {folder}")
-    return all((folder / name).is_file() and (folder / name).stat().st_size == told["bytes"] for name, told in files.items())
+    for name, expected in listed(folder).items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != expected["bytes"]:
+            return False
+        if expected["bytes"] <= SHORT and hashlib.sha256(path.read_bytes()).hexdigest() != expected["sha256"]:
+            return False
+    return fingerprint_of(read_metadata(folder)) == folder.name
 
 
 def _open(folder: Path) -> Prepared:
