@@ -16,7 +16,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, complain
 from xstilts.paths import results_dir
 from xstilts.reporting import study_page
 from xstilts.reporting.transfer_table import show_transfer
@@ -157,7 +157,7 @@ def main(words: list[str] | None = None) -> int:
             return 0
         return run(FOLDER, given.overrides)
     except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
+        complain(error)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -4,15 +4,22 @@ Entry points print a `UserError` without a traceback and end with a non-zero cod
 """
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Wrong input; the message is one line that a user can act on."""
+    """Wrong input; the message is one line that a user can act on, or a line for each of several problems."""
 
 
 class ToldAlready(UserError):
     """The user has been told what is wrong, by the process where it went wrong."""
+
+
+def complain(error: UserError) -> None:
+    """One line on stderr for each problem."""
+    for line in str(error).splitlines():
+        sys.stderr.write(f"error: {line}\n")
 
 
 def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:

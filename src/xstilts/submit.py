@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, complain
 from xstilts.reporting.submission import VERSIONS, submit
 
 
@@ -29,7 +29,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         absent = submit(given.study, folder, given.version, given.intermediate, given.seed, **chosen)
     except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
+        complain(error)
         return 2
     if absent:
         sys.stdout.write(f"left out, no cell: {' '.join(absent)}\n")

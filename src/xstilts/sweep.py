@@ -13,10 +13,10 @@ from omegaconf import DictConfig
 
 from xstilts import grid, pipeline
 from xstilts.checks import check
-from xstilts.errors import UserError
+from xstilts.errors import UserError, complain
 from xstilts.grid import Planned, Unit
 from xstilts.launch import combinations
-from xstilts.launch.cells import complain, failures, log_to_stderr, to_schema
+from xstilts.launch.cells import failures, log_to_stderr, to_schema
 from xstilts.paths import log_file, sweep_summary
 from xstilts.phases import cost
 from xstilts.phases.jobs import TrainingJob

@@ -77,8 +77,7 @@ class WaveSweeper(BasicSweeper):
 
     def _axis(self) -> list[tuple[str, ...]]:
         """The overrides of each alternative; of none, one point without any."""
-        from xstilts.errors import UserError, unknown_name
-        from xstilts.launch.cells import complain
+        from xstilts.errors import UserError, complain, unknown_name
 
         assert self.config is not None
         # As they are written: what refers to another option is of each cell, and not of the study.

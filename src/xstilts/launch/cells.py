@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from xstilts import config as schema
-from xstilts.errors import ToldAlready, UserError
+from xstilts.errors import ToldAlready, UserError, complain
 from xstilts.launch import composition, helptext, searchpath
 from xstilts.launch.commandline import check_command_line
 from xstilts.launch.slurm import is_extra_task
@@ -64,12 +64,6 @@ def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Conf
     resolve_generated(typed)
     resolve_labels(typed)
     return typed
-
-
-def complain(error: UserError) -> None:
-    """One line on stderr for each problem."""
-    for line in str(error).splitlines():
-        sys.stderr.write(f"error: {line}\n")
 
 
 def log_to_stderr() -> None:
