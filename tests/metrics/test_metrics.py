@@ -25,6 +25,7 @@ EXAMPLES = {
 
 def test_every_metric_has_an_example_here() -> None:
     assert set(EXAMPLES) == set(metrics.METRICS)
+    assert all(metrics.formats_of(metric) for metric in metrics.METRICS)
 
 
 @pytest.mark.parametrize("metric", metrics.METRICS)

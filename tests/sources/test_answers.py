@@ -5,7 +5,7 @@ import logging
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xstilts.config import DataConfig
@@ -123,13 +123,13 @@ def test_what_a_loader_strips_is_undone(context, blanks, data):
 def questions(*answers):
     """SQuAD's JSON: one question, hence one context, per (text, position)."""
     asked = [
-        {"context": " ".join(f"w{n}" for n in range(9)), "qas": [{"id": f"q{number}", "question": "?", "answers": list(given)}]}
-        for number, given in enumerate(answers)
+        {"context": " ".join(f"w{n}" for n in range(9)), "qas": [{"id": f"q{number}", "question": "?", "answers": list(own)}]}
+        for number, own in enumerate(answers)
     ]
     return json.dumps({"data": [{"paragraphs": asked}]})
 
 
-def given(text, start):
+def stated(text, start):
     return {"text": text, "answer_start": start}
 
 
@@ -149,12 +149,12 @@ def read(write, tmp_path, caplog):
     return loaded
 
 
-GOOD = [[given("w1", 3)]] * 40
+GOOD = [[stated("w1", 3)]] * 40
 
 
 def test_answers_are_placed_again_in_every_split(read):
     for split in ("train", "validation"):
-        found, log = read(split, *GOOD, [given("w2", 4)], [given("w3", None)])
+        found, log = read(split, *GOOD, [stated("w2", 4)], [stated("w3", None)])
         assert [answers[0]["start"] for answers in found["answers"][-3:]] == [3, 6, 9]
         assert log[0].startswith(
             f"qa, {split}, en: 2 of 42 answers are not where they are said to be: 2 placed again, 0 not found"
@@ -162,14 +162,14 @@ def test_answers_are_placed_again_in_every_split(read):
 
 
 def test_what_is_not_found_is_left_out_of_training(read):
-    found, log = read("train", *GOOD, [given("w99", 4)], [given("w99", 4), given("w2", 6)])
+    found, log = read("train", *GOOD, [stated("w99", 4)], [stated("w99", 4), stated("w2", 6)])
     assert len(found) == 41 and found["id"][40] == "q41"
     assert found["answers"][40] == [{"text": "w2", "start": 6}]
     assert log == ["qa, train, en: 2 of 43 answers are not where they are said to be: 0 placed again, 2 not found and left out"]
 
 
 def test_what_is_not_found_counts_in_evaluation_by_its_text(read):
-    found, log = read("test", *GOOD, [given("w99", 4)], [given("w99", 4), given("w2", 6)])
+    found, log = read("test", *GOOD, [stated("w99", 4)], [stated("w99", 4), stated("w2", 6)])
     assert found["answers"][40:] == [
         [{"text": "w99", "start": None}],
         [{"text": "w99", "start": None}, {"text": "w2", "start": 6}],
@@ -180,15 +180,15 @@ def test_what_is_not_found_counts_in_evaluation_by_its_text(read):
 
 
 def test_gold_of_every_kind_stays(read):
-    found, log = read("test", *GOOD, [], [given("", 0)])
+    found, log = read("test", *GOOD, [], [stated("", 0)])
     assert found["answers"][40:] == [[], None] and log == []
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_too_many_that_are_not_found_are_an_error(read, split):
-    read(split, *GOOD[:38], *[[given("w99", 3)]] * 2)  # 5 %
+    read(split, *GOOD[:38], *[[stated("w99", 3)]] * 2)  # 5 %
     with pytest.raises(UserError) as raised:
-        read(split, *GOOD[:37], [given("w\u00a099", 3)], [given("w99", None)])
+        read(split, *GOOD[:37], [stated("w\u00a099", 3)], [stated("w99", None)])
     message = str(raised.value)
     assert re.search(rf"{split}\.json: question 'q37': answer 'w\\xa099' is not at 3 of its context, 'w1 w' is; ", message)
     assert (
@@ -197,7 +197,7 @@ def test_too_many_that_are_not_found_are_an_error(read, split):
     with pytest.raises(
         UserError, match=r"answer 'w99' has no answer_start, and its context does not have it exactly once; 1 of 1"
     ):
-        read(split, [given("w99", None)])
+        read(split, [stated("w99", None)])
 
 
 def test_byte_positions_of_another_script_are_an_error(write, tmp_path):
@@ -205,7 +205,7 @@ def test_byte_positions_of_another_script_are_an_error(write, tmp_path):
     asked = []
     for n, context in enumerate(contexts):
         start = len(context[: context.rindex("한국의")].encode())
-        asked.append({"context": context, "qas": [{"id": f"q{n}", "question": "?", "answers": [given("한국의", start + 60)]}]})
+        asked.append({"context": context, "qas": [{"id": f"q{n}", "question": "?", "answers": [stated("한국의", start + 60)]}]})
     write("ko.json", json.dumps({"data": [{"paragraphs": asked}]}))
     task = Task(
         name="qa", format="span_qa", languages=["ko"], sources={"xtreme": Source(reader="squad", files={"test": "ko.json"})}
@@ -215,18 +215,73 @@ def test_byte_positions_of_another_script_are_an_error(write, tmp_path):
 
 
 @pytest.mark.parametrize("reader", ["jsonl", "squad_rows"])
-@pytest.mark.parametrize("raw", [[given("w1", 3)], {"text": ["w1"], "answer_start": [3]}, {"text": ["w1"], "answer_start": [2]}])
+@pytest.mark.parametrize("raw", [[stated("w1", 3)], {"text": ["w1"], "answer_start": [3]}, {"text": ["w1"], "answer_start": [2]}])
 def test_every_reader_takes_every_form(write, tmp_path, reader, raw):
     write("en.jsonl", json.dumps({"id": "a", "question": "?", "context": "w0 w1", "answers": raw}))
     task = Task(name="qa", format="span_qa", sources={"xtreme": Source(reader=reader, files={"test": "{language}.jsonl"})})
     assert load(task, DataConfig(root=str(tmp_path)), "test", ["en"])["answers"][:] == [[{"text": "w1", "start": 3}]]
 
 
+def test_a_context_that_is_missing_is_one_line(write, tmp_path):
+    write("en.jsonl", json.dumps({"id": "a", "question": "?", "answers": [stated("w1", 3)]}))
+    task = Task(name="qa", format="span_qa", sources={"xtreme": Source(reader="jsonl", files={"test": "{language}.jsonl"})})
+    with pytest.raises(UserError, match=r"en\.jsonl:1: no context; the row has id, question, answers"):
+        load(task, DataConfig(root=str(tmp_path)), "test", ["en"])
+
+
+ODD = st.sampled_from([None, True, 0, -1, 3, 2.5, "", "w1", "3", [], {}, [None], ["w1"], [3], {"text": "w1"}, {"text": ["w1"]}])
+SQUAD = {
+    "data": [
+        {
+            "paragraphs": [
+                {
+                    "context": "w0 w1",
+                    "sentence_breaks": [[0, 2], [3, 5]],
+                    "qas": [{"id": "a", "question": "?", "is_impossible": False, "answers": [stated("w1", 3)]}],
+                }
+            ]
+        }
+    ]
+}
+ROW = {"id": "a", "question": "?", "context": "w0 w1", "answers": {"text": ["w1"], "answer_start": [3]}}
+
+
+def places(value, path=()):
+    """The path to each part of a value in JSON, itself left out."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["squad", "squad_sentences", "squad_rows", "jsonl", "examples"]), ODD, st.booleans(), st.data())
+def test_odd_values_anywhere_are_read_or_are_one_line(tmp_path, reader, odd, removed, data):
+    document = json.loads(json.dumps(SQUAD if reader in ("squad", "squad_sentences") else ROW))
+    *path, last = data.draw(st.sampled_from(list(places(document))))
+    parent = document
+    for key in path:
+        parent = parent[key]
+    if removed:
+        del parent[last]
+    else:
+        parent[last] = odd
+    (tmp_path / "en.jsonl").write_text(json.dumps(document))
+    format = "retrieval" if reader == "squad_sentences" else "span_qa"
+    source = Source(reader=reader, files={"train": "{language}.jsonl", "test": "{language}.jsonl"})
+    task = Task(name="qa", format=format, protocol="answer_retrieval", sources={"xtreme": source})
+    for split in ("train", "test"):
+        try:
+            load(task, DataConfig(root=str(tmp_path)), split, ["en"])
+        except UserError as error:
+            assert "\n" not in str(error)
+
+
 def test_training_pairs_for_answer_retrieval_are_placed(write, tmp_path, caplog):
     context = "One cat runs. Two dogs sleep. One cat sings."
     asked = [("good", "dogs", 18), ("strip", "sleep", 24), ("off", "cat", 36), ("lost", "bird", 3)]
     many = [(f"q{n}", "dogs", 18) for n in range(40)]
-    qas = [{"id": name, "question": "?", "answers": [given(text, at)]} for name, text, at in asked + many]
+    qas = [{"id": name, "question": "?", "answers": [stated(text, at)]} for name, text, at in asked + many]
     write("en.json", json.dumps({"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}))
     source = Source(reader="squad_sentences", files={"train": "{language}.json"})
     task = Task(name="pairs", format="retrieval", protocol="answer_retrieval", sources={"xtreme": source})

@@ -71,6 +71,11 @@ def test_an_answer_without_start(write):
         _rows(_write(write, {"id": "q", "question": "?", "answers": [{"text": "one"}]}))
 
 
+def test_an_is_impossible_that_is_no_boolean(write):
+    with pytest.raises(UserError, match="question 'q': is_impossible is 'false', expected true or false"):
+        _rows(_write(write, {"id": "q", "question": "?", "answers": [], "is_impossible": "false"}))
+
+
 def test_xtreme_s_blanked_file_has_no_gold(shared_data):
     blanked = _rows(shared_data / "xtreme/xquad/xquad.en.blanked-by-xtreme.json")
     original = _rows(shared_data / "xtreme/xquad/xquad.en.json")

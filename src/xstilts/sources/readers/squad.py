@@ -37,7 +37,10 @@ def _check_text(value: Any, name: str, where: str) -> None:
 
 def answers_of(question: dict[str, Any], where: str) -> list[dict[str, Any]] | None:
     """Answers as {text, start}; [] for an unanswerable question; None without gold."""
-    return [] if question.get("is_impossible") else parse_answers(question.get("answers"), where)
+    impossible = question.get("is_impossible")
+    if impossible is not None and not isinstance(impossible, bool):
+        raise UserError(f"{where}: is_impossible is {impossible!r}, expected true or false")
+    return [] if impossible else parse_answers(question.get("answers"), where)
 
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
