@@ -7,6 +7,9 @@ import difflib
 import sys
 from collections.abc import Iterable
 
+SCREEN = 20
+"""Lines that a user reads at once."""
+
 
 class UserError(ValueError):
     """Wrong input; the message is one line that a user can act on, or a line for each of several problems."""
@@ -20,6 +23,13 @@ def complain(error: UserError) -> None:
     """One line on stderr for each problem."""
     for line in str(error).splitlines():
         sys.stderr.write(f"error: {line}\n")
+
+
+def several(problems: Iterable[str]) -> UserError:
+    """One error for all problems, a line each; of more than a screen, the first ones and how many there are."""
+    lines = list(dict.fromkeys(problems))
+    more = len(lines) - SCREEN
+    return UserError("\n".join(lines[:SCREEN] + ([f"and {more} more problems of this kind"] if more > 0 else [])))
 
 
 def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:

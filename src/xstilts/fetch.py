@@ -1,7 +1,7 @@
-"""python -m xstilts.fetch: what the same options of `train` need, downloaded and prepared ahead. Trains nothing.
+"""python -m xstilts.fetch: what the same options of `train` need, downloaded, checked and prepared ahead. Trains nothing.
 
 For a grid: on a machine with a network `python -m xstilts.fetch -m +experiments=NAME`, then the jobs with HF_HUB_OFFLINE=1. It
-ends with a table of what is ready and what is missing, and with code 1 if anything is.
+ends with a table of what is ready and what is missing. The exit code is 1 if anything is missing, and 2 if data is wrong.
 """
 
 import sys
@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from xstilts import pipeline, sources
 from xstilts.checks import check
 from xstilts.config import Config
-from xstilts.errors import UserError
-from xstilts.launch.cells import attempt, failures, start
+from xstilts.errors import UserError, several
+from xstilts.launch.cells import attempt, complain, failures, start
 from xstilts.paths import conf_dir
 from xstilts.phases import inputs
 from xstilts.phases.jobs import TokenizerJob
@@ -24,9 +24,11 @@ from xstilts.phases.planning import Phase
 from xstilts.store.artifacts import is_done
 from xstilts.tasks.declaration import Task
 
-READY = "ready"
+READY, WRONG = "ready", "wrong: "
 found: dict[tuple[str, str], str] = {}
 """(Kind, name) of all that the cells need -> `ready` and how much it is, or what is wrong with it."""
+wrong: dict[str, list[str]] = {}
+"""What is wrong with data that was read, by the split's mark."""
 tried: set[str] = set()
 """What exactly was tried; two things of a grid may have one name in the table."""
 
@@ -50,7 +52,9 @@ def fetch(config: Config) -> None:
         name = f"{item.task.name} {item.split}, {languages}"
         note("data", name, repr((item, config.data)), lambda item=item: _data(config, item))  # type: ignore[misc]
     if all(state.startswith(READY) for key, state in found.items() if key not in before):
-        _features(config)
+        planned = pipeline.plan(config)
+        if _read(planned, config):
+            _features(planned, config)
 
 
 def note(kind: str, name: str, exactly: str, action: Callable[[], str]) -> None:
@@ -82,11 +86,24 @@ def _data(config: Config, item: inputs.Wanted) -> str:
     return f"{len(languages)} language(s), {len(files)} file(s), {size / 1e6:.1f} MB" if files else "no such split, left out"
 
 
-def _features(config: Config) -> None:
+def _read(planned: pipeline.Cell, config: Config) -> bool:
+    """Read all data of the cell that was not read before; whether nothing is wrong with it."""
+    needed = pipeline.unread_data(planned, config)
+    splits = [split for split in needed if split.mark not in wrong]
+    problems = pipeline.data_problems(splits, config)
+    wrong.update(problems)
+    for split in splits:
+        lines = problems.get(split.mark, [])
+        found["reading", split.name] = WRONG + "; ".join(lines) if lines else f"{READY}, no problem"
+    if problems:
+        complain(several(line for lines in problems.values() for line in lines))
+    return not any(split.mark in wrong for split in needed)
+
+
+def _features(planned: pipeline.Cell, config: Config) -> None:
     """Tokenize what the cell reads, into the store."""
     if not config.store.features:
         return
-    planned = pipeline.plan(config)
     from xstilts.phases.prepare import evaluation, training
 
     for phase in planned.pretraining + planned.training:
@@ -121,8 +138,10 @@ def show() -> None:
         table.add_row(kind, Text(name), Text(state, style="" if state.startswith(READY) else "red"))
     console = Console(file=sys.stdout)
     console.print(table)
-    missing = sum(not state.startswith(READY) for state in found.values())
-    console.print(f"{len(found) - missing} ready, {missing} missing", highlight=False)
+    bad = sum(state.startswith(WRONG) for state in found.values())
+    missing = sum(not state.startswith(READY) for state in found.values()) - bad
+    counts = [f"{len(found) - missing - bad} ready", f"{missing} missing"] + ([f"{bad} wrong"] if bad else [])
+    console.print(", ".join(counts), highlight=False)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -133,6 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
         given = [*given, "hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.waves=false"]
     start(cell, given, __doc__)
     show()
+    if wrong:
+        sys.exit(2)
     if failures or not all(state.startswith(READY) for state in found.values()):
         sys.exit(1)
 

@@ -5,9 +5,11 @@
 <store>/<kind>/.<fingerprint>.work/           an unfinished training: job, checkpoints, log
 <store>/<kind>/.<fingerprint>.lock            held by the process that trains it
 <store>/.checksums.json                       sha256 of raw data files that were read before
+<store>/read/<key>.json                       a split that was read without a problem
 <output>/results/<cell>.json                  the result of one cell
 <output>/predictions/<cell>.parquet           its predictions
 <output>/work/<cell>/                         job and log of its evaluation
+<output>/work/.read-<random>/                 job and log of a check of the data
 <output>/curves/<phase>/                      training curves, a folder for each attempt
 <output>/logs/<phase>.log                     what the workers of a sweep said
 <output>/sweep.json                           how every unit of the last sweep ended
@@ -17,6 +19,7 @@
 """
 
 import re
+import secrets
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +66,16 @@ def _beside_source_or_in_package(name: str) -> Path:
 def checksum_cache(store: Path) -> Path:
     """Where the checksums of raw data files are remembered."""
     return store / ".checksums.json"
+
+
+def read_mark(store: Path, key: str) -> Path:
+    """The note that a split was read without a problem; `key` is the hash of all that this depends on."""
+    return store / "read" / f"{key}.json"
+
+
+def reading_dir(output: Path) -> Path:
+    """A fresh folder for the job that reads data."""
+    return output / "work" / f".read-{secrets.token_hex(6)}"
 
 
 def results_dir(output: Path) -> Path:

@@ -17,17 +17,18 @@ from typing import Any
 from xstilts import recipes, sources
 from xstilts.checks import check
 from xstilts.config import Config, ModelConfig
-from xstilts.errors import ToldAlready, UserError
+from xstilts.errors import ToldAlready, UserError, several
 from xstilts.launch.process import describe_exit, last_error, run_worker
 from xstilts.launch.slurm import make_way, srun, starts_by_srun
-from xstilts.paths import CellPaths, cell_name, checksum_cache, log_file
+from xstilts.paths import CellPaths, cell_name, checksum_cache, log_file, reading_dir
 from xstilts.phases import inputs, planning
-from xstilts.phases.jobs import EvaluationJob, Job, TokenizerJob, TrainingJob, write_job
+from xstilts.phases.jobs import EvaluationJob, Job, ReadingJob, Split, TrainingJob, write_job
 from xstilts.phases.libraries import light_imports
 from xstilts.phases.planning import Phase
 from xstilts.phases.pretrained import check_world, encoder_identity, trains_encoder, with_attention_used
+from xstilts.phases.unread import unread
 from xstilts.store import artifacts
-from xstilts.store.files import disk_full_means
+from xstilts.store.files import disk_full_means, read_json_object
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
@@ -122,6 +123,7 @@ def run(config: Config) -> dict[str, Any] | None:
     if (result := check_stored(cell, config)) is not None:
         log.info(f"this cell is done, nothing to do: {cell.paths.result}")
         return result
+    check_data(unread_data(cell, config), config)
     cell.paths.result.unlink(missing_ok=True)
     for phase in cell.pretraining:
         ensure_made(phase, config)
@@ -160,11 +162,12 @@ def _make_until(cell: Cell, config: Config) -> None:
     if config.stop_after not in wanted:
         known = " ".join(wanted) or "none"
         raise UserError(f"stop_after={config.stop_after}: this cell's artifacts are {known}; run the sweep again")
+    phases = phases[: wanted.index(config.stop_after) + 1]
+    missing = [phase.job for phase in phases if not phase.done]
+    check_data(unread(missing, None, Path(config.store.root).absolute()), config)
     for phase in phases:
-        last = phase.paths.fingerprint == config.stop_after
+        last = phase is phases[-1]
         ensure_made(phase, config, refresh=last and phase in cell.training and config.store.refresh == "all")
-        if last:
-            return
 
 
 def pretrain(config: Config) -> Path:
@@ -173,10 +176,42 @@ def pretrain(config: Config) -> Path:
     This is what trains it again with `store.refresh=all`; in a cell, that is about the cell's own phases.
     """
     config = inputs.ensure(config)
-    phases, _ = _first_phase(config, Path(config.store.root).absolute())
+    store = Path(config.store.root).absolute()
+    phases, _ = _first_phase(config, store)
+    check_data(unread([phase.job for phase in phases if not phase.done], None, store), config)
     for phase in phases:
         ensure_made(phase, config, refresh=config.store.refresh == "all")
     return phases[-1].paths.folder
+
+
+def unread_data(cell: Cell, config: Config) -> list[Split]:
+    """The data that the cell has still to read, apart from what was read before; of a finished cell, none."""
+    if cell.paths.result.exists() and config.store.refresh == "never":
+        return []
+    again = cell.training if config.store.refresh == "all" else []
+    missing = [phase.job for phase in cell.pretraining + cell.training if phase in again or not phase.done]
+    return unread(missing, cell.evaluation, Path(config.store.root).absolute())
+
+
+def check_data(splits: list[Split], config: Config) -> None:
+    """Have the data read once, before anything is trained on it; UserError with a line for each problem."""
+    if problems := data_problems(splits, config):
+        raise several(line for lines in problems.values() for line in lines)
+
+
+def data_problems(splits: list[Split], config: Config) -> dict[str, list[str]]:
+    """Have the data read by a worker: mark -> what is wrong, of the splits with a problem. `config`: where and how it works."""
+    if not splits:
+        return {}
+    work = reading_dir(Path(config.output).absolute())
+    names = ", ".join(dict.fromkeys(f"{split.task.name} {split.split}" for split in splits))
+    job = ReadingJob(f"reading {names}", splits, str(work / "problems.json"))
+    log.info(f"{job.label} once, before training")
+    output = log_file(Path(config.output).absolute(), "reading", work.name.rpartition("-")[2])
+    _work(job, work / "job.json", work / "worker.log", config.worker, Path(job.problems).exists, output)
+    problems = read_json_object(Path(job.problems), "list of problems", "run the same command again")
+    shutil.rmtree(work, ignore_errors=True)
+    return problems
 
 
 def _with_evaluation(
@@ -292,11 +327,11 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
     """Have the job done; only what it leaves behind means success. `output`: where what it says goes with worker=logged."""
     with disk_full_means(job_file):
         write_job(job, job_file)
-    by_srun = not isinstance(job, TokenizerJob) and starts_by_srun(job.trainer)
+    by_srun = isinstance(job, TrainingJob | EvaluationJob) and starts_by_srun(job.trainer)
     if worker == "inline":
         _work_here(job, by_srun)
         return
-    starter = srun(job.trainer, job_file) if not isinstance(job, TokenizerJob) and by_srun else None
+    starter = srun(job.trainer, job_file) if isinstance(job, TrainingJob | EvaluationJob) and by_srun else None
     signals: list[signal.Signals] = []
     logged = output if worker == "logged" else None
     code = run_worker(job_file, notes, on_signal=signals.append, output=logged, starter=starter)

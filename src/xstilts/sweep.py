@@ -13,13 +13,13 @@ from omegaconf import DictConfig
 
 from xstilts import grid, pipeline
 from xstilts.checks import check
-from xstilts.errors import UserError, complain
+from xstilts.errors import UserError, complain, several
 from xstilts.grid import Planned, Unit
 from xstilts.launch import combinations
 from xstilts.launch.cells import failures, log_to_stderr, to_schema
 from xstilts.paths import log_file, sweep_summary
 from xstilts.phases import cost
-from xstilts.phases.jobs import TrainingJob
+from xstilts.phases.jobs import Split, TrainingJob
 from xstilts.phases.planning import Phase
 from xstilts.store import neighbours
 from xstilts.store.files import write_json
@@ -66,6 +66,7 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         sys.exit(2)
     for problem in dict.fromkeys(cell.problem for cell in cells if cell.problem):
         sys.stderr.write(f"error: {problem}\n")
+    cells = _with_data_checked(cells)
     waves = grid.waves(cells)
     number = 0
 
@@ -82,6 +83,35 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
         failures.extend(grid.failures(cells, waves))
         _keep(cells, waves, experiment)
+
+
+def _with_data_checked(cells: Sequence[Planned]) -> list[Planned]:
+    """The cells after all their data was read once; those that need bad data have a problem in the place of their plan."""
+    splits: dict[str, Split] = {}
+    needed: list[list[str]] = []
+    wrong: dict[str, list[str]] = {}
+    for number, cell in enumerate(cells):
+        needed.append([])
+        if cell.cell and cell.config:
+            try:
+                found = {split.mark: split for split in pipeline.unread_data(cell.cell, cell.config)}
+            except UserError as error:  # there is nothing to read
+                found, wrong[f"cell {number}"] = {}, str(error).splitlines()
+                needed[-1].append(f"cell {number}")
+            splits |= found
+            needed[-1] += found
+    config = next((cell.config for cell, marks in zip(cells, needed, strict=True) if marks), None)
+    try:
+        wrong |= pipeline.data_problems(list(splits.values()), config) if config else {}
+    except UserError as error:  # not the data, but reading it has failed
+        wrong |= dict.fromkeys(splits, str(error).splitlines())
+    if wrong:
+        complain(several(line for lines in wrong.values() for line in lines))
+    problems = ["; ".join(line for mark in marks for line in wrong.get(mark, [])) for marks in needed]
+    return [
+        Planned(cell.overrides, cell.config, problem=problem) if problem else cell
+        for cell, problem in zip(cells, problems, strict=True)
+    ]
 
 
 def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]], experiment: str) -> None:

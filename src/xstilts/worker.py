@@ -9,12 +9,17 @@ import sys
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.phases.jobs import Job, TokenizerJob, TrainingJob, read_job
+from xstilts.phases.jobs import Job, ReadingJob, TokenizerJob, TrainingJob, read_job
 from xstilts.phases.libraries import quiet_libraries
 
 
 def run(job: Job) -> None:
     """Do the job in this process."""
+    if isinstance(job, ReadingJob):
+        from xstilts.phases.reading import read
+
+        read(job)
+        return
     quiet_libraries()
     if isinstance(job, TokenizerJob):
         from xstilts.phases.vocabulary import make_tokenizer

@@ -201,6 +201,24 @@ def run_cell(start_cell: Callable[..., "subprocess.Popen[str]"]) -> Callable[...
 
 
 @pytest.fixture
+def in_this_process() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """While in the body, an entry point may run here: what Hydra and a cell change is undone."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    @contextlib.contextmanager
+    def prepared() -> Iterator[None]:
+        GlobalHydra.instance().clear()
+        arguments = list(sys.argv)
+        try:
+            with preserved():
+                yield
+        finally:
+            sys.argv[:] = arguments
+
+    return prepared
+
+
+@pytest.fixture
 def main_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[str]]:
     """Run the entry point in this process; it must end with code 2, and what it wrote to standard error is returned in lines."""
     from hydra.core.global_hydra import GlobalHydra

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from xstilts import fetch
 from xstilts.store.artifacts import is_done
 
 Fails = Callable[..., list[str]]
@@ -21,7 +22,7 @@ def only(lines: list[str]) -> str:
     """The one line that tells what is wrong, after the announcements of phases."""
     errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1 and lines[-1] == errors[0], lines
-    assert all(re.match(r"phase [234]: |\w+: (no data for|\d+ of \d+ answers can) ", line) for line in lines[:-1]), lines
+    assert all(re.match(r"reading |phase [234]: |\w+: (no data for|\d+ of \d+ answers can) ", line) for line in lines[:-1]), lines
     return errors[0]
 
 
@@ -136,9 +137,46 @@ def test_a_bad_file_is_named_with_its_line(name: str, main_fails: Fails, toy_wor
     change, overrides, expected = BAD_FILES[name]
     world = toy_world.copy(tmp_path)
     change(world.root)
-    line = only(main_fails(*world.options, *overrides))
+    lines = main_fails(*world.options, *overrides)
+    line = only(lines)
     assert re.search(expected, line), line
+    assert not any(line.startswith("phase ") for line in lines), "no phase has begun"
     nothing_half_written(tmp_path)
+
+
+def test_bad_data_of_several_splits_and_languages_is_told_at_once(main_fails: Fails, toy_world: Any, tmp_path: Path) -> None:
+    world = toy_world.copy(tmp_path)
+    for name in ("pawsx/train-en.tsv", "pawsx/dev-de.tsv", "pawsx/test-en.tsv", "pawsx/test-fr.tsv"):
+        replace_line(name, 3, b"one\r\n")(world.root)
+    lines = main_fails(*world.options, *PAWSX)
+    assert lines[0] == "reading pawsx train, pawsx validation, pawsx test once, before training"
+    expected = ("pawsx/train-en.tsv:3: ", "pawsx/dev-de.tsv:3: ", "pawsx/test-en.tsv:3: ", "pawsx/test-fr.tsv:3: ")
+    assert len(lines) == 5 and all(line.startswith("error: ") for line in lines[1:]), lines
+    assert all(name in line for name, line in zip(expected, lines[1:], strict=True)), lines
+    assert not (tmp_path / "store" / "trained").exists() and not list((tmp_path / "out" / "work").iterdir())
+
+
+def test_fetch_reads_all_data_too(
+    toy_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], in_this_process: Any
+) -> None:
+    world = toy_world.copy(tmp_path)
+    replace_line("pawsx/test-fr.tsv", 3, b"one\r\n")(world.root)
+    for name, empty in {"found": {}, "wrong": {}, "tried": set()}.items():
+        monkeypatch.setattr(fetch, name, empty)
+    places = (f"store.root={tmp_path / 'store'}", f"output={tmp_path / 'out'}", "worker=inline")
+    with in_this_process(), pytest.raises(SystemExit) as ended:
+        fetch.main([*world.options, *places, *PAWSX])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert re.search(r"^error: .*pawsx/test-fr.tsv:3: ", err, re.MULTILINE) and err.count("error: ") == 1
+    assert re.search(r"reading +pawsx train \(en\) +ready, no problem", out) and "1 wrong" in out
+    assert not (tmp_path / "store" / "trained").exists() and not (tmp_path / "store" / "features").exists()
+
+
+def test_a_validation_split_without_gold_is_refused_before_training(main_fails: Fails, toy_world: Any, tmp_path: Path) -> None:
+    lines = main_fails(*toy_world.options, *PAWSX, "target.training.pawsx.validation=test")
+    assert "task 'pawsx', test: none of 20 examples in en has gold, so they cannot select a checkpoint" in only(lines)
+    assert not any(line.startswith("phase ") for line in lines)
 
 
 BAD_OPTIONS = {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from xstilts import pipeline
 from xstilts.paths import sweep_summary
 from xstilts.store.results import read_results
 
@@ -52,28 +53,45 @@ def test_four_sweeps_at_once_train_exactly_what_is_distinct_and_a_fifth_nothing(
     assert files == {path: path.stat().st_mtime_ns for path in files}
 
 
-def test_a_failed_intermediate_blocks_its_cells_and_the_rest_goes_on(run_cell: Cell, toy_world: Any, tmp_path: Path) -> None:
+def test_bad_data_keeps_the_cells_that_need_it_from_starting_and_the_rest_goes_on(
+    run_cell: Cell, toy_world: Any, tmp_path: Path
+) -> None:
     world = toy_world.copy(tmp_path)
     (world.root / "snli" / "snli_1.0_train.jsonl").write_text("{")
     grid = ("+intermediate=none,snli", "+target=pawsx,tatoeba")
     code, out, err = run_cell("-m", *options(world, tmp_path), *grid)
     assert code == 1 and "Traceback" not in out + err, out + err
     assert [r["cell"]["intermediate"] for r in read_results(tmp_path / "out" / "results")] == [["none"], ["none"]]
-    told = [line for line in out.splitlines() if line.startswith(("failed ", "blocked "))]
-    assert [line.split()[0] for line in told] == ["failed", "blocked", "blocked", "blocked"]
-    assert "snli_1.0_train.jsonl" in told[0] and all(line.endswith("phase 2: snli failed") for line in told[1:])
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert "snli_1.0_train.jsonl:1: " in line, "told once, for two cells"
+    assert err.index(line) < err.index("wave 1"), "and before anything is trained"
+    told = [line for line in out.splitlines() if line.startswith("refused ")]
+    assert len(told) == 2 and all("snli_1.0_train.jsonl:1: " in line for line in told)
     kept = json.loads(sweep_summary(tmp_path / "out").read_text())
-    assert [unit["state"] for unit in kept["units"] if unit["reason"]] == ["failed", "blocked", "blocked", "blocked"]
+    assert [unit["state"] for unit in kept["units"] if unit["reason"]] == ["failed", "failed"]
     assert kept["experiment"] == ""
-    logs = sorted(path.name for path in (tmp_path / "out" / "logs").iterdir())
-    (log,) = (name for name in logs if name.startswith("phase2.snli."))
-    assert "snli_1.0_train.jsonl" in (tmp_path / "out" / "logs" / log).read_text()
 
     (world.root / "snli" / "snli_1.0_train.jsonl").write_bytes((toy_world.root / "snli" / "snli_1.0_train.jsonl").read_bytes())
     code, out, err = run_cell("-m", *options(world, tmp_path), *grid, "worker=inline")
     assert code == 0, err
+    assert "reading snli train once, before training" in err, "what was good is not read again"
     assert len(trained(err)) == 2, "snli, and pawsx after it; the baselines were there"
     assert len(read_results(tmp_path / "out" / "results")) == 4
+
+
+def test_a_failed_intermediate_blocks_its_cells(
+    run_cell: Cell, toy_world: Any, tmp_path: Path, compose_config: Callable[..., Any]
+) -> None:
+    chosen = options(toy_world, tmp_path)
+    planned = pipeline.plan(compose_config(*chosen, "+intermediate=snli", "+target=pawsx"))
+    planned.training[0].paths.lock.mkdir(parents=True)  # a folder cannot be locked
+    code, out, err = run_cell("-m", *chosen, "+intermediate=snli", "+target=pawsx,tatoeba")
+    assert code == 1 and "Traceback" not in out + err, out + err
+    told = [line for line in out.splitlines() if line.startswith(("failed ", "blocked "))]
+    assert [line.split()[0] for line in told] == ["failed", "blocked", "blocked", "blocked"]
+    assert "cannot lock" in told[0] and all(line.endswith("phase 2: snli failed") for line in told[1:])
+    kept = json.loads(sweep_summary(tmp_path / "out").read_text())
+    assert [unit["state"] for unit in kept["units"]] == ["failed", "blocked", "blocked", "blocked"]
 
 
 def test_the_preview_says_what_is_there_what_is_stale_and_why_and_does_nothing(

@@ -14,7 +14,6 @@ from transformers import PreTrainedTokenizerBase
 from xstilts import metrics, recipes
 from xstilts.data.module import TaskData
 from xstilts.data.tokenizer import load_tokenizer
-from xstilts.errors import UserError
 from xstilts.models import export, progress
 from xstilts.models.heads import build_head
 from xstilts.models.memory import out_of_memory_means
@@ -22,6 +21,7 @@ from xstilts.models.module import TaskModel
 from xstilts.models.selection import gathered
 from xstilts.models.stopping import keep_handlers
 from xstilts.phases import predicting
+from xstilts.phases.inputs import evaluated_languages, languages_without_data
 from xstilts.phases.jobs import EvaluationJob
 from xstilts.phases.training import (
     check_length,
@@ -32,7 +32,6 @@ from xstilts.phases.training import (
     trainer_options,
 )
 from xstilts.reporting.card.scores import add_scores, scored
-from xstilts.sources import languages_with_data, place_of
 from xstilts.sources.files import source_of
 from xstilts.store.features import Prepared
 from xstilts.store.results import Row, write_predictions, write_result
@@ -80,7 +79,10 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     task = replace(job.target.task, labels=job.labels or job.target.task.labels)
     tokenizer = load_tokenizer(job.artifact or tokenizer_place(job.model), None if job.artifact else job.model.revision)
     model = _model(job, task, tokenizer)
-    parts = languages_of_splits(job, task)
+    parts = evaluated_languages(job.target, job.data)
+    if missing := languages_without_data(job.target, parts):
+        have = ", ".join(language for language in task.languages if language not in missing)
+        log.info(f"{task.name}: no data for {' '.join(missing)}; evaluating {have}")
     made = evaluation_features(job, task, parts, tokenizer)
     blocks, examples = _blocks(parts, made), made.examples
     features = task_features(task, task.name, made, tokenizer, job.hyperparameters)
@@ -109,20 +111,6 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     return result
 
 
-def languages_of_splits(job: EvaluationJob, task: Task) -> list[tuple[str, list[str]]]:
-    """The splits to evaluate, each with its languages that are asked for and have data."""
-    parts: list[tuple[str, list[str]]] = []
-    found: set[str] = set()
-    for split in job.target.splits or task.evaluate:
-        present = languages_with_data(task, job.data, split)
-        found |= set(present)
-        chosen = [language for language in job.target.languages or task.languages if language in present]
-        if chosen:
-            parts.append((split, chosen))
-    _check_languages(job, task, found)
-    return parts
-
-
 def evaluation_features(
     job: EvaluationJob, task: Task, parts: list[tuple[str, list[str]]], tokenizer: PreTrainedTokenizerBase
 ) -> Prepared:
@@ -145,18 +133,6 @@ def _blocks(parts: list[tuple[str, list[str]]], made: Prepared) -> list[Block]:
             blocks.append(Block(split, language, start, start + counts[language], whole))
             start += counts[language]
     return blocks
-
-
-def _check_languages(job: EvaluationJob, task: Task, found: set[str]) -> None:
-    missing = [language for language in job.target.languages or task.languages if language not in found]
-    if not missing:
-        return
-    have = ", ".join(language for language in task.languages if language in found) or "none"
-    if job.target.languages or not found:
-        raise UserError(
-            f"task {task.name} has no data for {', '.join(missing)} {place_of(task, job.data)}; languages with data: {have}"
-        )
-    log.info(f"{task.name}: no data for {' '.join(missing)}; evaluating {have}")
 
 
 def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModel:

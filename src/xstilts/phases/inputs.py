@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xstilts import recipes
-from xstilts.config import Config, ModelConfig
+from xstilts.config import Config, DataConfig, ModelConfig, Target
 from xstilts.encoders import is_path, local_path
 from xstilts.errors import UserError
 from xstilts.paths import checksum_cache
 from xstilts.phases.encoder_checks import unsuitable
 from xstilts.phases.pretrained import trains_encoder
-from xstilts.sources import parse_split
+from xstilts.sources import languages_with_data, parse_split, place_of
 from xstilts.sources.fetch import fetch, fetch_model, pinned
 from xstilts.sources.generated import generate
 from xstilts.sources.hub import Checksum
@@ -74,6 +74,36 @@ def wanted(config: Config) -> Iterator[Wanted]:
                 yield Wanted(training.task, split, training.languages)
     for split in target.splits or target.task.evaluate:
         yield Wanted(target.task, split, target.languages)
+
+
+def evaluated_languages(target: Target, data: DataConfig) -> list[tuple[str, list[str]]]:
+    """The splits to evaluate, each with its languages that are asked for and have data.
+
+    UserError where there is nothing to evaluate on, and where a language or a split that the user named has no data.
+    """
+    task, parts = target.task, []
+    found: set[str] = set()
+    for split in target.splits or task.evaluate:
+        present = languages_with_data(task, data, split)
+        found |= set(present)
+        chosen = [language for language in target.languages or task.languages if language in present]
+        if chosen:
+            parts.append((split, chosen))
+        elif target.splits:
+            raise UserError(f"task {task.name} has no {split} data {place_of(task, data)}: leave it out of target.splits")
+    missing = languages_without_data(target, parts)
+    if missing and (target.languages or not parts):
+        have = ", ".join(language for language in task.languages if language in found) or "none"
+        raise UserError(
+            f"task {task.name} has no data for {', '.join(missing)} {place_of(task, data)}; languages with data: {have}"
+        )
+    return parts
+
+
+def languages_without_data(target: Target, parts: list[tuple[str, list[str]]]) -> list[str]:
+    """Those of the target's languages that are in none of the parts."""
+    found = {language for _, languages in parts for language in languages}
+    return [language for language in target.languages or target.task.languages if language not in found]
 
 
 def local_model(config: Config) -> ModelConfig:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from xstilts.config import DataConfig, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
-from xstilts.tasks.declaration import TrainingTask
+from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.tracking.identity import RunIdentity
 
 
@@ -85,8 +85,50 @@ class EvaluationJob:
     """As in TrainingJob."""
 
 
-KINDS: dict[str, type] = {"training": TrainingJob, "evaluation": EvaluationJob, "tokenizer": TokenizerJob}
-Job = TrainingJob | EvaluationJob | TokenizerJob
+@dataclass
+class Split:
+    """What of a task is read at once: a split or a part of it, in some languages."""
+
+    task: Task = field(default_factory=Task)
+    data: DataConfig = field(default_factory=DataConfig)
+    split: str = ""
+    """As `xstilts.sources.parse_split` has it."""
+    languages: list[str] = field(default_factory=list)
+    selects: bool = False
+    """It selects the checkpoint: its examples need gold."""
+    first: int | None = None
+    """Of each language, the first so many do; null: all."""
+    mark: str = ""
+    """The file to write when it was read without a problem."""
+
+    @property
+    def name(self) -> str:
+        """For a message."""
+        return f"{self.task.name} {self.split} ({' '.join(self.languages)})"
+
+
+@dataclass
+class ReadingJob:
+    """Data that is read for its mistakes, before it is trained or evaluated on."""
+
+    label: str = ""
+    splits: list[Split] = field(default_factory=list)
+    problems: str = ""
+    """The file for what is wrong: mark -> lines, of the splits with a problem."""
+
+
+KINDS: dict[str, type] = {
+    "training": TrainingJob,
+    "evaluation": EvaluationJob,
+    "tokenizer": TokenizerJob,
+    "reading": ReadingJob,
+}
+Job = TrainingJob | EvaluationJob | TokenizerJob | ReadingJob
+
+
+def wants_validation(job: TrainingJob) -> bool:
+    """Whether the job evaluates while it trains."""
+    return job.hyperparameters.selection == "best" or bool(job.hyperparameters.eval_every)
 
 
 def write_job(job: Job, path: Path) -> None:

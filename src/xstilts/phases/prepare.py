@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from xstilts.data.tokenizer import load_tokenizer
-from xstilts.phases.evaluation import evaluation_features, languages_of_splits
-from xstilts.phases.jobs import EvaluationJob, TrainingJob
+from xstilts.phases.evaluation import evaluation_features
+from xstilts.phases.inputs import evaluated_languages
+from xstilts.phases.jobs import EvaluationJob, TrainingJob, wants_validation
 from xstilts.phases.libraries import quiet_libraries
-from xstilts.phases.training import tokenizer_place, training_features, validation_features, wants_validation
+from xstilts.phases.training import tokenizer_place, training_features, validation_features
 
 
 def training(job: TrainingJob, name: str) -> str:
@@ -24,4 +25,4 @@ def evaluation(job: EvaluationJob) -> str:
     quiet_libraries()
     tokenizer = load_tokenizer(tokenizer_place(job.model), job.model.revision)
     task = replace(job.target.task, labels=job.labels or job.target.task.labels)
-    return f"{len(evaluation_features(job, task, languages_of_splits(job, task), tokenizer).features)} evaluation"
+    return f"{len(evaluation_features(job, task, evaluated_languages(job.target, job.data), tokenizer).features)} evaluation"

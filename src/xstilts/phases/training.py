@@ -36,7 +36,7 @@ from xstilts.models.selection import Selection
 from xstilts.models.stopping import PoliteStop, keep_handlers
 from xstilts.paths import DYNAMICS, WORD_EMBEDDINGS
 from xstilts.phases import predicting
-from xstilts.phases.jobs import TrainingJob
+from xstilts.phases.jobs import TrainingJob, wants_validation
 from xstilts.phases.provenance import provenance
 from xstilts.reporting.card.scores import first_card
 from xstilts.sources.load import load
@@ -291,11 +291,6 @@ def task_features(task: Any, name: str, made: Prepared, tokenizer: PreTrainedTok
     """The features, ready to be batched."""
     special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15, masks=task.format == "mlm")
     return TaskFeatures(name, task.format, head_name(task), made.features, special, made.examples)
-
-
-def wants_validation(job: TrainingJob) -> bool:
-    """Whether the job evaluates while it trains."""
-    return job.hyperparameters.selection == "best" or bool(job.hyperparameters.eval_every)
 
 
 def _validation(job: TrainingJob, name: str, tokenizer: PreTrainedTokenizerBase) -> predicting.Evaluated:
