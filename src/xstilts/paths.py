@@ -9,7 +9,6 @@
 <output>/results/<cell>.json                  the result of one cell
 <output>/predictions/<cell>.parquet           its predictions
 <output>/work/<cell>/                         job and log of its evaluation
-<output>/work/.read-<random>/                 job and log of a check of the data
 <output>/curves/<phase>/                      training curves, a folder for each attempt
 <output>/logs/<phase>.log                     what the workers of a sweep said
 <output>/sweep.json                           how every unit of the last sweep ended
@@ -19,7 +18,6 @@
 """
 
 import re
-import secrets
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +69,6 @@ def checksum_cache(store: Path) -> Path:
 def read_mark(store: Path, key: str) -> Path:
     """The note that a split was read without a problem; `key` is the hash of all that this depends on."""
     return store / "read" / f"{key}.json"
-
-
-def reading_dir(output: Path) -> Path:
-    """A fresh folder for the job that reads data."""
-    return output / "work" / f".read-{secrets.token_hex(6)}"
 
 
 def results_dir(output: Path) -> Path:

@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from xstilts import recipes, sources
@@ -20,7 +21,7 @@ from xstilts.config import Config, ModelConfig
 from xstilts.errors import ToldAlready, UserError, several
 from xstilts.launch.process import describe_exit, last_error, run_worker
 from xstilts.launch.slurm import make_way, srun, starts_by_srun
-from xstilts.paths import CellPaths, cell_name, checksum_cache, log_file, reading_dir
+from xstilts.paths import CellPaths, cell_name, checksum_cache, log_file
 from xstilts.phases import inputs, planning
 from xstilts.phases.jobs import EvaluationJob, Job, ReadingJob, Split, TrainingJob, write_job
 from xstilts.phases.libraries import light_imports
@@ -203,7 +204,7 @@ def data_problems(splits: list[Split], config: Config) -> dict[str, list[str]]:
     """Have the data read by a worker: mark -> what is wrong, of the splits with a problem. `config`: where and how it works."""
     if not splits:
         return {}
-    work = reading_dir(Path(config.output).absolute())
+    work = Path(mkdtemp(prefix="xstilts-reading-"))  # this machine's, since store and output may be full or read-only
     names = ", ".join(dict.fromkeys(f"{split.task.name} {split.split}" for split in splits))
     job = ReadingJob(f"reading {names}", splits, str(work / "problems.json"))
     log.info(f"{job.label} once, before training")

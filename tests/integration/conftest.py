@@ -234,7 +234,7 @@ def main_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         with preserved(), contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as ended:
             train.main()
         lines = errors.getvalue().splitlines()
-        assert ended.value.code == 2, lines
+        assert ended.value.code == 2, "\n".join(lines[-25:])
         assert not any("Traceback" in line for line in lines), lines
         return lines
 

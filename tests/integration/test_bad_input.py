@@ -204,7 +204,7 @@ BAD_OPTIONS = {
     ): "unknown language in pretraining.tasks.mlm",
     ("+target=pawsx", "data.source=babel"): "data.world.languages: the synthetic world has no languages; type data=babel",
     ("+target=pawsx", "store.refresh=always"): "unknown store.refresh 'always': valid: all, never, results.",
-    ("+target=pawsx", "target.recipe.batch_size=0"): "batch_size: got 0, expected more than 0",
+    ("+target=pawsx", "target.recipe.batch_size=0"): "batch_size: got 0, expected 1 or more",
     ("+target=pawsx", "target.training.pawsx.train=train:0%"): "'train:0%'",
     ("+intermediate=snli",): "no target task: type +target=NAME",
 }
