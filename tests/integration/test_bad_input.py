@@ -153,7 +153,24 @@ def test_bad_data_of_several_splits_and_languages_is_told_at_once(main_fails: Fa
     expected = ("pawsx/train-en.tsv:3: ", "pawsx/dev-de.tsv:3: ", "pawsx/test-en.tsv:3: ", "pawsx/test-fr.tsv:3: ")
     assert len(lines) == 5 and all(line.startswith("error: ") for line in lines[1:]), lines
     assert all(name in line for name, line in zip(expected, lines[1:], strict=True)), lines
-    assert not (tmp_path / "store" / "trained").exists() and not list((tmp_path / "out" / "work").iterdir())
+    assert not (tmp_path / "store" / "trained").exists() and not (tmp_path / "out" / "work").exists()
+
+
+def test_a_refresh_with_bad_data_keeps_the_result(
+    main_fails: Fails, run_inline: Callable[..., Any], toy_world: Any, tmp_path: Path
+) -> None:
+    world = toy_world.copy(tmp_path)
+    places = (f"store.root={tmp_path / 'store'}", f"output={tmp_path / 'out'}")
+    run_inline(*world.options, *places, *PAWSX)
+    (result,) = (tmp_path / "out" / "results").iterdir()
+    before = result.read_bytes()
+    (world.root / "pawsx" / "test-de.tsv").chmod(0o600)  # the same content: nothing is read again
+    assert run_inline(*world.options, *places, *PAWSX, "store.refresh=results").log[0].startswith("phase 3: ")
+    data = world.root / "pawsx" / "train-en.tsv"
+    data.write_bytes(data.read_bytes() + b"one\r\n")
+    lines = main_fails(*world.options, *PAWSX, "store.refresh=all")
+    assert "pawsx/train-en.tsv:" in only(lines) and result.exists()
+    assert json.loads(result.read_bytes())["rows"] == json.loads(before)["rows"]
 
 
 def test_fetch_reads_all_data_too(
