@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from xstilts import pipeline, sources
 from xstilts.checks import check
 from xstilts.config import Config
-from xstilts.errors import UserError, several
-from xstilts.launch.cells import attempt, complain, failures, start
+from xstilts.errors import UserError, complain, several
+from xstilts.launch.cells import attempt, failures, start
 from xstilts.paths import conf_dir
 from xstilts.phases import inputs
 from xstilts.phases.jobs import TokenizerJob
