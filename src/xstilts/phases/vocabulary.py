@@ -23,7 +23,14 @@ def make_tokenizer(job: TokenizerJob) -> None:
     final = Path(job.artifact)
     with temporary_folder(final) as folder:
         entries = train_tokenizer(texts, job.vocabulary, folder)
-        metadata = {"label": job.label, "identity": job.identity, "entries": entries, "lines": len(texts), "versions": versions()}
+        metadata = {
+            "label": job.label,
+            "fingerprint": final.name,
+            "identity": job.identity,
+            "entries": entries,
+            "lines": len(texts),
+            "versions": versions(),
+        }
         publish(folder, final, metadata)
 
 

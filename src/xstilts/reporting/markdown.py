@@ -1,5 +1,7 @@
-"""Tables and numbers in Markdown."""
+"""Text, tables and numbers in Markdown. Names come from configs, data and result files: whatever is in them, they stay text."""
 
+import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
@@ -7,13 +9,40 @@ from xstilts.reporting.gain import Gain
 from xstilts.reporting.table import ABSENT, number, signed
 
 
+def one_line(value: object) -> str:
+    """`value` without line breaks."""
+    return " ".join(str(value).split())
+
+
+def text(value: object) -> str:
+    """`value` as running text, in which nothing is Markdown or HTML; an underscore between letters is none."""
+    escaped = re.sub(r"([\\`*\[\]~|#$])", r"\\\1", html.escape(one_line(value), quote=False))
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)
+
+
+def code(value: object) -> str:
+    """`value` between backticks, more of them than it has itself; empty if it is."""
+    line = one_line(value)
+    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
+    around = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{around}{line}{around}{fence}" if line else ""
+
+
+def details(title: str, body: str) -> list[str]:
+    """The paragraphs of a `body` that is shown when the reader asks for it."""
+    return [f"<details>\n<summary>{html.escape(one_line(title))}</summary>", body, "</details>"]
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, its columns of numbers to the right; columns that are empty in every row are left out."""
+    """A table of cells that `text`, `code` or a function below made; empty without rows.
+
+    Columns of numbers stand to the right; columns that are empty in every row are left out.
+    """
     kept = [column for column in range(len(header)) if any(row[column] for row in rows)]
     numeric = {column for column in kept if all(_numeric(row[column]) for row in rows)}
     rule = ["---:" if column in numeric else "---" for column in kept]
     lines = [[header[column] for column in kept], rule, *([row[column] for column in kept] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines) if rows else ""
 
 
 def per_seed(values: Mapping[int, float | None], form: Callable[[float], str] = number) -> str:
@@ -51,6 +80,11 @@ def seed_range(gain: Gain) -> str:
     """The gain of the lowest and the highest seed; empty for one seed."""
     values = gain.by_seed.values()
     return f"{signed(min(values))} to {signed(max(values))}" if len(values) > 1 else ""
+
+
+def _cell(text: str) -> str:
+    """A pipe inside a cell, such as one in code, does not end it."""
+    return re.sub(r"(?<!\\)\|", r"\\|", text)
 
 
 def _numeric(text: str) -> bool:

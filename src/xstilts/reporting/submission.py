@@ -142,9 +142,7 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
         problems.append(str(error))
         return {}
     if foreign := [row["task"] for row in predictions if row["task"] != task.name]:
-        problems.append(
-            f"{path} has predictions of the task {foreign[0]}, expected {task.name}; delete its files and run it again"
-        )
+        problems.append(f"{path} has predictions of {foreign[0]}, expected {task.name}; delete its files and run it again")
         return {}
     for row in predictions:
         if row["split"] == split and row["language"] in found:

@@ -17,7 +17,6 @@ from typing import Any
 from xstilts.errors import UserError
 from xstilts.paths import DONE, METADATA, NOTES
 from xstilts.store.files import beside, disk_full_means, encode_json, read_json_object, sync_folder
-from xstilts.store.fingerprint import fingerprint
 from xstilts.store.shapes import count, keyed, matching, named, optional, text, told
 from xstilts.store.shapes import listed as list_of
 
@@ -98,7 +97,7 @@ def check(folder: Path) -> None:
         if (size := path.stat().st_size) != expected["bytes"]:
             damage = "truncated" if size < expected["bytes"] else "altered"
             raise UserError(f"{path} is {damage}: got {size} bytes, expected {expected['bytes']}; {remedy(folder)}")
-    if (other := fingerprint_of(read_metadata(folder))) not in (None, folder.name):
+    if (other := read_metadata(folder).get("fingerprint", folder.name)) != folder.name:
         raise UserError(
             f"{folder} holds another artifact, {other}, as its {METADATA} says: give the folder its own name, or {remedy(folder)}"
         )
@@ -139,13 +138,6 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     if problems := list(_METADATA(metadata, "")):
         raise UserError(f"{folder / METADATA} is no metadata of an artifact: {told(problems)}; {remedy(folder)}")
     return metadata
-
-
-def fingerprint_of(metadata: dict[str, Any]) -> str | None:
-    """The name that an artifact should have; None where its metadata does not say."""
-    if "fingerprint" in metadata:
-        return str(metadata["fingerprint"])
-    return fingerprint(metadata["identity"]) if metadata.get("identity") else None
 
 
 def remove(folder: Path) -> None:

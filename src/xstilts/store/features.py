@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.paths import ArtifactPaths, checksum_cache
-from xstilts.store.artifacts import fingerprint_of, is_done, listed, publish, read_metadata, remove, temporary_folder
+from xstilts.store.artifacts import is_done, listed, publish, read_metadata, remove, temporary_folder
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
@@ -130,7 +130,7 @@ def _whole(folder: Path) -> bool:
             return False
         if expected["bytes"] <= SHORT and hashlib.sha256(path.read_bytes()).hexdigest() != expected["sha256"]:
             return False
-    return fingerprint_of(read_metadata(folder)) == folder.name
+    return fingerprint(read_metadata(folder).get("identity", {})) == folder.name
 
 
 def _open(folder: Path) -> Prepared:

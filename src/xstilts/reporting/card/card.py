@@ -11,7 +11,7 @@ from typing import Any
 
 from xstilts.config import Mixture
 from xstilts.reporting.card.licences import licence_fields, licence_notes
-from xstilts.reporting.card.markup import code, details, one_line, table, text
+from xstilts.reporting.markdown import code, details, one_line, table, text
 from xstilts.reporting.table import number
 from xstilts.tasks.declaration import Limits
 
