@@ -45,14 +45,15 @@ def _options(source: Source, readers: list[str]) -> Iterator[str]:
             yield f"{unknown_name(told, name, valid)}{used_by}"
         elif not KINDS[valid[name].kind](value):
             yield f"options.{name}: got {value!r}, expected {valid[name].kind}"
-    if source.options.get("header") is True and "names" in source.options:
+    if "header" in valid and source.options.get("header") is True and "names" in source.options:
         yield "options.header and options.names both name the columns: leave one of them out"
     if readers == ["sentence_pairs"] and "names" not in source.options:
         yield "options.names: not set, expected two names"
 
 
 def _paths(task: Task, source: Source) -> Iterator[str]:
-    by_row = any(used(pattern) for pattern in source.options.get("keep", {}).values() if isinstance(pattern, str))
+    keep = source.options.get("keep")
+    by_row = isinstance(keep, dict) and any(used(str(pattern)) for pattern in keep.values())
     for part, declared in (("files", source.files), ("gold", source.gold)):
         for split, paths in declared.items():
             place = f"{part}.{split}"

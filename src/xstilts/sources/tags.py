@@ -23,6 +23,9 @@ def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
     named = ", ".join(f"{label} ({count})" for label, count in counts.most_common(SHOWN))
     more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
     first, to = counts.most_common(1)[0][0], "O" if "O" in task.labels else "LABEL"
+    glued = next((tag for tag in task.labels if task.format == "tagging" and _ends_in(first, tag)), None)
+    if glued:
+        return f". Not declared: {named}{more}. Is a blank or TAB missing before '{glued}'?"
     return (
         f". Not declared: {named}{more}. Add them to the task's labels, or map them in the source, for instance labels: "
         f'{{"{first}": {to}}}'

@@ -85,6 +85,18 @@ def test_columns_are_chosen_by_number_or_name(write):
         _fields(conll, path, names=["words", "tags"])
 
 
+def test_lines_may_differ_after_the_last_numbered_column_of_a_file_parted_by_tab(write):
+    """As in early UNER, where only entities have an annotator."""
+    path = write("a.iob2", "1\tIn\tO\n2\tRome\tB-LOC\t-\tann\n")
+    found = _fields(conll, path, columns={"words": 2, "tags": 3})
+    assert (found[0]["2"], found[0]["3"]) == (["In", "Rome"], ["O", "B-LOC"])
+    with pytest.raises(UserError, match=re.escape(f"{path}:2: 5 column(s), expected 3 (id, words, tags) parted by TAB")):
+        _fields(conll, path, names=["id", "words", "tags"])
+    short = write("b.iob2", "1\tIn\tO\n2\tRome\n")
+    with pytest.raises(UserError, match=re.escape(f"{short}:2: 2 column(s), expected 3 (1, 2, 3) parted by TAB")):
+        _fields(conll, short, columns={"words": 2, "tags": 3})
+
+
 def test_comments_before_a_sentence_are_no_words(write):
     found = _fields(conll, write("a.iob2", IOB2), columns={"words": 2, "tags": 3})
     assert [(row["2"], row["3"]) for row in found] == [(["#", "hm"], ["O", "B-PER"]), (["a"], ["O"])]

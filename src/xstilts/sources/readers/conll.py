@@ -1,7 +1,8 @@
 """CoNLL columns: one word per line with its tag, a blank line between sentences; or words alone where a split has no tags.
 
 The columns are parted by TAB if any line has one, else by blanks. In a file of two columns they are `words` and `tags`. Of
-more, `columns` of the source names the two, by number or by the name that `names` gives. Lines that begin with `-DOCSTART-` end
+more, `columns` of the source names the two, by number or by the name that `names` gives; by number, and parted by TAB, lines may
+differ in what follows the last one. Lines that begin with `-DOCSTART-` end
 a sentence and are left out. So are comments: lines before the first word of a sentence of the form `# key = value`, or that
 begin with `# ` and have not as many columns as the words' lines.
 
@@ -41,6 +42,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     certain = certain or [line for _, line in numbered if line.strip()]
     delimiter = tab(options["delimiter"]) if "delimiter" in options else _delimiter(certain)
     width = len(_cells(certain[0], delimiter)) if certain else 0
+    last = _last_numbered(source) if delimiter == "\t" else 0
     names: list[str] = []
     sentence: list[list[str]] = []
     first = 0
@@ -53,6 +55,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         cells = _cells(line, delimiter)
         if not sentence and (_KEY_AND_VALUE.match(line) or (line.startswith("# ") and line[1:].strip() and len(cells) != width)):
             continue
+        cells = cells[: last or None]
         if not names:
             names = _names(f"{path}:{number}", len(cells), delimiter, source, split)
         if len(cells) != len(names):
@@ -64,6 +67,12 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
                 raise UserError(f"{path}:{number}: token '{mark}' without a language prefix, expected '{language}:token'")
         first = first if sentence else number
         sentence.append(cells)
+
+
+def _last_numbered(source: Source) -> int:
+    """The last column that is read, where `columns` gives numbers; 0: all, which then must be as many in every line."""
+    chosen = [source.columns.get("words"), source.columns.get("tags")]
+    return max((one for one in chosen if isinstance(one, int)), default=0) if all(isinstance(one, int) for one in chosen) else 0
 
 
 def _delimiter(every: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Examples in the schema of the task's own format, one JSON object per line; blank lines are skipped.
+"""Examples in the schema of the task's own format, as JSON: one object per line, or one array of objects.
 
 The fields are those of FEATURES in `xstilts.tasks.formats`; `language` need not be there, and what may be null may be absent.
 """

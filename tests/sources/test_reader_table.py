@@ -1,0 +1,188 @@
+"""The table of readers and their options in docs/own_task.md, and the options themselves.
+
+`.venv/bin/python tests/sources/test_reader_table.py` writes the table anew.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.errors import UserError
+from xstilts.sources.check import check_source, options_of, problems
+from xstilts.sources.options import COMMON, KINDS, Option
+from xstilts.sources.readers import READERS, reader_module
+from xstilts.tasks.declaration import FORMATS, Source, Task
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_task.md"
+TABLE = re.compile(r"(<!-- readers: .*? -->\n)(.*?)(<!-- end of readers -->)", re.DOTALL)
+
+
+def reader_table() -> str:
+    """One line for each reader, and one for each of its options."""
+    lines = ["| reader | reads | option | value | meaning |", "|---|---|---|---|---|"]
+    rows = [("every reader", "", COMMON), *((f"`{name}`", _reads(name), options_of(name)) for name in READERS)]
+    for reader, reads, options in rows:
+        for number, cells in enumerate(map(_cells, options.items()) if options else [("", "", "")]):
+            first = (reader, reads) if number == 0 else ("", "")
+            lines.append(f"| {' | '.join((*first, *cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _reads(reader: str) -> str:
+    """The first sentence of the reader's docstring, and the formats of its rows."""
+    text = " ".join((reader_module(reader).__doc__ or "").partition("\n\n")[0].split())
+    return f"{text} For {', '.join(READERS[reader]) or 'any format'}."
+
+
+def _cells(named: tuple[str, Option]) -> tuple[str, str, str]:
+    name, option = named
+    return f"`{name}`", option.kind, option.meaning
+
+
+def test_the_table_is_that_of_the_readers() -> None:
+    (found,) = TABLE.findall(PAGE.read_text(encoding="utf-8"))
+    assert found[1] == reader_table(), "write it anew: .venv/bin/python tests/sources/test_reader_table.py"
+
+
+def task(reader: str = "delimited", languages: tuple[str, ...] = ("en",), **source: Any) -> Task:
+    format = (READERS[reader] or ("classification",))[0]
+    pair = reader in ("tatoeba", "bucc", "mewslix")
+    files = {"test": "{language}.a & {language}.b" if pair else "{language}.txt"}
+    declared = Source(reader=reader, **{"files": files} | source)
+    return Task(name="toy", format=format, languages=list(languages), sources={"xtreme": declared})
+
+
+def told(made: Task) -> list[str]:
+    return list(problems(made, made.sources["xtreme"]))
+
+
+GOOD: dict[str, list[Any]] = {
+    "true or false": [True, False],
+    "true, false or auto": [True, "auto"],
+    "a text": [" ", "\t"],
+    "a list of names": [["a"], ["a", "b"]],
+    "two names": [["a", "b"]],
+    "a list of columns": [[], ["a", 2]],
+    "a list of splits": [[], ["test", "train"]],
+    "a map column: pattern": [{"a": "{language}-*"}],
+}
+BAD: dict[str, list[Any]] = {
+    "true or false": ["true", 1, None, "yes"],
+    "true, false or auto": ["false", 0, None],
+    "a text": ["", 1, None, True, ["a"]],
+    "a list of names": ["a", [], [1], ["a", "a"], [""], None, {"a": "b"}],
+    "two names": [["a"], ["a", "b", "c"], "ab"],
+    "a list of columns": ["a", [0], [True], [""], ["1", 1]],
+    "a list of splits": ["test", ["dev"], [True], ["test", "test"]],
+    "a map column: pattern": ["a", ["a"], {"a": 1}, {1: "a"}, {"a": ""}],
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_every_option_takes_values_of_its_type_alone(reader: str) -> None:
+    assert set(GOOD) == set(BAD) == set(KINDS)
+    needed = {"names": ["a", "b"]} if reader == "sentence_pairs" else {}
+    for name, option in (COMMON | options_of(reader)).items():
+        for value in GOOD[option.kind]:
+            assert told(task(reader, options=needed | {name: value})) == []
+        for value in BAD[option.kind]:
+            assert told(task(reader, options=needed | {name: value})) == [
+                f"options.{name}: got {value!r}, expected {option.kind}"
+            ]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_an_option_that_the_reader_does_not_use_is_refused(reader: str) -> None:
+    others = {name: option for other in READERS for name, option in options_of(other).items()}
+    needed = {"names": ["a", "b"]} if reader == "sentence_pairs" else {}
+    for name in others.keys() - options_of(reader).keys():
+        (line,) = told(task(reader, options=needed | {name: GOOD[others[name].kind][0]}))
+        users = [other for other in READERS if name in options_of(other)]
+        assert line.startswith(f"unknown option of the reader {reader} '{name}': ")
+        assert line.endswith(f" (it is one of {', '.join(users)})")
+
+
+def test_a_name_that_is_nearly_an_option_gets_a_suggestion() -> None:
+    with pytest.raises(UserError, match="task 'toy', source 'xtreme': unknown option .* 'delimeter': did you mean delimiter"):
+        check_source(task(options={"delimeter": ","}), "xtreme")
+
+
+def test_options_of_every_reader_of_a_source_are_taken() -> None:
+    """As of Cosmos QA, whose test has another form than its training file."""
+    assert told(task(readers={"test": "jsonl"}, options={"header": True})) == []
+    assert told(task("jsonl", options={"header": True}))
+    both = task(options={"header": True, "names": ["a"]})
+    assert told(both) == ["options.header and options.names both name the columns: leave one of them out"]
+    assert told(task("sentence_pairs")) == ["options.names: not set, expected two names"]
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        (
+            "test.tsv",
+            "files.test: 'test.tsv' does not say which of the 2 languages it holds: write {language} into the path, or a map, ",
+        ),
+        ({"de": "de.tsv"}, "unknown language in files.test 'de': "),
+        ({False: "no.tsv"}, "files.test: got the language False, expected a text: put it in quotes"),
+        ({"en": ""}, "files.test: got '', expected a path, or a map language: path"),
+        ({"en": 3}, "files.test: got 3, expected a path"),
+        (None, "files.test: got None, expected a path"),
+        (["a.tsv"], "files.test: got ['a.tsv'], expected a path"),
+        ({"en": {"a": "b"}}, "files.test: got {'a': 'b'}, expected a path"),
+        (
+            "{language}.a & {language}.b",
+            "files.test: 2 file(s) in '{language}.a & {language}.b', but the reader delimited takes 1",
+        ),
+    ],
+)
+def test_paths_that_cannot_be_right(files: Any, line: str) -> None:
+    (found,) = told(task(languages=("en", "sw"), files={"test": files}))
+    assert found.startswith(line)
+
+
+def test_paths_that_can_be_right() -> None:
+    for files in ("{language}.tsv", {"en": "a.tsv"}, {"en": "a.tsv|b.tsv", "*": "{name}.tsv"}):
+        assert told(task(languages=("en", "sw"), files={"test": files})) == []
+    assert told(task(languages=("en", "sw"), files={"test": "all.tsv"}, options={"keep": {"lang": "{language}"}})) == []
+    (line,) = told(task(languages=("en", "sw"), files={"test": "all.tsv"}, options={"keep": {"round": "1"}}))
+    assert "does not say which" in line
+    assert told(task(files={"test": "all.tsv"})) == []
+    (line,) = told(task("tatoeba", files={"test": "{language}.txt"}))
+    assert line == "files.test: 1 file(s) in '{language}.txt', but the reader tatoeba takes 2"
+    (line,) = told(task(languages=("en", "sw"), gold={"test": "gold.tsv"}))
+    assert line.startswith("gold.test: 'gold.tsv' does not say which")
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ({"premise": "text_a"}, "unknown field in columns of the format classification 'premise': "),
+        ({"text": "a"}, "unknown field in columns of the format classification 'text': did you mean text_b or text_a?"),
+        ({"text_a": True}, "columns.text_a: got True, expected a column"),
+        ({"text_a": 0}, "columns.text_a: got 0, expected a column"),
+        ({"text_a": ""}, "columns.text_a: got '', expected a column"),
+        ({"text_a": {"a": "b"}}, "columns.text_a: got {'a': 'b'}, expected a column"),
+        ({"text_a": []}, "columns.text_a: got [], expected a column"),
+        ({"text_a": ["a", None]}, "columns.text_a: got ['a', None], expected a column"),
+    ],
+)
+def test_columns_that_cannot_be_right(columns: dict[str, Any], line: str) -> None:
+    (found,) = told(task(columns=columns))
+    assert found.startswith(line)
+
+
+def test_numbers_are_columns_only_where_columns_have_an_order() -> None:
+    assert told(task(columns={"text_a": 1, "label": 3})) == told(task("conll", columns={"words": 2, "tags": 3})) == []
+    (line,) = told(task("jsonl", columns={"text_a": 1}))
+    assert line == "columns.text_a: got the number 1, but the columns of the reader jsonl have names"
+
+
+def test_every_format_has_a_reader() -> None:
+    assert {format for formats in READERS.values() for format in formats} == set(FORMATS) - {"classification"}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(TABLE.sub(lambda found: found[1] + reader_table() + found[3], PAGE.read_text(encoding="utf-8")), "utf-8")
