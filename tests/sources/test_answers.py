@@ -214,7 +214,7 @@ def test_byte_positions_of_another_script_are_an_error(write, tmp_path):
         load(task, DataConfig(root=str(tmp_path)), "test", ["ko"])
 
 
-@pytest.mark.parametrize("reader", ["jsonl", "squad_rows"])
+@pytest.mark.parametrize("reader", ["examples", "jsonl", "squad_rows"])
 @pytest.mark.parametrize("raw", [[stated("w1", 3)], {"text": ["w1"], "answer_start": [3]}, {"text": ["w1"], "answer_start": [2]}])
 def test_every_reader_takes_every_form(write, tmp_path, reader, raw):
     write("en.jsonl", json.dumps({"id": "a", "question": "?", "context": "w0 w1", "answers": raw}))
@@ -225,7 +225,7 @@ def test_every_reader_takes_every_form(write, tmp_path, reader, raw):
 def test_a_context_that_is_missing_is_one_line(write, tmp_path):
     write("en.jsonl", json.dumps({"id": "a", "question": "?", "answers": [stated("w1", 3)]}))
     task = Task(name="qa", format="span_qa", sources={"xtreme": Source(reader="jsonl", files={"test": "{language}.jsonl"})})
-    with pytest.raises(UserError, match=r"en\.jsonl:1: no context; the row has id, question, answers"):
+    with pytest.raises(UserError, match=r"en\.jsonl:1: no column 'context'; the row has id, question, answers"):
         load(task, DataConfig(root=str(tmp_path)), "test", ["en"])
 
 

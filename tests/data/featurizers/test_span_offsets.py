@@ -21,15 +21,16 @@ WORDS += sorted({unicodedata.normalize(form, word) for word in WORDS for form in
 SPACES = st.sampled_from([" ", "  ", "\u00a0", "\u3000", "\n", " \u200b ", " \ufeff "])
 
 
-def _unigram(*normalisers, pieces=""):
+def _unigram(*normalisers, before=None):
     alphabet = sorted({c for word in WORDS for form in ("NFC", "NFKC") for c in unicodedata.normalize(form, word)} - {"☃"})
-    known = ["서울", "세종", "▁서울", "バス", "テレビ", "▁a", "▁Le", "iden", "▁été", "1⁄2", *pieces]
+    known = ["서울", "세종", "▁서울", "バス", "テレビ", "▁a", "▁Le", "iden", "▁été", "1⁄2"]
     vocabulary = [("<unk>", 0.0), *((piece, -3.0) for piece in known), ("▁", -8.0), *((c, -8.0) for c in alphabet)]
     made = Tokenizer(models.Unigram(list(dict(vocabulary).items()), unk_id=0, byte_fallback=False))
     made.normalizer = normalizers.Sequence(list(normalisers))
-    made.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace("▁", prepend_scheme="always")]
-    )
+    if before is None:
+        before = [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace("▁", prepend_scheme="always")]
+    if before:
+        made.pre_tokenizer = pre_tokenizers.Sequence(before)
     return made
 
 
@@ -63,6 +64,10 @@ MADE = {
     "bytes": _bytes(),
     "bytes of words, as RobBERT": _bytes(pre_tokenizers.Whitespace()),
     "wordpiece of BERT": _wordpiece(),
+    "words and Metaspace": _unigram(
+        NFKC, before=[pre_tokenizers.Whitespace(), pre_tokenizers.Metaspace("▁", prepend_scheme="always")]
+    ),
+    "blanks by the normaliser, as Llama": _unigram(normalizers.Prepend("▁"), normalizers.Replace(Regex(r"\s"), "▁"), before=[]),
 }
 
 
@@ -101,7 +106,7 @@ def of_words(draw):
     return text, places[first][0], places[last][1]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(of_words())
 def test_whole_words_are_cut_as_they_are(each, drawn):
     text, start, end = drawn
@@ -118,7 +123,7 @@ def test_whole_words_are_cut_by_a_real_tokenizer(tokenizer, drawn):
 TEXTS = st.text(st.sampled_from("".join(WORDS) + " \u00a0\u200b\n") | st.characters(codec="utf-8"), max_size=30)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(TEXTS)
 def test_every_visible_character_between_two_subwords_is_in_a_span(each, text):
     spans = spans_of(each, text)
@@ -130,7 +135,7 @@ def test_every_visible_character_between_two_subwords_is_in_a_span(each, text):
     assert [text[place] for place in between if is_visible(text[place]) and place not in covered] == []
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(TEXTS, st.data())
 def test_answers_that_begin_and_end_with_a_subword_are_cut_as_they_are(each, text, data):
     spans = spans_of(each, text)

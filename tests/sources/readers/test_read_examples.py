@@ -38,9 +38,7 @@ def test_what_may_be_null_may_be_absent(tmp_path: Path):
     assert read(tmp_path, "span_qa", {"id": "1", "question": "Q?", "context": "C."})[0]["answers"] is None
 
 
-@pytest.mark.parametrize("answers", ["Rome", ["Rome"], [{"text": "Rome"}], [{"text": "Rome", "start": "3"}]])
+@pytest.mark.parametrize("answers", ["Rome", ["Rome"], [{"text": "Rome"}], [{"text": "Rome", "start": "third"}]])
 def test_answers_of_another_form_are_told(answers: Any, tmp_path: Path):
-    with pytest.raises(
-        UserError, match=r"en\.jsonl:1: got the answers .*, expected a list of {\"text\": TEXT, \"start\": NUMBER}"
-    ):
+    with pytest.raises(UserError, match=r"en\.jsonl:1: got (the answers .*, expected a list of|answer_start 'third')"):
         read(tmp_path, "span_qa", {**EXAMPLES["span_qa"], "answers": answers})

@@ -7,28 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xstilts.errors import UserError
 from xstilts.sources.raw import Row
 from xstilts.sources.readers import jsonl
 from xstilts.tasks.declaration import Source
 
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """The objects as they are; UserError for `answers` that are no list of {text, start}."""
-    for row in jsonl.read(files, source, split, language):
-        answers = row.fields.get("answers")
-        if answers is not None and not (isinstance(answers, list) and all(map(_is_answer, answers))):
-            raise UserError(f'{row.where}: got the answers {answers!r}, expected a list of {{"text": TEXT, "start": NUMBER}}')
-        yield row
-
-
-def _is_answer(answer: Any) -> bool:
-    return (
-        isinstance(answer, dict)
-        and answer.keys() == {"text", "start"}
-        and isinstance(answer["text"], str)
-        and type(answer["start"]) is int
-    )
+    """The objects as they are."""
+    yield from jsonl.read(files, source, split, language)
 
 
 def link(examples: list[dict[str, Any]]) -> None:
