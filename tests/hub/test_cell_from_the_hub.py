@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import hf_hub_download
 
+from xstilts.paths import conf_dir
 from xstilts.store.results import read_results
+from xstilts.tasks.catalogue import load_task
 
 NLI = [{"premise": f"red {n}", "hypothesis": "green blue", "label": n % 3} for n in range(12)]
 CELL = (
@@ -97,6 +100,23 @@ def test_the_same_result_without_kept_features(hub: Any, served: Any, run_here: 
         found.append((result["rows"], result["fingerprint"], weights))
         assert (tmp_path / kept / "features").exists() == (kept == "true")
     assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_a_cell_without_network_on_what_other_programs_downloaded(
+    hub: Any, served: Any, run_here: Callable[..., Any], restart: Callable[..., None], tmp_path: Path
+) -> None:
+    pins = {name: load_task(conf_dir(), name).sources["hub"] for name in ("mnli", "xnli")}
+    revisions = {source.hub: source.revision for source in pins.values()}
+    for (kind, name), repository in served.repositories.items():
+        for path in repository.files:
+            hf_hub_download(name, path, repo_type=kind.removesuffix("s"), revision=revisions.get(name))
+    asked = len(served.requests)
+    restart(offline=True)
+    words = [word for word in CELL if "intermediate" not in word]
+    result = run_here([*words, f"store.root={tmp_path / 'store'}", f"output={tmp_path / 'out'}", "worker=inline"])
+    assert {row["language"] for row in result["rows"]} == {"en", "sw"}
+    assert len(served.requests) == asked, "nobody is asked"
 
 
 def test_wrong_names_and_help_ask_nobody(served: Any, command: Callable[..., Any]) -> None:

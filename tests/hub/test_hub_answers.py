@@ -4,6 +4,7 @@ import time
 from email.utils import formatdate
 from typing import Any
 
+import huggingface_hub
 import pytest
 
 from xstilts.errors import UserError
@@ -101,6 +102,20 @@ def test_a_web_page_is_no_data(data: Any, waits: list[float], place: str, status
     assert not waits, "it does not go away by itself"
     data.faults.clear()
     assert fetched() == b"0123456789" * 500, "and nothing of it is kept"
+
+
+def test_a_fault_of_xets_own_downloads_is_tried_again(data: Any, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    download = huggingface_hub.hf_hub_download
+
+    def fails_once(*arguments: Any, **options: Any) -> str:
+        asked.append(arguments)
+        if len(asked) == 1:
+            raise RuntimeError("Data processing error: CAS service error : ReqwestMiddleware Error: Request failed\nand more")
+        return download(*arguments, **options)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fails_once)
+    assert fetched() and len(asked) == 2 and len(waits) == 1
 
 
 def test_a_portal_that_sends_on_to_its_page(data: Any, waits: list[float]) -> None:

@@ -69,6 +69,8 @@ def network_fault(error: BaseException) -> str | None:
             return str(cause)
         if isinstance(cause, ConnectionError | TimeoutError) or type(cause).__module__.split(".")[0] in HTTP_LIBRARIES:
             return f"{type(cause).__name__}: {_first_line(cause)}"
+        if type(cause) is RuntimeError:  # of hf_xet, and of an HTTP client that another thread has closed after an error
+            return f"{_first_line(cause)} (HF_HUB_DISABLE_XET=1 downloads in another way)"
         if type(cause).__name__ == "XetDownloadError" or "Consistency check failed" in str(cause):
             return _first_line(cause)
     return None
