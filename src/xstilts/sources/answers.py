@@ -109,7 +109,7 @@ class Placing:
         if self.moved or self.lost:
             _LOGGER.info(
                 f"{self.name}: {self.moved + self.lost:,} of {self.total:,} answers are not where they are said to be: "
-                f"{self.moved:,} placed again, {self.lost:,} not found and {consequence}"
+                f"{self.moved:,} placed again, {self.lost:,} {consequence}"
             )
 
 

@@ -10,11 +10,12 @@ def check_surrogates(value: Any, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             check_surrogates(key, where)
-            check_surrogates(item, f"{where}: {key}")
+            if not (isinstance(item, str) and item.isascii()):  # most texts; the message costs more than the check
+                check_surrogates(item, f"{where}: {key}")
     elif isinstance(value, list):
         for item in value:
             check_surrogates(item, where)
-    elif isinstance(value, str):
+    elif isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
