@@ -1,7 +1,7 @@
 """SQuAD's questions as the Hub keeps them, one per row: id, question, context, answers {text: [...], answer_start: [...]}.
 
 An empty list of answers is an unanswerable question (SQuAD 2.0), a row without `answers`, or with blank ones, has no gold.
-Files that end in .jsonl hold JSON, all others are Parquet.
+Files that end in .parquet are Parquet, all others hold JSON: one object per line, or one array of objects.
 """
 
 from collections.abc import Iterator
@@ -14,5 +14,5 @@ from xstilts.tasks.declaration import Source
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """The rows as they are; `xstilts.sources.answers` reads their answers."""
-    reader = jsonl if ".jsonl" in files["data"].suffixes else parquet
+    reader = parquet if ".parquet" in files["data"].suffixes else jsonl
     yield from reader.read(files, source, split, language)
