@@ -59,7 +59,31 @@ def snli_ids(root: Path) -> None:
     path.write_text(path.read_text().replace('"train7"', '"train5"'))
 
 
+def without_last_column(name: str) -> Change:
+    def change(root: Path) -> None:
+        lines = (root / name).read_bytes().splitlines()
+        (root / name).write_bytes(b"".join(line.rpartition(b"\t")[0] + b"\n" for line in lines))
+
+    return change
+
+
 BAD_FILES: dict[str, tuple[Change, tuple[str, ...], str]] = {
+    "validation without labels": (
+        without_last_column("pawsx/dev-en.tsv"),
+        PAWSX,
+        r"task 'pawsx', validation: none of 20 examples in en has gold, so they cannot select a checkpoint",
+    ),
+    "Tatoeba's sorted side without gold": (
+        lambda root: (root / "tatoeba" / "test-de.tsv").unlink(),
+        ("+target=tatoeba",),
+        r"task 'tatoeba' has no gold for test in de: the English side of de-en.de is sorted.*Put LASER's aligned files, "
+        r"tatoeba.deu-eng.deu and tatoeba.deu-eng.eng .*, into \S+/tatoeba",
+    ),
+    "quotes of two kinds": (
+        replace_line("pawsx/train-en.tsv", 5, b'"a ""b"""\tc "d"\t1\r\n'),
+        PAWSX,
+        r"pawsx/train-en.tsv: line 5 has a cell in quotes with doubled quotes inside.*but line 5 has quotes of another form",
+    ),
     "missing file": (
         lambda root: (root / "pawsx" / "train-en.tsv").unlink(),
         PAWSX,

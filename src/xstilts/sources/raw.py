@@ -86,7 +86,7 @@ def json_object(text: str, where: str) -> dict[str, Any]:
 
 def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a file, each with its place: one in each line, blank lines skipped, or one JSON array of all of them."""
-    first = next((line.lstrip() for _, line in lines(path) if line.strip()), "")
+    first = next((line.lstrip(" \t\r\n") for _, line in lines(path) if line.strip()), "")
     if first.startswith("["):
         yield from _array(path)
         return

@@ -58,7 +58,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
 def _breaks(raw: Any, where: str) -> list[tuple[int, int]]:
     try:
         return [(int(start), int(end)) for start, end in raw]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"{where}: the sentence_breaks are {raw!r}, expected a list of pairs [start, end]") from None
 
 

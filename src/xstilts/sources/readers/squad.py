@@ -20,10 +20,10 @@ def paragraphs(path: Path) -> Iterator[dict[str, Any]]:
     try:
         for document in json_document(path)["data"]:
             for paragraph in document["paragraphs"]:
-                context = paragraph["context"]
+                asked = f"question '{paragraph['qas'][0]['id']}'" if paragraph["qas"] else "a paragraph without questions"
+                _check_text(paragraph["context"], "context", asked)
                 for question in paragraph["qas"]:
                     _check_text(question["question"], "question", f"question '{question['id']}'")
-                    _check_text(context, "context", f"question '{question['id']}'")
                 yield paragraph
     except (KeyError, TypeError) as error:
         missing = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
