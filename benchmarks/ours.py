@@ -28,7 +28,7 @@ from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
 from xstilts.models.module import TaskModel
 from xstilts.models.selection import Selection, gathered
-from xstilts.models.stopping import PoliteStop
+from xstilts.models.stopping import GracefulStop
 from xstilts.phases import predicting
 from xstilts.phases.training import WholeCheckpoints, trainer_options
 from xstilts.tracking.throughput import around
@@ -120,7 +120,7 @@ def train(
     deterministic()  # as a phase has it
     with tempfile.TemporaryDirectory() as folder:
         selection = Selection(Path(folder), None, 0, 0, False, settings.checkpoint_every, len(planned))
-        callbacks = around([selection, PoliteStop(selection.resume_path, len(planned))], every=10)
+        callbacks = around([selection, GracefulStop(selection.resume_path, len(planned))], every=10)
         trainer = pl.Trainer(
             **trainer_options(settings, WholeCheckpoints()),
             max_epochs=1,

@@ -5,6 +5,7 @@ import sys
 
 from xstilts import __version__
 from xstilts.errors import unknown_name
+from xstilts.launch.entry import entry_point
 
 COMMANDS = {
     "train": "run one cell: intermediate task, target task, evaluation in every language; with -m, a grid of cells",
@@ -27,6 +28,7 @@ def usage() -> str:
     return "\n".join(["usage: xstilts COMMAND ...", "", "commands:", *lines, "", "`xstilts COMMAND --help` says more."]) + "\n"
 
 
+@entry_point()
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that the first of `arguments` (by default the command line's) names; 2 if there is no such command."""
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]

@@ -13,6 +13,7 @@ from typing import Any
 
 from xstilts.config import LoggerConfig
 from xstilts.errors import UserError, complain
+from xstilts.launch.entry import entry_point
 from xstilts.paths import results_dir
 from xstilts.store.results import read_results
 from xstilts.tracking import gains
@@ -146,6 +147,7 @@ def _library(part: str) -> Any:
         raise UserError("a dashboard needs wandb-workspaces: type `pip install 'xstilts[dashboard]'`") from None
 
 
+@entry_point()
 def main(words: list[str] | None = None) -> int:
     """The entry point; returns an exit code: 2 for something that the user can put right."""
     parser = argparse.ArgumentParser(prog="xstilts dashboard", description="A workspace and a report in W&B for a study.")

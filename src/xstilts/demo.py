@@ -17,6 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from xstilts.errors import UserError, complain
+from xstilts.launch.entry import entry_point
 from xstilts.paths import results_dir
 from xstilts.reporting import study_page
 from xstilts.reporting.transfer_table import show_transfer
@@ -140,6 +141,7 @@ def _say(*texts: str) -> None:
     sys.stdout.flush()
 
 
+@entry_point()
 def main(words: list[str] | None = None) -> int:
     """The entry point; returns an exit code."""
     parser = argparse.ArgumentParser(prog="xstilts demo", description="A small study in a synthetic world, without network.")

@@ -17,6 +17,7 @@ from xstilts.checks import check
 from xstilts.config import Config
 from xstilts.errors import UserError, complain, several
 from xstilts.launch.cells import attempt, failures, start
+from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.phases import inputs
 from xstilts.phases.jobs import TokenizerJob
@@ -144,14 +145,18 @@ def show() -> None:
     console.print(", ".join(counts), highlight=False)
 
 
+@entry_point()
 def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments
     if {"-m", "--multirun"} & set(given):
         # A study may ask for a cluster, whose nodes have no network; and what is fetched has no waves.
         given = [*given, "hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.waves=false"]
-    start(cell, given, __doc__)
-    show()
+    try:
+        start(cell, given, __doc__)
+    finally:
+        if found:
+            show()
     if wrong:
         sys.exit(2)
     if failures or not all(state.startswith(READY) for state in found.values()):

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xstilts.config import Config
+from xstilts.launch import signals
 from xstilts.phases.jobs import EvaluationJob
 from xstilts.phases.planning import Phase
 from xstilts.pipeline import Cell
 
-WAITING, DONE, REUSED, FAILED, BLOCKED = "waiting", "done", "reused", "failed", "blocked"
+WAITING, DONE, REUSED, FAILED, BLOCKED, INTERRUPTED = "waiting", "done", "reused", "failed", "blocked", "interrupted"
+BROKEN = (FAILED, BLOCKED, INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,10 @@ def _artifact_made(phase: Phase) -> Callable[[], bool]:
 
 
 def run(all_waves: Sequence[Sequence[Unit]], launch: Callable[[list[Unit]], list[str | None]]) -> None:
-    """Have every wave made. `launch` runs the jobs of some units and returns for each what went wrong, if it knows.
+    """Have every wave made. `launch` runs the jobs of some units and returns for each what went wrong, as far as it can.
 
-    A unit whose artifacts are not all there is blocked and never started. Only what a job left behind counts as done.
+    A unit whose artifacts are not all there is blocked and never started. Only what a job left behind counts as done. Raises
+    `Stopped` when this process has got a stop signal: what ran is interrupted then, or done, and the rest is not started.
     """
     units = {unit.key: unit for wave in all_waves for unit in wave}
     for wave in all_waves:
@@ -111,29 +114,45 @@ def run(all_waves: Sequence[Sequence[Unit]], launch: Callable[[list[Unit]], list
         for unit in wave:
             if unit.state != WAITING:
                 continue
-            broken = [units[key] for key in unit.needs if key in units and units[key].state in (FAILED, BLOCKED)]
+            broken = [units[key] for key in unit.needs if key in units and units[key].state in BROKEN]
             if broken:
                 unit.state, unit.reason = BLOCKED, _blocked_by(broken)
             else:
                 ready.append(unit)
         if not ready:
             continue
-        for unit, reason in zip(ready, launch(ready), strict=True):
-            if unit.made() and reason is None:
-                unit.state = DONE
-            else:
-                unit.state, unit.reason = FAILED, reason or "it ended without a word and left nothing behind"
+        try:
+            reasons = launch(ready)
+        except signals.Stopped as stopped:  # a launcher that does not wait for its jobs
+            for unit in ready:
+                unit.state, unit.reason = (DONE, "") if unit.made() else (INTERRUPTED, str(stopped))
+            raise
+        for unit, reason in zip(ready, reasons, strict=True):
+            _end(unit, reason)
+        signals.stop_if_received()
+
+
+def _end(unit: Unit, reason: str | None) -> None:
+    """Note how the job of a unit ended: `reason` is what went wrong."""
+    interrupted = reason is not None and signals.tells_of_a_stop(reason)
+    if unit.made() and (reason is None or interrupted):
+        unit.state = DONE
+    elif interrupted:
+        unit.state, unit.reason = INTERRUPTED, reason or ""
+    elif reason is not None or not signals.received:
+        unit.state, unit.reason = FAILED, reason or "its job ended without an error message and left nothing behind"
 
 
 def _blocked_by(broken: Sequence[Unit]) -> str:
-    first = next((unit for unit in broken if unit.state == FAILED), broken[0])
-    return f"{first.label} failed" if first.state == FAILED else first.reason
+    first = next((unit for unit in broken if unit.state != BLOCKED), broken[0])
+    words = {FAILED: "failed", INTERRUPTED: "was interrupted"}
+    return f"{first.label} {words[first.state]}" if first.state in words else first.reason
 
 
 def failures(cells: Iterable[Planned], all_waves: Iterable[Iterable[Unit]]) -> list[str]:
     """All that is not as it was asked for, a line each."""
     lines = [f"{' '.join(planned.overrides)}: {planned.problem}" for planned in cells if planned.problem]
-    return lines + [f"{unit.label} {unit.key}: {unit.reason}" for unit in _all(all_waves) if unit.state in (FAILED, BLOCKED)]
+    return lines + [f"{unit.label} {unit.key}: {unit.reason}" for unit in _all(all_waves) if unit.state in BROKEN]
 
 
 def _all(all_waves: Iterable[Iterable[Unit]]) -> Iterator[Unit]:

@@ -33,6 +33,8 @@ NOTES = (CARD, SCORES)
 """Files of an artifact that are no content of it: they change after it is published, and no checksum holds them."""
 HEADS = "heads.safetensors"
 LAST_CHECKPOINT = "last.ckpt"
+LAST_STEP = ".step"
+"""Suffix of the file beside a checkpoint that holds the number of its step, to be read without torch."""
 BEST_WEIGHTS = "best.safetensors"
 WORD_EMBEDDINGS = "word_embeddings.npy"
 DYNAMICS = "dynamics.parquet"

@@ -6,9 +6,9 @@ phase 3  the target's training tasks, one artifact each, every one starting from
 phase 4  evaluation: a result file and its predictions
 """
 
+import contextlib
 import logging
 import shutil
-import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,9 +19,10 @@ from xstilts import recipes, sources
 from xstilts.checks import check
 from xstilts.config import Config, ModelConfig
 from xstilts.errors import ToldAlready, UserError, several
+from xstilts.launch import signals
 from xstilts.launch.process import describe_exit, last_error, run_worker
 from xstilts.launch.slurm import make_way, srun, starts_by_srun
-from xstilts.paths import CellPaths, cell_name, checksum_cache, log_file
+from xstilts.paths import LAST_CHECKPOINT, LAST_STEP, CellPaths, cell_name, checksum_cache, log_file
 from xstilts.phases import inputs, planning
 from xstilts.phases.jobs import EvaluationJob, Job, ReadingJob, Split, TrainingJob, write_job
 from xstilts.phases.libraries import light_imports
@@ -330,14 +331,13 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
         write_job(job, job_file)
     by_srun = isinstance(job, TrainingJob | EvaluationJob) and starts_by_srun(job.trainer)
     if worker == "inline":
-        _work_here(job, by_srun)
+        _work_here(job, by_srun, job_file.parent)
         return
     starter = srun(job.trainer, job_file) if isinstance(job, TrainingJob | EvaluationJob) and by_srun else None
-    signals: list[signal.Signals] = []
     logged = output if worker == "logged" else None
-    code = run_worker(job_file, notes, on_signal=signals.append, output=logged, starter=starter)
-    if signals:
-        make_way(signals)
+    code = run_worker(job_file, notes, output=logged, starter=starter)
+    if number := signals.last_received() or signals.stop_signal(code):
+        make_way(signals.Stopped(number, _kept(job_file.parent)))
     if code == 2 and logged:
         raise UserError(last_error(logged))
     if code == 2:
@@ -347,17 +347,23 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
         raise UserError(f"{job.label} failed with {describe_exit(code)}; its output is {said}, its job in {job_file}")
 
 
-def _work_here(job: Job, by_srun: bool) -> None:
+def _work_here(job: Job, by_srun: bool, work: Path) -> None:
     if by_srun:
         raise UserError("worker=inline is one process, and srun starts one for each rank: leave out worker=inline")
     light_imports()
-    from xstilts.models.stopping import Stopped
     from xstilts.worker import run as run_inline
 
-    try:
+    with contextlib.suppress(signals.Stopped):
         run_inline(job)
-    except Stopped as stopped:
-        make_way([stopped.number])
+    if number := signals.last_received():
+        make_way(signals.Stopped(number, _kept(work)))
+
+
+def _kept(work: Path) -> str:
+    """What a stopped job has left to go on from, by its folder."""
+    with contextlib.suppress(OSError):
+        return f"checkpoint at step {(work / LAST_CHECKPOINT).with_suffix(LAST_STEP).read_text()}"
+    return signals.FINISHED
 
 
 class WorkerRefused(ToldAlready):

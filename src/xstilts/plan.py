@@ -9,8 +9,10 @@ import sys
 
 from xstilts import train
 from xstilts.launch.cells import failures, start
+from xstilts.launch.entry import entry_point
 
 
+@entry_point()
 def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments

@@ -15,6 +15,7 @@ from xstilts.checks import check
 from xstilts.config import Config
 from xstilts.errors import UserError
 from xstilts.launch.cells import attempt, failures, start
+from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.phases.pretrained import trains_encoder
 from xstilts.pipeline import pretrain as run
@@ -37,6 +38,7 @@ def pretrain(config: Config) -> None:
     sys.stdout.write(f"{folder}\nto use it elsewhere: {use}\n")
 
 
+@entry_point()
 def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments

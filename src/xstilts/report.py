@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from xstilts.errors import UserError, complain
+from xstilts.launch.entry import entry_point
 from xstilts.paths import report_dir, report_page
 from xstilts.reporting.analysis import analyse
 from xstilts.reporting.compare import compare
@@ -16,6 +17,7 @@ from xstilts.reporting.extras import extras
 from xstilts.reporting.page.render import write_page
 
 
+@entry_point()
 def main(words: list[str] | None = None) -> int:
     """The entry point; returns an exit code: 2 for something that the user can put right."""
     parser = argparse.ArgumentParser(prog="xstilts report", description="What a study found, from its result files.")

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 from xstilts.errors import UserError, complain
+from xstilts.launch.entry import entry_point
 from xstilts.reporting.submission import VERSIONS, submit
 
 
+@entry_point()
 def main(words: list[str] | None = None) -> int:
     """The entry point; returns an exit code: 2 for something that the user can put right."""
     parser = argparse.ArgumentParser(prog="xstilts submit", description="Predictions of a study in XTREME's leaderboard layout.")

@@ -33,6 +33,7 @@ Overrides = Sequence[str]
 Compose = Callable[[Overrides], DictConfig]
 Launch = Callable[[Sequence[Overrides]], list[str | None]]
 
+WIDTH = max(map(len, grid.BROKEN))
 TFLOPS = 100.0
 """What a GPU does in a second, for the estimate: about a third of the dense bfloat16 peak of an A100."""
 
@@ -208,7 +209,7 @@ def _stale(waves: list[list[Unit]]) -> "Table":
 
 
 def _summary(waves: list[list[Unit]]) -> "Table":
-    states = (grid.DONE, grid.REUSED, grid.FAILED, grid.BLOCKED, grid.WAITING)
+    states = (grid.DONE, grid.REUSED, grid.FAILED, grid.INTERRUPTED, grid.BLOCKED, grid.WAITING)
     table = _table("wave", "jobs", *states[:-1], "not started")
     for number, wave in enumerate(waves):
         counts = [sum(unit.state == state for unit in wave) for state in states]
@@ -218,11 +219,11 @@ def _summary(waves: list[list[Unit]]) -> "Table":
 
 def _broken(cells: list[Planned], waves: list[list[Unit]]) -> list[str]:
     """What is missing at the end, a line each, with the reason and the log."""
-    lines = [f"refused  {' '.join(cell.overrides)}: {cell.problem}" for cell in cells if cell.problem]
-    for unit in (unit for wave in waves for unit in wave if unit.state in (grid.FAILED, grid.BLOCKED)):
+    lines = [f"{'refused':{WIDTH}} {' '.join(cell.overrides)}: {cell.problem}" for cell in cells if cell.problem]
+    for unit in (unit for wave in waves for unit in wave if unit.state in grid.BROKEN):
         reason = unit.reason.partition("; its output is in ")[0]
         log = f"; log: {file}" if (file := _log(unit)) and file not in reason else ""
-        lines.append(f"{unit.state:8} {unit.label} {unit.key}: {reason}{log}")
+        lines.append(f"{unit.state:{WIDTH}} {unit.label} {unit.key}: {reason}{log}")
     return lines
 
 

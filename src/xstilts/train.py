@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from xstilts.checks import check
 from xstilts.config import Config
 from xstilts.launch.cells import attempt, failures, start, to_schema
+from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.pipeline import run
 from xstilts.reporting.table import show
@@ -31,6 +32,7 @@ def train(config: Config) -> None:
         show(result)
 
 
+@entry_point()
 def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     start(cell, sys.argv[1:] if arguments is None else arguments)

@@ -1,20 +1,30 @@
-"""python -m xstilts.worker JOB: one phase of one cell in its own process. Knows no Hydra.
+"""python -m xstilts.worker JOB: one phase of one cell in its own process, without Hydra.
 
-Success is what the job leaves behind (an artifact with done.json, a result file), never the exit code.
+Success is what the job leaves behind (an artifact with done.json, a result file), never the exit code. Imports what is large
+only when signals have their handlers.
 """
 
+import contextlib
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from xstilts.errors import UserError
-from xstilts.phases.jobs import Job, ReadingJob, TokenizerJob, TrainingJob, read_job
-from xstilts.phases.libraries import quiet_libraries
+from xstilts.launch import signals
+from xstilts.launch.entry import entry_point
+from xstilts.launch.process import join_parent
+
+if TYPE_CHECKING:
+    from xstilts.phases.jobs import Job
 
 
-def run(job: Job) -> None:
+def run(job: "Job") -> None:
     """Do the job in this process."""
+    from xstilts.phases.jobs import ReadingJob, TokenizerJob, TrainingJob
+    from xstilts.phases.libraries import quiet_libraries
+
     if isinstance(job, ReadingJob):
         from xstilts.phases.reading import read
 
@@ -41,24 +51,26 @@ def run(job: Job) -> None:
 
 
 def main() -> None:
-    """The entry point: UserErrors are one line and exit code 2."""
-    from xstilts.launch.process import STOPPED, die_with_parent, stop_at_once
+    """The entry point."""
+    parent = join_parent()
+    with entry_point(by_user=False), _passing_on(parent):
+        from xstilts.phases.jobs import read_job
 
-    signals = stop_at_once()
-    die_with_parent()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger().setLevel(logging.WARNING)
-    first = {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")} == {"0"}
-    logging.getLogger("xstilts").setLevel(logging.INFO if first else logging.WARNING)  # one process speaks for all
-    try:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        logging.getLogger().setLevel(logging.WARNING)
+        first = {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")} == {"0"}
+        logging.getLogger("xstilts").setLevel(logging.INFO if first else logging.WARNING)  # one process speaks for all
         run(read_job(Path(sys.argv[1])))
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
-    except Exception:
-        if signals:
-            sys.exit(STOPPED)
-        raise
+
+
+def _passing_on(parent: int) -> contextlib.AbstractContextManager[None]:
+    """In a rank that Lightning started: send stop signals to the rank that started it, whose end is the end of all."""
+
+    def pass_on(number: signal.Signals) -> None:
+        if os.getppid() == parent:
+            os.kill(parent, number)
+
+    return signals.handled(pass_on) if os.environ.get("LOCAL_RANK", "0") != "0" else contextlib.nullcontext()
 
 
 if __name__ == "__main__":

@@ -76,15 +76,24 @@ def test_the_first_task_is_the_driver() -> None:
 
 DRIVER = """
 import signal, sys
+from xstilts.launch import signals
+from xstilts.launch.entry import entry_point
 from xstilts.launch.slurm import make_way
 def requeue(number, frame):
     print("requeued", flush=True)
     sys.exit(255)
 if "submitit" in sys.argv:
+    signal.signal(signal.SIGUSR1, requeue)
     signal.signal(signal.SIGUSR2, requeue)
     signal.signal(signal.SIGTERM, lambda number, frame: None)
 print("started", flush=True)
-make_way([signal.Signals[name] for name in sys.argv[1].split(",")])
+numbers = [signal.Signals[name] for name in sys.argv[1].split(",")]
+if "submitit" in sys.argv:
+    signals.received.extend(numbers)
+    make_way(signals.Stopped(numbers[-1], "checkpoint at step 3"))
+with entry_point():
+    signals.received.extend(numbers)
+    make_way(signals.Stopped(numbers[-1], "checkpoint at step 3"))
 print("still here", flush=True)
 """
 
@@ -98,16 +107,17 @@ def driver(*words: str, task: bool = False) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize(
     ("words", "task", "code", "said"),
     [
-        (("SIGTERM",), False, -signal.SIGTERM, ""),
-        (("SIGUSR2",), False, -signal.SIGUSR2, ""),
+        (("SIGTERM",), False, 143, ""),
+        (("SIGUSR2",), False, 128 + signal.SIGUSR2, ""),
         (("SIGUSR2", "submitit"), True, 255, "requeued"),
+        (("SIGUSR1", "submitit"), True, 255, "requeued"),
         (("SIGUSR2,SIGTERM", "submitit"), True, 255, "requeued"),
         (("SIGTERM,SIGUSR2", "submitit"), True, 255, "requeued"),
         (("SIGTERM", "submitit"), False, 143, ""),  # submitit on one machine takes no notice of SIGTERM
     ],
     ids=lambda value: "+".join(value) if isinstance(value, tuple) else None,
 )
-def test_the_signal_has_its_usual_effect(words: tuple[str, ...], task: bool, code: int, said: str) -> None:
+def test_the_driver_ends_as_its_scheduler_expects(words: tuple[str, ...], task: bool, code: int, said: str) -> None:
     process = driver(*words, task=task)
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out.split()[1:]) == (code, said.split())

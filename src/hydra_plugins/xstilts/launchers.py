@@ -23,7 +23,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
 from xstilts.errors import UserError
-from xstilts.launch import waiting
+from xstilts.launch import signals, waiting
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.pool import Command, Outcome, places, run_pool, visible_gpus
 from xstilts.launch.process import describe_exit
@@ -87,7 +87,7 @@ class LocalLauncher(BasicLauncher):
         ]
         earlier = [command.log.stat().st_size if command.log.exists() else 0 for command in commands]
         names, since = distinctive(self, job_overrides), [time.monotonic()] * len(commands)
-        returned = [JobReturn(overrides=overrides) for overrides in job_overrides]
+        returned = [fine(overrides) for overrides in job_overrides]
 
         def started(number: int, place: int) -> None:
             since[number] = time.monotonic()
@@ -95,8 +95,8 @@ class LocalLauncher(BasicLauncher):
             log.info(f"job {initial_job_idx + number} starts{on}: {names[number]}; log: {commands[number].log}")
 
         def ended(number: int, outcome: Outcome) -> None:
-            complaint = last_complaint(commands[number].log, earlier[number])
-            returned[number] = result = told(job_overrides[number], outcome, complaint, commands[number].log)
+            said = commands[number].log, earlier[number]
+            returned[number] = result = how_it_ended(job_overrides[number], outcome, *said)
             how = "ends" if result._return_value is None else "fails"
             wrong = f": {result._return_value}" if result._return_value is not None else ""
             log.info(f"job {initial_job_idx + number} {how} after {time.monotonic() - since[number]:.0f} s{wrong}")
@@ -126,9 +126,10 @@ class SlurmLauncher(BaseSubmititLauncher):  # type: ignore[misc]  # comes withou
                 failed = result.status != JobStatus.COMPLETED or result._return_value is not None
                 end = f"fails: {result._return_value}" if failed else f"ends: {names[number]}"
                 log.info(f"job {initial_job_idx + number}, {jobs[number].job_id}, {end}")
-        except KeyboardInterrupt:
+        except signals.Stopped as stopped:
             self._abandon([job for number, job in enumerate(jobs) if number not in returned])
-            raise
+            for number in set(range(len(jobs))) - set(returned):
+                returned[number] = fine(job_overrides[number], str(stopped))
         return [returned[number] for number in range(len(jobs))]
 
     def _submit(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[Any]:
@@ -163,7 +164,7 @@ class SlurmLauncher(BaseSubmititLauncher):  # type: ignore[misc]  # comes withou
         return "" if waiting.has_result(job) else waiting.state_in_slurm(job.job_id)
 
     def _abandon(self, jobs: Sequence[Any]) -> None:
-        """What becomes of jobs that nobody waits for any longer: Ctrl-C here ends no work over there."""
+        """Leave the jobs in the queue: a signal to the sweep ends no job of the cluster."""
         ids = " ".join(job.job_id for job in jobs)
         log.info(f"{len(jobs)} job(s) go on, and the next sweep finds what they make; to end them: scancel {ids}")
 
@@ -214,25 +215,33 @@ def distinctive(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> list[s
     return [" ".join(word for word in overrides if word not in common) for overrides in job_overrides]
 
 
-def last_complaint(path: Path, start: int) -> str:
-    """The text of the last line `error: ...` behind so many bytes of a log; nothing if there is none."""
+def last_line_with(start: str, path: Path, position: int) -> str:
+    """The last line that begins with `start`, without it, behind `position` bytes of a log; nothing if there is none."""
     with contextlib.suppress(OSError), path.open("rb") as file:
-        file.seek(start)
+        file.seek(position)
         for line in reversed(file.read().decode("utf-8", errors="replace").splitlines()):
-            if line.startswith("error: "):
-                return line.removeprefix("error: ")
+            if line.startswith(start):
+                return line.removeprefix(start)
     return ""
 
 
-def told(overrides: Sequence[str], outcome: Outcome, complaint: str, path: Path) -> JobReturn:
-    """What a job comes back with that was a process of its own."""
+def how_it_ended(overrides: Sequence[str], outcome: Outcome, path: Path, position: int) -> JobReturn:
+    """What a job returns that was a process of its own, whose log begins at `position` of the file."""
     if isinstance(outcome, OSError):
         return lost(overrides, f"lost: could not be started: {outcome}; log: {path}")
-    if outcome > 0 and complaint:
-        return JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=f"{complaint}; log: {path}")
-    if outcome != 0:
+    if outcome and (number := signals.stop_signal(outcome)):
+        start = f"stopped by {number.name}: "
+        return fine(overrides, start + (last_line_with(start, path, position) or signals.FINISHED))
+    if outcome and outcome > 0 and (complaint := last_line_with("error: ", path, position)):
+        return fine(overrides, f"{complaint}; log: {path}")
+    if outcome:
         return lost(overrides, f"lost: {describe_exit(outcome)}; log: {path}")
-    return JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
+    return fine(overrides)
+
+
+def fine(overrides: Sequence[str], reason: str | None = None) -> JobReturn:
+    """A job that has ended, and could say itself what went wrong, if anything."""
+    return JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=reason)
 
 
 def collected(job: Any, overrides: Sequence[str], state: str) -> JobReturn:

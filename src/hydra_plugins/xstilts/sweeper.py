@@ -55,6 +55,7 @@ class WaveSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         assert self.config is not None and self.hydra_context is not None
         from xstilts import sweep
+        from xstilts.launch import signals
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
@@ -70,7 +71,9 @@ class WaveSweeper(BasicSweeper):
         OmegaConf.save(self.config, folder / "multirun.yaml")
         if not self.waves:
             assert self.launcher is not None
-            return [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
+            returned = [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
+            signals.stop_if_received()
+            return returned
         choices = self.config.hydra.runtime.choices
         experiment = choices.get("experiments") or ""
         return sweep.run(grid, self._composed, self._launched(), choices["hydra/launcher"], experiment)

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -11,11 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from xstilts import config as schema
 from xstilts.errors import ToldAlready, UserError, complain
-from xstilts.launch import composition, helptext, searchpath
+from xstilts.launch import composition, helptext, searchpath, signals, streams
 from xstilts.launch.commandline import check_command_line
 from xstilts.launch.slurm import is_extra_task
 from xstilts.sources.generated import resolve_generated
 from xstilts.sources.labels import resolve_labels
+from xstilts.store.files import disk_full_means
 
 failures: list[str] = []
 """What went wrong in each cell of this process."""
@@ -25,13 +27,21 @@ def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pre
     """Do the action with one cell, or one job of a sweep; a user's mistake is one line, and the sweep goes on.
 
     Returns what went wrong: to a sweep, whose jobs may run in other processes and on other machines. Of a job with several
-    tasks, one on each node, only the first does anything: it starts the ranks of all nodes.
+    tasks, one on each node, only the first does anything: it starts the ranks of all nodes. After a stop signal no job of a sweep
+    begins any more.
     """
+    streams.prepare()
     log_to_stderr()
-    if is_extra_task():
+    if is_extra_task() or signals.received:
         return None
     try:
-        action(to_schema(config, only_pretraining))
+        cell = to_schema(config, only_pretraining)
+        with disk_full_means(Path(cell.output)):
+            action(cell)
+    except signals.Stopped as stopped:
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            raise
+        return str(stopped)
     except UserError as error:
         if not isinstance(error, ToldAlready):
             complain(error)

@@ -1,9 +1,8 @@
 """Command lines on one machine, several at once: each gets one of a fixed number of places, and the place's environment.
 
-Knows no Hydra, and counts GPUs without torch, which would take hold of one of them.
+Uses no Hydra, and counts GPUs without torch, which would take hold of one of them.
 """
 
-import contextlib
 import functools
 import os
 import shlex
@@ -12,26 +11,26 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from xstilts.launch.process import clean_environment, die_with_parent, handled
+from xstilts.launch import signals
+from xstilts.launch.process import clean_environment, die_with_parent
 
 POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line and the file that all it says is added to."""
+    """A command line and the file that its output is added to."""
 
     words: tuple[str, ...]
     log: Path
 
 
-Outcome = int | OSError
-"""An exit code, negative for a signal; or why the command could not be started."""
+Outcome = int | OSError | None
+"""An exit code, negative for a signal; why the command could not be started; or None: a signal came before it was."""
 
 
 def run_pool(
@@ -45,11 +44,12 @@ def run_pool(
     An environment is what its place adds to ours, which is cleaned of ranks and of Hydra first. `started` is told a command's
     number and its place, `ended` its number and outcome.
 
-    SIGINT, SIGTERM and SIGUSR2 go on to everything that runs (each in a process group of its own, so that Ctrl-C comes once);
-    nothing more is started, and when all have ended the signal has its usual effect here. If we are killed, so are they (Linux).
+    Stop signals go on to everything that runs (each in a process group of its own, so that Ctrl-C comes once) and are noted in
+    `signals.received`; nothing more is started, and this returns when all have ended. If we are killed, so are they (Linux).
     Signals are forwarded only when called from the main thread.
     """
-    outcomes: dict[int, Outcome] = {}
+    outcomes: list[Outcome] = [None for _ in commands]
+    came: list[signal.Signals] = []
     waiting = deque(range(len(commands)))
     free = deque(range(len(environments)))
     running: dict[int, tuple[subprocess.Popen[bytes], int]] = {}
@@ -59,11 +59,11 @@ def run_pool(
         outcomes[number] = outcome
         ended(number, outcome)
 
-    with _received_signals() as signals:
+    with signals.handled(came.append):
         try:
             forwarded = 0
-            while running or (waiting and not signals):
-                while waiting and free and not signals:
+            while running or (waiting and not came):
+                while waiting and free and not came:
                     number, place = waiting.popleft(), free.popleft()
                     try:
                         running[number] = _start(commands[number], environments[place]), place
@@ -71,9 +71,9 @@ def run_pool(
                         end(number, error, place)
                     else:
                         started(number, place)
-                for name in signals[forwarded:]:
+                for number_of_signal in came[forwarded:]:
                     for process, _ in running.values():
-                        process.send_signal(name)
+                        process.send_signal(number_of_signal)
                     forwarded += 1
                 time.sleep(POLL_S)
                 for number, (process, place) in list(running.items()):
@@ -85,11 +85,7 @@ def run_pool(
                 process.kill()
             for process, _ in running.values():
                 process.wait()
-    if signals:
-        signal.raise_signal(signals[-1])
-        for number in waiting:  # the signal is one that we ignore
-            end(number, InterruptedError(f"{signals[-1].name} came before"), 0)
-    return [outcomes[number] for number in range(len(commands))]
+    return outcomes
 
 
 def _start(command: Command, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -107,18 +103,6 @@ def _start(command: Command, environment: Mapping[str, str]) -> subprocess.Popen
             process_group=0,
             preexec_fn=lambda: die_with_parent(us),
         )
-
-
-@contextlib.contextmanager
-def _received_signals() -> Iterator[list[signal.Signals]]:
-    """The signals that came since, which have no other effect while in the body."""
-    received: list[signal.Signals] = []
-
-    def keep(number: int, frame: FrameType | None) -> None:
-        received.append(signal.Signals(number))
-
-    with handled(keep):
-        yield received
 
 
 def visible_gpus() -> list[str] | None:

@@ -6,14 +6,15 @@ import os
 import re
 import shutil
 import signal
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from xstilts.config import TrainerConfig
 from xstilts.errors import UserError
-from xstilts.launch.process import STOPPED, Starter
+from xstilts.launch import signals
+from xstilts.launch.process import Starter
 
 log = logging.getLogger("xstilts")
 
@@ -67,19 +68,22 @@ def rank_port(job: str, job_file: Path) -> int:
     return _FIRST_PORT + int.from_bytes(digest[:8]) % _PORTS
 
 
-def make_way(signals: Sequence[signal.Signals]) -> None:
-    """Do what the signals that have stopped a worker usually do to this process; does not return.
+def make_way(stopped: signals.Stopped) -> NoReturn:
+    """End this process after its worker was stopped, as the scheduler that it runs under expects.
 
-    SIGUSR2 in a job of submitit: its handler puts the job back into the queue. SIGTERM alone in a SLURM job: this is preemption,
-    or somebody cancelled the job, and SLURM will end it; if we ended first, it would not run again but count as failed.
+    A job of submitit has handlers of its own: that of the signal for the end of its time, SIGUSR2 or SIGUSR1, puts it back into
+    the queue. SIGTERM alone in a SLURM job is preemption, or somebody cancelled the job, and SLURM will end it; if we ended
+    first, it would not run again but count as failed.
     """
-    if signal.SIGUSR2 in signals:
-        signal.raise_signal(signal.SIGUSR2)
-    if signals[-1] == signal.SIGTERM and "SLURM_PROCID" in os.environ:
-        log.info("stopped by SIGTERM; waiting for SLURM to end this job, and to start it again if it was preempted")
+    for number in (signal.SIGUSR2, signal.SIGUSR1):
+        if number in signals.received and signals.has_foreign_handler(number):
+            signal.raise_signal(number)
+    if stopped.number == signal.SIGTERM and "SLURM_PROCID" in os.environ:
+        log.info(
+            f"stopped by SIGTERM: {stopped.kept}; waiting for SLURM to end this job, and to start it again if it was preempted"
+        )
         time.sleep(LONGEST_GRACE)
-    signal.raise_signal(signals[-1])
-    sys.exit(STOPPED)  # somebody's handler took no notice
+    raise stopped
 
 
 def _fewest_cpus(text: str) -> int | None:

@@ -33,8 +33,8 @@ from xstilts.models.memory import out_of_memory_means
 from xstilts.models.module import TaskModel, derived_seed
 from xstilts.models.processes import Replicas
 from xstilts.models.selection import Selection
-from xstilts.models.stopping import PoliteStop, keep_handlers
-from xstilts.paths import DYNAMICS, WORD_EMBEDDINGS
+from xstilts.models.stopping import GracefulStop, keep_handlers
+from xstilts.paths import DYNAMICS, LAST_STEP, WORD_EMBEDDINGS
 from xstilts.phases import predicting
 from xstilts.phases.jobs import TrainingJob, wants_validation
 from xstilts.phases.provenance import provenance
@@ -95,7 +95,7 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         total_steps=len(plan),
     )
     recorded = [Dynamics(features, plan.batch_size, len(plan)) for features in training.values() if job.dynamics]
-    stop = PoliteStop(selection.resume_path, len(plan))
+    stop = GracefulStop(selection.resume_path, len(plan))
     trainer = pl.Trainer(
         **trainer_options(job.trainer, WholeCheckpoints()),
         max_epochs=1,
@@ -174,6 +174,8 @@ class WholeCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
+        with whole_file(Path(path).with_suffix(LAST_STEP)) as temporary:
+            temporary.write_text(str(checkpoint["global_step"]))
 
 
 def trainer_options(trainer: Any, *plugins: Any) -> dict[str, Any]:

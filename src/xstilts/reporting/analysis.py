@@ -7,7 +7,7 @@
                 seed_sd, language_sd, rest_sd, item_sd
     averages    a row per condition, benchmark and intermediate choice: average, sd (over seeds), tasks, seeds, gap, over
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
-    problems    a row per cell that failed, was blocked, is degenerate, incomplete or left out: cell, kind, reason
+    problems    a row per cell that failed, was interrupted or blocked, is degenerate, incomplete or left out: cell, kind, reason
 
 Scores and differences are in percent. The baseline of a cell is the same target, condition and seed without intermediate task.
 """

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PROBLEMS = "cell kind reason".split()
+BROKEN = ("failed", "interrupted", "blocked")
+"""States of a sweep's unit that has no result."""
 
 
 def problems(study: Path, results: Sequence[Result], found: Sequence[Comparison]) -> "DataFrame":
@@ -27,7 +29,7 @@ def problems(study: Path, results: Sequence[Result], found: Sequence[Comparison]
         *_degenerate(found),
         *_not_compared(results, found),
         *(row for one in found for row in _without_score(one)),
-        *([unit["label"], unit["state"], unit["reason"]] for unit in units if unit["state"] in ("failed", "blocked")),
+        *([unit["label"], unit["state"], unit["reason"]] for unit in units if unit["state"] in BROKEN),
     ]
     return DataFrame(rows, columns=PROBLEMS)
 

@@ -16,6 +16,14 @@ from xstilts.errors import UserError
 
 ABANDONED = 3600.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NUMBER = re.compile(r"\((?:os error|error code:?) (\d+)\)")
+"""How libraries in Rust and C++ write the number of an error."""
+_WORDS = {
+    **{os.strerror(number): number for number in _FULL},
+    "database or disk is full": errno.ENOSPC,  # SQLite
+}
+_CUT = re.compile(r"\d+ requested and \d+ written")
+"""NumPy, which does not say why."""
 
 
 def beside(final: Path, purpose: str) -> Path:
@@ -94,7 +102,7 @@ def disk_full_means(final: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = _disk_full(error)
+        reason = disk_full(error)
         if reason is None:
             raise
         raise UserError(
@@ -103,14 +111,21 @@ def disk_full_means(final: Path) -> Iterator[None]:
         ) from error
 
 
-def _disk_full(error: BaseException | None) -> str | None:
-    # torch.save raises an error of its own over the file's. Libraries in Rust (safetensors, tokenizers) keep the number in the
-    # text of theirs.
+def disk_full(error: BaseException | None) -> str | None:
+    """How an error, or one that it came from, says that a file could not grow; None if none does."""
     while error is not None and not isinstance(error, UserError):
-        number = error.errno if isinstance(error, OSError) else None
-        if number is None and (match := re.search(r"\(os error (\d+)\)", str(error))):
-            number = int(match.group(1))
-        if number in _FULL and number is not None:
+        if (number := _number(error)) in _FULL and number is not None:
             return os.strerror(number)
-        error = error.__context__
+        error = error.__cause__ or error.__context__
     return None
+
+
+def _number(error: BaseException) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    text = str(error)
+    if match := _NUMBER.search(text):
+        return int(match.group(1))
+    if isinstance(error, OSError) and _CUT.search(text):
+        return errno.ENOSPC
+    return next((number for words, number in _WORDS.items() if words in text), None)
