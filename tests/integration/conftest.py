@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from xstilts.config import Config
+from xstilts.launch.signals import STOP_SIGNALS
 
 TINY = (
     "model=tiny",
@@ -87,7 +88,7 @@ def preserved() -> Iterator[None]:
     loggers = {name: logging.getLogger(name) for name in ("xstilts", "pytorch_lightning", "lightning_fabric", "lightning.fabric")}
     loggers |= {"rank_zero": logging.getLogger("pytorch_lightning.utilities.rank_zero"), "root": logging.getLogger()}
     before = {name: (log.level, list(log.handlers), log.propagate) for name, log in loggers.items()}
-    environment, handlers = dict(os.environ), {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    environment, handlers = dict(os.environ), {number: signal.getsignal(number) for number in (*STOP_SIGNALS, signal.SIGALRM)}
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     randomness = random.getstate(), np.random.get_state(), torch.get_rng_state()
     verbosity, bars = transformers.logging.get_verbosity(), datasets.are_progress_bars_disabled()

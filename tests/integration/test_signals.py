@@ -1,7 +1,8 @@
-"""A run that is told to stop, by any signal to any of its processes: it ends at once, leaves nothing half-written, and the same
-command goes on from where it was, to the bit."""
+"""A run that is stopped by any signal to any of its processes: it says so in one line, ends with code 128+n, leaves nothing
+half-written, and the same command goes on from where it was, to the bit."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from unittest import mock
 import pytest
 import torch
 
+from xstilts.launch.signals import STOP_SIGNALS, Stopped
 from xstilts.paths import ArtifactPaths
 from xstilts.store.artifacts import read_metadata
 
@@ -75,14 +77,16 @@ def half_written(place: Path) -> list[Path]:
     return [path for path in place.rglob("*") if ".tmp-" in path.name]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
-@pytest.mark.parametrize("moment", [1, 13, 16])  # 16: then comes an evaluation
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [*((number, 13) for number in STOP_SIGNALS), (signal.SIGTERM, 1), (signal.SIGTERM, 16)],  # 16: then comes an evaluation
+)
 def test_in_one_process_it_stops_after_the_step(
     number: signal.Signals, moment: int, run_inline: Run, toy_world: Any, tmp_path: Path, weights_of: Weights, expected: Any
 ) -> None:
     cell = lambda: run_inline(*options(toy_world, tmp_path), *SHORT)  # noqa: E731
-    status = forked(cell, number, moment)
-    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number, "as any program that the signal ends"
+    code, line = forked(cell, number, moment)
+    assert (code, line) == (128 + number, f"stopped by {number.name}: checkpoint at step {moment}; the same command goes on")
     (checkpoint,) = (tmp_path / "store" / "trained").glob(".*.work/last.ckpt")
     assert torch.load(checkpoint, weights_only=True)["global_step"] == moment
     assert not half_written(tmp_path)
@@ -95,7 +99,8 @@ def test_after_the_last_step_the_artifact_is_finished_first(
     run_inline: Run, toy_world: Any, tmp_path: Path, weights_of: Weights, expected: Any
 ) -> None:
     cell = lambda: run_inline(*options(toy_world, tmp_path), *SHORT)  # noqa: E731
-    forked(cell, signal.SIGTERM, 24)
+    code, line = forked(cell, signal.SIGTERM, 24)
+    assert (code, line) == (143, "stopped by SIGTERM: what was finished is kept; the same command goes on")
     assert list((tmp_path / "store" / "trained").glob("*/done.json"))
     assert outcome(cell().result, tmp_path, weights_of) == expected
 
@@ -107,10 +112,11 @@ def expected(run_inline: Run, toy_world: Any, tmp_path_factory: pytest.TempPathF
     return outcome(run_inline(*options(toy_world, place), *SHORT).result, place, weights_of)
 
 
-def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> int:
+def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> tuple[int, str]:
     """How a copy of this process ends that runs and gets the signal in the middle of a step; steps count from 1."""
     from xstilts.models.module import TaskModel
 
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         original, count = TaskModel.on_train_batch_start, 0
@@ -122,13 +128,21 @@ def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> int:
                 os.kill(os.getpid(), number)
             original(*arguments)
 
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for one in STOP_SIGNALS:
+            signal.signal(one, signal.SIG_DFL)
+        code = 3
         try:
             with mock.patch.object(TaskModel, "on_train_batch_start", counted):
                 run()
+        except Stopped as stopped:
+            os.write(writing, str(stopped).encode())
+            code = 128 + stopped.number
         finally:
-            os._exit(3)
-    return os.waitpid(child, 0)[1]
+            os._exit(code)
+    os.close(writing)
+    with open(reading) as pipe:
+        line = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), line
 
 
 @pytest.fixture
@@ -174,13 +188,9 @@ def test_one_worker_stops(whom: str, started: Any) -> None:
     _, err = driver.communicate(timeout=PATIENCE)
     assert not is_alive(worker) and not paths.done.exists()
     assert paths.last_checkpoint.stat().st_mtime_ns > before
-    if whom == "driver":
-        assert driver.returncode == -signal.SIGTERM, err
-    else:
-        assert driver.returncode == 2, err
-        (line,) = (line for line in err.splitlines() if line.startswith("error: "))
-        assert "phase 3: pawsx failed with exit code 143: it was told to stop, and the same command goes on from there" in line
-    assert "Traceback" not in err
+    assert driver.returncode == 143, err
+    assert re.fullmatch(r"stopped by SIGTERM: checkpoint at step \d+; the same command goes on", err.splitlines()[-1]), err
+    assert "Traceback" not in err and "error: " not in err
 
 
 @pytest.mark.slow
@@ -194,8 +204,8 @@ def test_two_ranks_stop_together(
     for process in [driver.pid, first, second] if whom == "all" else [second]:
         os.kill(process, signal.SIGTERM)
     _, err = driver.communicate(timeout=PATIENCE)
-    assert driver.returncode == (-signal.SIGTERM if whom == "all" else 2), err
-    assert "failed with exit code 143" in err or whom == "all"
+    assert driver.returncode == 143, err
+    assert err.count("stopped by SIGTERM: checkpoint at step ") == 1 and "Traceback" not in err, err
     assert paths.last_checkpoint.stat().st_mtime_ns > before and not half_written(tmp_path)
     wait_for(lambda: not is_alive(first) and not is_alive(second), "a rank outlives its driver")
     assert outcome(two(run_cell, toy_world, tmp_path), tmp_path, weights_of) == expected_of_two
@@ -235,13 +245,15 @@ def test_a_killed_rank_ends_its_cell(rank: int, started: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_before_training_it_stops_at_once(number: signal.Signals, started: Any, tmp_path: Path) -> None:
     driver, paths = started()
     worker = wait_for(lambda: next((one for one in descendants(driver.pid) if listens(one, number)), 0), "no worker")
-    driver.send_signal(number)
+    for _ in range(2):
+        driver.send_signal(number)
     _, err = driver.communicate(timeout=PATIENCE)
-    assert driver.returncode == -number and not is_alive(worker), err
+    assert driver.returncode == 128 + number and not is_alive(worker), err
+    assert err.splitlines()[-1] == f"stopped by {number.name}: what was finished is kept; the same command goes on"
     assert not paths.last_checkpoint.exists() and not half_written(tmp_path)
     assert "Traceback" not in err
 
@@ -253,6 +265,7 @@ def test_an_evaluation_stops_at_once(started: Any, tmp_path: Path) -> None:
     worker = wait_for(lambda: next(filter(listens, descendants(driver.pid)), 0), "no worker")
     driver.terminate()
     _, err = driver.communicate(timeout=PATIENCE)
-    assert driver.returncode == -signal.SIGTERM and not is_alive(worker), err
+    assert driver.returncode == 143 and not is_alive(worker), err
+    assert err.splitlines()[-1] == "stopped by SIGTERM: what was finished is kept; the same command goes on"
     assert not list((tmp_path / "out").glob("results/*")) and not half_written(tmp_path)
     assert "Traceback" not in err
