@@ -18,7 +18,6 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, si
 FINISHED = "what was finished is kept"
 GRACE = 10.0
 """Seconds after which a process ends that `Stopped` has not ended: a library caught it, or waits for its threads."""
-_START = "stopped by "
 
 Handler = Callable[[int, FrameType | None], None]
 received: list[signal.Signals] = []
@@ -35,7 +34,7 @@ class Stopped(SystemExit):
         self.kept = kept
 
     def __str__(self) -> str:
-        return f"{_START}{self.number.name}: {self.kept}; the same command goes on"
+        return f"stopped by {self.number.name}: {self.kept}; the same command goes on"
 
     def __reduce__(self) -> tuple[type, tuple[int, str]]:
         return Stopped, (int(self.number), self.kept)
@@ -43,7 +42,7 @@ class Stopped(SystemExit):
 
 def tells_of_a_stop(text: str) -> bool:
     """Whether the text is the line of a `Stopped`."""
-    return text.startswith(_START)
+    return text.startswith("stopped by SIG")
 
 
 def stop_signal(code: int) -> signal.Signals | None:
