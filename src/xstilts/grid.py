@@ -7,8 +7,8 @@ are the last wave. `xstilts train -m` has the jobs of a wave run by whatever lau
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from xstilts import signals
 from xstilts.config import Config
-from xstilts.launch import signals
 from xstilts.phases.jobs import EvaluationJob
 from xstilts.phases.planning import Phase
 from xstilts.pipeline import Cell

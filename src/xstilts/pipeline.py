@@ -15,11 +15,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from xstilts import recipes, sources
+from xstilts import recipes, signals, sources
 from xstilts.checks import check
 from xstilts.config import Config, ModelConfig
 from xstilts.errors import ToldAlready, UserError, several
-from xstilts.launch import signals
 from xstilts.launch.process import describe_exit, last_error, run_worker
 from xstilts.launch.slurm import make_way, srun, starts_by_srun
 from xstilts.paths import LAST_CHECKPOINT, LAST_STEP, CellPaths, cell_name, checksum_cache, log_file

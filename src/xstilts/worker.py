@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xstilts.launch import signals
+from xstilts import signals
 from xstilts.launch.entry import entry_point
 from xstilts.launch.process import join_parent
 

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from xstilts.config import Config
-from xstilts.launch.signals import STOP_SIGNALS
+from xstilts.signals import STOP_SIGNALS
 
 TINY = (
     "model=tiny",

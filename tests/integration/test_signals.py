@@ -13,8 +13,8 @@ from unittest import mock
 import pytest
 import torch
 
-from xstilts.launch.signals import STOP_SIGNALS, Stopped
 from xstilts.paths import ArtifactPaths
+from xstilts.signals import STOP_SIGNALS, Stopped
 from xstilts.store.artifacts import read_metadata
 
 Run = Callable[..., Any]

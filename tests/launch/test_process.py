@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from xstilts.launch.process import RANK_VARIABLES, TASK_VARIABLES, Starter, clean_environment, describe_exit, run_worker
-from xstilts.launch.signals import STOP_SIGNALS
+from xstilts.signals import STOP_SIGNALS
 
 DRIVER = """
 import json, signal, sys
 from pathlib import Path
 from xstilts.launch.process import run_worker
-from xstilts.launch.signals import STOP_SIGNALS, received
+from xstilts.signals import STOP_SIGNALS, received
 folder = Path(sys.argv[1])
 before = [signal.getsignal(number) for number in STOP_SIGNALS]
 code = run_worker(folder / "job.json", folder / "worker.log", [sys.executable, str(folder / "fake.py")])

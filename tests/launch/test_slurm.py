@@ -76,7 +76,7 @@ def test_the_first_task_is_the_driver() -> None:
 
 DRIVER = """
 import signal, sys
-from xstilts.launch import signals
+from xstilts import signals
 from xstilts.launch.entry import entry_point
 from xstilts.launch.slurm import make_way
 def requeue(number, frame):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.launch import signals
-from xstilts.launch.signals import STOP_SIGNALS
+from xstilts import signals
 from xstilts.models.stopping import GracefulStop
+from xstilts.signals import STOP_SIGNALS
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)

@@ -22,8 +22,9 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
+from xstilts import signals
 from xstilts.errors import UserError
-from xstilts.launch import signals, waiting
+from xstilts.launch import waiting
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.pool import Command, Outcome, places, run_pool, visible_gpus
 from xstilts.launch.process import describe_exit

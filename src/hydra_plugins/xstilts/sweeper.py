@@ -54,8 +54,7 @@ class WaveSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         assert self.config is not None and self.hydra_context is not None
-        from xstilts import sweep
-        from xstilts.launch import signals
+        from xstilts import signals, sweep
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])

@@ -11,8 +11,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from xstilts import config as schema
+from xstilts import signals
 from xstilts.errors import ToldAlready, UserError, complain
-from xstilts.launch import composition, helptext, searchpath, signals, streams
+from xstilts.launch import composition, helptext, searchpath, streams
 from xstilts.launch.commandline import check_command_line
 from xstilts.launch.slurm import is_extra_task
 from xstilts.sources.generated import resolve_generated

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator
 from typing import NoReturn
 
+from xstilts import signals
 from xstilts.errors import UserError, complain
-from xstilts.launch import signals, streams
+from xstilts.launch import streams
 from xstilts.store.files import disk_full
 
 SAFE_PATH = "PYTHONSAFEPATH"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xstilts.launch import signals
+from xstilts import signals
 from xstilts.launch.process import clean_environment, die_with_parent
 
 POLL_S = 0.1

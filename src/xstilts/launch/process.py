@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from xstilts.launch import signals
+from xstilts import signals
 from xstilts.launch.entry import SAFE_PATH
 
 RANK_VARIABLES = frozenset(

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from xstilts import signals
 from xstilts.config import TrainerConfig
 from xstilts.errors import UserError
-from xstilts.launch import signals
 from xstilts.launch.process import Starter
 
 log = logging.getLogger("xstilts")

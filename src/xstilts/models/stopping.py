@@ -11,7 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from xstilts.launch import signals
+from xstilts import signals
 from xstilts.models import processes
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from xstilts.launch.signals import STOP_SIGNALS, Stopped, stop_signal, tells_of_a_stop
+from xstilts.signals import STOP_SIGNALS, Stopped, stop_signal, tells_of_a_stop
 
 HERE = "import os, signal, sys, time; from xstilts.launch.entry import entry_point\n"
 
@@ -59,7 +59,7 @@ with ThreadPoolExecutor() as pool:
 def test_it_is_not_lost(body: str) -> None:
     """Where Python ignores exceptions, as a library's own error, in a library that catches all, with a thread that goes on."""
     code = (
-        "from xstilts.launch import signals\nsignals.GRACE = 1.5\n"
+        "from xstilts import signals\nsignals.GRACE = 1.5\n"
         f"def stop(): os.kill(os.getpid(), 15)\nwith entry_point():\n    exec({body!r})"
     )
     since = time.monotonic()
