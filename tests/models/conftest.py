@@ -71,6 +71,20 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+@pytest.fixture(scope="session")
+def bert_tokenizer() -> PreTrainedTokenizerFast:
+    """The same words; special tokens and segment ids as BERT's."""
+    names = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", *WORDS, "[MASK]"]
+    words = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    words.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 0), ("[SEP]", 2)]
+    )
+    special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    return PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=128, model_input_names=inputs, **special)
+
+
 def _rows(format: str, count: int) -> list[dict[str, Any]]:
     """Examples of very different lengths."""
     draw = random.Random(0)
@@ -171,6 +185,7 @@ def build(tokenizer):
         encoder: Encoder | None = None,
         pooler: bool = True,
         initializer_range: float = 0.02,
+        words: PreTrainedTokenizerFast = tokenizer,
         **hyperparameters: Any,
     ) -> Phase:
         task, examples = make_examples(format, count)
@@ -190,13 +205,13 @@ def build(tokenizer):
             }
             | hyperparameters
         )
-        encoder = encoder or build_encoder(tiny(dropout=dropout, initializer_range=initializer_range), tokenizer)
+        encoder = encoder or build_encoder(tiny(dropout=dropout, initializer_range=initializer_range), words)
         torch.manual_seed(seed)
         head = build_head(task, encoder, values)
         if pooler and head.needs_pooler:
             encoder.add_pooler()
-        made = featurizer(format).featurize(examples, tokenizer, task, limits(values), True)
-        features = TaskFeatures(task.name, format, head_name(task), made, special_tokens(tokenizer, 0.15), examples)
+        made = featurizer(format).featurize(examples, words, task, limits(values), True)
+        features = TaskFeatures(task.name, format, head_name(task), made, special_tokens(words, 0.15), examples)
         plan = StepPlan({task.name: len(features.features)}, batch_size, seed, max_steps=steps)
         model = TaskModel(encoder, {head_name(task): head}, values, seed, len(plan))
         model.train()

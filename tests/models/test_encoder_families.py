@@ -1,5 +1,6 @@
 """`xstilts.encoders` against transformers: what the driver says of a type is what its class does."""
 
+import inspect
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from transformers import (
 from xstilts import encoders
 from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder, load_backbone
+from xstilts.models.export import HUGGING_FACE, export
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 80,
@@ -63,7 +65,10 @@ def config(name: str) -> PretrainedConfig:
 
 def model_of(name: str) -> PreTrainedModel:
     torch.manual_seed(0)
-    return AutoModel.from_config(config(name), trust_remote_code=False).eval()
+    made, kind = config(name), MODEL_MAPPING[CONFIG_MAPPING[name]]
+    pooler = isinstance(kind, type) and "add_pooling_layer" in inspect.signature(kind).parameters
+    options = {"add_pooling_layer": False} if pooler else {}
+    return AutoModel.from_config(made, trust_remote_code=False, **options).eval()
 
 
 @pytest.mark.parametrize("name", encoders.FAMILIES)
@@ -122,3 +127,39 @@ def test_other_models_are_refused_by_the_worker_too(name, shape, expected, tmp_p
     with pytest.raises(UserError, match=expected) as error:
         load_backbone(str(tmp_path), "sdpa")
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+
+
+@pytest.mark.parametrize("name", sorted(set(encoders.FAMILIES) - BLOCKS))
+def test_what_is_exported_as_a_class_of_transformers_computes_what_our_head_computes(name, build, tokenizer, tmp_path):
+    """Equal names of parameters are not enough: ELECTRA's classification head has RoBERTa's names and another activation."""
+    exported = set()
+    for format, auto in HUGGING_FACE.items():
+        phase = build(format, encoder=Encoder(model_of(name)), max_length=32)
+        with torch.no_grad():
+            for parameter in phase.model.parameters():
+                parameter += 0.3 * torch.randn_like(parameter)
+        phase.model.eval()
+        folder = tmp_path / format
+        folder.mkdir()
+        (kind,) = export(folder, phase.encoder, {phase.task.name: (phase.task, phase.head)}, tokenizer)
+        if kind == type(phase.encoder.backbone).__name__:
+            continue
+        exported.add(format)
+        model = auto.from_pretrained(folder, trust_remote_code=False).eval()
+        batch = phase.features.collate([1], mask_seed=1)
+        given = {key: batch[key] for key in ("input_ids", "attention_mask")}
+        given = {key: values[None] for key, values in given.items()} if format == "multiple_choice" else given
+        with torch.no_grad():
+            theirs = model(**given)
+            if format == "mlm":
+                ours, masked = phase.head.negative_log_likelihood(phase.encoder, batch)
+                logits = theirs.logits[masked]
+                expected = torch.nn.functional.cross_entropy(logits, batch["labels"][masked], reduction="none")
+            else:
+                ours = phase.head(phase.encoder, batch)
+                expected = (theirs.start_logits, theirs.end_logits) if format == "span_qa" else theirs.logits
+        torch.testing.assert_close(
+            ours, expected, rtol=1e-4, atol=1e-4, msg=lambda text, format=format: f"{name} {format}: {text}"
+        )
+    if encoders.FAMILIES[name].heads in ("roberta", "bert"):
+        assert exported == set(HUGGING_FACE), "the form of its heads is known, so all of them are exported"

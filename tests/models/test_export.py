@@ -46,7 +46,7 @@ OTHERS = {
 }
 # Which heads of ours have a twin of the same parameters in Hugging Face's classes of the architecture.
 FITTING = {
-    "bert": {"span_qa", "tagging", "multiple_choice"},
+    "bert": {"classification", "span_qa", "tagging", "multiple_choice", "mlm"},
     "distilbert": {"span_qa", "tagging"},
     "deberta": {"span_qa", "tagging"},
 }

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from xstilts.config import Hyperparameters
+from xstilts.config import Hyperparameters, Target
 from xstilts.errors import UserError
 from xstilts.models.export import export
-from xstilts.phases.jobs import TrainingJob
+from xstilts.phases.evaluation import _model as evaluated_model
+from xstilts.phases.jobs import EvaluationJob, TrainingJob
 from xstilts.phases.training import _model
-from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.tasks.declaration import FORMATS, Task, TrainingTask, head_name
 
 CHOICE = Task(name="copa", format="multiple_choice")
 NLI = Task(name="mnli", format="classification", labels=["no", "yes", "maybe"], head="nli")
@@ -74,6 +75,40 @@ def test_the_head_is_carried_where_the_job_says_so(parent, tiny_model, tokenizer
     folder, phase = parent("multiple_choice")
     _, heads = _model(job(tiny_model(), folder, carry_head=True), tokenizer)
     assert same(heads["copa"][1], phase.head)
+
+
+RETRIEVAL = Task(name="pairs", format="retrieval", protocol="sentence_matching")
+
+
+def evaluation(model, task, folder=None, training=True, **values):
+    return EvaluationJob(
+        label=f"phase 4: {task.name}",
+        artifact=str(folder) if folder else None,
+        model=model,
+        target=Target(task=task, training={"u": TrainingTask(task=task)} if training else {}),
+        hyperparameters=Hyperparameters(max_length=64, **values),
+    )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_phase_4_has_every_weight_from_the_artifact(format, parent, tiny_model, tokenizer):
+    folder, phase = parent(format, retrieval_pooling=["pooler"])
+    found = evaluated_model(evaluation(tiny_model(), phase.task, folder, retrieval_pooling=["pooler"]), phase.task, tokenizer)
+    assert same(found.encoder, phase.encoder) and same(found.head(head_name(phase.task)), phase.head)
+
+
+@pytest.mark.parametrize("pooler", ["carried", "fresh", "none"])
+def test_phase_4_never_scores_a_pooler_or_a_head_that_was_drawn(pooler, parent, tiny_model, tokenizer):
+    model = replace(tiny_model(), pooler=pooler)
+    folder, _ = parent("tagging")
+    for place in (folder, None):
+        job = evaluation(model, RETRIEVAL, place, training=False, retrieval_pooling=["mean", "pooler"])
+        with pytest.raises(UserError, match="phase 4: pairs: .* has no trained pooler"):
+            evaluated_model(job, RETRIEVAL, tokenizer)
+        assert evaluated_model(evaluation(model, RETRIEVAL, place, training=False), RETRIEVAL, tokenizer).encoder.pooler is None
+    for task in (NLI, CHOICE):
+        with pytest.raises(UserError, match=f"phase 4: {task.name}: .* has no trained (head|pooler)"):
+            evaluated_model(evaluation(model, task), task, tokenizer)
 
 
 def test_without_a_parent_the_encoder_is_that_of_phase_1(tiny_model, tokenizer):

@@ -23,16 +23,30 @@ from transformers import (
 )
 
 from xstilts.models.encoder import Encoder
+from xstilts.models.heads import Head
 from xstilts.paths import HEADS
 from xstilts.tasks.declaration import Task
 
-# Format -> Hugging Face's class, and what stands before the names of our head's parameters there.
-HUGGING_FACE: dict[str, tuple[Any, str]] = {
-    "classification": (AutoModelForSequenceClassification, "classifier."),
-    "multiple_choice": (AutoModelForMultipleChoice, ""),
-    "span_qa": (AutoModelForQuestionAnswering, ""),
-    "tagging": (AutoModelForTokenClassification, ""),
-    "mlm": (AutoModelForMaskedLM, "lm_head."),
+HUGGING_FACE: dict[str, Any] = {
+    "classification": AutoModelForSequenceClassification,
+    "multiple_choice": AutoModelForMultipleChoice,
+    "span_qa": AutoModelForQuestionAnswering,
+    "tagging": AutoModelForTokenClassification,
+    "mlm": AutoModelForMaskedLM,
+}
+"""Format -> Hugging Face's class."""
+
+# (format, form of the heads in `xstilts.encoders`) -> our head's parameter -> its name there. `{base}` is the encoder's prefix.
+# Only forms that compute what our head computes are here; of the other formats the head is the same everywhere.
+NAMES: dict[tuple[str, str], dict[str, str]] = {
+    ("classification", "roberta"): {"dense.": "classifier.dense.", "out_proj.": "classifier.out_proj."},
+    ("classification", "bert"): {"dense.": "{base}pooler.dense.", "out_proj.": "classifier."},
+    ("mlm", "roberta"): {"dense.": "lm_head.dense.", "layer_norm.": "lm_head.layer_norm.", "bias": "lm_head.bias"},
+    ("mlm", "bert"): {
+        "dense.": "cls.predictions.transform.dense.",
+        "layer_norm.": "cls.predictions.transform.LayerNorm.",
+        "bias": "cls.predictions.bias",
+    },
 }
 
 
@@ -44,7 +58,7 @@ def export(
     if encoder.pooler is not None:
         own |= {f"pooler.{key}": value for key, value in encoder.pooler.state_dict().items()}
     save_file({key: value.detach().contiguous().cpu() for key, value in own.items()}, folder / HEADS)
-    tokenizer.save_pretrained(folder)
+    _save_tokenizer(tokenizer, encoder, folder)
     models = [(name, model) for name, (task, head) in heads.items() if (model := _hugging_face(encoder, task, head)) is not None]
     if not models:
         encoder.backbone.save_pretrained(folder)
@@ -53,7 +67,7 @@ def export(
     first.save_pretrained(folder, max_shard_size="1TB")  # one file: the heads' folders refer to it
     if len(models) > 1:
         for name, model in models:
-            _save_sharing_the_encoder(folder, name, model, set(first.base_model.state_dict()))
+            _save_sharing_the_encoder(folder, name, model, set(encoder.backbone.state_dict()))
     return [type(model).__name__ for _, model in models]
 
 
@@ -62,48 +76,86 @@ def load_heads(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / HEADS)
 
 
-def restore_head(saved: dict[str, Tensor], head: nn.Module) -> None:
-    """Load the artifact's only head into `head`, whatever its name."""
+def restore_head(saved: dict[str, Tensor], head: nn.Module) -> bool:
+    """Load every parameter of the artifact's only head into `head`, whatever its name; False if the artifact has none."""
     names = {key.split(".")[1] for key in saved if key.startswith("head.")}
-    assert len(names) == 1, f"one head expected, got {sorted(names)}"
+    assert len(names) <= 1, f"one head expected, got {sorted(names)}"
+    if not names:
+        return False
     prefix = f"head.{names.pop()}."
     head.load_state_dict({key.removeprefix(prefix): value for key, value in saved.items() if key.startswith(prefix)})
+    return True
 
 
-def restore_pooler(saved: dict[str, Tensor], encoder: Encoder) -> None:
-    """Give the encoder the artifact's pooler, if it has one and the encoder wants one."""
+def restore_pooler(saved: dict[str, Tensor], encoder: Encoder) -> bool:
+    """Load the artifact's pooler into the encoder's; False if either has none."""
     mine = {key.removeprefix("pooler."): value for key, value in saved.items() if key.startswith("pooler.")}
-    if mine and encoder.pooler is not None:
-        encoder.pooler.load_state_dict(mine)
+    if not mine or encoder.pooler is None:
+        return False
+    encoder.pooler.load_state_dict(mine)
+    return True
+
+
+def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, encoder: Encoder, folder: Path) -> None:
+    """Save the tokenizer with the inputs that the encoder takes: `model(**tokenizer(text, pair))` computes what our heads do."""
+    tokenizer.save_pretrained(folder)
+    names = tokenizer.model_input_names
+    if "token_type_ids" in names and not encoder.reads_segments:
+        file = folder / "tokenizer_config.json"
+        values = json.loads(file.read_text(encoding="utf-8"))
+        values["model_input_names"] = [name for name in names if name != "token_type_ids"]
+        file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _hugging_face(encoder: Encoder, task: Task, head: nn.Module) -> PreTrainedModel | None:
-    """The head's Hugging Face model with our tensors in it, or None where that class does not fit the weights exactly."""
-    if task.format not in HUGGING_FACE:
+    """The head's Hugging Face model with our tensors in it; None where that class does not compute what our head computes."""
+    names = _names(encoder, task.format)
+    if names is None:
         return None
-    auto, prefix = HUGGING_FACE[task.format]
     config = type(encoder.backbone.config).from_dict(encoder.backbone.config.to_dict())
     if task.labels:
         config.id2label = dict(enumerate(task.labels))
         config.label2id = {label: number for number, label in enumerate(task.labels)}
     try:
         with torch.device("meta"):
-            model: PreTrainedModel = auto.from_config(config, dtype=torch.float32)
+            model: PreTrainedModel = HUGGING_FACE[task.format].from_config(config, dtype=torch.float32, trust_remote_code=False)
     except ValueError:  # transformers has no such head for this kind of encoder
         return None
     base = f"{model.base_model_prefix}."
+    ours = {_renamed(key, names, base): value for key, value in head.state_dict().items()}
+    if encoder.pooler is not None and cast(Head, head).needs_pooler:
+        ours |= {f"{base}pooler.dense.{key}": value for key, value in encoder.pooler.state_dict().items()}
     state = {base + key: value for key, value in encoder.backbone.state_dict().items()}
-    if encoder.pooler is not None:
+    if encoder.pooler is not None:  # of a phase before: there is a place for it, if no use
         state |= {f"{base}pooler.dense.{key}": value for key, value in encoder.pooler.state_dict().items()}
-    state |= {prefix + key: value for key, value in head.state_dict().items()}
-    if prefix == "lm_head.":
-        state |= {"lm_head.decoder.weight": encoder.word_embeddings, "lm_head.decoder.bias": head.state_dict()["bias"]}
-    wanted = set(model.state_dict())
-    if not wanted <= set(state) or any(model.state_dict()[key].shape != state[key].shape for key in wanted):
+    state |= ours
+    if task.format == "mlm":
+        place = "lm_head" if encoder.family.heads == "roberta" else "cls.predictions"
+        state |= {f"{place}.decoder.weight": encoder.word_embeddings, f"{place}.decoder.bias": head.state_dict()["bias"]}
+    wanted = model.state_dict()
+    if not set(ours) <= set(wanted) <= set(state) or any(value.shape != state[key].shape for key, value in wanted.items()):
         return None
     model.load_state_dict({key: state[key].detach().cpu() for key in wanted}, assign=True)
     model.tie_weights()
     return model
+
+
+def _names(encoder: Encoder, format: str) -> dict[str, str] | None:
+    """The names of the head's parameters in Hugging Face's class; empty: as ours; None where it computes something else."""
+    if format not in HUGGING_FACE or encoder.family.heads == "none":
+        return None
+    if not any(format == named for named, _ in NAMES):
+        return {}
+    # BERT's head for MLM has the activation of its layers, ours has gelu.
+    other = format == "mlm" and encoder.family.heads == "bert" and encoder.backbone.config.hidden_act != "gelu"
+    return None if other else NAMES.get((format, encoder.family.heads))
+
+
+def _renamed(key: str, names: dict[str, str], base: str) -> str:
+    for ours, theirs in names.items():
+        if key.startswith(ours):
+            return theirs.format(base=base) + key.removeprefix(ours)
+    return key
 
 
 def _save_sharing_the_encoder(folder: Path, name: str, model: PreTrainedModel, shared: set[str]) -> None:

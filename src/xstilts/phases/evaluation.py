@@ -136,15 +136,17 @@ def _blocks(parts: list[tuple[str, list[str]]], made: Prepared) -> list[Block]:
 
 
 def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModel:
+    """The encoder and the head of the artifact. Raises UserError where a score would come from weights that nothing trained."""
     encoder = load_encoder(job, tokenizer, job.artifact)
     check_length(encoder, job.hyperparameters.max_length, task.name)
     head = build_head(task, encoder, job.hyperparameters)
     saved = export.load_heads(Path(job.artifact)) if job.artifact else {}
-    if job.model.pooler != "none" and head.needs_pooler:
+    if head.needs_pooler and (job.model.pooler != "none" or task.format == "retrieval"):
         encoder.add_pooler()
-        export.restore_pooler(saved, encoder)
-    if job.target.training:
-        export.restore_head(saved, head)
+        if not export.restore_pooler(saved, encoder):
+            raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained pooler")
+    if (task.format != "retrieval" or job.target.training) and not export.restore_head(saved, head):
+        raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained head")
     return TaskModel(encoder, {head_name(task): head}, job.hyperparameters, seed=0)
 
 

@@ -241,7 +241,8 @@ def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encode
             export.restore_pooler(saved, encoder)
     if job.carry_head:
         for _, head in heads.values():
-            export.restore_head(saved, head)
+            if not export.restore_head(saved, head):
+                raise UserError(f"{job.label} goes on with the head of {job.parent}, which has none")
     return encoder, heads
 
 

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from xstilts.data.featurizers.padding import inputs, padded
+from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.featurizers.tokens import Template, longest_first, template, token_ids
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits
@@ -68,6 +69,7 @@ def test_segments_are_those_of_the_tokenizer(tokenizer, wordpiece, pairs):
         for number, (first, second) in enumerate(pairs):
             alone = one([first], [second]) if paired[number] else one([first])
             expected = alone["token_type_ids"][0] if has_segments else [0] * len(ids[number])
+            assert has_segments == special_tokens(one, 0.15).segments
             places = np.arange(len(ids[number]))
             assert ((places >= starts[number]) & (starts[number] > 0)).astype(int).tolist() == expected
 

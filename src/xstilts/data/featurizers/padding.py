@@ -23,13 +23,14 @@ def padded(rows: Sequence[Sequence[int] | np.ndarray], fill: int) -> Tensor:
 def inputs(rows: Sequence[Sequence[int] | np.ndarray], special: SpecialTokens, segments: Sequence[int] = ()) -> Batch:
     """`input_ids` and `attention_mask` (0 on padding), int64 (B, L). The mask comes from the lengths, not from the ids.
 
-    `segments`: of each row the subword from which `token_type_ids` are 1, or 0; if all are 0, the batch has no `token_type_ids`.
+    `segments`: of each row the subword from which segment ids are 1, or 0. They become `token_type_ids`, int64 (B, L), where the
+    tokenizer gives those and some are 1.
     """
     lengths_B1 = torch.tensor([[len(row)] for row in rows])
     input_ids_BL = padded(rows, special.pad_id)
     attention_mask_BL = (torch.arange(input_ids_BL.shape[1]) < lengths_B1).long()
     batch: Batch = {"input_ids": input_ids_BL, "attention_mask": attention_mask_BL}
-    if any(segments):
+    if special.segments and any(segments):
         starts_B1 = torch.tensor(segments)[:, None]
         second_BL = (torch.arange(input_ids_BL.shape[1]) >= starts_B1) & (starts_B1 > 0)
         batch["token_type_ids"] = second_BL * attention_mask_BL

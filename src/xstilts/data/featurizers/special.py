@@ -20,6 +20,8 @@ class SpecialTokens:
     """All of them in rising order, the unknown token too: never masked, never put in another's place."""
     mlm_probability: float
     """Share of the other subwords that are to be restored."""
+    segments: bool = False
+    """Whether the tokenizer gives segment ids (`token_type_ids`), as BERT's does."""
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase, mlm_probability: float, masks: bool = True) -> SpecialTokens:
@@ -41,4 +43,5 @@ def special_tokens(tokenizer: PreTrainedTokenizerBase, mlm_probability: float, m
         vocab_size=len(tokenizer),
         special_ids=tuple(sorted(set(tokenizer.all_special_ids))),
         mlm_probability=mlm_probability,
+        segments="token_type_ids" in tokenizer.model_input_names,
     )

@@ -64,7 +64,7 @@ class Template:
     between: Ids
     after: Ids
     first_segment: int | None = None
-    """How many of `between` belong to the first segment, as in BERT; None where the tokenizer gives no segment ids."""
+    """How many of `between` belong to the first segment, as in BERT (the rest and `after` to the second); None: one segment."""
 
     def single(self, rows: Rows) -> Rows:
         """Texts with their special tokens."""
@@ -110,15 +110,15 @@ def template(tokenizer: PreTrainedTokenizerBase) -> Template:
     sequences = encoded.sequence_ids(0)
     first = [position for position, sequence in enumerate(sequences) if sequence == 0]
     second = [position for position, sequence in enumerate(sequences) if sequence == 1]
-    between = ids[first[-1] + 1 : second[0]]
-    segments = cast(Ids, encoded.get("token_type_ids") or [0])
-    in_first = segments.index(1) if 1 in segments else None
-    opens = None
-    if in_first is not None and segments == [0] * in_first + [1] * (len(ids) - in_first):
-        opens = in_first - first[-1] - 1
-    if opens is not None and not 0 <= opens <= len(between):
-        opens = None
-    return Template(before=ids[: first[0]], between=between, after=ids[second[-1] + 1 :], first_segment=opens)
+    segments = encoded.encodings[0].type_ids
+    opens = segments.index(1) if 1 in segments else 0
+    two = first[-1] < opens <= second[0] and segments == [0] * opens + [1] * (len(ids) - opens)
+    return Template(
+        before=ids[: first[0]],
+        between=ids[first[-1] + 1 : second[0]],
+        after=ids[second[-1] + 1 :],
+        first_segment=opens - first[-1] - 1 if two else None,
+    )
 
 
 def _any_text(tokenizer: PreTrainedTokenizerBase) -> str:
