@@ -77,7 +77,9 @@ def backbone(size: str, vocabulary: int) -> Any:
         type_vocab_size=1,
         pad_token_id=1,
     )
-    return AutoModel.from_config(config, attn_implementation="sdpa", dtype=torch.float32, add_pooling_layer=False)
+    return AutoModel.from_config(
+        config, attn_implementation="sdpa", dtype=torch.float32, add_pooling_layer=False, trust_remote_code=False
+    )
 
 
 def gradients(size: str, rows: int) -> int:

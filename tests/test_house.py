@@ -230,6 +230,32 @@ def test_weights_are_loaded_safely():
     assert not remote, f"trust_remote_code that is not False: {remote}"
 
 
+@pytest.mark.parametrize("folder", ["src", "tests", "benchmarks", "docs", "notebooks", "README.md"])
+def test_code_of_a_model_is_never_run(folder: str):
+    """Every call of an Auto class says so, in what users copy too: left out, transformers asks at the terminal."""
+    place = REPOSITORY / folder
+    paths = [place] if place.is_file() else [path for kind in ("*.py", "*.md", "*.ipynb") for path in place.rglob(kind)]
+    call = re.compile(r"(\bAuto\w+|\bauto|\{auto\})\.(from_pretrained|from_config)(?=\()")
+    wrong = [
+        f"{path.relative_to(REPOSITORY)}: {found.group()}"
+        for path in paths
+        for text in [path.read_text(encoding="utf-8")]
+        for found in call.finditer(text)
+        if "trust_remote_code=False" not in arguments(text, found.end())
+    ]
+    assert not wrong, wrong
+
+
+def arguments(text: str, opening: int) -> str:
+    """What stands between the parenthesis at `opening` and the one that closes it."""
+    depth = 0
+    for place in range(opening, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if not depth:
+            return text[opening:place]
+    return text[opening:]
+
+
 def yaml_files() -> list[Path]:
     return sorted(path for folder in ("conf", "experiments") for path in (REPOSITORY / folder).rglob("*.yaml"))
 

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_loads_by_name_in_the_layout_of_xlm_r(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     assert tokenizer.is_fast and tokenizer.convert_ids_to_tokens(range(5)) == list(SPECIAL)
     named = [tokenizer.bos_token, tokenizer.cls_token, tokenizer.eos_token, tokenizer.sep_token, tokenizer.unk_token]
     assert named == ["<s>", "<s>", "</s>", "</s>", "<unk>"]
@@ -39,7 +39,7 @@ def test_it_loads_by_name_in_the_layout_of_xlm_r(folder: Path) -> None:
 
 
 def test_a_text_comes_back_and_the_unknown_is_one_token(folder: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     for text in LINES:
         assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
     assert tokenizer.tokenize("the\t  ｄｏｇ") == tokenizer.tokenize("the dog")

@@ -127,7 +127,10 @@ def test_the_command_pretrains_on_real_text_and_the_folder_is_of_use_to_anybody(
     assert done.stdout.splitlines()[1] == f"to use it elsewhere: model.name_or_path={folder}"
     assert [line.split(": training")[0] for line in done.stderr.splitlines()] == ["phase 1: tokenizer", "phase 1: mlm+tlm"]
 
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForMaskedLM.from_pretrained(folder)
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder, trust_remote_code=False),
+        AutoModelForMaskedLM.from_pretrained(folder, trust_remote_code=False),
+    )
     sentence = tokenizer("The dog <mask> home.", "Der Hund geht.", return_tensors="pt")
     assert model(**sentence).logits.shape[-1] == len(tokenizer) == 900
     assert (tokenizer.mask_token_id, model.config.hidden_dropout_prob) == (4, 0.1), "trained without dropout, saved with it"

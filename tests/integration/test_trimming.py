@@ -58,7 +58,7 @@ def test_on_and_off_give_the_same_artifacts(run_inline: Run, toy_world: Any, tmp
                     torch.testing.assert_close(
                         found[name], tensor, rtol=1e-4, atol=2e-6, msg=lambda text, name=name: f"{name} {text}"
                     )
-        AutoModelForSequenceClassification.from_pretrained(trimmed)
+        AutoModelForSequenceClassification.from_pretrained(trimmed, trust_remote_code=False)
 
 
 @pytest.mark.parametrize("setting", ["true", "false"])

@@ -98,16 +98,23 @@ def test_weights_that_are_no_safetensors_are_refused(saved):
     assert str(saved) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_folder_with_a_program_is_not_run(saved, tmp_path):
-    """A checkpoint may bring its own model class; that would run whatever its author wrote."""
+@pytest.mark.parametrize("known", [True, False])
+def test_a_folder_with_a_program_is_not_run(known, saved, tmp_path, monkeypatch):
+    """A checkpoint may bring its own model class; that would run whatever its author wrote. Nobody is asked whether it may."""
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked at the terminal"))
     config = json.loads((saved / "config.json").read_text())
     witness = tmp_path / "was_run"
     (saved / "modeling_mine.py").write_text(f"open({str(witness)!r}, 'w').close()\n")
-    config |= {"model_type": "mine", "auto_map": {"AutoConfig": "modeling_mine.Config", "AutoModel": "modeling_mine.Model"}}
+    config["auto_map"] = {"AutoConfig": "modeling_mine.Config", "AutoModel": "modeling_mine.Model"}
+    config["model_type"] = "xlm-roberta" if known else "mine"
     (saved / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError) as error:
-        load_backbone(str(saved), "sdpa")
-    assert str(saved) in str(error.value) and "\n" not in str(error.value)
+    if known:
+        assert type(load_backbone(str(saved), "sdpa")).__name__ == "XLMRobertaModel"
+    else:
+        with pytest.raises(UserError) as error:
+            load_backbone(str(saved), "sdpa")
+        assert "code from a model's folder is never run" in str(error.value)
+        assert str(saved) in str(error.value) and "\n" not in str(error.value)
     assert not witness.exists()
 
 

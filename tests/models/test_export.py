@@ -113,7 +113,7 @@ def test_hugging_face_gives_the_same_logits(format, make, batch_of, tmp_path):
     phase = make(format)
     auto, name = CLASSES[format]
     assert write(tmp_path, phase) == [name]
-    model, report = auto.from_pretrained(tmp_path, output_loading_info=True)
+    model, report = auto.from_pretrained(tmp_path, output_loading_info=True, trust_remote_code=False)
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
     assert type(model).__name__ == name
     assert same_logits(format, phase, model, batch_of(phase)) <= 1e-6
@@ -129,7 +129,7 @@ def test_auto_model_gives_the_encoder(format, make, batch_of, tmp_path):
     phase = make(format)
     write(tmp_path, phase)
     batch = batch_of(phase)
-    model = AutoModel.from_pretrained(tmp_path, add_pooling_layer=False).eval()
+    model = AutoModel.from_pretrained(tmp_path, add_pooling_layer=False, trust_remote_code=False).eval()
     with torch.no_grad():
         ours = phase.encoder(batch["input_ids"], batch["attention_mask"])
         theirs = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
@@ -175,7 +175,7 @@ def test_several_heads_each_have_a_folder_that_shares_the_encoder(make, build, b
         shards = json.loads((place / "model.safetensors.index.json").read_text())["weight_map"]
         assert set(shards.values()) == {"../../model.safetensors", "head.safetensors"}
         assert not any("embeddings" in key for key in load_file(place / "head.safetensors"))
-    first = AutoModelForMultipleChoice.from_pretrained(tmp_path)
+    first = AutoModelForMultipleChoice.from_pretrained(tmp_path, trust_remote_code=False)
     assert same_logits("multiple_choice", phases[0], first, batch_of(phases[0])) <= 1e-6
     saved = load_heads(tmp_path)
     assert {key.split(".")[1] for key in saved if key.startswith("head.")} == {phase.task.name for phase in phases}

@@ -20,7 +20,7 @@ def encoder(config: type = XLMRobertaConfig, attention: str = "sdpa", dropout: f
     torch.manual_seed(0)
     shape = SMALL | {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout, "max_position_embeddings": 40}
     built = config(**shape, pad_token_id=0 if config is BertConfig else 1, initializer_range=0.3)
-    return Encoder(AutoModel.from_config(built, attn_implementation=attention, add_pooling_layer=False))
+    return Encoder(AutoModel.from_config(built, attn_implementation=attention, add_pooling_layer=False, trust_remote_code=False))
 
 
 def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:
@@ -122,7 +122,9 @@ def test_dropout_is_drawn_and_depends_on_the_seed_alone() -> None:
 @pytest.mark.parametrize("config, attention", [(XLMRobertaConfig, "eager"), (DistilBertConfig, "sdpa")])
 def test_where_it_cannot_be_done_nothing_changes(config: type, attention: str) -> None:
     if config is DistilBertConfig:
-        model = Encoder(AutoModel.from_config(config(vocab_size=60, dim=32, n_layers=1, n_heads=2, hidden_dim=64)))
+        model = Encoder(
+            AutoModel.from_config(config(vocab_size=60, dim=32, n_layers=1, n_heads=2, hidden_dim=64), trust_remote_code=False)
+        )
     else:
         model = encoder(config, attention)
     model.eval()

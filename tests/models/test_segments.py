@@ -61,7 +61,10 @@ def test_segments_of_a_batch_are_those_of_the_tokenizer(format, make, batch_of, 
 def test_transformers_gives_our_logits_for_what_its_tokenizer_gives(format, make, bert_tokenizer, tmp_path):
     phase = make(format)
     assert export(tmp_path, phase.encoder, {phase.task.name: (phase.task, phase.head)}, bert_tokenizer)[0].startswith("BertFor")
-    model, tokenizer = HUGGING_FACE[format].from_pretrained(tmp_path).eval(), AutoTokenizer.from_pretrained(tmp_path)
+    model, tokenizer = (
+        HUGGING_FACE[format].from_pretrained(tmp_path).eval(),
+        AutoTokenizer.from_pretrained(tmp_path, trust_remote_code=False),
+    )
     assert "token_type_ids" in tokenizer.model_input_names
     changed = 0.0
     for row, example in enumerate(phase.examples):
@@ -125,7 +128,9 @@ def test_an_encoder_of_one_segment_is_given_none(make, bert_tokenizer, build, ba
         folder.mkdir()
         export(folder, encoder, {"nli": (phase.task, phase.head)}, bert_tokenizer)
         names = json.loads((folder / "tokenizer_config.json").read_text())["model_input_names"]
-        assert "token_type_ids" not in names and "token_type_ids" not in AutoTokenizer.from_pretrained(folder)("w1", "w2")
+        assert "token_type_ids" not in names and "token_type_ids" not in AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False
+        )("w1", "w2")
     assert "token_type_ids" in bert_tokenizer.model_input_names
 
 

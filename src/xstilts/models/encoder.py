@@ -175,9 +175,9 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
     Raises UserError for a folder or id that holds no such encoder. Code from the folder or the Hub is never run.
     """
     place = str(encoders.local_path(name_or_path)) if encoders.is_path(name_or_path) else name_or_path
-    options: dict[str, Any] = {"trust_remote_code": False} | ({"revision": revision} if revision else {})
+    options: dict[str, Any] = {"revision": revision} if revision else {}
     try:
-        config = AutoConfig.from_pretrained(place, **options)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
         _check_type(config, name_or_path)
         kind = MODEL_MAPPING[type(config)]  # several classes where the config's `architectures` chooses among them
         if isinstance(kind, type) and "add_pooling_layer" in inspect.signature(kind).parameters:
@@ -185,7 +185,7 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
         options["ignore_mismatched_sizes"] = True  # reported below, in one line
         options["attn_implementation"] = None if attention == "sdpa" else attention  # None: SDPA if there is one, else eager
         backbone, report = AutoModel.from_pretrained(
-            place, config=config, dtype=torch.float32, output_loading_info=True, **options
+            place, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True, **options
         )
     except UserError:
         raise

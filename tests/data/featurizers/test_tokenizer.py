@@ -1,9 +1,12 @@
+import contextlib
 import json
 import re
+import struct
 
 import pytest
 
 from xstilts.data.featurizers.special import SpecialTokens, special_tokens
+from xstilts.data.featurizers.tokens import Template, template
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
 
@@ -68,3 +71,57 @@ def test_tokenizer_without_mask_token(wordpiece):
     wordpiece.pad_token = None
     with pytest.raises(UserError, match=r"has no pad token; expected pad token, as in"):
         special_tokens(wordpiece, 0.15, masks=False)
+
+
+def varint(number: int) -> bytes:
+    low, rest = number & 127, number >> 7
+    return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+
+def field(number: int, value: bytes | int | float) -> bytes:
+    """One field of a protocol buffer."""
+    if isinstance(value, bytes):
+        return varint(number << 3 | 2) + varint(len(value)) + value
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    return varint(number << 3) + varint(value)
+
+
+def sentencepiece(pieces: list[str], special: int) -> bytes:
+    """A SentencePiece unigram model; the first `special` pieces are control symbols, of which [UNK] is the unknown one."""
+    kind = {True: 3, False: 1}
+    written = b"".join(
+        field(1, field(1, piece.encode()) + field(2, -float(n)) + field(3, 2 if piece == "[UNK]" else kind[n < special]))
+        for n, piece in enumerate(pieces)
+    )
+    return written + field(2, field(3, 1) + field(40, pieces.index("[UNK]")))
+
+
+def test_the_form_of_mdeberta_v3(tmp_path):
+    """Its repository has config.json, weights, spm.model and tokenizer_config.json, and no tokenizer.json."""
+    pieces = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "▁a", "▁man", "▁eat", "s", ".", "▁"]
+    (tmp_path / "spm.model").write_bytes(sentencepiece(pieces, 4))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "vocab_type": "spm"}))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "deberta-v2", "vocab_size": 20}))
+    found = load_tokenizer(str(tmp_path))
+    assert found.is_fast and found.pad_token_id == 0
+    assert found("a man eats.", "a man")["input_ids"] == [1, 4, 5, 6, 7, 8, 2, 4, 5, 2]
+    assert template(found) == Template(before=[1], between=[2], after=[2], first_segment=1)
+
+
+def test_a_tokenizer_with_a_program_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked at the terminal"))
+    witness = tmp_path / "was_run"
+    (tmp_path / "mine.py").write_text(f"open({str(witness)!r}, 'w').close()\n")
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n")
+    settings = {"tokenizer_class": "Mine", "auto_map": {"AutoTokenizer": ["mine.Mine", "mine.Mine"]}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    with contextlib.suppress(UserError):
+        load_tokenizer(str(tmp_path))
+    assert not witness.exists()
+
+
+def test_a_path_that_begins_with_the_home_folder(tmp_path, monkeypatch, tokenizer):
+    tokenizer.save_pretrained(tmp_path / "words")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(load_tokenizer("~/words")) == len(tokenizer)

@@ -183,7 +183,10 @@ def test_a_synthetic_world_is_named_and_has_no_real_languages() -> None:
 )
 def test_how_to_load_it(heads: dict[str, str], classes: list[str], auto: str, pipeline: str | None) -> None:
     text = card(changed(heads=heads, hugging_face_classes=classes), {})
-    assert f"from transformers import {auto}, AutoTokenizer\n" in text and f"model = {auto}.from_pretrained(folder)\n" in text
+    assert (
+        f"from transformers import {auto}, AutoTokenizer\n" in text
+        and f"model = {auto}.from_pretrained(folder, trust_remote_code=False)\n" in text
+    )
     assert fields(text).get("pipeline_tag") == pipeline
     assert ("only in `heads.safetensors`" in text) == (auto == "AutoModel")
 
@@ -194,7 +197,7 @@ def test_several_heads_have_folders_and_one_may_be_in_a_file_of_ours_alone() -> 
     text = section(card(changed(heads=heads, hugging_face_classes=classes), {}), "How to load it")
     assert "| `mlm` | `AutoModelForMaskedLM` | `heads/mlm` |" in text
     assert "No class of transformers has the head `lareqa` (`retrieval`)" in text
-    assert "model = AutoModelForSequenceClassification.from_pretrained(folder)" in text
+    assert "model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)" in text
 
 
 def test_names_stay_text(tmp_path: Path) -> None:

@@ -159,10 +159,11 @@ def _loading(metadata: Artifact) -> Iterator[str]:
     yield (
         f"```python\nfrom transformers import {auto}, AutoTokenizer\n\n"
         'folder = "."  # this folder, or its name on the Hub\n'
-        f"tokenizer = AutoTokenizer.from_pretrained(folder)\nmodel = {auto}.from_pretrained(folder)\n```"
+        "tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)\n"
+        f"model = {auto}.from_pretrained(folder, trust_remote_code=False)\n```"
     )
     if loaded:
-        yield "`AutoModel.from_pretrained(folder)` gives the encoder without its head; a pooler that it does not have is random."
+        yield "`AutoModel` loads the encoder without its head; a pooler that it does not have is random."
     if len(loaded) > 1:
         yield "Every head has a folder of its own, which shares the encoder's file: keep this folder whole."
         yield table(
