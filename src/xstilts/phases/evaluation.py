@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from xstilts import metrics, recipes
 from xstilts.data.module import TaskData
 from xstilts.data.tokenizer import load_tokenizer
+from xstilts.errors import UserError
 from xstilts.models import export, progress
 from xstilts.models.heads import build_head
 from xstilts.models.memory import out_of_memory_means
