@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
@@ -35,6 +35,10 @@ def test_bytes_that_are_not_utf8_are_placed(write):
     path = write("a.txt", b"fine\nb\xe9te\n")
     with pytest.raises(UserError, match=re.escape(f"{path}:2: byte 2 of the line is not UTF-8")):
         list(lines(path))
+    for encoding, told in (("utf-16", "byte 1 of the line is"), ("utf-16-le", "byte 2 of the line is zero, so this is no text")):
+        path = write("b.txt", "ab\tc\n".encode(encoding))
+        with pytest.raises(UserError, match=re.escape(f"{path}:1: {told}")):
+            list(lines(path))
 
 
 @pytest.mark.parametrize("content", [b"plain text", gzip.compress(b"a\nb\n" * 999, mtime=0)[:-20]])
@@ -62,9 +66,11 @@ def test_objects_are_read_from_lines_and_from_an_array_alike(write):
     assert [where for where, _ in json_objects(path)] == [f"{path}:3: element 1", f"{path}:10: element 2"]
 
 
-@given(
-    st.lists(st.dictionaries(st.text(max_size=3), st.recursive(st.text() | st.integers(), st.lists)), min_size=1), st.booleans()
-)
+VALUES = st.recursive(st.text(max_size=5) | st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.dictionaries(st.text(max_size=3), VALUES, max_size=3), min_size=1, max_size=4), st.booleans())
 def test_an_array_gives_the_elements_back(tmp_path_factory, objects, indented):
     path = tmp_path_factory.mktemp("array") / "a.json"
     path.write_text(json.dumps(objects, indent=1 if indented else None), encoding="utf-8")

@@ -47,9 +47,14 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 
 def _decode(data: bytes, where: str) -> str:
     try:
-        return data.decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{where}: byte {error.start + 1} of the line is not UTF-8; convert the file to UTF-8") from None
+    if "\x00" in text:  # UTF-16 without a mark at its start
+        raise UserError(
+            f"{where}: byte {data.index(0) + 1} of the line is zero, so this is no text in UTF-8; convert the file to UTF-8"
+        )
+    return text
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -10,6 +10,8 @@ from xstilts.store.checksums import file_sha256
 from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.declaration import Task
 
+READING = 2
+"""Raised when readers give other examples for the same declaration and the same files."""
 PLACE = ("files", "gold", "hub", "revision", "expect", "unusable")
 """Where a file lies, and what is expected of it, say nothing about what is in it; its checksum does."""
 
@@ -24,6 +26,7 @@ def task_identity(task: Task, source: str) -> dict[str, Any]:
         "name": task.name,
         "format": task.format,
         "version": task.version,
+        "reading": READING,
         "labels": task.labels,
         "head": task.head,
         "source": reading,

@@ -240,7 +240,8 @@ def test_a_line_that_is_no_conllu(write):
             4,
             "the range 2-3 repeats or overlaps the range",
         ),
-        (["1 a NOUN 0", "1-2 ab _ _", "2 b NOUN 1"], 3, "the range 1-2, expected 2-N before the word 2"),
+        (["1 a NOUN 0", "1-2 ab _ _", "1 b NOUN 1", "2 c NOUN 1"], 3, "ids start again at 1, so a blank line is missing"),
+        (["1 a NOUN 0", "3-4 ab _ _", "2 b NOUN 1"], 3, "the range 3-4, expected 2-N before the word 2"),
         (["1 a NOUN 0", "2.0 b NOUN 1"], 3, "id '2.0', expected a number"),
     ],
 )

@@ -56,12 +56,12 @@ def _tokens(rows: list[tuple[str, list[str]]]) -> list[tuple[range, str]]:
     tokens: list[tuple[range, str]] = []
     words = last = 0
     for where, (name, form, *_) in rows:
+        if words and name.partition("-")[0] == "1":
+            raise UserError(
+                f"{where}: ids start again at 1, so a blank line is missing between two sentences: put one before this line and "
+                "the comments above it"
+            )
         if _WORD.fullmatch(name):
-            if name == "1" and words:
-                raise UserError(
-                    f"{where}: ids start again at 1, so a blank line is missing between two sentences: put one before this line "
-                    "and the comments above it"
-                )
             words += 1
             if int(name) != words:
                 raise UserError(f"{where}: id {name}, expected {words}: the ids of a sentence run 1, 2, 3")
