@@ -209,7 +209,11 @@ def data_problems(splits: list[Split], config: Config) -> dict[str, list[str]]:
     job = ReadingJob(f"reading {names}", splits, str(work / "problems.json"))
     log.info(f"{job.label} once, before training")
     output = log_file(Path(config.output).absolute(), "reading", work.name.rpartition("-")[2])
-    _work(job, work / "job.json", work / "worker.log", config.worker, Path(job.problems).exists, output)
+    try:
+        _work(job, work / "job.json", work / "worker.log", config.worker, Path(job.problems).exists, output)
+    except signals.Stopped:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
     problems = read_json_object(Path(job.problems), "list of problems", "run the same command again")
     shutil.rmtree(work, ignore_errors=True)
     return problems
