@@ -108,7 +108,7 @@ def _with_data_checked(cells: Sequence[Planned]) -> list[Planned]:
         wrong |= dict.fromkeys(splits, str(error).splitlines())
     if wrong:
         complain(several(line for lines in wrong.values() for line in lines))
-    problems = ["; ".join(line for mark in marks for line in wrong.get(mark, [])) for marks in needed]
+    problems = ["; ".join(dict.fromkeys(line for mark in marks for line in wrong.get(mark, []))) for marks in needed]
     return [
         Planned(cell.overrides, cell.config, problem=problem) if problem else cell
         for cell, problem in zip(cells, problems, strict=True)

@@ -150,10 +150,21 @@ def test_another_commit_in_the_cache_is_named(served: Any, restart: Callable[...
     )
 
 
-@pytest.mark.parametrize("broken", ["refs", "snapshots"])
-def test_a_cache_without_commit_or_files_is_none(served: Any, restart: Callable[..., None], broken: str) -> None:
+@pytest.mark.parametrize("revision", [None, "main"])
+def test_the_only_commit_in_the_cache_is_main(served: Any, restart: Callable[..., None], revision: str | None) -> None:
+    hf_hub_download(NAME, "README.md", repo_type="dataset", revision="a" * 40)
+    restart(offline=True)
+    assert client.listing("dataset", NAME, revision).commit == "a" * 40
+    restart()
+    hf_hub_download(NAME, "README.md", repo_type="dataset", revision="b" * 40)
+    restart(offline=True)
+    with pytest.raises(UserError, match="is not in the cache .*, which has it at a{40}, b{40}, and HF_HUB_OFFLINE=1"):
+        client.listing("dataset", NAME, revision)
+
+
+def test_a_cache_without_files_is_none(served: Any, restart: Callable[..., None]) -> None:
     download(served, "dataset", NAME)
-    shutil.rmtree(folder_of(f"datasets--{NAME.replace('/', '--')}") / broken)
+    shutil.rmtree(folder_of(f"datasets--{NAME.replace('/', '--')}") / "snapshots")
     restart(offline=True)
     with pytest.raises(UserError, match=f"data set {NAME} at revision main is not in the cache "):
         client.listing("dataset", NAME, None)

@@ -36,14 +36,16 @@ def repository_folder(kind: str, repository: str) -> Path:
 
 
 def commit_of(kind: str, repository: str, revision: str | None) -> str | None:
-    """The commit of a revision of which files lie in the cache."""
+    """The commit of a revision of which files lie in the cache. Where nothing says which commit `main` is, because others asked
+    for a commit by its name, it is the only one that is there."""
     folder, commit = repository_folder(kind, repository), revision or "main"
+    here = commits_of(kind, repository)
     if not COMMIT.fullmatch(commit):
         try:
             commit = (folder / "refs" / commit).read_text(encoding="utf-8").strip()
         except (OSError, ValueError):
-            return None
-    return commit if commit in commits_of(kind, repository) else None
+            commit = here[0] if commit == "main" and len(here) == 1 else ""
+    return commit if commit in here else None
 
 
 def commits_of(kind: str, repository: str) -> list[str]:
