@@ -87,6 +87,7 @@ CONTEXT = "one two  three\u00a0four one " + "x" * 2 * NEAR + " two"
         (" two ", 4, ("two", 4)),  # stripped
         ("two three", 4, ("two  three", 4)),  # white space for white space
         ("three four", 9, ("three\u00a0four", 9)),
+        ("\ufeffone\u2060two ", 0, ("one two", 0)),
         ("three", 400, ("three", 9)),  # far away, but the only one
         ("two", 7 + NEAR, None),  # which one?
         ("one", None, None),
@@ -173,6 +174,12 @@ def test_what_is_not_found_counts_in_evaluation_by_its_text(read):
         [{"text": "w99", "start": None}, {"text": "w2", "start": 6}],
     ]
     assert log == ["qa, test, en: 2 of 43 answers are not where they are said to be: 0 placed again, 2 kept by their texts"]
+
+
+def test_white_space_alone_changes_a_text_of_evaluation(read):
+    train, test = (read(split, *GOOD, [stated("w2\u00a0w3", 6), stated("\ufeffw3", 9)])[0] for split in ("train", "test"))
+    assert train["answers"][40] == [{"text": "w2 w3", "start": 6}, {"text": "w3", "start": 9}]
+    assert test["answers"][40] == [{"text": "w2 w3", "start": 6}, {"text": "\ufeffw3", "start": None}]
 
 
 def test_gold_of_every_kind_stays(read):

@@ -21,6 +21,8 @@ NEAR = 50
 """Characters between an answer's position and the place where it is looked for, if its text occurs more than once."""
 MOST_LOST = 0.05
 """The share of a split's answers that may be found nowhere."""
+_BLANK = r"[\s\u200b\u2060\ufeff]+"
+"""White space and no-break spaces, with those of no width."""
 _FORMS = 'a list of {"text": TEXT, "answer_start": NUMBER} or {"text": [TEXT, ...], "answer_start": [NUMBER, ...]}'
 
 
@@ -92,10 +94,10 @@ class Placing:
             return found
         self.lost += 1
         if not self.first_lost:
-            there = (
-                f"is not at {start} of its context, {_short(context[start : start + len(text)])} is" if start is not None else ""
-            )
-            there = there or "has no answer_start, and its context does not have it exactly once"
+            if start is None:
+                there = "has no answer_start, and its context does not have it exactly once"
+            else:
+                there = f"is not at {start} of its context, {_short(context[start : start + len(text)])} is"
             self.first_lost = f"{where}: answer {_short(text)} {there}"
         return None
 
@@ -118,10 +120,10 @@ def _find(context: str, text: str, start: int | None) -> Answer | None:
 
     Of two equally near, it is the first: what stripping a context takes away moves answers towards its beginning.
     """
-    words = text.split()
+    words = [word for word in re.split(_BLANK, text) if word]
     if not words:
         return None
-    pattern = r"\s+".join(map(re.escape, words))
+    pattern = _BLANK.join(map(re.escape, words))
     matches = list(re.finditer(f"(?=({pattern}))", context))
     if not matches:
         return None
@@ -141,14 +143,18 @@ def place_answers(
 ) -> tuple[list[Row], list[dict[str, Any]]]:
     """The examples of the format span_qa, and their rows, with their answers placed.
 
-    An answer that is not found has the start None; for training it is left out, and with the last one the example.
+    An answer that is not found has the start None; for training it is left out, and with the last one the example. In evaluation
+    its text stays as it is given but for white space, which no metric looks at.
     """
     placing, kept = Placing(name), []
     for row, example in zip(rows, found, strict=True):
-        answers = parse_answers(example["answers"], row.where)
-        placed = [placing.place(example["context"], answer, row.where) or answer | {"start": None} for answer in answers or []]
-        if training:
-            placed = [answer for answer in placed if answer["start"] is not None]
+        answers, placed = parse_answers(example["answers"], row.where), []
+        for answer in answers or []:
+            place = placing.place(example["context"], answer, row.where)
+            if place and (training or place["text"].split() == answer["text"].split()):
+                placed.append(place)
+            elif not training:
+                placed.append(answer | {"start": None})
         example["answers"] = None if answers is None else placed
         if placed or not answers:
             kept.append((row, example))
