@@ -148,7 +148,10 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
         if row["split"] == split and row["language"] in found:
             found[row["language"]].append(row)
     if missing := [language for language in wanted if not found[language]]:
-        problems.append(f"{name} has no predictions for {' '.join(missing)}, expected {len(wanted)} languages in split {split}")
+        problems.append(
+            f"{name} has no predictions for {' '.join(missing)}, expected {len(wanted)} languages in split {split}: run the cell "
+            "again in all of them"
+        )
     expected = {row["language"]: row["examples"] for row in result["rows"] if row["split"] == split}
     whole: dict[str, Rows] = {}
     for language, rows in found.items():
