@@ -224,10 +224,8 @@ def test_missing_languages_of_all_tasks_are_named(tmp_path: Path) -> None:
     other = write_cell(tmp_path, "mlqa", [row("mlqa", "en", "q", "a", None)])
     message = refused(tmp_path)
     assert f"{name} has no predictions for qu tr, expected 11 languages in split test" in message
-    assert (
-        f"{other} has no predictions for ar de es hi vi zh, expected 7 languages in split test: run the cell again in all of them; "
-        in message
-    )
+    assert f"{other} has no predictions for ar de es hi vi zh, expected 7 languages in split test: run the cell" in message
+    assert message.count("; ") == 1
 
 
 @pytest.mark.parametrize(
