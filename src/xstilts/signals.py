@@ -125,7 +125,7 @@ def raised() -> Iterator[None]:
                     signal.setitimer(signal.ITIMER_REAL, 0)
                     sys.unraisablehook = unraisable
     finally:
-        if since:  # this process is ending: signals come too late
+        if received:  # this process is ending: signals come too late
             for number in heeded:
                 signal.signal(number, signal.SIG_IGN)
 

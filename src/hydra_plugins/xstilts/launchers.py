@@ -98,8 +98,9 @@ class LocalLauncher(BasicLauncher):
         def ended(number: int, outcome: Outcome) -> None:
             said = commands[number].log, earlier[number]
             returned[number] = result = how_it_ended(job_overrides[number], outcome, *said)
-            how = "ends" if result._return_value is None else "fails"
-            wrong = f": {result._return_value}" if result._return_value is not None else ""
+            reason = result._return_value
+            how = "ends" if reason is None else "is interrupted" if signals.tells_of_a_stop(str(reason)) else "fails"
+            wrong = f": {reason}" if reason is not None else ""
             log.info(f"job {initial_job_idx + number} {how} after {time.monotonic() - since[number]:.0f} s{wrong}")
 
         run_pool(commands, environments, started, ended)
