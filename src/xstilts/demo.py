@@ -6,18 +6,24 @@ and then shows the comparison of `xstilts.reporting.transfer`. `--table STUDY` s
 """
 
 import argparse
+import functools
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from xstilts import signals
 from xstilts.errors import UserError, complain
 from xstilts.launch.entry import entry_point
+from xstilts.launch.process import begin, clean_environment
 from xstilts.paths import results_dir
 from xstilts.reporting import study_page
 from xstilts.reporting.transfer_table import show_transfer
@@ -53,10 +59,12 @@ def run(folder: Path, more: list[str]) -> int:
     """Run all commands and show the table; returns an exit code, that of the first command that failed."""
     pretraining, cells = commands(folder, more)
     _say(INTRODUCTION, "\nPhase 1, the encoder:\n\n", _shown(pretraining), "\n\n")
-    code = subprocess.run(_with_python(pretraining), env=_environment()).returncode
+    (code,) = _ended([lambda: _started(pretraining)])
     if not code:
         _say("\nPhases 2 to 4, the cells, by two processes side by side:\n\n", "\n\n".join(map(_shown, cells.values())), "\n\n")
         code = _side_by_side(cells, folder / "logs")
+    if signals.stop_signal(code):
+        return code  # the command has said so
     if code:
         sys.stderr.write(f"error: the demo failed: a command ended with exit code {code}\n")
         return code if code > 0 else 1
@@ -75,24 +83,51 @@ def _side_by_side(cells: dict[str, list[str]], logs: Path) -> int:
     """Run the commands at once; the first exit code that is not 0. Their progress is shown, line by line, and their standard
     output, the tables of all cells, is kept in files."""
     logs.mkdir(parents=True, exist_ok=True)
-    processes = {}
-    for share, words in cells.items():
+    followers: list[threading.Thread] = []
+
+    def start(share: str) -> "subprocess.Popen[str]":
         with (logs / f"{share.replace(',', '+')}.txt").open("wb") as log:
-            processes[share] = subprocess.Popen(
-                _with_python(words), env=_environment(), stdout=log, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
-            )
-    followers = [threading.Thread(target=_follow, args=item, daemon=True) for item in processes.items()]
-    for follower in followers:
-        follower.start()
-    try:
-        codes = [process.wait() for process in processes.values()]
-    except KeyboardInterrupt:  # the terminal has told them, too
-        for process in processes.values():
-            process.wait()
-        raise
+            process = _started(cells[share], log, subprocess.PIPE)
+        followers.append(threading.Thread(target=_follow, args=(share, process), daemon=True))
+        followers[-1].start()
+        return process
+
+    codes = _ended([functools.partial(start, share) for share in cells])
     for follower in followers:
         follower.join()
     return next((code for code in codes if code), 0)
+
+
+def _ended(starts: list[Callable[[], "subprocess.Popen[str]"]]) -> list[int]:
+    """Start processes and wait for all; stop signals go on to them. Their exit codes."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def forward(number: signal.Signals) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    with signals.handled(forward):
+        for start in starts:
+            if not signals.received:
+                processes.append(start())
+        codes = [process.wait() for process in processes]
+    if signals.received and not any(map(signals.stop_signal, codes)):
+        signals.stop_if_received()
+    return codes
+
+
+def _started(words: list[str], output: IO[bytes] | None = None, errors: int | None = None) -> "subprocess.Popen[str]":
+    """A command as a process of its own group, so that Ctrl-C reaches it once, through us; it ends when we are killed (Linux)."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        env=clean_environment(os.environ) | {"HF_HUB_OFFLINE": "1"},
+        stdout=output,
+        stderr=errors,
+        encoding="utf-8",
+        errors="replace",
+        process_group=0,
+        preexec_fn=functools.partial(begin, os.getpid(), hold_signals=True),
+    )
 
 
 def _follow(share: str, process: "subprocess.Popen[str]") -> None:
@@ -101,14 +136,6 @@ def _follow(share: str, process: "subprocess.Popen[str]") -> None:
     for line in process.stderr or ():
         if ": reused " not in line:
             sys.stderr.write(f"{share:>{width}} | {line}")
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "HF_HUB_OFFLINE": "1"}
-
-
-def _with_python(words: list[str]) -> list[str]:
-    return [sys.executable, *words]
 
 
 def _shown(words: list[str]) -> str:
@@ -161,8 +188,6 @@ def main(words: list[str] | None = None) -> int:
     except UserError as error:
         complain(error)
         return 2
-    except KeyboardInterrupt:
-        return 130
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from xstilts import signals
 from xstilts.launch.entry import entry_point
-from xstilts.launch.process import join_parent
+from xstilts.launch.process import PARENT, join_parent
 
 if TYPE_CHECKING:
     from xstilts.phases.jobs import Job
@@ -52,8 +52,9 @@ def run(job: "Job") -> None:
 
 def main() -> None:
     """The entry point."""
+    by_user = not {PARENT, "SLURM_PROCID"} & set(os.environ)
     parent = join_parent()
-    with entry_point(by_user=False), _passing_on(parent):
+    with entry_point(by_user), _passing_on(parent):
         from xstilts.phases.jobs import read_job
 
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

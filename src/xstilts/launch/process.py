@@ -81,7 +81,7 @@ def run_worker(
             stderr=said,
             env=clean_environment(os.environ) | parent | starter.environment,
             process_group=0,
-            preexec_fn=lambda: _begin(driver, hold_signals=command is None and not starter.words),
+            preexec_fn=lambda: begin(driver, hold_signals=command is None and not starter.words),
         )
         try:
             attach(process)
@@ -145,9 +145,9 @@ def die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _begin(driver: int, hold_signals: bool) -> None:
-    """Prepare the process that becomes the worker, which lets held signals through when it has handlers for them."""
-    die_with_parent(driver)
+def begin(parent: int, hold_signals: bool) -> None:
+    """Called in a new process before its program: it ends with its parent; signals can be held until `entry_point` handles them."""
+    die_with_parent(parent)
     if hold_signals:
         signal.pthread_sigmask(signal.SIG_BLOCK, signals.STOP_SIGNALS)
 

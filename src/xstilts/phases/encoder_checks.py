@@ -59,7 +59,8 @@ def _attention(config: Config) -> Iterator[str]:
 def _untrained_head(config: Config) -> Iterator[str]:
     """Phase 4 has no head of a target that nothing was trained on."""
     task = config.target.task
-    if config.target.training or task.format == "retrieval":
+    of_phase_1 = [training.task for training in config.pretraining.tasks.values()]  # `pretrain` has no other target
+    if config.target.training or task.format == "retrieval" or task in of_phase_1:
         return
     yield (
         f"target {task.name}: target.training is empty, so that its scores would come from a random head for {task.format}; "
