@@ -146,7 +146,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def begin(parent: int, hold_signals: bool) -> None:
-    """Called in a new process before its program: it ends with its parent; signals can be held until `entry_point` handles them."""
+    """Called in a new process before its program: it ends with its parent, and signals can wait for `entry_point`."""
     die_with_parent(parent)
     if hold_signals:
         signal.pthread_sigmask(signal.SIG_BLOCK, signals.STOP_SIGNALS)
