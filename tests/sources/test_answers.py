@@ -258,9 +258,9 @@ def places(value, path=()):
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["squad", "squad_sentences", "squad_rows", "jsonl", "examples"]), ODD, st.booleans(), st.data())
+@given(st.sampled_from(["squad", "squad_sentences", "lareqa", "squad_rows", "jsonl", "examples"]), ODD, st.booleans(), st.data())
 def test_odd_values_anywhere_are_read_or_are_one_line(tmp_path, reader, odd, removed, data):
-    document = json.loads(json.dumps(SQUAD if reader in ("squad", "squad_sentences") else ROW))
+    document = json.loads(json.dumps(SQUAD if reader in ("squad", "squad_sentences", "lareqa") else ROW))
     *path, last = data.draw(st.sampled_from(list(places(document))))
     parent = document
     for key in path:
@@ -270,7 +270,7 @@ def test_odd_values_anywhere_are_read_or_are_one_line(tmp_path, reader, odd, rem
     else:
         parent[last] = odd
     (tmp_path / "en.jsonl").write_text(json.dumps(document))
-    format = "retrieval" if reader == "squad_sentences" else "span_qa"
+    format = "retrieval" if reader in ("squad_sentences", "lareqa") else "span_qa"
     source = Source(reader=reader, files={"train": "{language}.jsonl", "test": "{language}.jsonl"})
     task = Task(name="qa", format=format, protocol="answer_retrieval", sources={"xtreme": source})
     for split in ("train", "test"):

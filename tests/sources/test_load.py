@@ -4,7 +4,9 @@ import json
 import logging
 import re
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
@@ -158,6 +160,18 @@ def test_half_a_surrogate_pair_is_placed(data, write, tmp_path):
     task = Task(name="pairs", format="classification", labels=["a"], languages=["en"], sources={"xtreme": jsonl})
     path = write("en.jsonl", '{"text_a": "x \\ud83d\\ude00", "label": "a"}\n{"text_a": "\\udc00 x", "label": "a"}\n')
     with pytest.raises(UserError, match=re.escape(f"{path}:2: text_a: got half of a surrogate pair, '\\udc00', after ''")):
+        load(task, data, "test", ["en"])
+
+
+def test_a_text_of_parquet_that_is_not_utf_8_is_placed(data, tmp_path):
+    path = tmp_path / "test-en.parquet"
+    broken = pyarrow.array([b"one", b"caf\xe9"], pyarrow.binary()).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"text_a": broken, "label": ["neutral"] * 2}), path)
+    source = Source(reader="parquet", files={"test": "test-{language}.parquet"})
+    task = Task(name="toy", format="classification", languages=["en"], labels=LABELS, sources={"xtreme": source})
+    with pytest.raises(
+        UserError, match=re.escape(f"{path}:1: this row, or one of the 2000 after it, has a text that is not UTF-8")
+    ):
         load(task, data, "test", ["en"])
 
 
