@@ -113,7 +113,7 @@ def test_an_archive_of_one_file_is_read_as_that_file(task, tmp_path):
     ("mention", "told"),
     [
         (_mention("7", "Q1", 0, "First one. The"), "mention 'First one. The' lies in no sentence of its text"),
-        (_mention("7", "Q1", 0, "Smith"), "mention 'Smith' does not stand at 0, 'First' does"),
+        (_mention("7", "Q1", 0, "Smith"), "mention 'Smith' is not at 0 of its text, 'First' is"),
         ({"example_id": "7"}, "not of Mewsli-X's form (KeyError: 'entity_id')"),
     ],
 )

@@ -73,7 +73,7 @@ def query_text(context: dict[str, Any], mention: dict[str, Any], where: str) -> 
     text, span = context["text"], mention["mention_span"]
     start, end = span["start"], span["end"]
     if text[start:end] != span["text"]:
-        raise UserError(f"{where}: mention '{span['text']}' does not stand at {start}, '{text[start:end]}' does")
+        raise UserError(f"{where}: mention {span['text']!r} is not at {start} of its text, {text[start:end]!r} is")
     sentence = next((s for s in context["sentence_spans"] if s["start"] <= start < s["end"] and end <= s["end"]), None)
     if sentence is None:
         raise UserError(f"{where}: mention '{span['text']}' lies in no sentence of its text")
