@@ -193,6 +193,8 @@ class Intermediate:
     name: str | None = None
     """What tables call this choice; null: the names of its tasks."""
     tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    max_examples: int | None = number(None, at_least=1, at_most=MANY)
+    """`max_examples` of every task of this phase that sets neither its own nor a `fraction`."""
     mixture: Mixture = field(default_factory=Mixture)
     recipe: Hyperparameters = field(default_factory=Hyperparameters)
     """What differs from the recipe in this phase."""

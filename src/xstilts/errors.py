@@ -9,6 +9,12 @@ from collections.abc import Iterable
 
 SCREEN = 20
 """Lines that a user reads at once."""
+complained: set[str] = set()
+"""Lines that this command has shown already."""
+
+
+LONGEST = 100
+"""Characters of a wrong name that are shown."""
 
 
 class UserError(ValueError):
@@ -20,21 +26,26 @@ class ToldAlready(UserError):
 
 
 def complain(error: UserError) -> None:
-    """One line on stderr for each problem."""
-    for line in str(error).splitlines():
+    """One line on stderr for each problem: none twice in one command, and a screen of them at most."""
+    lines = [line for line in str(error).splitlines() if line not in complained]
+    complained.update(lines)
+    for line in str(several(lines)).splitlines():
         sys.stderr.write(f"error: {line}\n")
 
 
 def several(problems: Iterable[str]) -> UserError:
     """One error for all problems, a line each; of more than a screen, the first ones and how many there are."""
     lines = list(dict.fromkeys(problems))
-    more = len(lines) - SCREEN
-    return UserError("\n".join(lines[:SCREEN] + ([f"and {more} more problems of this kind"] if more > 0 else [])))
+    if len(lines) <= SCREEN:
+        return UserError("\n".join(lines))
+    return UserError("\n".join([*lines[: SCREEN - 1], f"and {len(lines) - SCREEN + 1} more problems of this kind"]))
 
 
 def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:
     """The message for a name that does not exist, with the closest valid ones (`how` says what to type instead)."""
     names = sorted(valid)
+    got = got if got.isprintable() else repr(got)[1:-1]
+    got = got if len(got) <= LONGEST else got[:LONGEST] + "..."
     close = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"valid: {', '.join(names) or 'none'}."
     return f"unknown {what} '{got}': {hint}" + (f" {how}" if how else "")

@@ -16,7 +16,7 @@ from xstilts import pipeline, sources
 from xstilts.checks import check
 from xstilts.config import Config
 from xstilts.errors import UserError, complain, several
-from xstilts.launch.cells import attempt, failures, start
+from xstilts.launch.cells import attempt, exit_code, start
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.phases import inputs
@@ -149,18 +149,18 @@ def show() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments
-    if {"-m", "--multirun"} & set(given):
-        # A study may ask for a cluster, whose nodes have no network; and what is fetched has no waves.
-        given = [*given, "hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.waves=false"]
+    sweeps = bool({"-m", "--multirun"} & set(given))
+    # A study may ask for a cluster, whose nodes have no network; and what is fetched has no waves.
+    added = ["hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.waves=false"] if sweeps else []
     try:
-        start(cell, given, __doc__)
+        start(cell, given, __doc__, added)
     finally:
         if found:
             show()
     if wrong:
         sys.exit(2)
-    if failures or not all(state.startswith(READY) for state in found.values()):
-        sys.exit(1)
+    if code := exit_code() or int(not all(state.startswith(READY) for state in found.values())):
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,12 @@ class Planned:
     config: Config | None = None
     cell: Cell | None = None
     problem: str = ""
+    """A line for each thing that is wrong with it."""
+
+    @property
+    def reason(self) -> str:
+        """The problem in one line."""
+        return " ".join(self.problem.splitlines())
 
 
 @dataclass
@@ -151,7 +157,7 @@ def _blocked_by(broken: Sequence[Unit]) -> str:
 
 def failures(cells: Iterable[Planned], all_waves: Iterable[Iterable[Unit]]) -> list[str]:
     """All that is not as it was asked for, a line each."""
-    lines = [f"{' '.join(planned.overrides)}: {planned.problem}" for planned in cells if planned.problem]
+    lines = [f"{' '.join(planned.overrides)}: {planned.reason}" for planned in cells if planned.problem]
     return lines + [f"{unit.label} {unit.key}: {unit.reason}" for unit in _all(all_waves) if unit.state in BROKEN]
 
 

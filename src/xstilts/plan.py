@@ -18,8 +18,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     own = [] if {"-m", "--multirun"} & set(given) else ["-m"]
     # No launcher is needed, and a cluster's may not be installed here.
-    given = [*own, *given, "hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.only_plan=true"]
-    start(train.cell, given, __doc__)
+    added = ["hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.only_plan=true"]
+    start(train.cell, [*own, *given], __doc__, added)
     if failures:
         sys.exit(1)
 

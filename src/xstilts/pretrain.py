@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from xstilts.checks import check
 from xstilts.config import Config
 from xstilts.errors import UserError
-from xstilts.launch.cells import attempt, failures, start
+from xstilts.launch.cells import attempt, exit_code, start
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.phases.pretrained import trains_encoder
@@ -42,11 +42,11 @@ def pretrain(config: Config) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The entry point."""
     given = sys.argv[1:] if arguments is None else arguments
-    if {"-m", "--multirun"} & set(given):
-        given = [*given, "hydra/sweeper=waves", "hydra.sweeper.waves=false"]  # phase 1 has no waves
-    start(cell, given, __doc__)
-    if failures:
-        sys.exit(1)
+    sweeps = bool({"-m", "--multirun"} & set(given))
+    added = ["hydra/sweeper=waves", "hydra.sweeper.waves=false"] if sweeps else []  # phase 1 has no waves
+    start(cell, given, __doc__, added)
+    if code := exit_code():
+        sys.exit(code)
 
 
 if __name__ == "__main__":

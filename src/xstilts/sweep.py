@@ -16,7 +16,7 @@ from xstilts.checks import check
 from xstilts.errors import UserError, complain, several
 from xstilts.grid import Planned, Unit
 from xstilts.launch import combinations
-from xstilts.launch.cells import failures, log_to_stderr, to_schema
+from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
 from xstilts.paths import log_file, sweep_summary
 from xstilts.phases import cost
 from xstilts.phases.jobs import Split, TrainingJob
@@ -39,7 +39,8 @@ TFLOPS = 100.0
 
 
 def planned(grid_: Sequence[tuple[str, ...]], compose: Compose, download: bool) -> list[Planned]:
-    """The plan of every cell; what is wrong with one is noted and stops no other."""
+    """The plan of every cell; what is wrong with one is noted and stops no other. UserError where no cell can be planned."""
+    begun.append(True)
     cells = []
     for overrides in grid_:
         try:
@@ -49,7 +50,9 @@ def planned(grid_: Sequence[tuple[str, ...]], compose: Compose, download: bool) 
             pipeline.check_stored(cell, config)
             cells.append(Planned(overrides, config, cell))
         except UserError as error:
-            cells.append(Planned(overrides, problem=" ".join(str(error).splitlines())))
+            cells.append(Planned(overrides, problem=str(error)))
+    if all(cell.problem for cell in cells):
+        raise UserError("\n".join(cell.problem for cell in cells))
     return cells
 
 
@@ -65,8 +68,7 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
     if impossible := [line for cell in cells if cell.config for line in combinations.problems(launcher, cell.config)]:
         complain(UserError("\n".join(dict.fromkeys(impossible))))
         sys.exit(2)
-    for problem in dict.fromkeys(cell.problem for cell in cells if cell.problem):
-        sys.stderr.write(f"error: {problem}\n")
+    complain(UserError("\n".join(cell.problem for cell in cells)))
     cells = _with_data_checked(cells)
     waves = grid.waves(cells)
     number = 0
@@ -118,7 +120,7 @@ def _with_data_checked(cells: Sequence[Planned]) -> list[Planned]:
 def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]], experiment: str) -> None:
     """Write down how everything ended, in the folder of each study, for its report."""
     units = [
-        {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.problem} for cell in cells if cell.problem
+        {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.reason} for cell in cells if cell.problem
     ] + [{"label": unit.label, "state": unit.state, "reason": unit.reason} for wave in waves for unit in wave]
     for output in dict.fromkeys(cell.config.output for cell in cells if cell.config):
         try:
@@ -143,14 +145,14 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
     ]
     if unknown:
         lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
-    lines += [f"error: {problem}" for problem in dict.fromkeys(cell.problem for cell in cells if cell.problem)]
+    lines += [f"error: {problem}" for problem in dict.fromkeys(cell.reason for cell in cells if cell.problem)]
     if absent := sum(not grid.data_is_here(cell) for cell in good):
         lines.append(
             f"{absent} cells read data that is not on this disk yet: what they find in the store is told by `xstilts fetch -m` "
             "with the same options and then this again"
         )
     sys.stdout.write("\n".join(lines) + "\n")
-    failures.extend(cell.problem for cell in cells if cell.problem)
+    failures.extend(cell.reason for cell in cells if cell.problem)
 
 
 def _total(phases: Iterable[Phase]) -> tuple[int, str, int]:
@@ -219,7 +221,14 @@ def _summary(waves: list[list[Unit]]) -> "Table":
 
 def _broken(cells: list[Planned], waves: list[list[Unit]]) -> list[str]:
     """What is missing at the end, a line each, with the reason and the log."""
-    lines = [f"{'refused':{WIDTH}} {' '.join(cell.overrides)}: {cell.problem}" for cell in cells if cell.problem]
+    refused: dict[str, list[Planned]] = {}
+    for cell in cells:
+        if cell.problem:
+            refused.setdefault(cell.reason, []).append(cell)
+    lines = []
+    for reason, same in refused.items():
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        lines.append(f"{'refused':{WIDTH}} {' '.join(same[0].overrides)}{more}: {reason}")
     for unit in (unit for wave in waves for unit in wave if unit.state in grid.BROKEN):
         reason = unit.reason.partition("; its output is in ")[0]
         log = f"; log: {file}" if (file := _log(unit)) and file not in reason else ""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts import signals
+from xstilts.errors import UserError
 from xstilts.launch.entry import entry_point
 from xstilts.launch.process import PARENT, join_parent
 
@@ -50,18 +51,40 @@ def run(job: "Job") -> None:
         evaluate(job)
 
 
-def main() -> None:
+USAGE = """\
+usage: xstilts worker JOB
+
+Runs one phase of one cell from its job file. `xstilts train` writes the file and starts this by itself.
+"""
+
+
+def job_of(words: list[str]) -> "Job":
+    """The job in the file that a command line names; with `--help` the usage, and the end. UserError for any other file."""
+    if words and words[0] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        sys.exit(0)
+    if len(words) != 1:
+        raise UserError(f"expected one job file, got {len(words)} words: `xstilts train` writes it and starts this by itself")
+    from omegaconf.errors import OmegaConfBaseException
+
+    from xstilts.phases.jobs import read_job
+
+    try:
+        return read_job(Path(words[0]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OmegaConfBaseException):
+        raise UserError(f"{words[0]} is no job file of this version, as `xstilts train` writes them") from None
+
+
+def main(words: list[str] | None = None) -> None:
     """The entry point."""
     by_user = not {PARENT, "SLURM_PROCID"} & set(os.environ)
     parent = join_parent()
     with entry_point(by_user), _passing_on(parent):
-        from xstilts.phases.jobs import read_job
-
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         logging.getLogger().setLevel(logging.WARNING)
         first = {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")} == {"0"}
         logging.getLogger("xstilts").setLevel(logging.INFO if first else logging.WARNING)  # one process speaks for all
-        run(read_job(Path(sys.argv[1])))
+        run(job_of(sys.argv[1:] if words is None else words))
 
 
 def _passing_on(parent: int) -> contextlib.AbstractContextManager[None]:

@@ -10,6 +10,7 @@ import pytest
 from xstilts import config, train
 from xstilts.errors import UserError
 from xstilts.launch import searchpath
+from xstilts.launch.arguments import read
 from xstilts.launch.commandline import check_command_line, options
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -24,7 +25,7 @@ def registered():
 
 def complaint(*arguments: str) -> str:
     with pytest.raises(UserError) as error:
-        check_command_line(list(arguments), "train")
+        check_command_line(read(list(arguments)), "train")
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -49,7 +50,7 @@ def complaint(*arguments: str) -> str:
     ids=" ".join,
 )
 def test_what_is_right_passes(arguments):
-    check_command_line(arguments, "train")
+    check_command_line(read(arguments), "train")
 
 
 @pytest.mark.parametrize(
@@ -86,11 +87,10 @@ def test_what_is_right_passes(arguments):
         ),
         ("+target=xnli seed.value=1", "unknown option 'seed.value': seed is a value and has no parts"),
         ("+target=xnli task/xnli=1", "unknown option 'task/xnli': "),
-        ("+target=xnli seed=one", "seed: Value 'one' of type 'str' could not be converted to Integer"),
+        ("+target=xnli seed=one", "seed: got 'one', expected a whole number"),
         ("+target=xnli target.languages=de", "target.languages: "),
         ("+target=xnli model.pooler=[", "cannot read the command line: "),
-        ("+target=xnli seed=1,2", "Ambiguous value for argument 'seed=1,2'"),
-        ("+target=xnli target.training.mnlii.max_examples=1", "target.training.mnlii"),
+        ("+target=xnli seed=1,2", "seed=1,2 gives several values, for a cell each: type -m"),
         ("--config-dir no/such/folder +target=xnli", "--config-dir: there is no folder 'no/such/folder'"),
     ],
 )
@@ -98,14 +98,14 @@ def test_what_is_wrong_is_told_in_one_line(arguments, expected):
     assert expected in complaint(*arguments.split())
 
 
-def test_the_first_line_tells_the_value(tmp_path):
-    assert complaint("+target=xnli", "trainer.devices=many").startswith("trainer.devices: Value 'many'")
+def test_the_value_is_shown():
+    assert complaint("+target=xnli", "trainer.devices=many") == "trainer.devices: got 'many', expected a whole number"
 
 
 def test_the_folder_of_ones_own_counts(tmp_path):
     (tmp_path / "logger").mkdir()
     (tmp_path / "logger" / "mine.yaml").write_text("# Mine.\nname: csv\nproject: mine\n")
-    check_command_line(["--config-dir", str(tmp_path), "+target=xnli", "logger=mine"], "train")
+    check_command_line(read(["--config-dir", str(tmp_path), "+target=xnli", "logger=mine"]), "train")
     assert "unknown logger 'mime': did you mean mine" in complaint("--config-dir", str(tmp_path), "+target=xnli", "logger=mime")
 
 
@@ -163,7 +163,7 @@ def test_a_launcher_is_looked_up_among_all_that_are_installed(tmp_path: Path):
         == "unknown hydra/launcher 'slrum': did you mean slurm or slurm_local?"
     )
     for name in ("basic", "local", "slurm", "slurm_local"):
-        check_command_line(["-m", "+target=xnli", f"hydra/launcher={name}"], "train")
+        check_command_line(read(["-m", "+target=xnli", f"hydra/launcher={name}"]), "train")
     (tmp_path / "hydra" / "launcher").mkdir(parents=True)
     (tmp_path / "hydra" / "launcher" / "mine.yaml").write_text("defaults: [slurm, _self_]\n")
-    check_command_line(["--config-dir", str(tmp_path), "-m", "+target=xnli", "hydra/launcher=mine"], "train")
+    check_command_line(read(["--config-dir", str(tmp_path), "-m", "+target=xnli", "hydra/launcher=mine"]), "train")

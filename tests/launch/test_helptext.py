@@ -8,17 +8,18 @@ import pytest
 
 from xstilts import fetch, plan, pretrain, train
 from xstilts.launch import helptext
+from xstilts.launch.arguments import read
 from xstilts.paths import experiments_dir
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["-m", "+target=xnli", "--help"]], ids=" ".join)
 def test_it_is_asked_for(arguments: list[str]) -> None:
-    assert helptext.asked_for(arguments)
+    assert read(arguments).help
 
 
 @pytest.mark.parametrize("arguments", [[], ["--hydra-help"], ["+target=xnli"], ["--cfg", "job"]], ids=" ".join)
 def test_it_is_not_asked_for(arguments: list[str]) -> None:
-    assert not helptext.asked_for(arguments)
+    assert not read(arguments).help
 
 
 @pytest.mark.slow
@@ -28,18 +29,20 @@ def test_it_is_what_hydra_would_say(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stderr
     # `task/schema` is how Hydra names the type of all tasks, and nothing to choose.
-    assert helptext.text(["--help"]) == done.stdout.replace("retrieval, schema, siqa", "retrieval, siqa").replace(" schema,", "")
+    assert helptext.text(read(["--help"])) == done.stdout.replace("retrieval, schema, siqa", "retrieval, siqa").replace(
+        " schema,", ""
+    )
 
 
 def test_ones_own_folder_counts(tmp_path: Path) -> None:
     for group in ("logger", "experiments"):
         (tmp_path / group).mkdir()
         (tmp_path / group / "mine.yaml").write_text("# Mine.\n")
-    text = helptext.text(["--help", "--config-dir", str(tmp_path)])
+    text = helptext.text(read(["--help", "--config-dir", str(tmp_path)]))
     assert "logger: csv, mine, none, tensorboard, wandb\n" in text
     studies = sorted(["mine", *(path.stem for path in experiments_dir().glob("*.yaml"))])
     assert f"experiments: {', '.join(studies)}\n" in text
-    assert helptext.text(["--help", "--config-dir", str(tmp_path / "none")]) == helptext.text(["--help"])
+    assert helptext.text(read(["--help", "--config-dir", str(tmp_path / "none")])) == helptext.text(read(["--help"]))
 
 
 @pytest.mark.parametrize("command", [train, plan, fetch, pretrain], ids=lambda command: command.__name__)

@@ -4,7 +4,6 @@ Hydra knows no dependencies among jobs; the waves of `xstilts.grid` give it only
 """
 
 import itertools
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,21 +54,27 @@ class WaveSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         assert self.config is not None and self.hydra_context is not None
         from xstilts import signals, sweep
+        from xstilts.errors import UserError
+        from xstilts.launch.arguments import quoted
+        from xstilts.launch.cells import log_to_stderr
+        from xstilts.launch.fitting import fitted
 
+        log_to_stderr()
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        overrides = parser.parse_overrides([*map(quoted, self._parse_config()), *arguments])
         chosen = any(override.key_or_group == "intermediate" for override in overrides)
         axis = [()] if chosen else self._axis()
         cells = self.split_arguments(overrides, None)[0]
-        grid = [(*alternative, *cell) for alternative, cell in itertools.product(axis, cells)]
+        options = list(dict.fromkeys(word for cell in cells for word in cell))
+        grid = fitted(((*alternative, *cell) for alternative, cell in itertools.product(axis, cells)), options, self._composed)
+        if not grid:
+            raise UserError("the grid has no cells: an option has no value")
         if self.only_plan:
             sweep.show_plan(grid, self._composed)
             return None
-        folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
         if not self.waves:
             assert self.launcher is not None
+            self._keep_config()
             returned = [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
             signals.stop_if_received()
             return returned
@@ -79,7 +84,7 @@ class WaveSweeper(BasicSweeper):
 
     def _axis(self) -> list[tuple[str, ...]]:
         """The overrides of each alternative; of none, one point without any."""
-        from xstilts.errors import UserError, complain, unknown_name
+        from xstilts.errors import UserError, unknown_name
 
         assert self.config is not None
         # As they are written: what refers to another option is of each cell, and not of the study.
@@ -88,14 +93,16 @@ class WaveSweeper(BasicSweeper):
         known = list(alternatives)
         for name in self.only or []:
             if name not in known:
-                complain(UserError(unknown_name("alternative in hydra.sweeper.only", name, known)))
-                sys.exit(2)
+                raise UserError(unknown_name("alternative in hydra.sweeper.only", name, known))
         names = known if self.only is None else self.only
         return [(*alternatives[name], f"intermediate.name={name}") for name in names] or [()]
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        from xstilts.launch.wording import plain_errors
+
         assert self.hydra_context is not None and self.config is not None
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        with plain_errors():
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(config):
             del config["hydra"]  # as the job sees it
         return config
@@ -107,11 +114,20 @@ class WaveSweeper(BasicSweeper):
         def launch(jobs: Sequence[Sequence[str]]) -> list[str | None]:
             nonlocal started
             assert self.launcher is not None
+            if not started:
+                self._keep_config()
             returned = self.launcher.launch(jobs, initial_job_idx=started)
             started += len(jobs)
             return [_reason(job) for job in returned]
 
         return launch
+
+    def _keep_config(self) -> None:
+        """Write the sweep's own config into its folder, as Hydra's sweepers do."""
+        assert self.config is not None
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
 
 
 def _reason(job: JobReturn) -> str | None:

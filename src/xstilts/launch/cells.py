@@ -1,8 +1,10 @@
 """What every command that takes a cell's overrides shares: the command line, the typed config, and how a mistake is told."""
 
+import contextlib
 import logging
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,19 @@ from omegaconf import DictConfig, OmegaConf
 from xstilts import config as schema
 from xstilts import signals
 from xstilts.errors import ToldAlready, UserError, complain
-from xstilts.launch import composition, helptext, searchpath, streams
+from xstilts.launch import arguments, composition, helptext, searchpath, streams
 from xstilts.launch.commandline import check_command_line
+from xstilts.launch.fitting import of_cells
 from xstilts.launch.slurm import is_extra_task
+from xstilts.launch.wording import plain, plain_errors
 from xstilts.sources.generated import resolve_generated
 from xstilts.sources.labels import resolve_labels
 from xstilts.store.files import disk_full_means
 
 failures: list[str] = []
 """What went wrong in each cell of this process."""
+begun: list[bool] = []
+"""Not empty once Hydra has handed a config to us: until then, what goes wrong is the command line's fault."""
 
 
 def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pretraining: bool = False) -> str | None:
@@ -31,6 +37,7 @@ def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pre
     tasks, one on each node, only the first does anything: it starts the ranks of all nodes. After a stop signal no job of a sweep
     begins any more.
     """
+    begun.append(True)
     streams.prepare()
     log_to_stderr()
     if is_extra_task() or signals.received:
@@ -62,19 +69,36 @@ def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Conf
     for key in map(str, config):
         if key not in known:
             raise UserError(f"unknown option '{key}': the schema has {', '.join(sorted(known))}")
-    if only_pretraining:
-        if not config.pretraining.tasks:
-            raise UserError("no text to pretrain on: type pretraining=mlm")
-        text = next(iter(config.pretraining.tasks.values())).task
-        config.intermediate, config.target = schema.Intermediate(), schema.Target()
-        config.target.task = text
-    if OmegaConf.is_missing(config.target.task, "name"):
-        raise UserError("no target task: type +target=NAME, for instance +target=xnli (`--help` lists all)")
-    typed = OmegaConf.to_object(config)
+    with plain_errors():
+        if only_pretraining:
+            _without_target(config)
+        if OmegaConf.is_missing(config.target.task, "name"):
+            raise UserError("no target task: type +target=NAME, for instance +target=xnli (`--help` lists all)")
+        if missing := sorted(OmegaConf.missing_keys(config)):
+            raise UserError("\n".join(f"{name}: no value, and there is no default for it: type {name}=VALUE" for name in missing))
+        typed = OmegaConf.to_object(config)
     assert isinstance(typed, schema.Config)
+    if (most := typed.intermediate.max_examples) is not None:
+        for training in typed.intermediate.tasks.values():
+            if training.max_examples is None and training.fraction is None:
+                training.max_examples = most
     resolve_generated(typed)
     resolve_labels(typed)
     return typed
+
+
+def _without_target(config: DictConfig) -> None:
+    """Leave phase 1 alone; its text stands for the target."""
+    if not config.pretraining.tasks:
+        raise UserError("no text to pretrain on: type pretraining=mlm")
+    text = next(iter(config.pretraining.tasks.values())).task
+    config.intermediate, config.target = schema.Intermediate(), schema.Target()
+    config.target.task = text
+
+
+def exit_code() -> int:
+    """Of a command whose cells run in this process: 2 if all of them were refused, 1 if some."""
+    return 0 if not failures else 2 if len(failures) >= len(begun) else 1
 
 
 def log_to_stderr() -> None:
@@ -88,22 +112,45 @@ def log_to_stderr() -> None:
         log.addHandler(handler)
 
 
-def start(command: Callable[[], Any], arguments: list[str], about: str | None = None) -> None:
-    """Check the command line and let Hydra run the command's cell or cells; a wrong name ends the process with code 2.
+def start(command: Callable[[], Any], words: list[str], about: str | None = None, added: Sequence[str] = ()) -> None:
+    """Check the command line and let Hydra run the command's cell or cells; UserError for all that is wrong with it.
 
-    `about`: what `--help` says of the command, where it is not `train`.
+    `about`: what `--help` says of the command, where it is not `train`; `added`: overrides of the command's own.
     """
     failures.clear()
-    if helptext.asked_for(arguments):
-        sys.stdout.write(helptext.text(arguments, about))
+    begun.clear()
+    given = arguments.read(words)
+    if given.help:
+        sys.stdout.write(helptext.text(given, about))
         return
     schema.register()
     composition.install()
     searchpath.register()
+    check_command_line(given, "train")
+    overrides = of_cells(given.overrides) if given.multirun else given.overrides
+    sys.argv = [sys.argv[0], *given.flags, *overrides, *added]  # what Hydra reads
+    with raised_by_hydra(given):
+        command()
+
+
+@contextlib.contextmanager
+def raised_by_hydra(given: arguments.Arguments) -> Iterator[None]:
+    """Have Hydra raise what goes wrong, instead of printing it in its own words, and raise that as UserError."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        check_command_line(arguments, "train")
-    except UserError as error:
-        complain(error)
-        sys.exit(2)
-    sys.argv = [sys.argv[0], *arguments]  # what Hydra reads
-    command()
+        with plain_errors():
+            yield
+    except UserError:
+        raise
+    except Exception as error:  # of all kinds: Hydra does not check its own options
+        own = given.flags if given.shows else [word for word in given.overrides if word.lstrip("+~").startswith("hydra")]
+        if begun or not own:
+            raise
+        reason = f": {plain(error)}" if isinstance(error, OSError) else ", in which a value is missing or of the wrong kind"
+        raise UserError(f"Hydra cannot work with {' '.join(own)}{reason}") from None
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before

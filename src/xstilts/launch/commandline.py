@@ -1,55 +1,100 @@
-"""The command line before Hydra composes it: every wrong name is told in one line, with the closest valid one.
+"""The command line before Hydra composes it: every wrong name and value is found, with the closest valid one and what to type.
 
 Hydra's own messages for a wrong group, option or key are long and suggest nothing; this looks at the same overrides first.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep, Sweep
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
 from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
+from xstilts.launch import typed
+from xstilts.launch.arguments import Arguments
+from xstilts.launch.own_files import STUDIES, Folder
 from xstilts.paths import conf_dir, experiments_dir
 
 LAUNCHER = "hydra/launcher"
-ADDED_GROUPS = ("intermediate", "target", "experiments")
+ADDED_GROUPS = ("intermediate", "target", STUDIES)
 """Groups that have no default and are chosen with a plus."""
+ROLES = ("target", "intermediate")
+"""Groups in which a task is chosen."""
+MOST_CELLS = 100_000
+"""Cells of a grid; more are a slip."""
 
 
-def check_command_line(arguments: list[str], config_name: str) -> None:
-    """Raise UserError for the first override that names something unknown, or that does not compose."""
-    parsed = get_args_parser().parse_args(arguments)
-    if parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion:
+def check_command_line(given: Arguments, config_name: str) -> None:
+    """Raise one UserError with a line for each problem of the overrides, and of the user's own files that they choose."""
+    if given.help or given.shows:
         return
-    if parsed.multirun and parsed.cfg:
-        raise UserError("--cfg shows the config of one cell: leave out -m and give one value for each choice")
-    try:
-        overrides = OverridesParser.create().parse_overrides(parsed.overrides)
-    except HydraException as error:
-        raise UserError(f"cannot read the command line: {_first_line(error)}") from None
-    own = Path(parsed.config_dir).absolute() if parsed.config_dir else None
+    own = Path(given.config_dir).absolute() if given.config_dir else None
     if own is not None and not own.is_dir():
-        raise UserError(f"--config-dir: there is no folder '{parsed.config_dir}'")
+        raise UserError(f"--config-dir: there is no folder '{given.config_dir}'")
+    if given.config_name not in (None, config_name) and not (own and (own / f"{given.config_name}.yaml").is_file()):
+        raise UserError(f"--config-name: there is no config '{given.config_name}': leave it out")
+    overrides, problems = parsed(given.overrides)
     groups = choices(own)
+    folder = Folder(own, groups) if own else None
     for override in overrides:
-        _check(override, groups)
-        if override.key_or_group == LAUNCHER:
-            for value in _values(override):
-                if value not in (known := launchers(conf_dir(), own)):
-                    raise UserError(unknown_name(LAUNCHER, value, known))
-    if not parsed.multirun:
-        _compose([*parsed.overrides, *([f"hydra.searchpath=[file://{own}]"] if own else [])], config_name)
+        problems += _problems(override, groups, own)
+        if folder is not None:
+            _use(folder, override, groups)
+    if folder is not None:
+        studied, unreadable = parsed(folder.sweeps)
+        problems += folder.problems + [f"hydra.sweeper: {problem}" for problem in unreadable]
+        for override in studied:
+            problems += [f"hydra.sweeper: {problem}" for problem in _problems(override, groups, own)]
+            _use(folder, override, groups)
+        problems += folder.problems
+    problems += _together(overrides, given, groups, given.multirun or (folder is not None and folder.multirun))
+    if problems:
+        raise UserError("\n".join(dict.fromkeys(problems)))
+
+
+def parsed(words: list[str]) -> tuple[list[Override], list[str]]:
+    """The overrides, and a line for each word that is none."""
+    parser = OverridesParser.create()
+    overrides, problems = [], []
+    for word in words:
+        try:
+            overrides.append(parser.parse_override(word))
+        except HydraException:
+            problems.append(f"cannot read the command line: {_unreadable(word, parser)}")
+    return overrides, problems
+
+
+def _unreadable(word: str, parser: OverridesParser) -> str:
+    """Why a word is no override, and what to type instead."""
+    key, equal, value = word.partition("=")
+    shown = ascii(word)[1:-1] if not word.isprintable() else word
+    if not equal:
+        return f"'{shown}': expected OPTION=VALUE, such as seed=1 or +target=xnli"
+    if value.startswith("~"):
+        return f"'{shown}': a ~ behind = stays as it is: type {key}=$HOME{value[1:]}"
+    if not key.isascii():
+        return f"'{shown}': a name of an option is in ASCII: set it in a file of your own, --config-dir=FOLDER"
+    quote = "'" if "'" not in value else '"'
+    fixed = f"{key}={quote}{value}{quote}"
+    try:
+        parser.parse_override(fixed)
+    except HydraException:
+        return f"'{shown}': expected OPTION=VALUE, with a list in brackets and in quotes of the shell: '{key}=[a,b]'"
+    outer = '"' if quote == "'" else "'"
+    return f"'{shown}': put the value into quotes: {outer}{fixed}{outer}".replace("\n", "\\n")
+
+
+def _use(folder: Folder, override: Override, groups: dict[str, list[str]]) -> None:
+    if override.key_or_group in folder.groups or "/" in override.key_or_group:
+        for value in _values(override, groups):
+            folder.use(override.key_or_group, value)
 
 
 def launchers(*folders: Path | None) -> list[str]:
@@ -63,7 +108,7 @@ def launchers(*folders: Path | None) -> list[str]:
 def choices(own: Path | None) -> dict[str, list[str]]:
     """Config group -> what can be chosen, of ours and of the user's `own` folder; with `experiments`, which is not in conf/."""
     found = options(conf_dir(), own)
-    return found | {"experiments": sorted({*found.get("experiments", []), *_names(experiments_dir())})}
+    return found | {STUDIES: sorted({*found.get(STUDIES, []), *_names(experiments_dir())})}
 
 
 def options(*folders: Path | None) -> dict[str, list[str]]:
@@ -80,69 +125,150 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml")) if folder.is_dir() else []
 
 
-def _check(override: Override, groups: dict[str, list[str]]) -> None:
+def _problems(override: Override, groups: dict[str, list[str]], own: Path | None) -> Iterator[str]:
     key = override.key_or_group
-    if key.split(".")[0].split("/")[0] == "hydra" or "@" in (override.get_key_element() or ""):
+    if override.is_sweep_override() and not (size := _size(override, groups)):
+        reason = "cannot be listed, expected a list, a range or a glob" if size is None else "gives no value: the grid is empty"
+        yield f"{override.input_line} {reason}"
+    elif key == LAUNCHER:
+        known = launchers(conf_dir(), own)
+        yield from (unknown_name(LAUNCHER, value, known) for value in _values(override, groups) if value not in known)
+    elif key == "hydra":
+        yield "hydra is no option by itself: type hydra.NAME=VALUE"
+    elif key.split(".")[0].split("/")[0] == "hydra" or "@" in (override.get_key_element() or ""):
         return
-    if key in groups:
-        plus = override.is_add()
-        first = next(iter(_values(override)), "NAME")
-        if key in ADDED_GROUPS and not plus:
-            raise UserError(f"{key} is chosen with a plus: type +{key}={first}")
-        if key not in ADDED_GROUPS and plus:
-            raise UserError(f"{key} has a default and is chosen without a plus: type {key}={first}")
-        for value in _values(override):
-            if value not in groups[key]:
-                raise UserError(unknown_name(f"{key}", value, groups[key]))
-    elif "/" in key or ("." not in key and key not in {field.name for field in fields(Config)}):
-        raise UserError(unknown_name("option", key, {*groups, *(field.name for field in fields(Config))}))
+    elif key in groups:
+        yield from _group_problems(override, key, groups)
+    elif "/" in key or ("." not in key and key not in _options()):
+        yield unknown_name("option", key, {*groups, *_options()})
     else:
-        _check_key(key)
+        yield from _option_problems(override, key, groups)
 
 
-def _check_key(key: str) -> None:
-    """Walk the schema along a dotted key."""
+def _options() -> set[str]:
+    return {field.name for field in fields(Config)}
+
+
+def _group_problems(override: Override, group: str, groups: dict[str, list[str]]) -> Iterator[str]:
+    plus, chosen = override.is_add(), list(_values(override, groups))
+    first = next(iter(chosen), "NAME")
+    if group not in _options() and group not in ADDED_GROUPS:  # a task
+        known = [role for role in ROLES if first in groups[role]] or list(ROLES)
+        yield f"{group} cannot be chosen by itself: type {' or '.join(f'+{role}={first}' for role in known)}"
+    elif override.is_delete():
+        yield f"~{group}: {group} cannot be left out; choose another one"
+    elif group in ADDED_GROUPS and not plus and not override.is_force_add():
+        yield f"{group} is chosen with a plus: type +{group}={first}"
+    elif group not in ADDED_GROUPS and plus:
+        yield f"{group} has a default and is chosen without a plus: type {group}={first}"
+    elif not chosen:
+        yield f"{group}={_raw(override)}: got no name, expected one of {', '.join(groups[group])}"
+    for value in chosen:
+        if group in groups and value not in groups[group]:
+            yield unknown_name(f"{group}", value, groups[group])
+    for several in _elements(override, groups):
+        if isinstance(several, list):
+            yield from _list_problems(override, group, [_text(item) for item in several])
+
+
+def _list_problems(override: Override, group: str, names: list[str]) -> Iterator[str]:
+    """Problems of several names in brackets, which are chosen together."""
+    shown = f"{group}={_raw(override)}"
+    if group != "intermediate":
+        yield f"{shown}: got a list, expected one name; for a cell each, type -m and leave out the brackets"
+    elif "none" in names and len(names) > 1:
+        yield f"{shown}: none cannot be combined with others: leave it out, or type -m +intermediate=none,..."
+    yield from (f"{shown}: {name} is there twice" for name in dict.fromkeys(names) if names.count(name) > 1)
+
+
+def _option_problems(override: Override, key: str, groups: dict[str, list[str]]) -> Iterator[str]:
+    """Walk the schema along a dotted key, and hold the value against the type at its end."""
     kind: Any = Config
     done: list[str] = []
+    in_table = False
     for part in key.split("."):
-        kind = _without_none(kind)
-        if get_origin(kind) is dict:
+        kind, _ = typed.parts_of(kind)
+        in_table = get_origin(kind) is dict
+        if in_table:
             kind = get_args(kind)[1]
         elif is_dataclass(kind):
             hints = get_type_hints(kind)
             if part not in hints:
-                raise UserError(unknown_name("option", ".".join([*done, part]), [".".join([*done, name]) for name in hints]))
+                yield unknown_name("option", ".".join([*done, part]), [".".join([*done, name]) for name in hints])
+                return
             kind = hints[part]
         elif kind is not Any:
-            raise UserError(f"unknown option '{key}': {'.'.join(done)} is a value and has no parts")
+            yield f"unknown option '{key}': {'.'.join(done)} is a value and has no parts"
+            return
         done.append(part)
+    if override.is_delete():
+        if not in_table and kind is not Any:
+            yield f"~{key}: {key} cannot be left out: type {key}=VALUE"
+        return
+    for element in _elements(override, groups):
+        for problem in typed.problems(typed.node_of(element, override.input_line or ""), kind, key):
+            yield f"{problem.place + ': ' if problem.place else ''}{_for_shell(problem.text)}"
 
 
-def _without_none(kind: Any) -> Any:
-    parts = [part for part in get_args(kind) if part is not type(None)]
-    return parts[0] if get_origin(kind) not in (dict, list) and len(parts) == 1 else kind
+def _for_shell(text: str) -> str:
+    """What to quote in a YAML file, as it is quoted for Hydra within quotes of the shell."""
+    before, hint, value = text.partition("quote it: ")
+    return before + hint + value.replace('"', "'")
 
 
-def _values(override: Override) -> Iterator[str]:
+def _together(overrides: list[Override], given: Arguments, groups: dict[str, list[str]], multirun: bool) -> Iterator[str]:
+    """Overrides that do not go with each other, or with the flags. `multirun`: a flag or a study asks for a grid."""
+    keys = [override.key_or_group for override in overrides]
+    yield from (f"{key} is chosen twice: leave out all but one" for key in ADDED_GROUPS if keys.count(key) > 1)
+    sweeps = [override for override in overrides if override.is_sweep_override()]
+    if multirun:
+        yield from (f"{override.input_line}: the options of Hydra have one value" for override in sweeps if _is_hydras(override))
+        if math.prod(_size(override, groups) or 1 for override in sweeps) > MOST_CELLS:
+            yield f"the grid has more than {MOST_CELLS:,} cells: give fewer values"
+    elif "hydra.mode" not in keys:
+        yield from (f"{override.input_line} gives several values, for a cell each: type -m" for override in sweeps)
+        studies = [name for override in overrides if override.key_or_group == STUDIES for name in _values(override, groups)]
+        if set(studies) & set(groups[STUDIES]) and "target" not in keys and not given.cfg:
+            yield "a study of experiments is a grid: type -m (or `xstilts plan` to see it first)"
+
+
+def _is_hydras(override: Override) -> bool:
+    return override.key_or_group.split(".")[0].split("/")[0] == "hydra"
+
+
+def _size(override: Override, groups: dict[str, list[str]]) -> int | None:
+    """The number of values of a sweep, without listing them; None: they cannot be listed."""
     value = override.value()
-    elements = value.list if isinstance(value, ChoiceSweep) else [value]
-    for element in elements:
+    if isinstance(value, RangeSweep):
+        start, stop, step = (float(number or 0) for number in (value.start, value.stop, value.step))
+        return max(0, math.ceil((stop - start) / step)) if step and math.isfinite(start + stop + step) else None
+    if isinstance(value, (ChoiceSweep, Glob)):
+        return len(_elements(override, groups))
+    return None
+
+
+def _elements(override: Override, groups: dict[str, list[str]]) -> list[Any]:
+    """The values of an override: one, or those of a sweep; of a range the first."""
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return list(value.list)
+    if isinstance(value, Glob):
+        return value.filter(groups.get(override.key_or_group, []))
+    if isinstance(value, RangeSweep):
+        return [value.start]
+    return [] if isinstance(value, Sweep) else [value]
+
+
+def _values(override: Override, groups: dict[str, list[str]]) -> Iterator[str]:
+    for element in _elements(override, groups):
         for item in element if isinstance(element, list) else [element]:
             if item is not None:
-                yield item.text if isinstance(item, QuotedString) else str(item)
+                yield _text(item)
 
 
-def _compose(overrides: list[str], config_name: str) -> None:
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            compose(config_name, overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-        where = getattr(cause, "full_key", None)
-        raise UserError((f"{where}: " if where else "") + _first_line(cause)) from None
+def _text(item: Any) -> str:
+    return item.text if isinstance(item, QuotedString) else str(item)
 
 
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _raw(override: Override) -> str:
+    return (override.input_line or "").partition("=")[2]

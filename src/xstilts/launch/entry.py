@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from xstilts import signals
-from xstilts.errors import UserError, complain
+from xstilts.errors import UserError, complain, complained
 from xstilts.launch import streams
 from xstilts.store.files import disk_full
 
@@ -28,6 +28,7 @@ def entry_point(by_user: bool = True) -> Iterator[None]:
     streams.prepare()
     os.environ.setdefault(SAFE_PATH, "1")
     signals.received.clear()
+    complained.clear()
     try:
         with signals.raised():
             _check_folder()

@@ -3,9 +3,9 @@
 import inspect
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
+from xstilts.launch.arguments import Arguments
 from xstilts.launch.commandline import choices
 from xstilts.paths import conf_dir
 
@@ -13,14 +13,9 @@ GROUPS = "$APP_CONFIG_GROUPS"
 """Where the choices go in the text, as in any Hydra program."""
 
 
-def asked_for(arguments: list[str]) -> bool:
-    """Whether the command line asks for help, and not for Hydra's own."""
-    return bool({"-h", "--help"} & set(arguments)) and bool(get_args_parser().parse_args(arguments).help)
-
-
-def text(arguments: list[str], about: str | None = None) -> str:
+def text(given: Arguments, about: str | None = None) -> str:
     """The help, with the options of the user's own folder (`--config-dir`); `about`: a command's own words."""
-    own = get_args_parser().parse_args(arguments).config_dir
+    own = given.config_dir
     groups = choices(Path(own) if own and Path(own).is_dir() else None)
     listed = "\n".join(f"{group}: {', '.join(groups[group])}" for group in sorted(groups) if group != "hydra")
     template = str(OmegaConf.select(OmegaConf.load(conf_dir() / "train.yaml"), "hydra.help.template"))
