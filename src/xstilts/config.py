@@ -297,5 +297,7 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
+    if "schema.yaml" in store.repo:  # it takes a tenth of a second
+        return
     store.store(name="schema", node=Config)
     store.store(group="task", name="schema", node=Task)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from xstilts import grid, pipeline
 from xstilts.checks import check
+from xstilts.config import Config
 from xstilts.errors import UserError, complain, several
 from xstilts.grid import Planned, Unit
 from xstilts.launch import combinations
@@ -38,36 +39,56 @@ TFLOPS = 100.0
 """What a GPU does in a second, for the estimate: about a third of the dense bfloat16 peak of an A100."""
 
 
-def planned(grid_: Sequence[tuple[str, ...]], compose: Compose, download: bool) -> list[Planned]:
-    """The plan of every cell; what is wrong with one is noted and stops no other. UserError where no cell can be planned."""
+def planned(
+    grid_: Sequence[tuple[str, ...]],
+    compose: Compose,
+    download: bool,
+    impossible: Callable[[Config], Iterable[str]] = lambda _: (),
+) -> list[Planned]:
+    """The plan of every cell; what is wrong with one is noted and stops no other. UserError where no cell can be planned.
+
+    All cells are checked before the data of any is looked at. `impossible`: further problems of a config.
+    """
     begun.append(True)
-    cells = []
+    cells: list[Planned] = []
     for overrides in grid_:
         try:
             config = to_schema(compose(overrides))
             check(config)
-            cell = pipeline.plan(config, download)
-            pipeline.check_stored(cell, config)
-            cells.append(Planned(overrides, config, cell))
+            if problems := list(impossible(config)):
+                raise several(problems)
+            cells.append(Planned(overrides, config))
         except UserError as error:
             cells.append(Planned(overrides, problem=str(error)))
+    _refuse_if_all_are_bad(cells)
+    cells = [_with_plan(cell, cell.config, download) if cell.config else cell for cell in cells]
+    _refuse_if_all_are_bad(cells)
+    return cells
+
+
+def _with_plan(cell: Planned, config: Config, download: bool) -> Planned:
+    try:
+        plan = pipeline.plan(config, download)
+        pipeline.check_stored(plan, config)
+    except UserError as error:
+        return Planned(cell.overrides, problem=str(error))
+    return Planned(cell.overrides, config, plan)
+
+
+def _refuse_if_all_are_bad(cells: Sequence[Planned]) -> None:
     if all(cell.problem for cell in cells):
         raise UserError("\n".join(cell.problem for cell in cells))
-    return cells
 
 
 def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str, experiment: str = "") -> None:
     """Run the grid and show what became of it; what went wrong is added to `launch.cells.failures`.
 
-    `launcher`: the name of the one behind `launch`. A launcher that cannot run these cells ends the process with code 2.
+    `launcher`: the name of the one behind `launch`. UserError where no cell can be run, by this launcher or at all.
     `experiment`: the study file that the grid comes from, if any, for the report.
     """
     log_to_stderr()
     log.info(f"planning {len(grid_)} cells")
-    cells = planned(grid_, compose, download=True)
-    if impossible := [line for cell in cells if cell.config for line in combinations.problems(launcher, cell.config)]:
-        complain(UserError("\n".join(dict.fromkeys(impossible))))
-        sys.exit(2)
+    cells = planned(grid_, compose, True, lambda config: combinations.problems(launcher, config))
     complain(UserError("\n".join(cell.problem for cell in cells)))
     cells = _with_data_checked(cells)
     waves = grid.waves(cells)

@@ -54,6 +54,7 @@ class WaveSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         assert self.config is not None and self.hydra_context is not None
         from xstilts import signals, sweep
+        from xstilts.checks.places import cannot_be_made
         from xstilts.errors import UserError
         from xstilts.launch.arguments import quoted
         from xstilts.launch.cells import log_to_stderr
@@ -72,6 +73,8 @@ class WaveSweeper(BasicSweeper):
         if self.only_plan:
             sweep.show_plan(grid, self._composed)
             return None
+        if problem := cannot_be_made(Path(self.config.hydra.sweep.dir)):
+            raise UserError(f"hydra.sweep.dir={self.config.hydra.sweep.dir}: {problem}")
         if not self.waves:
             assert self.launcher is not None
             self._keep_config()
