@@ -130,6 +130,7 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
 
     from xstilts import config
     from xstilts.launch import searchpath
+    from xstilts.launch.arguments import read
     from xstilts.launch.commandline import check_command_line
     from xstilts.paths import conf_dir
     from xstilts.train import to_schema
@@ -137,7 +138,7 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
     config.register()
     searchpath.register()
     words = list(command.words[2:])
-    check_command_line(words, "train")
+    check_command_line(read(words), "train")
     if set(words) & set(SHOWN):
         return  # run by another test
     (tmp_path / "ccg").mkdir()

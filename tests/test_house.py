@@ -156,6 +156,7 @@ def test_every_imported_package_is_a_dependency():
     wanted = project["dependencies"] + extras["slurm"] + extras["typology"]
     declared = {re.split(r"[^\w.-]", text)[0].lower().replace("-", "_") for text in wanted}
     declared |= {"hydra", "hydra_plugins"} if "hydra_core" in declared else set()
+    declared |= {"yaml"} if "pyyaml" in declared else set()
     known = declared | set(sys.stdlib_module_names) | {"xstilts"}
     wrong = [
         f"{name_of(path)}:{line}: {module} is not in pyproject.toml"
