@@ -22,6 +22,7 @@ def test_what_changes_no_comparison_is_left_out() -> None:
     assert condition(a_result(**config)) == {
         "trainer.precision": '"bf16-mixed"',
         "data.source": '"hub"',
+        "target.training": '"mnli"',
         "target.training.mnli.fraction": "0.5",
         "pretraining.tasks.mlm.languages": '["en"]',
     }
@@ -73,3 +74,17 @@ def test_differences_are_told_as_options() -> None:
     assert told(two, keys) == "data.world.seed=1 recipe.name=jiant"
     assert differences([one, one]) == [] and differences([]) == []
     assert differences([{"recipe.default.epochs": "1"}, {}]) == ["recipe.default.epochs"]
+
+
+def test_a_target_without_training_is_told_in_a_word() -> None:
+    """And not by every option of the training that the others have."""
+    used = {"languages": ["en"], "train": "train", "validation": "validation", "max_examples": None, "fraction": None}
+    trained = condition(a_result(target={"training": {"snli": used}}))
+    untrained = condition(a_result(target={"training": {}}))
+    assert differences([trained, untrained]) == ["target.training"]
+    assert (
+        told(untrained, ["target.training"]) == "target.training=none"
+        and told(trained, ["target.training"]) == "target.training=snli"
+    )
+    less = condition(a_result(target={"training": {"snli": used | {"max_examples": 5}}}))
+    assert differences([trained, less]) == ["target.training.snli.max_examples"]

@@ -33,7 +33,7 @@ def test_the_whole_table() -> None:
         " sw                            -       50.0\n"
         "\n"
         " English                    81.0       80.0\n"
-        " mean of the others                    60.1\n"
+        " mean of 2 others                      60.1\n"
         " transfer gap                          19.9\n"
         "\n"
         "degenerate: one class for all 10 examples of sw, test\n"
@@ -53,7 +53,7 @@ def test_the_order_of_the_rows_and_the_terminal_do_not_matter(monkeypatch: pytes
 def test_without_english_there_is_only_the_mean() -> None:
     text = render(a_result([row("sw", 50.0), row("de", 70.0)]))
     assert "English" not in text and "gap" not in text
-    assert " mean of the others       60.0\n" in text
+    assert " mean of 2 others         60.0\n" in text
     assert text.index("de") < text.index("sw")
     assert "gap" not in render(a_result([row("en", 50.0)]))
 
@@ -63,7 +63,7 @@ def test_the_source_language_comes_first_whatever_it_is() -> None:
     result["cell"]["source_language"] = "qaa"
     lines = [line.split() for line in render(result).splitlines()]
     assert [line[0] for line in lines[5:8]] == ["qaa", "de", "en"]
-    assert lines[9:12] == [["qaa", "70.0"], ["mean", "of", "the", "others", "45.0"], ["transfer", "gap", "25.0"]]
+    assert lines[9:12] == [["qaa", "70.0"], ["mean", "of", "2", "others", "45.0"], ["transfer", "gap", "25.0"]]
 
 
 def test_a_split_without_gold_says_so() -> None:
@@ -134,3 +134,11 @@ def test_a_table_for_other_pages() -> None:
     table = cell_table(a_result([row("en", 1.0), row("de", 1.0)]))
     assert isinstance(table, Table)
     assert (len(table.columns), table.row_count) == (2, 5)
+
+
+def test_columns_with_different_languages_say_so() -> None:
+    rows = [row(language, 50.0) for language in ("en", "de", "sw", "th")] + [
+        row("en", 50.0, "validation"),
+        row("de", 50.0, "validation"),
+    ]
+    assert " mean of 1-3 others " in render(a_result(rows))

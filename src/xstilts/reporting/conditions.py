@@ -15,11 +15,14 @@ _LEFT_OUT = (
 _MACHINE, _SCIENCE = "trainer.*", "trainer.precision"
 LANGUAGES = "data.world.languages"
 """The codes of a synthetic world's languages, the pivot first, told as one option beside those of each language."""
+TRAINING = "target.training"
+"""The names of the target's training tasks, told as one option where a target is trained on others, or on none."""
 # A group of options: where its name differs, its many values do, too.
 _NAMED: dict[str, tuple[str, ...]] = {
     "recipe.name": ("recipe.",),
     "data.source": ("data.",),
     "model.name_or_path": ("model.",),
+    TRAINING: (f"{TRAINING}.",),
     LANGUAGES: (f"{LANGUAGES}.", "pretraining.tasks.mlm.languages", "pretraining.tasks.tlm.languages"),
 }
 _SEEDS = {"data.world.seed": "world", "model.tiny.seed": "encoder"}
@@ -37,6 +40,8 @@ def condition(result: Mapping[str, Any], following: Collection[str] = ()) -> Set
     }
     languages = result["config"].get("data", {}).get("world", {}).get("languages")
     settings |= {LANGUAGES: json.dumps(",".join(languages))} if languages else {}
+    training = result["config"].get("target", {}).get("training")
+    settings |= {TRAINING: json.dumps(",".join(training) or "none")} if training is not None else {}
     return {key: value for key, value in settings.items() if key not in following}
 
 

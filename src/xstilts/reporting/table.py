@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xstilts.reporting.summary import ENGLISH, mean_of_others, source_language, source_score, transfer_gap
+from xstilts.reporting.summary import ENGLISH, mean_of_others, scores, source_language, source_score, transfer_gap
 from xstilts.tasks.declaration import SPLITS
 
 if TYPE_CHECKING:
@@ -66,11 +66,21 @@ def _table(columns: Mapping[Column, list[Mapping[str, Any]]], source: str) -> "T
         return table
     table.add_section()
     name_of_source = "English" if source == ENGLISH else source
-    for name, summary in ((name_of_source, source_score), ("mean of the others", mean_of_others), ("transfer gap", transfer_gap)):
+    for name, summary in (
+        (name_of_source, source_score),
+        (_others(columns, source), mean_of_others),
+        ("transfer gap", transfer_gap),
+    ):
         values = [summary(rows, source) for rows in columns.values()]
         if any(value is not None for value in values):
             table.add_row(name, *("" if value is None else number(value) for value in values), style="bold")
     return table
+
+
+def _others(columns: Mapping[Column, list[Mapping[str, Any]]], source: str) -> str:
+    """`mean of 14 others`; where columns have different languages from the fewest to the most, `mean of 3-14 others`."""
+    counts = {len(scores(rows).keys() - {source}) for rows in columns.values()} - {0}
+    return f"mean of {'-'.join(map(str, sorted({min(counts), max(counts)})))} others" if counts else "mean of the others"
 
 
 def render(result: Mapping[str, Any], width: int | None = None) -> str:

@@ -48,7 +48,12 @@ _CONFIG = keyed(
         "data": keyed({}, {"source": text, "world": _WORLD}),
         "intermediate": keyed({}, {"name": optional(text), "tasks": named(_INTERMEDIATE_TASK)}),
         "target": keyed(
-            {}, {"max_test_examples": optional(count), "task": keyed({}, {"metrics": listed(one_of(*metrics.METRICS), 1)})}
+            {},
+            {
+                "max_test_examples": optional(count),
+                "training": optional(named(keyed({}))),
+                "task": keyed({}, {"metrics": listed(one_of(*metrics.METRICS), 1)}),
+            },
         ),
     },
 )
