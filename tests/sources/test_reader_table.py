@@ -152,7 +152,7 @@ def test_paths_that_can_be_right() -> None:
     assert told(task(files={"test": "all.tsv"})) == []
     (line,) = told(task("tatoeba", files={"test": "{language}.txt"}))
     assert line == "files.test: 1 file(s) in '{language}.txt', but the reader tatoeba takes 2"
-    (line,) = told(task(languages=("en", "sw"), gold={"test": "gold.tsv"}))
+    (line,) = told(task("bucc", languages=("de", "fr"), gold={"test": "gold.tsv"}))
     assert line.startswith("gold.test: 'gold.tsv' does not say which")
 
 
@@ -178,6 +178,16 @@ def test_numbers_are_columns_only_where_columns_have_an_order() -> None:
     assert told(task(columns={"text_a": 1, "label": 3})) == told(task("conll", columns={"words": 2, "tags": 3})) == []
     (line,) = told(task("jsonl", columns={"text_a": 1}))
     assert line == "columns.text_a: got the number 1, but the columns of the reader jsonl have names"
+
+
+def test_what_would_have_no_effect_is_refused() -> None:
+    (line,) = told(task(gold={"test": "{language}.gold"}))
+    assert line == "gold.test: the reader delimited reads no file of gold answers: leave it out"
+    (line,) = told(task(readers={"train": "jsonl"}))
+    assert line == "readers.train: files has no split train"
+    (line,) = told(task("squad", labels={"a": "b"}))
+    assert line == "labels: examples of the format span_qa have no labels: leave it out"
+    assert told(task("bucc", gold={"test": "{language}.gold"})) == []
 
 
 def test_every_format_has_a_reader() -> None:

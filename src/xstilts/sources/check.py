@@ -33,6 +33,7 @@ def problems(task: Task, source: Source) -> Iterator[str]:
         yield from _options(source, readers)
         yield from _paths(task, source)
         yield from _columns(task, source, readers)
+        yield from _unused(task, source)
 
 
 def _options(source: Source, readers: list[str]) -> Iterator[str]:
@@ -95,6 +96,19 @@ def _columns(task: Task, source: Source, readers: list[str]) -> Iterator[str]:
             others = [reader for reader in readers if reader not in NUMBERED]
             if others:
                 yield f"{place}: got the number {column!r}, but the columns of the reader {others[0]} have names"
+
+
+def _unused(task: Task, source: Source) -> Iterator[str]:
+    """What is declared and would have no effect."""
+    for split in source.gold:
+        reader = source.readers.get(split, source.reader)
+        if reader in READERS and not hasattr(reader_module(reader), "READS_GOLD"):
+            yield f"gold.{split}: the reader {reader} reads no file of gold answers: leave it out"
+    for split in source.readers:
+        if split not in source.files:
+            yield f"readers.{split}: files has no split {split}"
+    if source.labels and task.format in FIELDS and not {"label", "tags"}.intersection(FIELDS[task.format]):
+        yield f"labels: examples of the format {task.format} have no labels: leave it out"
 
 
 def _is_number(column: Any) -> bool:

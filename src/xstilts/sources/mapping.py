@@ -106,7 +106,7 @@ def _convert(value: Any, field: str, feature: Any, labels: dict[str, str], where
         return value
     if isinstance(value, bool) and field not in _GOLD:
         raise UserError(f"{where}: {field}: got {value}, expected a text or number")
-    text = _text(value, f"{where}: {field}")
+    text = value if isinstance(value, str) else _text(value, f"{where}: {field}")
     text = labels.get(text, text)
     if feature.dtype == "string":
         return text

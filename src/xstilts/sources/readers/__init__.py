@@ -1,11 +1,14 @@
 """One module per raw form, each with `read(files, source, split, language)` that yields its rows.
 
 `files` is what `xstilts.sources.locate` found (role -> path); of data in several parts, one part at a time. A reader of a form
-that fixes the example's shape (SQuAD, CoNLL, retrieval) yields the format's own field names; others yield raw columns, which the
-task's `columns` map. A reader may also have `OPTIONS`, the options that it uses beside those of all readers; `FILES`, the
-numbers of files of a split that it takes (1 by default); `link(examples)`, called once with the examples of all languages, to
-join them across languages; `pool(files, source, split)`, called once, whose rows are candidates that all languages share; and
-`without_gold(files, language)`, which says why files are refused whose gold is missing, or None.
+that fixes the example's shape (SQuAD, retrieval) yields the format's own field names; others yield raw columns, which the task's
+`columns` map. A reader may also have
+
+- `OPTIONS`: the options that it uses beside those of all readers;
+- `FILES`: the numbers of files of a split that it takes, (1,) by default; `READS_GOLD`, where it reads a file of gold answers;
+- `link(examples)`, called once with the examples of all languages, to join them across languages;
+- `pool(files, source, split)`, called once, whose rows are candidates that all languages share;
+- `without_gold(files, language)`: why files are refused whose gold is missing, or None.
 """
 
 import importlib

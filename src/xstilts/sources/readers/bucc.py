@@ -15,6 +15,7 @@ from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
 FILES = (2,)
+READS_GOLD = True
 
 
 def _pairs(path: Path, expected: str) -> Iterator[tuple[int, str, str]]:

@@ -19,6 +19,7 @@ from xstilts.sources.raw import Row, json_document, json_object, lines
 from xstilts.tasks.declaration import Source
 
 FILES = (1, 2)
+READS_GOLD = True
 _IN_BRACES = re.compile(r"\{(.*?)\}")
 
 

@@ -20,6 +20,7 @@ from xstilts.tasks.declaration import Source
 from xstilts.tasks.languages import ISO3
 
 FILES = (2,)
+READS_GOLD = True
 _ALIGNED = re.compile(r"tatoeba\.[a-z]{3}-eng\.")
 
 
