@@ -29,7 +29,7 @@ READY, WRONG = "ready", "wrong: "
 found: dict[tuple[str, str], str] = {}
 """(Kind, name) of all that the cells need -> `ready` and how much it is, or what is wrong with it."""
 wrong: dict[str, list[str]] = {}
-"""What is wrong with data that was read, by the split's mark."""
+"""Problems of the data that was read, by the split's mark."""
 tried: set[str] = set()
 """What exactly was tried; two things of a grid may have one name in the table."""
 
@@ -88,7 +88,7 @@ def _data(config: Config, item: inputs.Wanted) -> str:
 
 
 def _read(planned: pipeline.Cell, config: Config) -> bool:
-    """Read all data of the cell that was not read before; whether nothing is wrong with it."""
+    """Read all data of the cell that was not read before; True if nothing is wrong with it."""
     needed = pipeline.unread_data(planned, config)
     splits = [split for split in needed if split.mark not in wrong]
     problems = pipeline.data_problems(splits, config)

@@ -87,7 +87,7 @@ class EvaluationJob:
 
 @dataclass
 class Split:
-    """What of a task is read at once: a split or a part of it, in some languages."""
+    """A split of a task or a part of it, in some languages, that is read at once."""
 
     task: Task = field(default_factory=Task)
     data: DataConfig = field(default_factory=DataConfig)
@@ -95,15 +95,15 @@ class Split:
     """As `xstilts.sources.parse_split` has it."""
     languages: list[str] = field(default_factory=list)
     selects: bool = False
-    """It selects the checkpoint: its examples need gold."""
+    """The split selects the checkpoint, so its examples need gold."""
     first: int | None = None
-    """Of each language, the first so many do; null: all."""
+    """The number of examples of each language that select it; null: all."""
     mark: str = ""
     """The file to write when it was read without a problem."""
 
     @property
     def name(self) -> str:
-        """For a message."""
+        """Task, part and languages, for a message."""
         return f"{self.task.name} {self.split} ({' '.join(self.languages)})"
 
 

@@ -1,4 +1,4 @@
-"""Reading data for its mistakes, in a worker: every problem of every split is collected. No torch."""
+"""Read data for its mistakes, in a worker, and collect every problem of every split. No torch."""
 
 import contextlib
 import logging
@@ -28,7 +28,7 @@ def read(job: ReadingJob) -> None:
 
 
 def _problems(split: Split) -> list[str]:
-    """What is wrong, a line for each language at most."""
+    """List what is wrong with a split, at most a line for each language."""
     try:
         found = load(split.task, split.data, split.split, split.languages)
     except UserError as error:
@@ -51,7 +51,7 @@ def _line(error: UserError) -> str:
 
 
 def _gold_problem(split: Split, found: Dataset) -> list[str]:
-    """Whether no language has an example with gold among those that select the checkpoint."""
+    """One line if no example that selects the checkpoint has gold, in any language."""
     field, counts = gold_field(found.features), Counter[str]()
     if field is None:
         return []
@@ -74,7 +74,7 @@ def _mark(split: Split) -> None:
 
 @contextlib.contextmanager
 def _without_remarks() -> Iterator[None]:
-    """What is logged while reading is logged by the phase that reads for itself."""
+    """Log nothing while in the body: the phase that reads the data for itself will."""
     log = logging.getLogger("xstilts")
     before = log.level
     log.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Which data the phases of a cell will read and was not read before: it is read once before anything is trained. No torch.
+"""List the data that a cell will read and that was not read before, to be read once before anything is trained. No torch.
 
 A split that was read without a problem is marked in the store. The mark's name is the hash of what reading depends on, so that
 data that has changed is read again, and no cell of a sweep reads what another one has read.

@@ -1,5 +1,5 @@
-"""Answers that huggingface_hub would take for something else: a login page of a network, an error page of a proxy, a description
-that is cut off; and those that name a wait, for which it would wait without limit."""
+"""Recognise answers that do not come from the Hugging Face Hub (a login page, a proxy's page, a description that is cut off), and
+those that name a wait, for which huggingface_hub would wait without limit."""
 
 import json
 from collections.abc import Callable

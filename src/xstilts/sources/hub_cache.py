@@ -1,4 +1,4 @@
-"""What other programs have left in the cache of the Hugging Face Hub, to be used without a network. No torch, no datasets.
+"""Find files that other programs have left in the cache of the Hugging Face Hub. No torch, no datasets.
 
 A repository's folder has the layout that huggingface_hub documents: `refs/REVISION` holds a commit, `snapshots/COMMIT/` the files
 of it that were downloaded, as links to `blobs/CHECKSUM`; where there are no links, the files themselves.
@@ -23,9 +23,9 @@ class Entry:
 
     size: int
     sha256: str | None
-    """Of a file in Git LFS."""
+    """Checksum of a file in Git LFS."""
     git: str | None
-    """Git's own name of the content, of any other file."""
+    """Git's own name of the content of any other file."""
 
 
 def repository_folder(kind: str, repository: str) -> Path:
