@@ -78,6 +78,17 @@ def test_a_file_with_both_kinds_of_quotes_is_refused(write, content, told):
     assert len(_fields(delimited, path, names=NAMES, quoting=False)) == 2
 
 
+def test_rows_of_a_csv_file_are_not_joined_by_quotes_that_are_characters(write):
+    path = write("a.csv", 'x,y,1\n"Kommt alle,sagte er,0\nNein rief er",Er rief nein,1\n')
+    told = (
+        f"{path}:2: a quoted cell goes on to line 3, but each of these lines has 3 columns by itself: set options.quoting=false"
+    )
+    with pytest.raises(UserError, match=re.escape(told)):
+        _fields(delimited, path, names=NAMES, delimiter=",")
+    assert len(_fields(delimited, path, names=NAMES, delimiter=",", quoting=False)) == 3
+    assert len(_fields(delimited, path, names=NAMES, delimiter=",", quoting=True)) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "delimiter", "told"),
     [
@@ -110,7 +121,9 @@ def test_what_python_writes_as_csv_is_read_back(tmp_path_factory, table, delimit
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator="\n").writerows(table)
-    assert [list(row.values()) for row in _fields(delimited, path, names=NAMES, delimiter=delimiter)] == table
+    assert [list(row.values()) for row in _fields(delimited, path, names=NAMES, delimiter=delimiter, quoting=True)] == table
+    with contextlib.suppress(UserError):  # rows over several lines, each of which could be a row
+        assert [list(row.values()) for row in _fields(delimited, path, names=NAMES, delimiter=delimiter)] == table
 
 
 IN_LINE = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00\r\n\t\ufeff"), min_size=1, max_size=6)

@@ -6,8 +6,8 @@ Blank lines at the end are skipped.
 Quotes: in a file parted by TAB they are characters like any other, unless the file was written by a CSV writer: it has cells in
 quotes with the quotes inside doubled (`"a ""b"" c"`), and no quote in any other cell. A file that has both is refused. That
 undoes what Python's csv writer did to XTREME's PAWS-X, and reads PAWS-X's own lines as they are. In a file parted by something
-else, cells that begin with a quote are unwrapped, and may hold the delimiter and line breaks. In one parted by TAB, they may not:
-a quote that is a character would join rows without a word.
+else, cells that begin with a quote are unwrapped, and may hold the delimiter and line breaks; if each of a row's lines could be a
+row, it is refused. In a file parted by TAB they may hold neither: a quote that is a character would join rows unseen.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ OPTIONS = {
     "delimiter": Option("a text", "what parts the columns. Default: TAB"),
     "quoting": Option(
         "true, false or auto",
-        'false: a quote is a character; true: cells that begin with `"` are unwrapped; auto: true where a CSV writer wrote the '
-        "file. Default: auto in a file parted by TAB, else true",
+        'false: a quote is a character; true: cells that begin with `"` are unwrapped; auto, the default: true, but in a file '
+        "parted by TAB only if a CSV writer wrote its quotes",
     ),
 }
 
@@ -34,12 +34,12 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     """The rows, column name -> cell; columns that the file lacks are absent."""
     path, options = files["data"], source.options
     delimiter = tab(options.get("delimiter", "\t"))
-    quoting = options.get("quoting", "auto" if delimiter == "\t" else True)
-    quoting = _written_as_csv(path, delimiter) if quoting == "auto" else quoting
+    asked = options.get("quoting", "auto")
+    quoting = (delimiter != "\t" or _written_as_csv(path, delimiter)) if asked == "auto" else asked
     names: list[str] | None = None if options.get("header") else options.get("names")
     optional = set(map(str, options.get("optional", [])))
     width = blank = 0
-    for number, cells in _rows(path, delimiter, quoting):
+    for number, cells in _rows(path, delimiter, quoting, asked == "auto"):
         if cells == [""]:
             blank = blank or number
             continue
@@ -74,8 +74,8 @@ def _advice(line: str, delimiter: str, width: int, quoting: bool) -> str:
     return f"; its cells are parted by {shown(other)}: set options.delimiter" if other and width > 1 else ""
 
 
-def _rows(path: Path, delimiter: str, quoting: bool) -> Iterator[tuple[int, list[str]]]:
-    """(Number of the row's first line, cells)."""
+def _rows(path: Path, delimiter: str, quoting: bool, careful: bool) -> Iterator[tuple[int, list[str]]]:
+    """(Number of the row's first line, cells). `careful`: refuse a row over several lines each of which could be a row."""
     opened = 0
     parts: list[str] = []
     for number, line in lines(path):
@@ -94,6 +94,11 @@ def _rows(path: Path, delimiter: str, quoting: bool) -> Iterator[tuple[int, list
             raise UserError(f"{path}:{opened}: wrongly quoted ({what}); {_PLAIN}")
         if delimiter == "\t" and any("\t" in cell for cell in cells):
             raise UserError(f"{path}:{opened}: a TAB inside a quoted cell; {_PLAIN}")
+        if careful and len(parts) > 1 and all(part.count(delimiter) + 1 == len(cells) for part in parts):
+            raise UserError(
+                f"{path}:{opened}: a quoted cell goes on to line {number}, but each of these lines has {len(cells)} columns by "
+                "itself: set options.quoting=false if quotes are characters, options.quoting=true if the cell has line breaks"
+            )
         yield opened, cells
         opened, parts = 0, []
     if opened:
