@@ -168,7 +168,7 @@ def test_masakhaner(tmp_path: Path) -> None:
     with pytest.raises(UserError) as raised:
         read(tmp_path, "masakhaner", "test", "swa", "hau")
     assert str(raised.value).endswith(
-        "hau/test.txt:1: unknown tag 'B-MISC' of the word 'Saurari', expected one of O, B-PER, I-PER, B-ORG, I-ORG, B-LOC, "
+        "hau/test.txt:2: unknown tag 'B-MISC' of the word 'Saurari', expected one of O, B-PER, I-PER, B-ORG, I-ORG, B-LOC, "
         "I-LOC. Not declared: B-X (2), B-MISC (1). Add them to the task's labels, or map them in the source, for instance "
         'labels: {"B-X": O}'
     )

@@ -21,7 +21,7 @@ from xstilts.sources.raw import Row
 from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
 from xstilts.sources.surrogates import check_surrogates
-from xstilts.sources.tags import tags_among_words, undeclared
+from xstilts.sources.tags import tags_among_words, undeclared, where_undeclared
 from xstilts.tasks.declaration import Source, Task
 from xstilts.tasks.formats import format_module
 
@@ -40,7 +40,7 @@ def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, st
     for row, example in zip(rows, found, strict=True):
         check_surrogates(example, row.where)
         if message := problem(example, task.labels):
-            raise UserError(f"{row.where}: {message}{undeclared(task, found)}")
+            raise UserError(f"{where_undeclared(task, row, example)}: {message}{undeclared(task, found)}")
         if example["id"] in seen:
             raise UserError(
                 f"{row.where}: id '{example['id']}' was used at {seen[example['id']]} already; "

@@ -13,7 +13,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -30,6 +30,12 @@ class Row:
     """Place for messages: `path:line`, or the path and the row's own id."""
     fields: dict[str, Any]
     """Column (or the format's field) -> raw value."""
+    word_lines: list[int] = field(default_factory=list)
+    """Of a sentence with a line for each word: the numbers of these lines."""
+
+    def where_of(self, word: int) -> str:
+        """Place of one word of a sentence."""
+        return f"{self.where.rpartition(':')[0]}:{self.word_lines[word]}" if self.word_lines else self.where
 
 
 @contextmanager

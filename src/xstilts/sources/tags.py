@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from xstilts.sources.raw import Row
 from xstilts.tasks.declaration import Source, Task
 
 SHOWN = 8
@@ -30,6 +31,12 @@ def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
         f". Not declared: {named}{more}. Add them to the task's labels, or map them in the source, for instance labels: "
         f'{{"{first}": {to}}}'
     )
+
+
+def where_undeclared(task: Task, row: Row, example: dict[str, Any]) -> str:
+    """The place of the first tag that the task does not declare, or of the whole row."""
+    tags = example.get("tags") or []
+    return row.where_of(next((number for number, tag in enumerate(tags) if tag not in task.labels), 0)) if tags else row.where
 
 
 def tags_among_words(task: Task, source: Source, examples: Sequence[dict[str, Any]]) -> str | None:

@@ -45,12 +45,13 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     last = _last_numbered(source) if delimiter == "\t" else 0
     names: list[str] = []
     sentence: list[list[str]] = []
-    first = 0
+    word_lines: list[int] = []
     for number, line in [*numbered, (0, "")]:
         if not line.strip() or line.startswith(_DOCUMENT):
             if sentence:
-                yield Row(f"{path}:{first}", dict(zip(names, map(list, zip(*sentence, strict=True)), strict=True)))
-            sentence = []
+                columns = map(list, zip(*sentence, strict=True))
+                yield Row(f"{path}:{word_lines[0]}", dict(zip(names, columns, strict=True)), word_lines)
+            sentence, word_lines = [], []
             continue
         cells = _cells(line, delimiter)
         if not sentence and (_KEY_AND_VALUE.match(line) or (line.startswith("# ") and line[1:].strip() and len(cells) != width)):
@@ -65,8 +66,8 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             mark, colon, cells[place] = cells[place].partition(":")
             if not colon:
                 raise UserError(f"{path}:{number}: token '{mark}' without a language prefix, expected '{language}:token'")
-        first = first if sentence else number
         sentence.append(cells)
+        word_lines.append(number)
 
 
 def _last_numbered(source: Source) -> int:
