@@ -9,6 +9,7 @@ phase 4  evaluation: a result file and its predictions
 import contextlib
 import logging
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -353,6 +354,10 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
 def _work_here(job: Job, by_srun: bool, work: Path) -> None:
     if by_srun:
         raise UserError("worker=inline is one process, and srun starts one for each rank: leave out worker=inline")
+    if sys.flags.optimize > 1:
+        raise UserError(
+            "python -OO drops the docstrings that transformers needs: leave out worker=inline, or set PYTHONOPTIMIZE=1"
+        )
     light_imports()
     from xstilts.worker import run as run_inline
 

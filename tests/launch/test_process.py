@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.launch.process import RANK_VARIABLES, TASK_VARIABLES, Starter, clean_environment, describe_exit, run_worker
+from xstilts.launch.process import PARENT, RANK_VARIABLES, TASK_VARIABLES, Starter, clean_environment, describe_exit, run_worker
 from xstilts.signals import STOP_SIGNALS
 
 DRIVER = """
@@ -101,6 +101,49 @@ def test_the_variables_that_make_a_rank() -> None:
         "MASTER_ADDR MASTER_PORT RANK LOCAL_RANK NODE_RANK WORLD_SIZE GROUP_RANK LOCAL_WORLD_SIZE TORCHELASTIC_RUN_ID HYDRA_X"
     )
     assert clean_environment(kept | dict.fromkeys(removed.split(), "1")) == kept | {"PYTHONSAFEPATH": "1"}
+
+
+@pytest.mark.parametrize(("given", "kept"), [("", ""), ("0", "0"), ("1", "1"), ("2", "1"), ("yes", "1")])
+def test_docstrings_are_kept(given: str, kept: str) -> None:
+    assert clean_environment({"PYTHONOPTIMIZE": given})["PYTHONOPTIMIZE"] == kept
+
+
+def test_files_of_the_current_folder_hide_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("datasets", "logging", "torch", "wandb", "xstilts"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.json").write_text("{}")
+    code = run_worker(tmp_path / "job.json", tmp_path / "worker.log", output=tmp_path / "said")
+    assert code == 1 and "xstilts/phases/jobs.py" in (tmp_path / "said").read_text(), "our own code has read the job"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_rank_whose_parent_is_gone_ends_at_once_and_signals_nobody(tmp_path: Path) -> None:
+    """As when the driver is killed while ranks start: process 1, which adopts them, must get none of their signals."""
+    words = [sys.executable, "-m", "xstilts.worker", str(tmp_path / "job.json")]
+    orphan = subprocess.run(words, env={**os.environ, "LOCAL_RANK": "1", PARENT: "1"}, capture_output=True, timeout=60)
+    assert (orphan.returncode, orphan.stdout, orphan.stderr) == (-signal.SIGKILL, b"", b"")
+
+
+RANK = """
+import os, signal, time
+from xstilts import worker
+from xstilts.launch.process import join_parent
+with worker._passing_on(join_parent()):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.2)
+"""
+FIRST_RANK = """
+import os, signal, subprocess, sys
+got = []
+signal.signal(signal.SIGTERM, lambda number, frame: got.append(number))
+subprocess.run([sys.executable, "-c", sys.argv[1]], env={**os.environ, "LOCAL_RANK": "1"}, check=True)
+sys.exit(got != [signal.SIGTERM])
+"""
+
+
+def test_a_rank_passes_signals_on_to_the_process_that_started_it() -> None:
+    assert subprocess.run([sys.executable, "-c", FIRST_RANK, RANK], timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The sweeper's grid: what is chosen on the command line or in a study, crossed with the study's alternatives."""
 
+import errno
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,3 +74,14 @@ def test_a_sweep_knows_its_study_file(choices: Any, experiment: str, tmp_path: P
     made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
     made.sweep(["+target=xnli"])
     assert [given[-2:] for given in started] == [("local", experiment)]
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(OmegaConf, "save", full)
+    made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(None, None, None, waves=True, only_plan=False)
+    made.config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}})
+    with pytest.raises(UserError, match=rf"^disk full \(No space left on device\) while writing {tmp_path}: "):
+        made._keep_config()

@@ -1,10 +1,18 @@
 import errno
 import json
 import os
+import resource
+import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.numpy import save_file
 
 from xstilts.errors import UserError
 from xstilts.store.files import ABANDONED, disk_full_means, read_json_object, whole_file, write_json
@@ -83,3 +91,42 @@ def test_other_errors_are_not(tmp_path: Path) -> None:
         raise PermissionError(errno.EACCES, "no")
     with pytest.raises(RuntimeError, match="os error 13"), disk_full_means(tmp_path):
         raise RuntimeError("(os error 13)")
+
+
+@pytest.fixture
+def little_space() -> Iterator[None]:
+    """No file grows beyond 20 kB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def _torch(path: Path) -> None:
+    with path.open("wb") as file:
+        torch.save(torch.zeros(10_000), file)
+
+
+VALUES = np.random.default_rng(0).random(10_000)
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "numpy.save": lambda path: np.save(path, VALUES),
+    "numpy.tofile": lambda path: VALUES.tofile(path),
+    "numpy.savez": lambda path: np.savez(path, VALUES),
+    "parquet": lambda path: pq.write_table(pa.table({"a": VALUES}), path),
+    "safetensors": lambda path: save_file({"a": VALUES}, path),
+    "torch.save": lambda path: torch.save(torch.zeros(10_000), path),
+    "torch.save, opened": _torch,
+    "json": lambda path: path.write_text(json.dumps(VALUES.tolist())),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_is_one_line_whoever_writes(writer: str, tmp_path: Path, little_space: None) -> None:
+    file = tmp_path / "file.npy"
+    with pytest.raises(UserError, match=rf"^disk full \(.*\) while writing {file}: "), disk_full_means(file):
+        WRITERS[writer](file)
+
+
+def test_sqlite_says_it_in_words(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^disk full \(No space left on device\)"), disk_full_means(tmp_path):
+        raise sqlite3.OperationalError("database or disk is full")

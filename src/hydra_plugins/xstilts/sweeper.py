@@ -127,10 +127,13 @@ class WaveSweeper(BasicSweeper):
 
     def _keep_config(self) -> None:
         """Write the sweep's own config into its folder, as Hydra's sweepers do."""
+        from xstilts.store.files import disk_full_means
+
         assert self.config is not None
         folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
+        with disk_full_means(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(self.config, folder / "multirun.yaml")
 
 
 def _reason(job: JobReturn) -> str | None:

@@ -33,6 +33,7 @@ TASK_VARIABLES = frozenset(
     "DISTRIBUTION EXACT".split()
 )
 TASK_PREFIXES = ("SLURM_STEP", "SLURM_CPU_BIND_", "SLURM_MEM_BIND_", "SRUN_")
+OPTIMIZE = "PYTHONOPTIMIZE"
 PARENT = "XSTILTS_PARENT"
 """Names the process that a worker or a rank must have as its parent."""
 IMPATIENT = 3
@@ -97,10 +98,14 @@ def run_worker(
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment` without what would make a new process a rank of somebody else's job, or a part of a Hydra run.
 
-    With it a Python program finds no modules in the current folder, whose files could have the names of libraries.
+    With it a Python program finds no modules in the current folder, whose files could have the names of libraries, and keeps the
+    docstrings that transformers needs (`PYTHONOPTIMIZE=2` drops them).
     """
     dropped, prefixes = RANK_VARIABLES | TASK_VARIABLES | {PARENT}, ("HYDRA_", *TASK_PREFIXES)
-    return {k: v for k, v in environment.items() if k not in dropped and not k.startswith(prefixes)} | {SAFE_PATH: "1"}
+    kept = {k: v for k, v in environment.items() if k not in dropped and not k.startswith(prefixes)}
+    if kept.get(OPTIMIZE, "") not in ("", "0"):
+        kept[OPTIMIZE] = "1"
+    return kept | {SAFE_PATH: "1"}
 
 
 def join_parent() -> int:

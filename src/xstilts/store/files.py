@@ -22,8 +22,8 @@ _WORDS = {
     **{os.strerror(number): number for number in _FULL},
     "database or disk is full": errno.ENOSPC,  # SQLite
 }
-_CUT = re.compile(r"\d+ requested and \d+ written")
-"""NumPy, which does not say why."""
+_CUT = re.compile(r"\d+ requested and \d+ written|unexpected pos \d+ vs \d+")
+"""NumPy and torch, which do not say why."""
 
 
 def beside(final: Path, purpose: str) -> Path:
@@ -126,6 +126,6 @@ def _number(error: BaseException) -> int | None:
     text = str(error)
     if match := _NUMBER.search(text):
         return int(match.group(1))
-    if isinstance(error, OSError) and _CUT.search(text):
+    if isinstance(error, OSError | RuntimeError) and _CUT.search(text):
         return errno.ENOSPC
     return next((number for words, number in _WORDS.items() if words in text), None)
