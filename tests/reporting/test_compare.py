@@ -101,3 +101,9 @@ def test_two_folders_without_a_common_cell_are_refused(folders: tuple[Path, Path
         compare(folders[0], tmp_path / "c")
     with pytest.raises(UserError, match="no folder of results"):
         compare(folders[0], tmp_path / "nowhere")
+
+
+def test_names_stay_text(folders: tuple[Path, Path]) -> None:
+    changed(folders[1], versions={"<img src=x>": "*1*|2"})
+    page = compare(*folders)
+    assert "| `<img src=x>` | - | \\*1\\*\\|2 |" in page, "between backticks nothing is HTML"

@@ -1,4 +1,8 @@
+import csv
 import dataclasses
+import io
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,8 @@ import pytest
 from xstilts.errors import UserError
 from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.export import DATA, export
+from xstilts.reporting.extras import Extras
+from xstilts.reporting.problems import PROBLEMS
 
 Write = Any
 
@@ -67,3 +73,32 @@ def test_real_languages_without_uriel_leave_out_distances_and_say_so(
     assert "published" in names and not any(name.startswith("typology") for name in names)
     assert "left out: regressions on distance, as URIEL+ is not installed" in files[0].read_text()
     assert "X-STILTs †" in (tmp_path / "report" / "tables" / "published.md").read_text()
+
+
+def test_names_are_text_in_every_file(analysis: Analysis, tmp_path: Path) -> None:
+    """No HTML, no formula of a spreadsheet, no formula of TeX, whatever a language or a study is called."""
+    evil = ("=1+1<img src=x>", "@a|b", "-2*_x_", "+$x_{1}^{", "\tz", "[a](http://b)", "日本語")
+    names = dict(zip(analysis.scores["language"].unique(), evil, strict=False))
+    frames = {"scores": analysis.scores.assign(language=analysis.scores["language"].map(names))}
+    problems = pd.DataFrame([[name, "failed", name] for name in evil], columns=PROBLEMS)
+    effects = analysis.effects.assign(intermediate=analysis.effects["intermediate"] + "<b>$x^{")
+    evil_study = dataclasses.replace(analysis, name="<script>a</script>", problems=problems, effects=effects, **frames)
+    written = export(evil_study, tmp_path / "report", Extras())
+    texts = {path: path.read_text(encoding="utf-8") for path in written if path.suffix in (".md", ".csv", ".tex")}
+    for path, text in texts.items():
+        if path.suffix == ".md":
+            assert not re.search(r"<\w", text) and not re.search(r"(?<!\\)\]\(http", text), path
+        if path.suffix == ".csv":
+            cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+            assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t")) and not is_number(cell)], path
+    table = (tmp_path / "report" / "tables" / "problems.csv").read_text(encoding="utf-8")
+    assert "'@a|b,failed,'@a|b" in table and "[a](http://b),failed" in table
+    markdown = (tmp_path / "report" / "tables" / "problems.md").read_text(encoding="utf-8")
+    assert "| @a\\|b | failed | @a\\|b |" in markdown and "=1+1&lt;img src=x&gt;" in markdown
+
+
+def is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False

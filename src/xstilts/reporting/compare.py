@@ -4,7 +4,7 @@ For an upgraded library, another machine, another hyperparameter. A cell of one 
 has the same target, intermediate choice, seed and (as each study names them) options; differences are b - a.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ import numpy as np
 
 from xstilts import metrics
 from xstilts.errors import UserError
+from xstilts.paths import CellPaths
 from xstilts.reporting.analysis import ALL, OTHERS, SOURCE
-from xstilts.reporting.comparison import Comparison, comparisons
+from xstilts.reporting.comparison import Comparison, Result, comparisons
 from xstilts.reporting.conditions import Settings, intermediate_settings
 from xstilts.reporting.gain import Gain, Items, gains
-from xstilts.reporting.markdown import table
+from xstilts.reporting.markdown import code, table, text
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.statistics import SIGNIFICANT, Effect, effect, holm
 from xstilts.reporting.table import ABSENT, number, signed
-from xstilts.reporting.transfer import ItemsOf, items_of
+from xstilts.reporting.transfer import items_of
+from xstilts.store.results import name_of
 
 EXPLAINED = (
     "Scores are means over languages and over the seeds that both folders have, in percent. In brackets the 95 % interval of the "
@@ -30,6 +32,7 @@ EXPLAINED = (
 )
 Key = tuple[str, str, str]
 """Target, options, intermediate choice."""
+ItemsOrNone = Callable[[Result, str, str], Items | None]
 Side = tuple[Comparison, str]
 """A comparison and the name of a choice in it."""
 
@@ -51,7 +54,7 @@ def compare(a: Path, b: Path) -> str:
     """A page in Markdown. UserError for a folder without results, and for two folders that have no cell in common."""
     sides = [_by_key(comparisons(folder)) for folder in (a, b)]
     shared = [key for key in sides[0] if key in sides[1]]
-    items = (items_of(a), items_of(b))
+    items = (_items(a), _items(b))
     rows = [row for key in shared for row in _rows(key, sides[0][key], sides[1][key], items)]
     if not rows:
         raise UserError(
@@ -59,7 +62,8 @@ def compare(a: Path, b: Path) -> str:
             f"{a.name} has {_listed(sides[0])}, {b.name} has {_listed(sides[1])}"
         )
     names = (a.name, b.name) if a.name != b.name else (a.as_posix(), b.as_posix())
-    texts = [f"# {names[1]} compared with {names[0]}\n", f"a: {names[0]}, b: {names[1]}. {EXPLAINED}\n", _scores(rows)]
+    first, second = map(text, names)
+    texts = [f"# {second} compared with {first}\n", f"a: {first}, b: {second}. {EXPLAINED}\n", _scores(rows)]
     if alone := list(_alone(sides, names)):
         texts += ["## Cells of one folder only\n", table(["folder", "target", "options", "intermediate", "seeds"], alone)]
     for title, differing in (("Versions", _versions(sides, shared)), ("Options", _options(sides, shared))):
@@ -68,6 +72,16 @@ def compare(a: Path, b: Path) -> str:
         else:
             texts.append(f"{title}: the same in all cells that both have.\n")
     return "\n".join(texts)
+
+
+def _items(study: Path) -> ItemsOrNone:
+    """Reads the scores of a result's test items; None without predictions."""
+    read = items_of(study)
+
+    def found(result: Result, metric: str, split: str) -> Items | None:
+        return read(result, metric, split) if CellPaths(study, name_of(result)).predictions.exists() else None
+
+    return found
 
 
 def _by_key(found: Sequence[Comparison]) -> dict[Key, Side]:
@@ -82,7 +96,7 @@ def _seeds(first: Side, second: Side) -> list[int]:
     return sorted(set(first[0].cells[first[1]]) & set(second[0].cells[second[1]]))
 
 
-def _rows(key: Key, first: Side, second: Side, items: tuple[ItemsOf, ItemsOf]) -> Iterator[Row]:
+def _rows(key: Key, first: Side, second: Side, items: tuple[ItemsOrNone, ItemsOrNone]) -> Iterator[Row]:
     """All languages, or where the source language has no score the others; in the languages that all cells have."""
     seeds = _seeds(first, second)
     if not seeds or first[0].key != second[0].key or first[0].split != second[0].split:
@@ -107,16 +121,16 @@ def _rows(key: Key, first: Side, second: Side, items: tuple[ItemsOf, ItemsOf]) -
 
 
 def _gains(
-    first: Side, second: Side, seeds: Sequence[int], groups: Mapping[str, list[str]], items: tuple[ItemsOf, ItemsOf]
+    first: Side, second: Side, seeds: Sequence[int], groups: Mapping[str, list[str]], items: tuple[ItemsOrNone, ItemsOrNone]
 ) -> dict[str, Gain]:
     """With variances over test items; empty without all predictions, and where the folders have other test items."""
     sides: list[dict[int, Items]] = []
     for (one, choice), read in ((first, items[0]), (second, items[1])):
         if not metrics.scored_by_item(one.metric):
             return {}
-        try:
-            sides.append({seed: read(one.cells[choice][seed], one.metric, one.split) for seed in seeds})
-        except UserError:  # no predictions
+        found = {seed: read(one.cells[choice][seed], one.metric, one.split) for seed in seeds}
+        sides.append({seed: scores for seed, scores in found.items() if scores is not None})
+        if len(sides[-1]) < len(seeds):
             return {}
     try:
         return gains(sides[0], sides[1], groups)
@@ -132,10 +146,9 @@ def _scores(rows: Sequence[Row]) -> str:
         told = f"**{difference}**" if p <= SIGNIFICANT else difference
         if not np.isnan(row.effect.low):
             told += f" [{number(row.effect.low)}, {number(row.effect.high)}]"
-        target, typed, choice = row.key
         seeds = " ".join(map(str, row.seeds))
         scores = [number(value) for value in row.scores]
-        lines.append([target, typed, choice, row.group, *scores, told, _p(p), seeds, f"{row.same} of {len(row.seeds)}"])
+        lines.append([*map(text, row.key), row.group, *scores, told, _p(p), seeds, f"{row.same} of {len(row.seeds)}"])
     header = ["target", "options", "intermediate", "languages", "a", "b", "b - a", "p, corrected", "seeds", "same"]
     return table(header, lines)
 
@@ -149,7 +162,7 @@ def _alone(sides: Sequence[Mapping[Key, Side]], names: Sequence[str]) -> Iterato
         for key, (one, choice) in own.items():
             there = set(other[key][0].cells[other[key][1]]) if key in other else set()
             if seeds := sorted(set(one.cells[choice]) - there):
-                yield [name, *key, " ".join(map(str, seeds))]
+                yield [*map(text, (name, *key)), " ".join(map(str, seeds))]
 
 
 def _paired(
@@ -184,11 +197,12 @@ def _differing(pairs: Iterator[tuple[Key, Mapping[str, str], Mapping[str, str]]]
         for name in dict.fromkeys([*first, *second]):
             a, b = first.get(name, ABSENT), second.get(name, ABSENT)
             if a != b:
-                found.setdefault((name, a, b), {})[f"{choice} -> {target}"] = None
+                found.setdefault((name, a, b), {})[f"{text(choice)} -> {text(target)}"] = None
     rows = []
     for (name, *values), cells in sorted(found.items()):
         listed = list(cells)
-        rows.append([f"`{name}`", *values, ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")])
+        more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+        rows.append([code(name), *map(text, values), ", ".join(listed[:3]) + more])
     return rows
 
 

@@ -5,6 +5,7 @@ and nothing is told by colour alone. The same analysis gives the same bytes: no 
 """
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -50,7 +51,8 @@ def _style() -> Iterator[None]:
     """matplotlib as it comes, with `_STYLE`, whatever this machine's own settings are."""
     from matplotlib import style
 
-    with style.context(["default", _STYLE]):
+    with style.context(["default", _STYLE]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that the font lacks
         yield
 
 
@@ -112,8 +114,8 @@ def heat_map(effects: "DataFrame") -> "Figure":
             colour = "white" if abs(value) > 0.65 * most else "black"
             weight = "bold" if certain else "normal"
             axes.text(column, row, signed(value), ha="center", va="center", color=colour, weight=weight, size=7)
-    axes.set_xticks(range(len(targets)), targets, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(targets)), list(map(_plain, targets)), rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), list(map(_plain, names)))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     figure.colorbar(image, ax=axes, shrink=0.8, label="percent points").outline.set_visible(False)
@@ -137,8 +139,8 @@ def dot_plot(scores: "DataFrame") -> "Figure":
         rows = own.loc[[code for code in codes if code in own.index]]
         colour, marker = _mark(place if names[0] != BASELINE else place - 1)
         axes.hlines(y, rows["min"], rows["max"], color=colour, linewidth=0.8, alpha=0.7)
-        axes.plot(rows["mean"], y, linestyle="", marker=marker, color=colour, markersize=4, alpha=0.9, label=name)
-    axes.set_yticks(range(len(codes)), codes)
+        axes.plot(rows["mean"], y, linestyle="", marker=marker, color=colour, markersize=4, alpha=0.9, label=_plain(name))
+    axes.set_yticks(range(len(codes)), list(map(_plain, codes)))
     axes.set_ylim(-0.6, len(codes) - 0.4)
     axes.set_xlabel("score, %")
     _legend(axes)
@@ -155,16 +157,14 @@ def curve_plot(curves: Sequence["Curve"]) -> "Figure":
         sizes = np.geomspace(one.sizes[0], one.sizes[-1], 100)
         axes.fill_between(sizes, *one.law.band(sizes), color=colour, alpha=0.18, linewidth=0)
         axes.plot(sizes, one.law.at(sizes), color=colour, linewidth=1.2)
-        x = np.tile(one.sizes, len(one.seeds))
-        axes.plot(
-            x, one.scores.ravel(), linestyle="", marker=marker, color=colour, markersize=4, label=f"{one.group} ({one.law.name})"
-        )
+        x, label = np.tile(one.sizes, len(one.seeds)), _plain(f"{one.group} ({one.law.name})")
+        axes.plot(x, one.scores.ravel(), linestyle="", marker=marker, color=colour, markersize=4, label=label)
         if one.baseline is not None:
             axes.axhline(one.baseline, color=colour, linewidth=0.8, linestyle="--")
     axes.set_xscale("log")
     axes.set_xticks(curves[0].sizes, [f"{size:,}" for size in curves[0].sizes])
     axes.minorticks_off()
-    axes.set_xlabel(f"training examples of {curves[0].task}")
+    axes.set_xlabel(_plain(f"training examples of {curves[0].task}"))
     axes.set_ylabel("score, %")
     _legend(axes)
     return figure
@@ -187,7 +187,7 @@ def distance_plot(slopes: Sequence[Slope], points: "DataFrame", distances: "Data
             axes.plot(by_choice["distance"], by_choice["value"], linestyle="", marker=".", color="#bbbbbb", markersize=3)
         axes.plot(means["distance"], means["value"], linestyle="", marker="o", color=COLOURS[0], markersize=4)
         for row in means.itertuples():
-            axes.annotate(row.language, (row.distance, row.value), (3, 3), textcoords="offset points", size=6)
+            axes.annotate(_plain(row.language), (row.distance, row.value), (3, 3), textcoords="offset points", size=6)
         x = np.linspace(joined["distance"].min(), joined["distance"].max(), 50)
         axes.fill_between(x, *one.line.band(x), color=COLOURS[4], alpha=0.18, linewidth=0)
         axes.plot(x, one.line.at(x), color=COLOURS[4], linewidth=1.2)
@@ -203,6 +203,11 @@ def _figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def _plain(name: str) -> str:
+    """A name that matplotlib prints as it is, in one line: what stands between dollar signs would be a formula."""
+    return " ".join(name.split()).replace("$", r"\$")
 
 
 def _longest(names: Sequence[str]) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from xstilts.babel.world import VERSION
 from xstilts.paths import experiments_dir
 from xstilts.reporting.comparison import Comparison, scored_comparisons, study_name, study_results
-from xstilts.reporting.markdown import table
+from xstilts.reporting.markdown import code, table, text
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.study_parts import Part, by_condition, control, gains, layers, parallel_text
 from xstilts.reporting.transfer import gains_over_baseline, items_of
@@ -71,7 +71,7 @@ def write(study: Path) -> str:
     parts.sort(key=lambda part: (part.comparison.target, len(part.options)))
     texts = [
         f"<!-- Written by `python -m xstilts.demo --page {shlex.quote(study.as_posix())}`: change nothing here. -->\n",
-        f"# What the study {study_name(found, study)} found\n",
+        f"# What the study {text(study_name(found, study))} found\n",
     ]
     if any(one.languages for one in found):
         texts.append(SYNTHETIC + "\n")
@@ -118,7 +118,7 @@ def _cells(parts: Sequence[Part]) -> str:
         seeds = sorted({seed for cells in one.cells.values() for seed in cells})
         rows.append(
             [
-                one.target,
+                text(one.target),
                 part.condition,
                 f"{one.key}, {one.split}",
                 str(len({row["language"] for row in counted})),
@@ -138,9 +138,9 @@ def _versions(found: Sequence[Comparison]) -> str:
         for result in (result for cells in one.cells.values() for result in cells.values()):
             for package, version in result["versions"].items():
                 every.setdefault(package, {})[version] = None
-    told = [f"{package} {' and '.join(versions)}" for package, versions in every.items()]
+    told = [text(f"{package} {' and '.join(versions)}") for package, versions in every.items()]
     if any(one.languages for one in found):
         told.append(f"version {VERSION} of the world's generator")
-    older = dict.fromkeys(f"`{name}`" for one in found for name in one.left_out)
+    older = dict.fromkeys(code(name) for one in found for name in one.left_out)
     left_out = f"Left out, as there is a newer result of the same description: {' '.join(older)}.\n" if older else ""
     return f"Made with {', '.join(told)}.\n{left_out}" if told else left_out

@@ -11,7 +11,7 @@ from statistics import fmean
 from xstilts.reporting.comparison import BASELINE, Comparison, Variant
 from xstilts.reporting.conditions import LANGUAGES, without
 from xstilts.reporting.gain import Gain
-from xstilts.reporting.markdown import gain_text, gain_value, is_certain, per_seed, seed_range, table
+from xstilts.reporting.markdown import code, gain_text, gain_value, is_certain, per_seed, seed_range, table, text
 from xstilts.reporting.naming import PARALLEL, choice_name
 from xstilts.reporting.table import ABSENT, signed
 from xstilts.reporting.transfer import OTHERS
@@ -33,7 +33,7 @@ class Part:
     @property
     def condition(self) -> str:
         """The options as they are typed."""
-        return f"`{' '.join(self.options)}`" if self.options else ""
+        return code(" ".join(self.options))
 
     @property
     def is_world(self) -> bool:
@@ -48,10 +48,10 @@ class Part:
         """The target, and of several layers which."""
         one = self.comparison
         if len(one.variants) == 1:
-            return one.target
+            return text(one.target)
         layer, pooling = variant or self.last()
         several = len({pooling for _, pooling in one.variants}) > 1
-        return f"{one.target}, layer {layer}" + (f", {pooling}" if several else "")
+        return text(f"{one.target}, layer {layer}" + (f", {pooling}" if several else ""))
 
     def baseline(self) -> dict[int, dict[str, float]]:
         """Seed -> language -> score."""
@@ -103,7 +103,7 @@ def gains(parts: Sequence[Part]) -> Tables:
             rows = []
             for choice in choices:
                 found = [_gain(part, choice, where) for part in own]
-                rows.append([choice_name(choice), *(ABSENT if gain is None else gain_value(gain) for gain in found)])
+                rows.append([text(choice_name(choice)), *(ABSENT if gain is None else gain_value(gain) for gain in found)])
             tables.append(f"Gain, {where}{f', {condition}' if condition else ''}:\n\n" + table(["intermediate", *names], rows))
     rows = []
     for part in parts:
@@ -112,7 +112,7 @@ def gains(parts: Sequence[Part]) -> Tables:
             for where in ("source language", OTHERS):
                 gain = _gain(part, choice, where)
                 told += [ABSENT, ""] if gain is None else [gain_text(gain), seed_range(gain)]
-            rows.append([part.name(part.comparison.variants[0]), part.condition, choice_name(choice), *told])
+            rows.append([part.name(part.comparison.variants[0]), part.condition, text(choice_name(choice)), *told])
     header = ["target", "options", "intermediate", "gain, source", "seeds, source", "gain, others", "seeds, others"]
     every = [gain for part in parts for by_group in part.gains.values() for gain in by_group.values()]
     if not every:
@@ -133,9 +133,9 @@ def layers(parts: Sequence[Part]) -> Tables:
         rows = []
         for choice in one.cells:
             tests = {variant: _others(one.by_seed(choice, variant), one.source) for variant in one.variants}
-            rows.append([choice_name(choice), *map(per_seed, tests.values()), _chosen(one, choice, tests)])
+            rows.append([text(choice_name(choice)), *map(per_seed, tests.values()), _chosen(one, choice, tests)])
         header = [f"layer {layer}{f', {pooling}' if pooling != 'mean' else ''}" for layer, pooling in one.variants]
-        title = f"{one.target}{f', {part.condition}' if part.condition else ''}:\n\n"
+        title = f"{text(one.target)}{f', {part.condition}' if part.condition else ''}:\n\n"
         tables.append(title + table(["intermediate", *header, "chosen on validation"], rows))
     return tables
 

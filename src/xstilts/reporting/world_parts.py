@@ -6,7 +6,7 @@ from dataclasses import fields
 from xstilts.babel.declaration import Language
 from xstilts.babel.distance import lexical, structural
 from xstilts.reporting.comparison import mean_scores
-from xstilts.reporting.markdown import table, with_seeds
+from xstilts.reporting.markdown import table, text, with_seeds
 from xstilts.reporting.study_parts import Part, Scores, Tables, by_condition
 from xstilts.reporting.table import ABSENT, number, signed
 from xstilts.reporting.typology import DISTANCES, correlation, pools
@@ -50,13 +50,13 @@ def features(parts: Sequence[Part]) -> Tables:
         if not single or len(single) < len(differing) / 2:
             continue
         means = {part.name(): mean_scores(part.baseline()) for part in own}
-        rows = [[f"**{source}**", "", *(_score(scores, source) for scores in means.values())]]
+        rows = [[f"**{text(source)}**", "", *(_score(scores, source) for scores in means.values())]]
         for code, found in sorted(differing.items(), key=lambda item: (len(item[1]), list(languages).index(item[0]))):
             cells = [
                 _score(scores, code) if source not in scores or code not in scores else signed(scores[code] - scores[source])
                 for scores in means.values()
             ]
-            rows.append([code, ", ".join(found), *cells])
+            rows.append([text(code), text(", ".join(found)), *cells])
         about = f"With {condition}:\n\n" if condition else ""
         tables.append(about + table(["language", "differs in", *means], rows))
     return tables
@@ -72,7 +72,7 @@ def languages(parts: Sequence[Part]) -> Tables:
         rows = []
         for code in codes:
             about = _about(known[code], known[source]) if code in known and source in known else [""] * 4
-            rows.append([code, *about, *(_score(scores, code) for scores in means.values())])
+            rows.append([text(code), *map(text, about), *(_score(scores, code) for scores in means.values())])
         told = f"With {condition}:\n\n" if condition else ""
         tables.append(told + table(["language", "structural", "lexical", "script", "text", *means], rows))
     return tables

@@ -21,7 +21,7 @@ from xstilts.store.shapes import count, keyed, matching, named, optional, text, 
 from xstilts.store.shapes import listed as list_of
 
 SCHEMA = 1
-_LIST = keyed({"files": named(keyed({"bytes": count, "sha256": matching("[0-9a-f]{64}", "a sha256")}), least=1)})
+_LIST = keyed({"files": named(keyed({"bytes": count, "sha256": matching("[0-9a-f]{64}", "a sha256")}), empty=False)})
 _OBJECT = keyed({})
 _METADATA = keyed(
     {},

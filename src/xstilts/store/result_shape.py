@@ -19,7 +19,7 @@ ROUNDING = 1e-6
 _BY_TYPE: Mapping[type, Shape] = {str: text, bool: flag, float: number}
 
 _CELL = keyed(
-    {"study": text, "intermediate": listed(text, 1), "target": text, "seed": count},
+    {"study": text, "intermediate": listed(text, empty=False), "target": text, "seed": count},
     {"source_language": text, "training": listed(text), "model": text, "recipe": text},
 )
 _ARTIFACT = keyed({"fingerprint": text, "label": text}, {"kind": text})
@@ -52,7 +52,7 @@ _CONFIG = keyed(
             {
                 "max_test_examples": optional(count),
                 "training": optional(named(keyed({}))),
-                "task": keyed({}, {"metrics": listed(one_of(*metrics.METRICS), 1)}),
+                "task": keyed({}, {"metrics": listed(one_of(*metrics.METRICS), empty=False)}),
             },
         ),
     },
@@ -62,7 +62,7 @@ _RESULT: dict[str, Shape] = {
     "cell": _CELL,
     "fingerprint": matching(r"\w+", "letters and digits"),
     "artifacts": listed(_ARTIFACT),
-    "rows": listed(_ROW, 1),
+    "rows": listed(_ROW, empty=False),
     "degenerate": listed(text),
     "versions": named(text),
     "config": _CONFIG,

@@ -64,26 +64,30 @@ def optional(shape: Shape) -> Shape:
     return lambda value, place: iter(()) if value is None else shape(value, place)
 
 
-def listed(shape: Shape, least: int = 0) -> Shape:
-    """A list of values of this shape."""
+def listed(shape: Shape, empty: bool = True) -> Shape:
+    """A list of values of this shape; `empty`: it may be."""
 
     def check(value: Any, place: str) -> Iterator[str]:
-        if not isinstance(value, list) or len(value) < least:
-            yield _problem(value, place, f"a list of at least {least}" if least else "a list")
+        if not isinstance(value, list):
+            yield _problem(value, place, "a list")
             return
+        if not value and not empty:
+            yield f"{place} is empty"
         for position, item in enumerate(value):
             yield from shape(item, f"{place}[{position}]")
 
     return check
 
 
-def named(shape: Shape, least: int = 0) -> Shape:
-    """An object with any keys and values of this shape."""
+def named(shape: Shape, empty: bool = True) -> Shape:
+    """An object with any keys and values of this shape; `empty`: it may be."""
 
     def check(value: Any, place: str) -> Iterator[str]:
-        if not isinstance(value, dict) or len(value) < least:
-            yield _problem(value, place, f"an object with at least {least} entry" if least else "an object")
+        if not isinstance(value, dict):
+            yield _problem(value, place, "an object")
             return
+        if not value and not empty:
+            yield f"{place} is empty"
         for key, item in value.items():
             yield from text(key, f"a key of {place}")
             yield from shape(item, f"{place}.{key}")
