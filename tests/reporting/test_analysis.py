@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from xstilts.paths import CellPaths, results_dir, sweep_summary
 from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, analyse, question
 from xstilts.reporting.gain import LEVEL
 from xstilts.reporting.statistics import effect, holm
+from xstilts.store.results import name_of, write_result
 
 Write = Any
 
@@ -126,3 +128,25 @@ def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
     results_dir(tmp_path).mkdir()
     with pytest.raises(UserError, match="no results in"):
         analyse(tmp_path)
+
+
+def test_results_that_are_left_out_are_named(write_made_up: Write, tmp_path: Path) -> None:
+    """The older of two of one description, and one without gold in a split that the others have."""
+    write_made_up()
+    (old,) = results_dir(tmp_path).iterdir()
+    os.utime(old, (1, 1))
+    newer = json.loads(old.read_text())
+    newer["config"]["data"]["root"] = "/elsewhere"
+    newer["fingerprint"] = "f" * 16
+    new = results_dir(tmp_path) / f"{name_of(newer)}.json"
+    write_result(new, newer)
+    write_made_up(intermediate="mnli", better=1)
+    blind = next(path for path in results_dir(tmp_path).iterdir() if path.name.startswith("mnli"))
+    result = json.loads(blind.read_text())
+    blind.write_text(json.dumps(result | {"rows": [row | {"value": None} for row in result["rows"]]}))
+    found = analyse(tmp_path)
+    told = found.problems.set_index("cell")
+    assert set(told["kind"]) == {"left out"} and set(told.index) == {old.stem, blind.stem}
+    assert told.loc[old.stem, "reason"].startswith(f"{new.stem} has the same description and is newer")
+    assert told.loc[blind.stem, "reason"] == "no split has gold in all cells of its target"
+    assert found.provenance["cell"].tolist() == [new.stem]

@@ -81,3 +81,20 @@ def test_own_scores_stand_before_the_published_ones_of_their_metric(write_made_u
     theirs = found[found["from"] == THEIRS]
     assert {"X-STILTs", "XLM-R Large", "mBERT"} <= set(theirs["model"]) and (theirs["source"] != "").all()
     assert found["metric"].tolist() == sorted(found["metric"]), "metric by metric"
+
+
+def test_conditions_with_other_splits_and_layers_are_not_mixed(write_made_up: Write, tmp_path: Path) -> None:
+    """Each mean is over one split, the first layer, and the languages that all seeds have."""
+    write_made_up()
+    cell = ["tatoeba", "", "none"]
+    rows = [
+        [*cell, seed, code, "accuracy", split, layer, "mean", value, 10, False, (split, layer) == ("test", 1)]
+        for seed, code in ((1, "de"), (1, "fr"), (2, "de"))
+        for split, layer, value in (("test", 1, 50.0), ("test", 2, 90.0), ("validation", 1, 10.0))
+    ]
+    rows += [["tatoeba", "other", "none", 1, "de", "accuracy", "validation", 1, "mean", 30.0, 10, False, True]]
+    rows += [["tatoeba", "other", "none", 1, "de", "accuracy", "test", 1, "mean", 70.0, 10, False, False]]
+    real = dataclasses.replace(analyse(tmp_path), synthetic=False, source="en", scores=DataFrame(rows, columns=SCORES))
+    ours = beside(real).query("`from` == @OURS")
+    found = ours[["model", "split", "languages", "value"]].to_numpy().tolist()
+    assert found == [["none", "test", "1 of 36", 50.0], ["none other", "validation", "1 of 36", 30.0]]
