@@ -138,6 +138,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", [f"xstilts {command}", *words])
         code: int | str | None = 0
+        capsys.readouterr()
         try:
             code = import_module(f"xstilts.{command}").main(list(words)) or 0
         except SystemExit as end:
@@ -435,3 +436,255 @@ def test_bad_words_of_the_other_commands(command: str, line: str, run: Run, monk
     code, lines = run(*line.split(), command=command)
     assert code == (0 if line in ("-h", "--help") else 2)
     assert len(lines) <= SCREEN and not [text for text in lines if FOREIGN.search(text)], lines
+
+
+# ---- a user's own YAML files --------------------------------------------------------------------------------------------------
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+BREAKS: dict[str, Callable[[str], str | bytes]] = {
+    "a tab": lambda text: text + "more:\n\tname: x\n",
+    "an open bracket": lambda text: text + "more: [a, b\n",
+    "an open quote": lambda text: text + 'more: "a\n',
+    "no colon": lambda text: text + "more\n",
+    "a key twice": lambda text: text + text.splitlines()[-1].partition(":")[0] + ": 3\n" + "zzz: 1\nzzz: 2\n",
+    "Latin-1": lambda text: (text + "# caf\xe9\n").encode("latin-1"),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "a NUL": lambda text: text + "# \0\n",
+    "a control character": lambda text: text + "more: \x01\n",
+    "an alias of nothing": lambda text: text + "more: *nothing\n",
+    "an alias within itself": lambda text: text + "more: &more [a, *more]\n",
+    "an alias bomb": lambda text: text + BOMB,
+    "a tag of Python": lambda text: text + "more: !!python/object/apply:os.getcwd []\n",
+    "two documents": lambda text: text + "---\nname: x\n",
+    "a list": lambda text: "- a\n- b\n",
+    "a text": lambda text: "just words\n",
+    "an unknown key": lambda text: text + "nonsense: 1\n",
+    "a list as a key": lambda text: text + "? [a, b]\n: 1\n",
+    "deep nesting": lambda text: text + "more: " + "[" * 2000 + "]" * 2000 + "\n",
+}
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("name", FILES)
+def test_a_broken_file(name: str, how: str, own: Path, refused: Refused) -> None:
+    write(own / "my" / name, BREAKS[how](FILES[name]))
+    lines = refused(*(STUDY if name.startswith("experiments") else CELL))
+    assert any(line.startswith(f"error: {name}:") for line in lines), lines
+
+
+EMPTY_IS_NONE = ("intermediate/mine.yaml",)
+
+
+@pytest.mark.parametrize("content", ["", "# Nothing.\n", "---\n"])
+@pytest.mark.parametrize("name", sorted(set(FILES) - set(EMPTY_IS_NONE)))
+def test_an_empty_file(name: str, content: str, own: Path, refused: Refused) -> None:
+    write(own / "my" / name, content)
+    lines = refused(*(STUDY if name.startswith("experiments") else CELL))
+    assert any(line.startswith(f"error: {name}: is empty") for line in lines), lines
+
+
+WORDS = ["no", "yes", "on", "off", "No", "true", "1", "1.5", "1e5", "12:30", "null", "0x1F", "~", "1_000"]
+TEXTS_OF_A_TASK = [
+    ('languages: [en, "no"]', "languages: [en, {}]"),
+    ('labels: ["no", "yes"]', 'labels: ["no", {}]'),
+    ("name: mine", "name: {}"),
+    ("metrics: [accuracy]", "metrics: [{}]"),
+    ("evaluate: [test]", "evaluate: [{}]"),
+    ('labels: {"0": "no", "1": "yes"}', 'labels: {{"0": {}, "1": "yes"}}'),
+    ('labels: {"0": "no", "1": "yes"}', 'labels: {{{}: "no", "2": "yes"}}'),
+    ("{train: {rows: {en: 4}}}", "{{train: {{rows: {{{}: 4}}}}}}"),
+    ('test: "mine/test-{language}.tsv"', "test: {}"),
+    ('test: "mine/test-{language}.tsv"', "test: {{en: {}}}"),
+    ("reader: delimited", "reader: {}"),
+    ("options: {names", "columns: {{text_a: a, label: [{}]}}, options: {{names"),
+]
+READ_AS_OTHERS = [
+    (*change, word) for change in TEXTS_OF_A_TASK for word in (WORDS if "labels: [" in change[0] else ["no", "null"])
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word"), READ_AS_OTHERS, ids=[after.format(word) for _, after, word in READ_AS_OTHERS]
+)
+def test_a_word_that_yaml_reads_as_something_else(before: str, after: str, word: str, own: Path, refused: Refused) -> None:
+    text = FILES["task/mine.yaml"]
+    write(own / "my" / "task" / "mine.yaml", text.replace(before, after.format(word).replace("}, options", "}\n    options")))
+    line = text[: text.index(before)].count("\n") + 1
+    lines = refused(*CELL)
+    assert any(shown.startswith(f"error: task/mine.yaml:{line}: ") and f'quote it: "{word}"' in shown for shown in lines), lines
+
+
+OF_TASKS = [
+    ("name: mine\n", "", "task/mine.yaml: no 'name'"),
+    ("format: classification\n", "", "task/mine.yaml: no 'format': expected one of classification, span_qa"),
+    ("format: classification", "format: clasification", "target.task.format 'clasification': did you mean classification?"),
+    ("labels: [", "labls: [", "task/mine.yaml:5: unknown key of a task 'labls': did you mean labels"),
+    ('["no", "yes"]', '["no", "yes", "no"]', "target.task.labels: 'no' is there 2 times"),
+    ('[en, "no"]', '[en, "no", en]', "target.task.languages: 'en' is there 2 times"),
+    ('[en, "no"]', "[]", "task mine declares no languages"),
+    ('[en, "no"]', "[en, ../no]", "task mine: languages: got '../no', expected a name"),
+    ('[en, "no"]', 'en, "no"', "task/mine.yaml:4"),
+    ('["no", "yes"]', "[]", "task mine declares no labels"),
+    ('["no", "yes"]', "[yes please]", "task mine: labels: got ['yes please'], expected two or more"),
+    ('["no", "yes"]', '["no", "yes", ""]', "task mine: labels: got an empty label"),
+    ("[accuracy]", "[squad]", "the metric squad is of the format span_qa, expected for classification: accuracy"),
+    ("[accuracy]", "[acuracy]", "unknown metric of task mine 'acuracy': did you mean accuracy"),
+    ("[accuracy]", "[accuracy, accuracy]", "target.task.metrics: 'accuracy' is there 2 times"),
+    ("[accuracy]", "[]", "task mine declares no metrics"),
+    ("[test]", "[dev]", "unknown target.task.evaluate 'dev'"),
+    ("[test]", "[test, test]", "target.task.evaluate: 'test' is there 2 times"),
+    ("reader: delimited", "reader: delimted", "sources.xtreme.reader 'delimted': did you mean delimited?"),
+    ("reader: delimited", "reader: squad", "squad reads the format span_qa, and the task has the format classification"),
+    ('"1": "yes"', '"1": "yess"', "label in task mine: sources.xtreme.labels.1 'yess': did you mean yes?"),
+    (
+        "{train: {rows: {en: 4}}}",
+        "{trian: {rows: {en: 4}}}",
+        "split in task mine: sources.xtreme.expect 'trian': did you mean train?",
+    ),
+    ("{train: {rows: {en: 4}}}", "{train: {rows: {ne: 4}}}", "language in task mine: sources.xtreme.expect.train.rows 'ne'"),
+    (
+        "{train: {rows: {en: 4}}}",
+        "{train: {labels: {maybe: 4}}}",
+        "label in task mine: sources.xtreme.expect.train.labels 'maybe'",
+    ),
+    ("{train: {rows: {en: 4}}}", "{train: {rows: {en: -4}}}", "sources.xtreme.expect.train.rows.en: got -4, expected 0 or more"),
+    (
+        "{train: {rows: {en: 4}}}",
+        "{train: {rows: {en: four}}}",
+        "task/mine.yaml:14: sources.xtreme.expect.train.rows.en: got 'four'",
+    ),
+    ('files: {train: "', 'files: {trian: "', "split in task mine: sources.xtreme.files 'trian': did you mean train?"),
+    ("  xtreme:", "  xtrem:", "source of task mine 'xtreme': did you mean xtrem?"),
+    ("sources:", "source:", "task/mine.yaml:8: unknown key of a task 'source': did you mean sources?"),
+    ("[text_a, label]", "[text_a, no]", 'sources.xtreme.options.names: got no, which is a boolean; quote it: "no"'),
+    ("name: mine", "name: a/b", "task name: got 'a/b'"),
+    ("[schema, _self_]", "[shema, _self_]", "task/mine.yaml: defaults: unknown task 'shema'"),
+    ("[schema, _self_]", "schema", "task/mine.yaml: defaults: expected a list"),
+    ("[schema, _self_]", "[mine]", "defaults go in circles: task/mine.yaml -> task/mine.yaml"),
+    ("name: mine", "name: ${nope}", "${nope} names no option"),
+    ("name: mine", "name: mine\nversion: 0", "target.task.version: got 0, expected 1 or more"),
+    ("name: mine", "name: mine\ndifficulty: hard", "task/mine.yaml:3: difficulty: got 'hard', expected a whole number"),
+    ("name: mine", "name: mine\nprotocol: nearest", "unknown target.task.protocol 'nearest'"),
+    ("name: mine", "name: [mine]", "task/mine.yaml:2: name: got a list, expected a text"),
+    ("name: mine", "name: {a: mine}", "task/mine.yaml:2: name: got names with values, expected a text"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), OF_TASKS, ids=[f"{after!r}" for _, after, _ in OF_TASKS])
+def test_a_declaration_that_cannot_be_right(before: str, after: str, expected: str, own: Path, refused: Refused) -> None:
+    text = FILES["task/mine.yaml"]
+    assert before in text
+    write(own / "my" / "task" / "mine.yaml", text.replace(before, after, 1))
+    lines = refused(*CELL)
+    assert any(expected in line for line in lines), lines
+
+
+OTHERS_FILES = [
+    (
+        "target/mine.yaml",
+        "/task@task: mine",
+        "/task@task: mien",
+        "target/mine.yaml: defaults: unknown task 'mien': did you mean mine",
+    ),
+    ("target/mine.yaml", "epochs: 5", "epoch: 5", "target/mine.yaml:7: unknown key of recipe 'epoch': did you mean epochs?"),
+    ("target/mine.yaml", "epochs: 5", "epochs: five", "target/mine.yaml:7: recipe.epochs: got 'five', expected a number"),
+    ("target/mine.yaml", "epochs: 5", "epochs: no", "target/mine.yaml:7: recipe.epochs: got no, expected a number"),
+    ("target/mine.yaml", "train:75%", "train:0%", "split 'train:0%'"),
+    ("target/mine.yaml", "training:\n", "training:\n  mine: {}\n", "target/mine.yaml:7: the key 'mine' is there twice"),
+    ("intermediate/mine.yaml", "max_examples: 2", "max_examples: 0", "intermediate.tasks.mine.max_examples: got 0"),
+    ("intermediate/mine.yaml", "tasks:\n", "task:\n", "intermediate/mine.yaml:2: unknown key 'task': did you mean tasks?"),
+    ("intermediate/mine.yaml", "tasks.mine.task: mine", "tasks.mine.task: [mine, other]", "unknown task 'other'"),
+    ("recipe/mine.yaml", "linear", "liner", "unknown recipe.default.schedule 'liner': did you mean linear?"),
+    ("recipe/mine.yaml", "defaults: [jiant, _self_]\nname: mine\n", "", "recipe/mine.yaml: no 'name'"),
+    ("recipe/mine.yaml", "1.0e-4", "no", "recipe/mine.yaml:3: default.learning_rate: got no, expected a number"),
+    ("model/mine.yaml", "name_or_path: null", "name_or_path: no", "model/mine.yaml:1: name_or_path: got no, which is a boolean"),
+    ("model/mine.yaml", "hidden_size: 32", "hidden_size: 33", "model.tiny.hidden_size: got 33, expected a multiple"),
+    ("trainer/mine.yaml", "cpu", "tpu", "unknown trainer.accelerator 'tpu'"),
+    ("trainer/mine.yaml", "devices: 1", "devices: one", "trainer/mine.yaml:2: devices: got 'one', expected a whole number"),
+    ("logger/mine.yaml", "name: none", "name: no", "logger/mine.yaml:1: name: got no, which is a boolean"),
+    ("data/mine.yaml", "root: data", "root: ~/data", "data: no such folder"),
+    ("data/mine.yaml", "root: data", "root: [data]", "data/mine.yaml:2: root: got a list, expected a text"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "expected"), OTHERS_FILES, ids=[f"{name}: {after}" for name, _, after, _ in OTHERS_FILES]
+)
+def test_another_file_that_cannot_be_right(
+    name: str, before: str, after: str, expected: str, own: Path, refused: Refused
+) -> None:
+    assert before in FILES[name]
+    write(own / "my" / name, FILES[name].replace(before, after, 1))
+    lines = refused(*CELL)
+    assert any(expected in line for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            "study: mine",
+            "study: no",
+            'experiments/mine.yaml:4: study: got no, which is a boolean, expected a text; quote it: "no"',
+        ),
+        ("study: mine", "study: a/b", "study: got 'a/b'"),
+        ("study: mine", "sutdy: mine", "experiments/mine.yaml:4: unknown key 'sutdy': did you mean study?"),
+        ("+target: mine", "+target: mien", "hydra.sweeper: unknown target 'mien': did you mean mine?"),
+        ("+target: mine", "target: mine", "hydra.sweeper: target is chosen with a plus"),
+        ('seed: "1,2"', 'sede: "1,2"', "hydra.sweeper: unknown option 'sede': did you mean seed?"),
+        ('seed: "1,2"', 'seed: "1,two"', "hydra.sweeper: seed: got 'two', expected a whole number"),
+        ('seed: "1,2"', 'study: "<a>"', "hydra.sweeper: cannot read the command line"),
+        ('params: {+target: mine, seed: "1,2"}', "alternatives: {a: [+intermediate=mien]}", "unknown intermediate 'mien'"),
+        ("/recipe: mine", "/recipe: mien", "experiments/mine.yaml: defaults: unknown recipe 'mien': did you mean mine?"),
+    ],
+    ids=lambda text: text,
+)
+def test_a_study_that_cannot_be_right(before: str, after: str, expected: str, own: Path, refused: Refused) -> None:
+    assert before in FILES["experiments/mine.yaml"]
+    write(own / "my" / "experiments" / "mine.yaml", FILES["experiments/mine.yaml"].replace(before, after, 1))
+    for command in ("train", "plan"):
+        lines = refused(*STUDY, command=command)
+        assert any(expected in line for line in lines), lines
+
+
+def test_a_file_that_shadows_one_of_the_package(own: Path, refused: Refused) -> None:
+    write(own / "my" / "task" / "xnli.yaml", FILES["task/mine.yaml"].replace("name: mine", "name: xnli"))
+    write(
+        own / "my" / "target" / "mine.yaml",
+        FILES["target/mine.yaml"].replace("training.mine.task: mine", "training.mine.task: xnli"),
+    )
+    (line,) = refused(*CELL)
+    assert line == "error: task/xnli.yaml is not read: the package has a task 'xnli'; give the file another name"
+
+
+def test_files_that_are_not_used_may_be_broken(own: Path, run: Run) -> None:
+    write(own / "my" / "task" / "unused.yaml", "[")
+    with pytest.raises(Started):
+        run(*CELL)
+
+
+def test_an_empty_intermediate_file_is_a_baseline(own: Path, run: Run) -> None:
+    write(own / "my" / "intermediate" / "mine.yaml", "# None.\n")
+    with pytest.raises(Started):
+        run(*CELL)
+
+
+@pytest.mark.parametrize("name", ["日本語", "ünï", "Ελληνικά", "हिन्दी", "עברית", "my study", "a=b", "x_1.2+3-4"])
+def test_a_study_of_any_script(name: str, own: Path, run: Run) -> None:
+    with pytest.raises(Started):
+        run(*CELL, f"study='{name}'")
+    if name.isprintable() and not {" ", "="} & set(name):
+        with pytest.raises(Started):
+            run(*CELL, f"study={name}")
+        code, lines = run(*CELL, "-m", f"study={name},other", command="plan")
+        assert (code, lines) == (0, [])
+
+
+def test_languages_of_any_script(own: Path, run: Run) -> None:
+    write(own / "my" / "task" / "mine.yaml", FILES["task/mine.yaml"].replace('[en, "no"]', "[en, ünï, 日本]"))
+    for name in ("ünï", "日本"):
+        write(own / "data" / "mine" / f"test-{name}.tsv", "good\t1\n")
+    with pytest.raises(Started):
+        run(*CELL, "target.languages=[en,ünï,日本]")

@@ -14,6 +14,8 @@ from xstilts.errors import unknown_name
 
 KEY = "bounds"
 """Where a field's metadata holds its bounds or choices."""
+WRITTEN = "written"
+"""Where a field's metadata holds a type that is narrower than its hint."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ def number(
 def one_of(default: Any, valid: tuple[str, ...]) -> Any:
     """A dataclass field for one of some texts, or a list of them."""
     return _field(default, Choices(valid))
+
+
+def written_as(kind: Any) -> Any:
+    """A dataclass field for a dict of any values to OmegaConf, which takes no unions, that a user writes as this type."""
+    return field(default_factory=dict, metadata={WRITTEN: kind})
 
 
 def problems(place: str, config: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -192,11 +192,13 @@ def _option_problems(override: Override, key: str, groups: dict[str, list[str]])
         if in_table:
             kind = get_args(kind)[1]
         elif is_dataclass(kind):
-            hints = get_type_hints(kind)
+            hints = typed.hints_of(kind)
             if part not in hints:
                 yield unknown_name("option", ".".join([*done, part]), [".".join([*done, name]) for name in hints])
                 return
             kind = hints[part]
+        elif tables := [inner for inner in get_args(kind) if get_origin(inner) is dict]:
+            kind = get_args(tables[0])[1]
         elif kind is not Any:
             yield f"unknown option '{key}': {'.'.join(done)} is a value and has no parts"
             return

@@ -115,7 +115,7 @@ def read_yaml(path: Path) -> tuple[yaml.Node | None, list[str]]:
         return None, [f": no YAML: {' '.join(str(error).split())}"]
     except RecursionError:
         return None, [": too deeply nested"]
-    if node is None:
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
         return None, []
     wrong = _structure_problems(node)
     return node, wrong

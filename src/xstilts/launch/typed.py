@@ -6,13 +6,14 @@ override's value is turned into one.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from hydra.core.override_parser.types import QuotedString, Sweep
 
+from xstilts.bounds import WRITTEN
 from xstilts.errors import unknown_name
 from xstilts.tasks.declaration import Task
 
@@ -66,8 +67,14 @@ def parts_of(kind: Any) -> tuple[Any, bool]:
     """The type without None, and whether None is allowed."""
     if get_origin(kind) in (Union, UnionType):
         rest = [part for part in get_args(kind) if part is not type(None)]
-        return (rest[0] if len(rest) == 1 else Any), len(rest) < len(get_args(kind))
+        return (rest[0] if len(rest) == 1 else kind), len(rest) < len(get_args(kind))
     return kind, False
+
+
+def hints_of(kind: Any) -> dict[str, Any]:
+    """Option -> type of a part of the schema, as a user writes it."""
+    hints = get_type_hints(kind)
+    return {field.name: field.metadata.get(WRITTEN, hints[field.name]) for field in fields(kind)}
 
 
 def _problems(node: yaml.Node, kind: Any, place: str, seen: set[tuple[int, str]]) -> Iterator[Problem]:
@@ -81,7 +88,9 @@ def _problems(node: yaml.Node, kind: Any, place: str, seen: set[tuple[int, str]]
         return
     if name == "null" and (optional or kind is Any):
         return
-    if is_dataclass(kind):
+    if get_origin(kind) in (Union, UnionType):
+        yield from _problems(node, _fitting(node, get_args(kind)), place, seen)
+    elif is_dataclass(kind):
         yield from _of_dataclass(node, kind, place, line, seen)
     elif get_origin(kind) is dict:
         yield from _of_dict(node, get_args(kind), place, line, seen)
@@ -97,6 +106,14 @@ def _problems(node: yaml.Node, kind: Any, place: str, seen: set[tuple[int, str]]
         yield Problem(place, f"got {_shown(node)}, expected {_NAMES.get(kind, 'one value')}", line)
     elif text := _of_scalar(node, name, kind):
         yield Problem(place, text, line)
+
+
+def _fitting(node: yaml.Node, kinds: tuple[Any, ...]) -> Any:
+    """The type of several that a node may be meant as."""
+    shape = list if isinstance(node, yaml.SequenceNode) else dict if isinstance(node, yaml.MappingNode) else None
+    same = [kind for kind in kinds if get_origin(kind) is shape] or [kinds[0]]
+    whole = isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "int" and int in kinds
+    return int if whole else same[0]
 
 
 def _of_scalar(node: yaml.ScalarNode, name: str, kind: Any) -> str:
@@ -150,7 +167,7 @@ def _of_dict(
 
 
 def _of_dataclass(node: yaml.Node, kind: Any, place: str, line: int | None, seen: set[tuple[int, str]]) -> Iterator[Problem]:
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     if not isinstance(node, yaml.MappingNode):
         yield Problem(place, f"got {_shown(node)}, expected options such as {next(iter(hints))}: ...", line)
         return

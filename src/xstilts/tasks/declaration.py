@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from xstilts.bounds import number, one_of
+from xstilts.bounds import number, one_of, written_as
 
 FIELDS = {
     "classification": ("id", "text_a", "text_b", "label"),
@@ -58,13 +58,13 @@ class Source:
     """A module of xstilts.sources.readers; the default reads files in the schema of the task's own format."""
     generator: Generator | None = None
     """Examples are made by the synthetic world of `data.world`; its languages and files follow from it."""
-    files: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Any] = written_as(dict[str, str | dict[str, str]])
     """Split -> path under a data root; `{language}` stands for the language code. Several paths are parted by `|`:
     the first that exists is read. Where names do not follow a pattern, a map language -> path: `{zh: a.iob2, tl: b.iob2}`; `"*"`
     stands for every language that is not named."""
     readers: dict[str, str] = field(default_factory=dict)
     """Split -> reader, for a split that is kept in another form than the others."""
-    columns: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, Any] = written_as(dict[str, str | int | list[str | int]])
     """Field of the format's example -> where it comes from: a column, by its name or (delimited, conll) its number from 1; a
     dotted path into nested objects (a list on the way is mapped over); a list of those; or a text with them in braces,
     `"{context} {question}"`. What is named here must be there, unless `options.optional` lists it."""
