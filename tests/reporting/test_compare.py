@@ -107,3 +107,14 @@ def test_names_stay_text(folders: tuple[Path, Path]) -> None:
     changed(folders[1], versions={"<img src=x>": "*1*|2"})
     page = compare(*folders)
     assert "| `<img src=x>` | - | \\*1\\*\\|2 |" in page, "between backticks nothing is HTML"
+
+
+def test_languages_that_one_folder_lacks_are_named(folders: tuple[Path, Path]) -> None:
+    assert "left out" not in compare(*folders)
+    for path in (folders[1] / "results").iterdir():
+        result = json.loads(path.read_text())
+        result["rows"] = [row for row in result["rows"] if row["language"] not in ("qab", "qae")]
+        path.write_text(json.dumps(result))
+    shutil.rmtree(folders[1] / "predictions")
+    page = compare(*folders)
+    assert "## Languages that are left out" in page and "| xnli | mnli | qab qae |" in page

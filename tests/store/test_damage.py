@@ -153,6 +153,7 @@ OF_RESULTS: dict[str, Damage] = {
     "examples as text": changed("rows", 0, "examples", to="10"),
     "examples below 0": changed("rows", 0, "examples", to=-1),
     "a row of another task": changed("rows", 0, "task", to="xnli"),
+    "a row of a task with a line break": changed("rows", 0, "task", to="paws\nx" * 1000),
     "another split": changed("rows", 0, "split", to="dev"),
     "a language that is null": changed("rows", 0, "language", to=None),
     "half a character": changed("rows", 0, "language", to="\ud800"),

@@ -190,7 +190,7 @@ def _items(study: Path, broken: list[str]) -> ItemsOrNone:
         try:
             return result_items(study, result, metric, split) if there else None
         except UserError as error:
-            broken.append(str(error))
+            broken.append(" ".join(str(error).splitlines()))
             return None
 
     return found

@@ -66,6 +66,11 @@ def compare(a: Path, b: Path) -> str:
     texts = [f"# {second} compared with {first}\n", f"a: {first}, b: {second}. {EXPLAINED}\n", _scores(rows)]
     if alone := list(_alone(sides, names)):
         texts += ["## Cells of one folder only\n", table(["folder", "target", "options", "intermediate", "seeds"], alone)]
+    if missing := [row for key in shared for row in _missing(key, sides[0][key], sides[1][key])]:
+        texts += [
+            "## Languages that are left out\n",
+            table(["target", "options", "intermediate", "no score in all cells"], missing),
+        ]
     for title, differing in (("Versions", _versions(sides, shared)), ("Options", _options(sides, shared))):
         if differing:
             texts += [f"## {title} that differ\n", table(["", "a", "b", "in"], differing)]
@@ -118,6 +123,15 @@ def _rows(key: Key, first: Side, second: Side, items: tuple[ItemsOrNone, ItemsOr
         gain = known.get(group)
         judged = effect(a_SL[:, own], b_SL[:, own], gain.variance if gain else None)
         yield Row(key, group, seeds, same, (float(a_SL[:, own].mean()), float(b_SL[:, own].mean())), judged)
+
+
+def _missing(key: Key, first: Side, second: Side) -> Iterator[list[str]]:
+    """The languages that some of the compared cells have and others lack."""
+    seeds = _seeds(first, second)
+    cells = [set(one.by_seed(choice, one.variants[0])[seed]) for one, choice in (first, second) for seed in seeds]
+    every = {code for scored in cells for code in scored}
+    if missing := sorted(code for code in every if not all(code in scored for scored in cells)):
+        yield [*map(text, key), text(" ".join(missing))]
 
 
 def _gains(

@@ -53,7 +53,8 @@ def diversity(analysis: "Analysis") -> "DataFrame":
 
 def _trained_in(result: Result) -> list[str]:
     """The languages of all intermediate tasks together."""
-    return sorted({code for used in result["config"]["intermediate"]["tasks"].values() for code in used["languages"]})
+    tasks = result["config"].get("intermediate", {}).get("tasks", {})
+    return sorted({code for used in tasks.values() for code in used.get("languages") or []})
 
 
 def _pairs(result: Result, codes: Sequence[str], synthetic: bool) -> Pairs:

@@ -115,7 +115,7 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
                 raise UserError(f"{path} is the result of another cell, {name}: rename it to {name}.json, or delete it")
             results.append(result)
         except UserError as error:
-            broken.append(str(error))
+            broken.append(" ".join(str(error).splitlines()))
     if broken:
         raise UserError("\n".join(broken))
     return results

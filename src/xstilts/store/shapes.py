@@ -9,6 +9,8 @@ from typing import Any
 
 LONGEST = 40
 """Characters of a value in a message."""
+LONGEST_LINE = 300
+"""Characters of a problem: names in a damaged file may be of any length."""
 Shape = Callable[[Any, str], Iterator[str]]
 """Value and its place -> its problems."""
 
@@ -114,8 +116,10 @@ def keyed(required: Mapping[str, Shape], further: Mapping[str, Shape] | None = N
 
 
 def told(problems: list[str]) -> str:
-    """The first of some problems, and how many more there are."""
-    return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+    """The first of some problems in one line, and how many more there are."""
+    first = " ".join(problems[0].split())
+    shown = first if len(first) <= LONGEST_LINE else f"{first[:LONGEST_LINE]}..."
+    return shown + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
 def _problem(value: Any, place: str, expected: str) -> str:
