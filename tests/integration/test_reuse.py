@@ -72,7 +72,7 @@ def test_a_cell_runs_once_and_only_what_a_change_concerns_is_trained_anew(cell: 
 
     without_training = cell("+intermediate=snli", "+target=tatoeba")
     assert trained(without_training) == [] and artifacts(without_training) == artifacts(first)[:1]
-    assert json.loads((second / "scores.json").read_text()) == {}, "the toy's Tatoeba has no gold"
+    assert len(json.loads((second / "scores.json").read_text())) == 1
 
 
 def test_targets_with_the_same_training_task_train_once(cell: Run) -> None:
