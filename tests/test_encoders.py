@@ -119,6 +119,23 @@ def test_a_broken_config_is_one_line(text, tmp_path):
     assert str(tmp_path / "config.json") in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ('{"pad_token_id": "x"}', "pad_token_id is 'x', expected a whole number"),
+        ('{"max_position_embeddings": "514"}', "max_position_embeddings is '514', expected a whole number"),
+        ('{"hidden_size": []}', r"hidden_size is '\[\]', expected a whole number"),
+        ('{"num_hidden_layers": true}', "num_hidden_layers is 'True', expected a whole number"),
+        ('{"model_type": ["bert"]}', "model_type is .*, expected a text"),
+        ('{"architectures": "BertModel"}', "architectures is 'BertModel', expected a list"),
+    ],
+)
+def test_a_config_with_a_value_of_a_wrong_type(values, told, tmp_path):
+    (tmp_path / "config.json").write_text(values)
+    with pytest.raises(UserError, match=f"config.json: {told}"):
+        encoders.read_config(tmp_path)
+
+
 def test_a_config_is_read(tmp_path):
     assert encoders.read_config(tmp_path) is None
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))

@@ -113,17 +113,29 @@ def local_path(name: str) -> Path:
         raise UserError(f"the path '{name}' names a user without a home folder: type the whole path") from error
 
 
+READ: Mapping[str, type] = {
+    **dict.fromkeys(("max_position_embeddings", "pad_token_id", "num_hidden_layers", "n_layers", "hidden_size"), int),
+    **{"intermediate_size": int, "model_type": str, "architectures": list},
+}
+"""The values of a config.json that are read without transformers, and their types."""
+
+
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """The folder's config.json; None if there is none. Raises UserError for one that is not a JSON object."""
+    """The folder's config.json; None if there is none. UserError for no JSON object, and for values of a wrong type."""
     file = folder / "config.json"
     if not file.is_file():
         return None
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file}: not readable as JSON ({error}): expected the config.json of a Hugging Face encoder") from error
     if not isinstance(values, dict):
         raise UserError(f"{file}: got a {type(values).__name__}, expected a JSON object, the config of a Hugging Face encoder")
+    for name, kind in READ.items():
+        value = values.get(name)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            expected = {int: "a whole number", str: "a text", list: "a list"}[kind]
+            raise UserError(f"{file}: {name} is {str(value)[:40]!r}, expected {expected}")
     return values
 
 
