@@ -14,7 +14,7 @@ complained: set[str] = set()
 
 
 LONGEST = 100
-"""Characters of a wrong name that are shown."""
+"""Characters that are shown of a wrong name or folder."""
 
 
 class UserError(ValueError):

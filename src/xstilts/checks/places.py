@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xstilts.config import Config
+from xstilts.errors import LONGEST
 from xstilts.paths import name_problem
 
 
@@ -23,7 +24,8 @@ def folder_problems(config: Config) -> Iterator[str]:
         if not folder:
             yield f"{option}: got an empty name, expected a folder"
         elif problem := cannot_be_made(Path(folder)):
-            yield f"{option}={folder}: {problem}; type {option}=FOLDER with one that can be made"
+            shown = folder if len(folder) <= LONGEST else f"{folder[:LONGEST]}..."
+            yield f"{option}={shown}: {problem}; type {option}=FOLDER with one that can be made"
 
 
 def cannot_be_made(folder: Path) -> str:

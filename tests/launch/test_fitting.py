@@ -1,0 +1,62 @@
+"""Options of single tasks in a grid: where they apply, and where they are left out."""
+
+import logging
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from xstilts.errors import UserError
+from xstilts.launch.fitting import fitted, of_cells
+
+OPTION = "intermediate.tasks.snli.max_examples=8000"
+
+
+def compose(words) -> DictConfig:
+    chosen = next(word.partition("=")[2] for word in words if word.startswith("+intermediate="))
+    tasks = {} if chosen == "none" else {name: {"max_examples": None} for name in chosen.strip("[]").split(",")}
+    return OmegaConf.create(
+        {"intermediate": {"tasks": tasks}, "target": {"training": {"mnli": {}}}, "pretraining": {"tasks": {}}}
+    )
+
+
+def cells(*choices):
+    return [(f"+intermediate={choice}", "+target=xnli", f"seed={seed}", OPTION) for choice in choices for seed in (1, 2)]
+
+
+def test_it_stays_where_the_task_is_and_is_said_once(caplog):
+    with caplog.at_level(logging.INFO, "xstilts"):
+        logging.getLogger("xstilts").propagate = True
+        found = fitted(cells("none", "snli", "[snli,mnli]"), [OPTION], compose)
+    assert [OPTION in cell for cell in found] == [False, False, True, True, True, True]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{OPTION}: left out in 2 of 6 cells, which do not have the task snli"
+    ]
+
+
+def test_values_that_a_cell_does_not_have_make_no_two_cells():
+    options = [f"intermediate.tasks.snli.max_examples={number}" for number in (10, 20)]
+    grid = [(f"+intermediate={choice}", option) for choice in ("none", "snli") for option in options]
+    assert fitted(grid, options, compose) == [("+intermediate=none",), *(("+intermediate=snli", option) for option in options)]
+
+
+def test_of_a_task_that_no_cell_has():
+    with pytest.raises(UserError, match=r"^intermediate\.tasks\.snli\..*: no cell has the task 'snli' in .*: they have mnli$"):
+        fitted(cells("none", "mnli"), [OPTION], compose)
+
+
+def test_where_all_have_it_nothing_changes():
+    assert fitted(cells("snli"), [OPTION], compose) == cells("snli")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["+intermediate=none,snli", OPTION], f"{OPTION[:-4]}choice(8000)"),
+        (["+intermediate=snli", OPTION], OPTION),
+        (["+experiments=mine", "intermediate.tasks.snli.languages=[en,de]"], "intermediate.tasks.snli.languages=choice([en,de])"),
+        (["+target=a,b", "target.training.mnli.max_examples=1,2"], "target.training.mnli.max_examples=1,2"),
+        (["+target=a,b", "target.recipe.epochs=3"], "target.recipe.epochs=3"),
+    ],
+)
+def test_hydra_sets_them_in_the_cells_alone(words, expected):
+    assert of_cells(words) == [words[0], expected]
