@@ -43,7 +43,6 @@ FAMILIES: dict[str, Family] = {
     "bert": Family(padding_free=True, plain_stack=True, heads="bert"),
     "big_bird": _EAGER,
     "camembert": Family("after_padding", padding_free=True, plain_stack=True, heads="roberta"),
-    "canine": _EAGER,
     "convbert": _EAGER,
     "data2vec-text": _ROBERTA,
     "deberta": Family("biased", sdpa=False),

@@ -33,7 +33,6 @@ SHAPE: dict[str, Any] = {
 }
 OWN: dict[str, dict[str, Any]] = {
     "albert": {"embedding_size": 16},
-    "canine": {"local_transformer_stride": 8, "downsampling_rate": 2, "num_hash_buckets": 64},
     "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
     "deberta": {"type_vocab_size": 0},
     "deberta-v2": {"type_vocab_size": 0},
@@ -54,8 +53,8 @@ OWN: dict[str, dict[str, Any]] = {
 }
 # Positions by rotation: a longer input runs, but the encoder was trained on no longer one.
 ROTARY = {"eurobert", "modernbert"}
-# They read characters, cut in blocks.
-BLOCKS = {"canine", "big_bird"}
+# It reads a text in blocks.
+BLOCKS = {"big_bird"}
 
 
 def config(name: str) -> PretrainedConfig:
@@ -110,11 +109,12 @@ def test_known_decoders_have_no_masked_language_model():
         ("xlstm", {}, "a decoder"),  # not among the driver's names
         ("t5", {"d_model": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2, "d_kv": 8}, "an encoder-decoder"),
         ("bart", {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1}, "an encoder-decoder"),
-        ("fnet", SHAPE, "takes no attention_mask"),
+        ("fnet", SHAPE, "has no attention_mask"),
+        ("canine", SHAPE | {"num_hash_buckets": 64}, "has no embeddings of subwords"),
         (
             "vit",
             {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
-            "takes no input_ids",
+            "has no input_ids",
         ),
     ],
 )

@@ -213,12 +213,16 @@ def _check_type(config: PretrainedConfig, name: str) -> None:
 
 
 def _check_inputs(backbone: PreTrainedModel, name: str) -> None:
-    """Raise UserError for a model that does not take a batch of padded texts."""
+    """Raise UserError for a model that does not read a batch of padded texts, split into subwords."""
     taken = inspect.signature(backbone.forward).parameters
-    missing = [given for given in ("input_ids", "attention_mask") if given not in taken]
-    if missing:
+    lacks = [given for given in ("input_ids", "attention_mask") if given not in taken]
+    try:
+        backbone.get_input_embeddings().weight  # noqa: B018
+    except (AttributeError, NotImplementedError):  # CANINE reads characters
+        lacks.append("embeddings of subwords")
+    if lacks:
         raise UserError(
-            f"model.name_or_path={name} holds a {type(backbone).__name__}, which takes no {' and no '.join(missing)}; "
+            f"model.name_or_path={name} holds a {type(backbone).__name__}, which has no {' and no '.join(lacks)}; "
             f"expected {encoders.EXPECTED}"
         )
 
