@@ -166,6 +166,12 @@ def depth(config: Mapping[str, Any]) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def factorised(config: Mapping[str, Any]) -> bool:
+    """Whether word embeddings have another width than hidden states (RemBERT, ALBERT): our MLM head cannot be tied to them."""
+    widths = [config[name] for name in ("embedding_size", "input_embedding_size") if config.get(name)]
+    return bool(widths) and widths[0] != config.get("hidden_size")
+
+
 def refusal(config: Mapping[str, Any]) -> str | None:
     """What the model is instead of an encoder, as the middle of a sentence; None if nothing speaks against it."""
     kind = config.get("model_type")

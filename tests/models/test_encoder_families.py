@@ -19,6 +19,7 @@ from xstilts import encoders
 from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder, load_backbone
 from xstilts.models.export import HUGGING_FACE, export
+from xstilts.tasks.declaration import FORMATS
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 80,
@@ -33,6 +34,7 @@ SHAPE: dict[str, Any] = {
 }
 OWN: dict[str, dict[str, Any]] = {
     "albert": {"embedding_size": 16},
+    "convbert": {"embedding_size": 16},
     "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
     "deberta": {"type_vocab_size": 0},
     "deberta-v2": {"type_vocab_size": 0},
@@ -163,3 +165,37 @@ def test_what_is_exported_as_a_class_of_transformers_computes_what_our_head_comp
         )
     if encoders.FAMILIES[name].heads in ("roberta", "bert"):
         assert exported == set(HUGGING_FACE), "the form of its heads is known, so all of them are exported"
+
+
+@pytest.mark.parametrize("name", sorted(set(encoders.FAMILIES) - BLOCKS))
+def test_every_format_trains_and_evaluates(name, build, batch_of):
+    for format in FORMATS:
+        if (name, format) == ("funnel", "retrieval"):
+            continue  # its layers shorten the text
+        phase = build(format, encoder=Encoder(model_of(name)), max_length=32, retrieval_layers=[2, 1, 0], count=4)
+        batch = batch_of(phase)
+        loss = phase.head.loss_sum(phase.encoder, batch)
+        loss.backward()
+        assert loss.isfinite() and phase.encoder.word_embeddings.grad.isfinite().all()
+        phase.model.eval()
+        with torch.no_grad():
+            rows = phase.head.outputs(phase.encoder, batch)
+        assert len(rows) == (len(batch["input_ids"]) if format == "retrieval" else len(phase.features.features))
+    positions = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["input_ids"]) % 7
+    with torch.no_grad():
+        moved = phase.encoder(batch["input_ids"], batch["attention_mask"], positions)
+    assert moved.isfinite().all(), "positions of a pair of translations start anew"
+
+
+def test_layers_of_another_length_are_refused(build, batch_of):
+    phase = build("retrieval", encoder=Encoder(model_of("funnel")), max_length=32, retrieval_layers=[2])
+    with pytest.raises(UserError, match=r"layer 2 of a FunnelModel has \d+ hidden states for \d+ subwords"):
+        phase.head.vectors(phase.encoder, batch_of(phase))
+
+
+def test_narrow_word_embeddings_have_no_mlm_head(build):
+    narrow = CONFIG_MAPPING["rembert"](**SHAPE | {"input_embedding_size": 8, "output_embedding_size": 8})
+    assert encoders.factorised(narrow.to_dict()) and not encoders.factorised(config("rembert").to_dict())
+    encoder = Encoder(AutoModel.from_config(narrow, trust_remote_code=False))
+    with pytest.raises(UserError, match="word embeddings, but those of this encoder are 8 wide and its hidden states 16"):
+        build("mlm", encoder=encoder, max_length=32)

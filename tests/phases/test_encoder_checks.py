@@ -170,3 +170,12 @@ def test_an_encoder_of_any_kind_gives_no_trained_pooler(config):
         made = cell(config, policy=policy)
         made.model.name_or_path, made.model.tokenizer = model, "owner/tokenizer"
         assert len(list(problems(made))) == 1
+
+
+def test_mlm_needs_word_embeddings_as_wide_as_hidden_states(config, tmp_path):
+    values = {"model_type": "rembert", "hidden_size": 16, "input_embedding_size": 8}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert list(problems(config)) == []
+    config.intermediate.tasks = {"m": TrainingTask(task("mlm", "m"))}
+    (line,) = problems(config)
+    assert line.startswith("task m has the format mlm, whose head is tied to the word embeddings")

@@ -119,6 +119,13 @@ class Encoder(nn.Module):
                     options[name] = layout.without_padding(options[name])[None]
             output = self.backbone(input_ids=layout.without_padding(input_ids_BL)[None], layout=layout, **options)
         states = output.hidden_states or (output.last_hidden_state,)
+        length = input_ids_BL.shape[1]
+        if layout is None and (other := [layer for layer in layers if states[layer].shape[1] != length]):
+            kind, places = type(self.backbone).__name__, states[other[0]].shape[1]
+            raise UserError(
+                f"layer {other[0]} of a {kind} has {places} hidden states for {length} subwords: choose another layer "
+                "(target.recipe.retrieval_layers) or encoder"
+            )
         return {layer: states[layer] if layout is None else layout.with_padding(states[layer][0]) for layer in layers}
 
     def first_subword(self, hidden_BLD: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 from xstilts import encoders, recipes
 from xstilts.config import Config, Hyperparameters, ModelConfig
 from xstilts.errors import UserError
-from xstilts.phases.pretrained import folder_of, weights_in
+from xstilts.phases.pretrained import folder_of, readable_config, weights_in
 from xstilts.tasks.declaration import TrainingTask
 
 
@@ -14,6 +14,7 @@ def problems(config: Config) -> Iterator[str]:
     """One line for each problem. Of a model on the Hub, only what needs none of its files."""
     yield from _model(config.model)
     yield from _attention(config)
+    yield from _mlm(config)
     yield from _untrained_head(config)
     yield from _untrained_pooler(config)
 
@@ -54,6 +55,16 @@ def _attention(config: Config) -> Iterator[str]:
         yield f"model.attention={attention} needs {missing}: type model.attention=sdpa"
     elif attention == "flash_attention_2" and trainer.precision == "32-true":
         yield f"model.attention={attention} computes in half precision only: type trainer.precision=bf16-mixed"
+
+
+def _mlm(config: Config) -> Iterator[str]:
+    used = {**config.intermediate.tasks, **config.target.training}
+    masked = [name for name, training in used.items() if training.task.format == "mlm"]
+    if masked and encoders.factorised(readable_config(config.model)):
+        yield (
+            f"task {masked[0]} has the format mlm, whose head is tied to the word embeddings, but those of "
+            f"model.name_or_path={config.model.name_or_path} are narrower than its hidden states: choose another encoder or task"
+        )
 
 
 def _untrained_head(config: Config) -> Iterator[str]:

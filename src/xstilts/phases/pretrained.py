@@ -85,7 +85,7 @@ def config_of(model: ModelConfig) -> dict[str, Any] | None:
     return encoders.read_config(folder) if folder else None
 
 
-def _readable(model: ModelConfig) -> dict[str, Any]:
+def readable_config(model: ModelConfig) -> dict[str, Any]:
     """The encoder's config.json; empty where it cannot be read, which `encoder_checks` reports."""
     try:
         return config_of(model) or {}
@@ -102,17 +102,17 @@ def max_positions(model: ModelConfig) -> int | None:
     """The longest input in subwords; None without a limit, or where the encoder is not on this disk."""
     if model.name_or_path is None:
         return model.tiny.max_position_embeddings - 2
-    return encoders.longest_input(_readable(model))
+    return encoders.longest_input(readable_config(model))
 
 
 def number_of_layers(model: ModelConfig) -> int | None:
     """The depth of the encoder; None where it is not on this disk."""
-    return model.tiny.num_hidden_layers if model.name_or_path is None else encoders.depth(_readable(model))
+    return model.tiny.num_hidden_layers if model.name_or_path is None else encoders.depth(readable_config(model))
 
 
 def with_attention_used(model: ModelConfig) -> ModelConfig:
     """The model with `eager` in place of `sdpa` where its type has no SDPA attention."""
-    used = encoders.attention_used(model.attention, _readable(model))
+    used = encoders.attention_used(model.attention, readable_config(model))
     if used != model.attention:
         _note_attention(model.name_or_path or "", used)
     return replace(model, attention=used)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.config import Hyperparameters
+from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Batch, Rows
 from xstilts.tasks.declaration import Task
@@ -22,7 +23,12 @@ class Head(nn.Module):
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:
         super().__init__()
-        width, vocabulary = encoder.hidden_size, len(encoder.word_embeddings)
+        vocabulary, width = encoder.word_embeddings.shape
+        if width != encoder.hidden_size:
+            raise UserError(
+                f"task {task.name} has the format mlm, whose head is tied to the word embeddings, but those of this encoder are "
+                f"{width} wide and its hidden states {encoder.hidden_size}: choose another encoder or task"
+            )
         self.dense = nn.Linear(width, width)
         self.layer_norm = nn.LayerNorm(width, eps=getattr(encoder.backbone.config, "layer_norm_eps", 1e-5))
         self.bias = nn.Parameter(torch.zeros(vocabulary))
