@@ -40,7 +40,7 @@ from xstilts.tracking.identity import of_evaluation
 
 log = logging.getLogger("xstilts")
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 """Raised when evaluation changes so that old results are no longer what the same config would give."""
 
 

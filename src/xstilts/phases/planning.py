@@ -18,7 +18,7 @@ from xstilts.store.identity import data_checksums, task_identity
 from xstilts.tasks.declaration import DataMap, Task, TrainingTask
 from xstilts.tracking.identity import of_phase
 
-ARTIFACT_VERSION = 1
+ARTIFACT_VERSION = 2
 """Raised when training itself changes so that old artifacts are no longer what the same config would give."""
 DYNAMICS_VERSION = 1
 """The same for `xstilts.models.dynamics`, what is recorded and when."""
