@@ -225,7 +225,7 @@ def _check_inputs(backbone: PreTrainedModel, name: str) -> None:
     lacks = [given for given in ("input_ids", "attention_mask") if given not in taken]
     try:
         backbone.get_input_embeddings().weight  # noqa: B018
-    except (AttributeError, NotImplementedError):  # CANINE reads characters
+    except (AttributeError, RuntimeError):  # CANINE reads characters
         lacks.append("embeddings of subwords")
     if lacks:
         raise UserError(
