@@ -124,6 +124,8 @@ def test_a_null_is_no_missing_column():
         examples(_rows({"a": "x", "b": "y"}, {"a": None, "b": "y"}), CLASSES, source, "train", "en")
     with pytest.raises(UserError, match=r"file.jsonl:1: no column 'text_a'; the row has x: set columns.text_a in the source"):
         examples(_rows({"x": "x"}), CLASSES, Source(reader="jsonl"), "train", "en")
+    with pytest.raises(UserError, match=r"no column 'text_a'; the row has text_a;label: set options.delimiter to what parts"):
+        examples(_rows({"text_a;label": "x;yes"}), CLASSES, Source(reader="delimited"), "train", "en")
     source = Source(reader="jsonl", columns={"text_a": "{a} {b}"})
     with pytest.raises(UserError, match=r"file.jsonl:1: the column 'b' is null, expected a text"):
         examples(_rows({"a": "x", "b": None}), CLASSES, source, "train", "en")

@@ -167,4 +167,7 @@ def _missing(row: Row, source: Source, field: str) -> str:
     column = source.columns.get(field, field)
     if field in source.columns or field in row.fields:
         return f"the column '{column}' is null, but {field} is needed"
-    return f"no column '{field}'; the row has {', '.join(row.fields)}: set columns.{field} in the source"
+    told = f"no column '{field}'; the row has {', '.join(row.fields)}"
+    if len(row.fields) == 1 and any(mark in name for name in row.fields for mark in ",;|\t"):
+        return f"{told}: set options.delimiter to what parts them"
+    return f"{told}: set columns.{field} in the source"
