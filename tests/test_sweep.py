@@ -44,37 +44,22 @@ def checked(monkeypatch: pytest.MonkeyPatch, cells: list[Planned], wrong: dict[s
     return [cell.problem for cell in found]
 
 
-def test_good_data_changes_nothing(
-    monkeypatch: pytest.MonkeyPatch, cells: list[Planned], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_good_data_changes_nothing(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
     assert checked(monkeypatch, cells, {}) == ["", "", "", "", "", "refused before"]
-    assert capsys.readouterr().err == ""
 
 
-def test_bad_data_keeps_back_the_cells_that_need_it(
-    monkeypatch: pytest.MonkeyPatch, cells: list[Planned], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_data_keeps_back_the_cells_that_need_it(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
     wrong = {"xnli": ["xnli/test-de.tsv:2: bad", "xnli/test-fr.tsv:1: bad"], "pawsx": ["pawsx: none"]}
-    both = "xnli/test-de.tsv:2: bad; xnli/test-fr.tsv:1: bad"
+    both = "xnli/test-de.tsv:2: bad\nxnli/test-fr.tsv:1: bad"
     assert checked(monkeypatch, cells, wrong) == [both, "pawsx: none", "pawsx: none", both, "", "refused before"]
-    assert capsys.readouterr().err.splitlines() == [
-        "error: xnli/test-de.tsv:2: bad",
-        "error: xnli/test-fr.tsv:1: bad",
-        "error: pawsx: none",
-    ]
 
 
-def test_a_reading_that_fails_is_told_once(
-    monkeypatch: pytest.MonkeyPatch, cells: list[Planned], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_reading_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
     killed = "reading mnli failed with signal SIGKILL"
     assert checked(monkeypatch, cells, UserError(killed)) == [killed] * 4 + ["", "refused before"]
-    assert capsys.readouterr().err == f"error: {killed}\n"
 
 
-def test_a_cell_with_nothing_to_evaluate_on(
-    monkeypatch: pytest.MonkeyPatch, cells: list[Planned], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cell_with_nothing_to_evaluate_on(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
     unread = pipeline.unread_data
 
     def nothing_for_d(cell: Any, config: Config) -> list[Split]:
@@ -84,12 +69,11 @@ def test_a_cell_with_nothing_to_evaluate_on(
 
     monkeypatch.setattr(pipeline, "unread_data", nothing_for_d)
     assert checked(monkeypatch, cells, {}) == ["", "", "", "task xnli has no data for th", "", "refused before"]
-    assert capsys.readouterr().err == "error: task xnli has no data for th\n"
 
 
 @pytest.mark.parametrize(
-    ("count", "last"), [(1, "0"), (errors.SCREEN, "19"), (errors.SCREEN + 5, "and 5 more problems of this kind")]
+    ("count", "last"), [(1, "0"), (errors.SCREEN, "19"), (errors.SCREEN + 5, "and 6 more problems of this kind")]
 )
 def test_at_most_a_screen_of_problems(count: int, last: str) -> None:
     lines = str(several(str(number % count) for number in range(2 * count))).splitlines()
-    assert lines[0] == "0" and lines[-1] == last and len(lines) <= errors.SCREEN + 1
+    assert lines[0] == "0" and lines[-1] == last and len(lines) <= errors.SCREEN

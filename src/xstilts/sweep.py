@@ -91,6 +91,8 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
     cells = planned(grid_, compose, True, lambda config: combinations.problems(launcher, config))
     complain(UserError("\n".join(cell.problem for cell in cells)))
     cells = _with_data_checked(cells)
+    _refuse_if_all_are_bad(cells)
+    complain(UserError("\n".join(cell.problem for cell in cells)))
     waves = grid.waves(cells)
     number = 0
 
@@ -129,9 +131,7 @@ def _with_data_checked(cells: Sequence[Planned]) -> list[Planned]:
         wrong |= pipeline.data_problems(list(splits.values()), config) if config else {}
     except UserError as error:  # not the data, but reading it has failed
         wrong |= dict.fromkeys(splits, str(error).splitlines())
-    if wrong:
-        complain(several(line for lines in wrong.values() for line in lines))
-    problems = ["; ".join(dict.fromkeys(line for mark in marks for line in wrong.get(mark, []))) for marks in needed]
+    problems = ["\n".join(dict.fromkeys(line for mark in marks for line in wrong.get(mark, []))) for marks in needed]
     return [
         Planned(cell.overrides, cell.config, problem=problem) if problem else cell
         for cell, problem in zip(cells, problems, strict=True)
