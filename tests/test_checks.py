@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from xstilts import pipeline
 from xstilts.babel.declaration import Language
 from xstilts.checks import check
 from xstilts.checks.training import NEEDED
 from xstilts.config import Config, Hyperparameters, Recipe
 from xstilts.errors import UserError
+from xstilts.phases import inputs
 from xstilts.sources.generated import resolve_generated
 from xstilts.tasks.declaration import DataMap, Generator, Source, Task, TrainingTask
 
@@ -280,6 +282,23 @@ def test_max_length_against_an_encoder_in_a_folder(config, tmp_path):
         " max_length=64 is beyond the 48 subwords this encoder has positions for; type intermediate.recipe.max_length=48 or less",
         " max_length=64 is beyond the 48 subwords this encoder has positions for; type target.recipe.max_length=48 or less",
     ]
+
+
+def test_a_model_of_the_hub_is_checked_as_soon_as_its_files_are_here(config, tmp_path, monkeypatch):
+    """Before data is fetched, and long before a worker loads it."""
+
+    def fetch_model(name, revision, weights, checksum):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": "mpnet", "max_position_embeddings": 50}))
+        for file in ("model.safetensors", "vocab.txt"):
+            (tmp_path / file).touch()
+        return tmp_path
+
+    monkeypatch.setattr(inputs, "fetch_model", fetch_model)
+    monkeypatch.setattr(inputs, "ensure", lambda *_: pytest.fail("data was fetched"))
+    config.model.name_or_path, config.model.tokenizer = "owner/encoder", None
+    assert problems(config) == []
+    with pytest.raises(UserError, match="max_length=64 is beyond the 48 subwords this encoder has positions for"):
+        pipeline.plan(config)
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ class TaskFeatures:
             if len(ids) and (largest := ids.max()) >= vocabulary:
                 raise UserError(
                     f"task {self.task}: its tokenizer gives the subword number {largest}, but the encoder has embeddings of "
-                    f"{vocabulary}: choose the encoder's own tokenizer, or leave model.tokenizer out"
+                    f"{vocabulary}: choose the encoder's own tokenizer (leave model.tokenizer out), with all of its files"
                 )
             found[ids] = True
         return found
