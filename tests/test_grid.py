@@ -1,5 +1,6 @@
 """Waves: every artifact once, after what it needs; what fails blocks what needs it and nothing else."""
 
+import signal
 import tempfile
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts import grid
+from xstilts import grid, signals
 from xstilts.config import Config, StoreConfig
-from xstilts.grid import BLOCKED, DONE, FAILED, REUSED, Planned, waves
+from xstilts.grid import BLOCKED, DONE, FAILED, INTERRUPTED, REUSED, WAITING, Planned, waves
 from xstilts.paths import ArtifactPaths, CellPaths
 from xstilts.phases.jobs import EvaluationJob, TrainingJob
 from xstilts.phases.planning import Phase
@@ -139,3 +140,44 @@ def test_whatever_the_grid_nothing_is_made_twice_or_too_early(chains: list[list[
                 assert set(needed) <= before
             before |= set(wave)
         assert {f"cell{number}" for number in range(len(chains))} <= before
+
+
+def states(all_waves: list[list[grid.Unit]]) -> dict[str, str]:
+    return {unit.key: unit.state for wave in all_waves for unit in wave}
+
+
+@pytest.mark.parametrize("returns", [True, False], ids=["launcher returns", "launcher raises"])
+def test_a_stop_signal_leaves_what_ran_interrupted_and_the_rest_not_started(
+    disk: Disk, returns: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "received", [])
+    all_waves = waves(four(disk))
+    stopped = signals.Stopped(signal.SIGTERM, "checkpoint at step 3")
+
+    def launch(units: list[grid.Unit]) -> list[str | None]:
+        signals.received.append(signal.SIGTERM)
+        disk.make("m")
+        if returns:
+            return [None, str(stopped)]
+        raise stopped
+
+    with pytest.raises(signals.Stopped) as raised:
+        grid.run(all_waves, launch)
+    assert raised.value.code == 143
+    later = dict.fromkeys(("mx", "mq", "sx", "sq", "cell-mx", "cell-mq", "cell-sx", "cell-sq"), WAITING)
+    assert states(all_waves) == {"m": DONE, "s": INTERRUPTED} | later
+    assert grid.failures([], all_waves) == ["train s s: stopped by SIGTERM: checkpoint at step 3; the same command goes on"]
+
+
+def test_a_job_that_somebody_stopped_blocks_what_needs_it(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "received", [])
+    all_waves = waves(four(disk))
+
+    def launch(units: list[grid.Unit]) -> list[str | None]:
+        disk.make(*(unit.key for unit in units if unit.key != "s"))
+        return [str(signals.Stopped(signal.SIGTERM)) if unit.key == "s" else None for unit in units]
+
+    grid.run(all_waves, launch)
+    ended = states(all_waves)
+    assert (ended["s"], ended["sx"], ended["cell-sq"], ended["cell-mq"]) == (INTERRUPTED, BLOCKED, BLOCKED, DONE)
+    assert {unit.reason for wave in all_waves for unit in wave if unit.state == BLOCKED} == {"train s was interrupted"}

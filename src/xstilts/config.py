@@ -237,7 +237,7 @@ class TrainerConfig:
     compile: bool = False
     """Compile the encoder before its first step, which takes a minute and pays on GPUs."""
     num_threads: int | None = number(None, at_least=1, at_most=1_024)
-    """CPU threads of torch; null: torch's own choice."""
+    """CPU threads of torch; null: torch's own choice. They wait without spinning unless `OMP_WAIT_POLICY` says otherwise."""
     start_ranks: str = one_of("lightning", ("lightning", "srun"))
     """Who starts the processes of DDP: `lightning`, on one node; `srun`, one task of the SLURM job each, on all of its nodes."""
     checkpoint_every: int = number(500, at_least=1, at_most=MANY)

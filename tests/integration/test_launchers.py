@@ -56,8 +56,10 @@ def test_ctrl_c_ends_local_with_all_its_jobs(start_cell: Any, toy_world: Any, tm
     driver = start_cell("-m", *options(toy_world, tmp_path), *sweep)
     job_with(tmp_path, "xstilts.worker")
     driver.send_signal(signal.SIGINT)
-    _, err = driver.communicate(timeout=120)
-    assert driver.returncode not in (0, None), err
+    out, err = driver.communicate(timeout=120)
+    assert driver.returncode == 130 and "Traceback" not in out + err, err
+    assert len(re.findall(r"^interrupted .*: stopped by SIGINT: .*; the same command goes on$", out, re.MULTILINE)) == 2, out
+    assert err.splitlines()[-1] == "stopped by SIGINT: what was finished is kept; the same command goes on"
     assert not running(tmp_path)
 
 

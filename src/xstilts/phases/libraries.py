@@ -21,6 +21,8 @@ NOT_FOR_US = frozenset({"matplotlib", "scipy", "transformers"})
 
 def quiet_libraries() -> None:
     """Say our own lines only: what libraries announce at every start is no news to the user."""
+    # Threads that spin while they wait take the processor from those that they wait for, on a machine that does other work, too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its OpenMP
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, matrix products on a GPU are not repeatable
     light_imports()
