@@ -267,6 +267,7 @@ WITHOUT_CHOICES = "--config-dir=my recipe=mine model=mine data=mine trainer=mine
 def command_lines() -> Iterator[str]:
     """Bad command lines, as they are typed, behind those of the sound cell or without them."""
     sound = " ".join(CELL) + " "
+    yield f"{' '.join(CELL[1:])} intermediate.max_examples=5"
     yield from (f"{sound}{shlex.quote(f'study={name}')}" for name in STUDIES)
     for name in TEXTS:
         yield from (f"{sound}{name}={value}" for value in ("true", "1e5", "[a,b]", "'{a: b}'"))
@@ -298,7 +299,13 @@ def command_lines() -> Iterator[str]:
         f"{sound}{line}" for line in ("+task=mine", "task=mine", "+task=xnli", "sede=1", "+sede=1", "tagret.recipe.epochs=1")
     )
     yield from (
-        f"{sound}{line}" for line in ("seed.a=1", "model/tiny=1", "target.recipe.epoch=1", "target.training.other.max_examples=1")
+        f"{sound}{line}"
+        for line in (
+            "seed.a=1",
+            "model/tiny=1",
+            "target.recipe.epoch=1",
+            "target.training.other.max_examples=1",
+        )
     )
     yield from (
         f"{sound}{line}" for line in ("xnli", "=1", "seed", "+", "~", "+seed=2", "ünï=1", "seed=1,2", "'seed=range(1,3)'")
@@ -534,6 +541,7 @@ OF_TASKS = [
     ("[accuracy]", "[accuracy, accuracy]", "target.task.metrics: 'accuracy' is there 2 times"),
     ("[accuracy]", "[]", "task mine declares no metrics"),
     ("[test]", "[dev]", "unknown target.task.evaluate 'dev'"),
+    ("[test]", "[]", "task mine: evaluate: got no split"),
     ("[test]", "[test, test]", "target.task.evaluate: 'test' is there 2 times"),
     ("reader: delimited", "reader: delimted", "sources.xtreme.reader 'delimted': did you mean delimited?"),
     ("reader: delimited", "reader: squad", "squad reads the format span_qa, and the task has the format classification"),

@@ -60,3 +60,16 @@ def test_where_all_have_it_nothing_changes():
 )
 def test_hydra_sets_them_in_the_cells_alone(words, expected):
     assert of_cells(words) == [words[0], expected]
+
+
+def test_an_option_of_all_intermediate_tasks_is_left_out_where_there_is_none(caplog):
+    option = "intermediate.max_examples=8000"
+    grid = [(f"+intermediate={choice}", option) for choice in ("none", "snli")]
+    with caplog.at_level(logging.INFO, "xstilts"):
+        logging.getLogger("xstilts").propagate = True
+        assert fitted(grid, [option], compose) == [("+intermediate=none",), ("+intermediate=snli", option)]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{option}: left out in 1 of 2 cells, which do not have an intermediate task"
+    ]
+    with pytest.raises(UserError, match=r"^intermediate\.max_examples=8000: no cell has a task in intermediate\.tasks"):
+        fitted([("+intermediate=none", option)], [option], compose)

@@ -74,6 +74,28 @@ def test_training_examples_without_gold_are_left_out_and_counted(data, write, ca
         load(_pairs(), data, "train", ["sw"])
 
 
+def test_training_data_without_a_column_for_the_gold_is_refused(data, write):
+    task = _pairs()
+    task.sources["xtreme"].options = {"names": ["text_a", "text_b", "lable"]}
+    path = write("train-en.tsv", _rows("neutral"))
+    with pytest.raises(
+        UserError, match=re.escape(f"{path}:1: no column 'label'; the row has text_a, text_b, lable: set columns")
+    ):
+        load(task, data, "train", ["en"])
+
+
+def test_a_link_to_nothing_and_a_folder_are_no_missing_files(data, write):
+    path = write("train-en.tsv", _rows("neutral"))
+    path.unlink()
+    path.symlink_to("annexed")
+    with pytest.raises(UserError, match=re.escape(f"{path}: a link to annexed, which does not exist")):
+        load(_pairs(), data, "train", ["en"])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match=re.escape(f"{path}: a folder, expected a file")):
+        load(_pairs(), data, "train", ["en"])
+
+
 def test_tests_have_two_columns_or_three(data, write):
     write("test-en.tsv", "a\tb\r\nc\td\r\n")
     write("test-sw.tsv", "a\tb\tneutral\r\nc\td\tneutral\r\n")

@@ -185,6 +185,10 @@ def test_what_would_have_no_effect_is_refused() -> None:
     assert line == "gold.test: the reader delimited reads no file of gold answers: leave it out"
     (line,) = told(task(readers={"train": "jsonl"}))
     assert line == "readers.train: files has no split train"
+    (line,) = told(task(revision="main"))
+    assert line == "revision: main is of a data set on the Hub, and the source has no hub: leave it out"
+    (line,) = told(task(hub="reviews", revision="main"))
+    assert line == "hub: got 'reviews', expected OWNER/NAME of a data set on the Hub"
     (line,) = told(task("squad", labels={"a": "b"}))
     assert line == "labels: examples of the format span_qa have no labels: leave it out"
     assert told(task("bucc", gold={"test": "{language}.gold"})) == []

@@ -175,7 +175,7 @@ CASES: list[tuple[str, str, str, dict[str, list[Any]], dict[str, list[Any]]]] = 
 def test_rows_of_the_hub_become_examples(name, split, language, columns, wanted, tmp_path) -> None:
     task = load_task(CONF, name)
     source = task.sources["hub"]
-    source.hub, source.files = None, {split: "rows-{language}.parquet"}
+    source.hub, source.revision, source.files = None, None, {split: "rows-{language}.parquet"}
     source.expect = {}
     parquet.write_table(pyarrow.table(columns), tmp_path / f"rows-{language}.parquet")
     examples = load(task, DataConfig(source="hub", root=str(tmp_path)), split, [language])

@@ -39,6 +39,8 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _target(config)
     if trains_encoder(config.model):
         yield from _pretraining(config)
+    if config.intermediate.max_examples is not None and not config.intermediate.tasks:
+        yield "intermediate.max_examples: there is no intermediate task: leave it out, or type +intermediate=NAME"
     for place, tasks in (("intermediate.tasks", config.intermediate.tasks), ("target.training", config.target.training)):
         second = place.startswith("intermediate")
         override = config.intermediate.recipe if second else config.target.recipe

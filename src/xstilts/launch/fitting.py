@@ -15,6 +15,8 @@ Cell = tuple[str, ...]
 TASKS_FOLLOW = ("data", "intermediate", "pretraining", "target")
 """Groups whose choice says which tasks a cell has."""
 _OF_A_TASK = re.compile(r"~?((?:pretraining|intermediate)\.tasks|target\.training)\.([^.=]+)(?:[.=]|$)")
+_OF_EVERY_TASK = "intermediate.max_examples="
+"""An option of all intermediate tasks, which a cell without one does not have."""
 _CHOICE = re.compile(r"[+~]*[\w/@-]+=")
 """An option that may choose tasks: the name of a group."""
 
@@ -44,23 +46,33 @@ def fitted(grid: Iterable[Cell], options: Sequence[str], compose: Callable[[Sequ
     cells = list(grid)
     tables: dict[Cell, dict[str, list[str]]] = {}
 
-    def has(cell: Cell, table: str, task: str) -> bool:
+    def has(cell: Cell, table: str, task: str | None) -> bool:
         chosen = tuple(word for word in cell if _CHOICE.match(word))
         if chosen not in tables:
             config = compose(chosen)
             names = ("pretraining.tasks", "intermediate.tasks", "target.training")
             tables[chosen] = {name: list(map(str, OmegaConf.select(config, name) or {})) for name in names}
-        return task in tables[chosen][table]
+        return bool(tables[chosen][table]) if task is None else task in tables[chosen][table]
 
     for option in options:
-        if not (found := _OF_A_TASK.match(option)):
+        table, task = _task_of(option)
+        if table is None:
             continue
-        table, task = found.groups()
         without = {cell for cell in cells if option in cell and not has(cell, table, task)}
         if without and len(without) == sum(option in cell for cell in cells):
             known = ", ".join(sorted({name for names in tables.values() for name in names[table]})) or "none"
-            raise UserError(f"{option}: no cell has the task '{task}' in {table}: they have {known}")
+            missing = f"the task '{task}'" if task else "a task"
+            raise UserError(f"{option}: no cell has {missing} in {table}: they have {known}")
         if without:
-            log.info(f"{option}: left out in {len(without)} of {len(cells)} cells, which do not have the task {task}")
+            lacking = f"the task {task}" if task else "an intermediate task"
+            log.info(f"{option}: left out in {len(without)} of {len(cells)} cells, which do not have {lacking}")
         cells = [tuple(word for word in cell if word != option) if cell in without else cell for cell in cells]
     return list(dict.fromkeys(cells))
+
+
+def _task_of(option: str) -> tuple[str | None, str | None]:
+    """The table and the task of an option; no task where it is of all tasks of the table, no table where it is of no task."""
+    if option.startswith(_OF_EVERY_TASK):
+        return "intermediate.tasks", None
+    found = _OF_A_TASK.match(option)
+    return (found[1], found[2]) if found else (None, None)

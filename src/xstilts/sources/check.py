@@ -1,5 +1,6 @@
 """Problems of a source's declaration that are seen without reading its files: options, paths, columns. No torch, no datasets."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from xstilts.sources.placeholders import OTHERS, used
 from xstilts.sources.readers import READERS, reader_module
 from xstilts.tasks.declaration import FIELDS, Source, Task
 
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 NUMBERED = ("conll", "delimited")
 """Readers whose columns have an order, so that `columns` may give a number."""
 
@@ -28,6 +30,8 @@ def problems(task: Task, source: Source) -> Iterator[str]:
     """One line for each problem; none for a source that is unusable or made by a generator. Of readers that exist."""
     if source.unusable or source.generator:
         return
+    if source.hub is not None and not _HUB_ID.fullmatch(source.hub):
+        yield f"hub: got '{source.hub}', expected OWNER/NAME of a data set on the Hub"
     readers = [reader for reader in dict.fromkeys([source.reader, *source.readers.values()]) if reader in READERS]
     if readers:
         yield from _options(source, readers)
@@ -107,6 +111,8 @@ def _unused(task: Task, source: Source) -> Iterator[str]:
     for split in source.readers:
         if split not in source.files:
             yield f"readers.{split}: files has no split {split}"
+    if source.revision and not source.hub:
+        yield f"revision: {source.revision} is of a data set on the Hub, and the source has no hub: leave it out"
     if source.labels and task.format in FIELDS and not {"label", "tags"}.intersection(FIELDS[task.format]):
         yield f"labels: examples of the format {task.format} have no labels: leave it out"
 

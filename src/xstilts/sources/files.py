@@ -6,6 +6,7 @@ exist. Every path may also stand there with `.gz` at its end. Of a source on the
 and all files that match one are read. Neither torch nor datasets is imported here.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,20 @@ def _candidates(roots: list[Path], declared: dict[str, Any], split: str, languag
 
 
 def _existing(paths: list[Path]) -> list[Path] | None:
-    """The paths or their `.gz` twins, if all of them exist."""
-    found = [next((p for p in (path, path.with_name(path.name + ".gz")) if p.is_file()), None) for path in paths]
+    """The paths or their `.gz` twins, if all of them exist. UserError for a link to nothing, and for what is no file."""
+    found = [next((p for p in (path, path.with_name(path.name + ".gz")) if _is_file(p)), None) for path in paths]
     existing = [path for path in found if path is not None]
     return existing if len(existing) == len(paths) else None
+
+
+def _is_file(path: Path) -> bool:
+    if path.is_file():
+        return True
+    if path.is_symlink():
+        raise UserError(f"{path}: a link to {os.readlink(path)}, which does not exist; fetch the file that it stands for")
+    if path.exists():
+        raise UserError(f"{path}: a {'folder' if path.is_dir() else 'device'}, expected a file")
+    return False
 
 
 def _first_existing(candidates: list[list[Path]]) -> list[Path]:

@@ -15,8 +15,8 @@ from xstilts.sources.check import check_source
 from xstilts.sources.expected import check_expected, keeps
 from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name, source_of, without_gold
 from xstilts.sources.labels import with_labels
+from xstilts.sources.mapping import check_gold_column, gold_field
 from xstilts.sources.mapping import examples as map_examples
-from xstilts.sources.mapping import gold_field
 from xstilts.sources.raw import Row
 from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
@@ -103,6 +103,8 @@ def _read(
         none, place = "no row fits options.keep" if source.options.get("keep") else "no row", next(iter(files.values()))
         raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
     found = map_examples(rows, features, source, split, language)
+    if split == "train":
+        check_gold_column(rows, features, source)
     if told := tags_among_words(task, source, found):
         raise UserError(f"{rows[0].where}: {told}")
     if data.expect:

@@ -134,6 +134,15 @@ def _picked(row: Row, source: Source, field: str) -> Any:
     return row.fields.get(field)
 
 
+def check_gold_column(rows: list[Row], features: Features, source: Source) -> None:
+    """Raise UserError where no row has a column for the gold, as in a file whose header has a typing error."""
+    gold = gold_field(features)
+    if not rows or gold is None or gold in source.columns or gold in source.options.get("optional", []):
+        return
+    if not any(gold in row.fields for row in rows):
+        raise UserError(f"{rows[0].where}: {_missing(rows[0], source, gold)}")
+
+
 def examples(rows: list[Row], features: Features, source: Source, split: str, language: str) -> list[dict[str, Any]]:
     """One example per row, in order, with exactly the fields of `features`.
 
