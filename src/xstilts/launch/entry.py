@@ -56,7 +56,8 @@ def _check_folder() -> None:
 
 def _end_stopped(stopped: signals.Stopped, say: bool) -> NoReturn:
     if say:
-        sys.stderr.write(f"{stopped}\n")
+        below = "\n" if sys.stderr.isatty() else ""  # a progress bar and ^C stand in the line
+        sys.stderr.write(f"{below}{stopped}\n")
     for thread in threading.enumerate():  # a download, say, which Python would wait for
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(1)
