@@ -125,7 +125,8 @@ def test_the_command_pretrains_on_real_text_and_the_folder_is_of_use_to_anybody(
     assert done.returncode == 0, done.stderr
     folder = Path(done.stdout.splitlines()[0])
     assert done.stdout.splitlines()[1] == f"to use it elsewhere: model.name_or_path={folder}"
-    assert [line.split(": training")[0] for line in done.stderr.splitlines()] == ["phase 1: tokenizer", "phase 1: mlm+tlm"]
+    lines = [line.split(": training")[0] for line in done.stderr.splitlines()]
+    assert lines == ["reading mlm train, tlm train once, before training", "phase 1: tokenizer", "phase 1: mlm+tlm"]
 
     tokenizer, model = (
         AutoTokenizer.from_pretrained(folder, trust_remote_code=False),
