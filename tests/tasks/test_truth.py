@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from xstilts.checks.tasks import task_problems
+from xstilts.config import DataConfig
 from xstilts.metrics import METRICS
 from xstilts.tasks.catalogue import load_task, task_names
 from xstilts.tasks.languages import LANGUAGES
@@ -245,6 +247,14 @@ def test_every_task_says_where_it_is_on_the_hub(name: str) -> None:
     text = (CONF / "task" / f"{name}.yaml").read_text(encoding="utf-8")
     pinned = source.revision is not None and re.fullmatch(r"[0-9a-f]{40}", source.revision)
     assert pinned or "revision not confirmed: unpinned" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_driver_accepts_every_declaration(name: str) -> None:
+    task = load_task(CONF, name)
+    assert not [
+        problem for source in task.sources for problem in task_problems(task, DataConfig(source=source)) if "evaluate" in problem
+    ]
 
 
 def test_pins_are_the_commits_that_other_projects_use() -> None:

@@ -24,7 +24,7 @@ def task_problems(task: Task, data: DataConfig) -> Iterator[str]:
     yield from _metrics(place, task)
     if task.format == "retrieval" and task.protocol is None:
         yield f"{place}: a retrieval task needs a protocol: expected one of {', '.join(PROTOCOLS)}"
-    if not task.evaluate:
+    if not task.evaluate and task.format != "mlm":  # text is trained on alone
         yield f"{place}: evaluate: got no split, expected one or more of {', '.join(SPLITS)}"
     name = sources.source_name(task, data)
     if name not in task.sources:
