@@ -353,7 +353,14 @@ def command_lines() -> Iterator[str]:
     )
     yield from (
         f"{sound}{line}"
-        for line in ("data.root=nowhere", "data.source=nowhere", "model.tiny.hidden_size=33", "intermediate.name=a/b")
+        for line in (
+            "target.training={}",
+            "model.pinned={}",
+            "data.root=nowhere",
+            "data.source=nowhere",
+            "model.tiny.hidden_size=33",
+            "intermediate.name=a/b",
+        )
     )
 
 

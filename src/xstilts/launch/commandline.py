@@ -208,6 +208,8 @@ def _option_problems(override: Override, key: str, groups: dict[str, list[str]])
             yield f"~{key}: {key} cannot be left out: type {key}=VALUE"
         return
     for element in _elements(override, groups):
+        if element == {}:  # Hydra merges it
+            yield f"{key}={{}} changes nothing: leave out single entries with ~{key}.NAME"
         for problem in typed.problems(typed.node_of(element, override.input_line or ""), kind, key):
             yield f"{problem.place + ': ' if problem.place else ''}{_for_shell(problem.text)}"
 
