@@ -92,7 +92,7 @@ def test_an_array_gives_the_elements_back(tmp_path_factory, objects, indented):
         ('[{"a": 1}]\n{"a": 2}', ":2: not JSON (something follows the end of the array)"),
         ('[{"a": 1},\n\n3]', ":3: element 2: got int, expected a JSON object"),
         ('{"a": 1}\n[1]', ":2: got list, expected a JSON object"),
-        ('{\n"a": 1}', "at column 2); expected one object per line, or one array of objects"),
+        ('{\n"a": 1}', "is one object over several lines; expected one object per line, or one array of objects"),
         ("[" + "[" * 100000, ": element 1: JSON that cannot be read ("),
         ('{"a": ' + "9" * 5000 + "}", ":1: JSON that cannot be read (Exceeds the limit"),
     ],

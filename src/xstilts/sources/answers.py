@@ -1,13 +1,15 @@
 """Answers that are spans of a text: read in each form that data sets have, and placed again where their position is wrong.
 
 Loaders of the Hub strip contexts and answers but keep the positions, so that `answer_start` is a few characters off (TyDiQA,
-XQuAD). Such an answer is looked for near its position, with any white space for its own. One that is not found cannot be
-trained on; its text still counts in evaluation. If more than `MOST_LOST` of a split are not found, that is an error.
+XQuAD). Such an answer is looked for near its position, with any white space for its own, then in Unicode's composed and
+decomposed forms. One that is not found cannot be trained on; its text still counts in evaluation. If more than `MOST_LOST` of a
+split are not found, that is an error.
 """
 
 import logging
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,11 +122,9 @@ def _find(context: str, text: str, start: int | None) -> Answer | None:
 
     Of two equally near, it is the first: what stripping a context takes away moves answers towards its beginning.
     """
-    words = [word for word in re.split(_BLANK, text) if word]
-    if not words:
-        return None
-    pattern = _BLANK.join(map(re.escape, words))
-    matches = list(re.finditer(f"(?=({pattern}))", context))
+    matches = _occurrences(context, text)
+    for form in ("NFC", "NFD"):
+        matches = matches or _occurrences(context, unicodedata.normalize(form, text))
     if not matches:
         return None
     match = matches[0]
@@ -136,6 +136,12 @@ def _find(context: str, text: str, start: int | None) -> Answer | None:
         if abs(match.start() - expected) > NEAR:
             return None
     return {"text": match[1], "start": match.start()}
+
+
+def _occurrences(context: str, text: str) -> list[re.Match[str]]:
+    """All places of the text, each in group 1, with any white space for its own."""
+    words = [word for word in re.split(_BLANK, text) if word]
+    return list(re.finditer(f"(?=({_BLANK.join(map(re.escape, words))}))", context)) if words else []
 
 
 def place_answers(

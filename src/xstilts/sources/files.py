@@ -72,8 +72,11 @@ def _existing(paths: list[Path]) -> list[Path] | None:
 
 
 def _is_file(path: Path) -> bool:
-    if path.is_file():
-        return True
+    try:
+        if path.is_file():
+            return True
+    except OSError as error:  # a name that is too long, a folder that must not be read
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     if path.is_symlink():
         raise UserError(f"{path}: a link to {os.readlink(path)}, which does not exist; fetch the file that it stands for")
     if path.exists():

@@ -8,6 +8,7 @@ has; `question.choices.text`, a path into objects (a list on the way is mapped o
 be placeholders: if all labels of a file are the same there, it has no gold (XCOPA's tests, all 0 in XTREME's form).
 """
 
+import math
 import re
 from collections.abc import Collection
 from typing import Any
@@ -21,6 +22,7 @@ from xstilts.tasks.declaration import Source
 _GOLD = ("label", "tags", "answers", "relevant")
 _NULLABLE = (*_GOLD, "text_b", "translation")
 _ABSENT = object()
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _IN_BRACES = re.compile(r"\{([^{}]+)\}")
 
 
@@ -84,7 +86,7 @@ def _part(row: Row, column: str | int) -> Any:
 def _text(value: Any, where: str) -> str:
     if isinstance(value, str):
         return value
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or not math.isfinite(value):
         raise UserError(f"{where}: got {_short(value)}, expected a text or number")
     return str(value)
 
@@ -99,7 +101,10 @@ def _convert(value: Any, field: str, feature: Any, labels: dict[str, str], where
     if value is None:
         return None
     if isinstance(feature, List) and isinstance(feature.feature, Value):
-        if not isinstance(value, list) or not all(isinstance(item, str | int | float) for item in value):
+        refused = () if field in _GOLD else (bool,)
+        if not isinstance(value, list) or not all(
+            isinstance(item, str | int | float) and not isinstance(item, refused) for item in value
+        ):
             raise UserError(f"{where}: {field}: got {_short(value)}, expected a list of texts")
         return [labels.get(text, text) for text in (_text(item, where) for item in value)]
     if not isinstance(feature, Value):
@@ -112,11 +117,11 @@ def _convert(value: Any, field: str, feature: Any, labels: dict[str, str], where
         return text
     if text == "":
         return None
-    try:
-        return int(text)
-    except ValueError:
-        expected = f"one of {', '.join(labels)}" if labels else "a number"
-        raise UserError(f"{where}: unknown label '{text}', expected {expected}") from None
+    if not _WHOLE_NUMBER.fullmatch(text):
+        advice = f'a number; map it in the source, for instance labels: {{"{text}": "0"}}'
+        expected = f"one of {', '.join(labels)}" if labels else advice
+        raise UserError(f"{where}: unknown label '{text}', expected {expected}")
+    return int(text)
 
 
 def _has_gold(rows: list[Row], source: Source, split: str, field: str | None) -> bool:
@@ -124,14 +129,21 @@ def _has_gold(rows: list[Row], source: Source, split: str, field: str | None) ->
     if field is None or split not in source.options.get("no_gold", []):
         return True
     values = [_picked(row, source, field) for row in rows]
+    if field == "tags":  # one placeholder for each word
+        values = [tag for tags in values for tag in (tags if isinstance(tags, list) else [tags])]
     return any(value != values[0] for value in values)
 
 
 def _picked(row: Row, source: Source, field: str) -> Any:
-    """The raw value of a field. A field that `columns` does not name comes from the column of its own name, or is absent."""
+    """The raw value of a field. A field that `columns` does not name comes from the column of its own name, or is absent.
+
+    NaN is None: pandas and JSON written by Python have it for what is missing.
+    """
     if field in source.columns:
-        return pick(row, source.columns[field], set(map(str, source.options.get("optional", []))))
-    return row.fields.get(field)
+        value = pick(row, source.columns[field], set(map(str, source.options.get("optional", []))))
+    else:
+        value = row.fields.get(field)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def check_gold_column(rows: list[Row], features: Features, source: Source) -> None:

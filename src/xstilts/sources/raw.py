@@ -14,11 +14,21 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
 from xstilts.errors import UserError
 
+_OTHER_FORMS = {
+    b"\x1f\x8b": "a gzip file: give its name the ending .gz",
+    b"PK\x03\x04": "a zip archive: unpack it",
+    b"PAR1": "a Parquet file: set the source's reader to parquet",
+    b"version https://git-lfs.github.com/spec/": "a pointer of Git LFS, not the file: run `git lfs pull` where it comes from",
+    b"<!doctype html": "a web page, not data: fetch the file again",
+    b"<html": "a web page, not data: fetch the file again",
+}
+"""First bytes of a file, of web pages in lower case -> what it is and what to do."""
 _OPENED, _COMMA, _CLOSED = (re.compile(rf"[ \t\n\r]*{mark}[ \t\n\r]*") for mark in (r"\[", ",", r"\]"))
 
 
@@ -63,29 +73,54 @@ def _decode(data: bytes, where: str) -> str:
     return text
 
 
+def _check_start(path: Path, data: bytes) -> None:
+    """UserError where a file's first line shows that it is no text, another text than meant, or has other line ends."""
+    told = next(
+        (told for start, told in _OTHER_FORMS.items() if data.startswith(start) or data[:50].lower().startswith(start)), None
+    )
+    if told:
+        raise UserError(f"{path}: is {told}")
+    if not data.endswith(b"\n") and b"\r" in data.rstrip(b"\r"):
+        raise UserError(f"{path}: its lines end in CR alone, expected LF or CRLF; convert the line ends")
+
+
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a text file as (number from 1, text without its LF or CRLF).
 
-    A byte order mark at the start is dropped. Raises UserError for an empty file, bytes that are not UTF-8, or a broken `.gz`.
+    A byte order mark at the start is dropped. Raises UserError for an empty file, bytes that are not UTF-8, a broken `.gz`, or
+    a file of another form than text.
     """
     number = 0
     try:
         with _open(path) as file:
             for number, data in enumerate(file, start=1):  # noqa: B007
+                if number == 1:
+                    _check_start(path, data)
                 text = _decode(data, f"{path}:{number}")
                 if number == 1:
                     text = text.removeprefix("\ufeff")
                 yield number, text.removesuffix("\n").removesuffix("\r")
     except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
         raise UserError(f"{path}: broken gzip file after line {number} ({error}); fetch it again") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     if number == 0:
         raise UserError(f"{path}: the file is empty; fetch it again")
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError where it has a key twice, of which Python would keep the last."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"an object has the key '{next(name for name in names if names.count(name) > 1)}' twice")
+    return made
 
 
 def json_object(text: str, where: str) -> dict[str, Any]:
     """`text` parsed as one JSON object; UserError otherwise."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object_of)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{where}: not JSON ({error.msg} at column {error.colno}); expected one object per line, or one array of objects"
@@ -101,15 +136,41 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if first.startswith("["):
         yield from _array(path)
         return
+    if first.startswith("{") and (told := _single_object(path)):
+        raise UserError(f"{path}: {told}; expected one object per line, or one array of objects")
     for number, line in lines(path):
         if line.strip():
             yield f"{path}:{number}", json_object(line, f"{path}:{number}")
 
 
+def _single_object(path: Path) -> str | None:
+    """What is wrong with a file that is one JSON object around the rows, or one row over several lines; None of other files."""
+    filled = [line for _, line in islice(((number, line) for number, line in lines(path) if line.strip()), 2)]
+    if len(filled) == 2 and _is_object(filled[0]):
+        return None
+    try:
+        document = json_document(path)
+    except UserError:
+        return None  # shown with its line elsewhere
+    lists = [name for name, value in document.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if "data" in lists:
+        if "paragraphs" in document["data"][0]:
+            return "is SQuAD's JSON, one object in the whole file: set the source's reader to squad"
+        return "is one object that holds the rows as 'data': write the list of 'data' alone into the file"
+    return "is one object over several lines" if len(filled) == 2 else None
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     text = "\n".join(line for _, line in lines(path))
     line_ends = [match.start() for match in re.finditer("\n", text)]
-    decode, opened, number = json.JSONDecoder().raw_decode, _OPENED.match(text), 0
+    decode, opened, number = json.JSONDecoder(object_pairs_hook=_object_of).raw_decode, _OPENED.match(text), 0
     assert opened
     end = opened.end()
     while not (closed := _CLOSED.match(text, end)):
@@ -135,9 +196,10 @@ def json_document(path: Path) -> dict[str, Any]:
     """A file that is one JSON object, on one line or many."""
     text = "\n".join(line for _, line in lines(path))
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object_of)
     except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno})") from None
+        told = "; expected one object in the whole file" if error.msg == "Extra data" else ""
+        raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno}){told}") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: JSON that cannot be read ({error})") from None
     return _object(value, str(path))

@@ -1,5 +1,7 @@
 """What labels of the data say about its form: labels that the task does not declare, and tags that were taken for words."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -23,14 +25,26 @@ def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
         return ""
     named = ", ".join(f"{label} ({count})" for label, count in counts.most_common(SHOWN))
     more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
-    first, to = counts.most_common(1)[0][0], "O" if "O" in task.labels else "LABEL"
+    first = counts.most_common(1)[0][0]
     glued = next((tag for tag in task.labels if task.format == "tagging" and _ends_in(first, tag)), None)
     if glued:
         return f". Not declared: {named}{more}. Is a blank or TAB missing before '{glued}'?"
+    example = f"{{{json.dumps(first, ensure_ascii=False)}: {_alike(first, task.labels)}}}"
     return (
-        f". Not declared: {named}{more}. Add them to the task's labels, or map them in the source, for instance labels: "
-        f'{{"{first}": {to}}}'
+        f". Not declared: {named}{more}. Add them to the task's labels, or map them in the source, for instance labels: {example}"
     )
+
+
+def _alike(label: str, declared: Sequence[str]) -> str:
+    """The declared label that differs from `label` in case, white space, quotes or the prefix of BIOES alone; else any."""
+
+    def bare(text: str) -> str:
+        return text.strip("\"' \t\u00a0").casefold()
+
+    prefix = {"S-": "B-", "E-": "I-", "L-": "I-", "U-": "B-"}.get(bare(label)[:2].upper(), "")
+    wanted = (bare(label), f"{prefix}{bare(label)[2:]}".casefold() if prefix else bare(label))
+    found = next((one for one in declared if bare(one) in wanted), None)
+    return json.dumps(found, ensure_ascii=False) if found else ("O" if "O" in declared and re.match("[A-Z]-", label) else "LABEL")
 
 
 def where_undeclared(task: Task, row: Row, example: dict[str, Any]) -> str:

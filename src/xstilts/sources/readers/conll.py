@@ -38,16 +38,19 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     path, options = files["data"], source.options
     comment = options.get("comment")
     numbered = [(number, line) for number, line in lines(path) if not (comment and line.startswith(comment))]
-    certain = [line for _, line in numbered if line.strip() and not line.startswith(("#", _DOCUMENT))]  # no comments
+    certain = [
+        line for _, line in numbered if line.strip() and not line.startswith("#") and not _is_document(line)
+    ]  # no comments
     certain = certain or [line for _, line in numbered if line.strip()]
     delimiter = tab(options["delimiter"]) if "delimiter" in options else _delimiter(certain)
     width = len(_cells(certain[0], delimiter)) if certain else 0
     last = _last_numbered(source) if delimiter == "\t" else 0
     names: list[str] = []
+    all_marked = True
     sentence: list[list[str]] = []
     word_lines: list[int] = []
     for number, line in [*numbered, (0, "")]:
-        if not line.strip() or line.startswith(_DOCUMENT):
+        if not line.strip() or _is_document(line):
             if sentence:
                 columns = map(list, zip(*sentence, strict=True))
                 yield Row(f"{path}:{word_lines[0]}", dict(zip(names, columns, strict=True)), word_lines)
@@ -56,18 +59,33 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         cells = _cells(line, delimiter)
         if not sentence and (_KEY_AND_VALUE.match(line) or (line.startswith("# ") and line[1:].strip() and len(cells) != width)):
             continue
+        if line.startswith("#") and len(cells) < min(width, last or width):
+            told = f"{len(cells)} column(s), expected {width}; if this line is a comment, set options.comment='{_mark(line)}'"
+            raise UserError(f"{path}:{number}: {told}")
         cells = cells[: last or None]
         if not names:
             names = _names(f"{path}:{number}", len(cells), delimiter, source, split)
         if len(cells) != len(names):
             raise UserError(f"{path}:{number}: {_other_width(line, cells, names, delimiter)}")
+        place = _place(source.columns.get("words", "words"), names) or 0
+        all_marked = all_marked and cells[place].startswith(f"{language}:")
         if options.get("prefix"):
-            place = _place(source.columns.get("words", "words"), names) or 0
             mark, colon, cells[place] = cells[place].partition(":")
             if not colon:
                 raise UserError(f"{path}:{number}: token '{mark}' without a language prefix, expected '{language}:token'")
         sentence.append(cells)
         word_lines.append(number)
+    if names and all_marked and not options.get("prefix"):
+        raise UserError(f"{path}: every word begins with '{language}:', as in the raw WikiANN files: set options.prefix=true")
+
+
+def _is_document(line: str) -> bool:
+    return line[: len(_DOCUMENT)].upper() == _DOCUMENT
+
+
+def _mark(line: str) -> str:
+    """The beginning of a comment, up to a blank or `=`."""
+    return re.split(r"[\s=:]", line)[0]
 
 
 def _last_numbered(source: Source) -> int:
@@ -127,6 +145,8 @@ def _parted(delimiter: str | None) -> str:
 def _other_width(line: str, cells: list[str], names: list[str], delimiter: str | None) -> str:
     expected = "a word alone, as in the lines above" if len(names) == 1 else f"{len(names)} ({', '.join(names)})"
     told = f"{len(cells)} column(s), expected {expected}{_parted(delimiter) if len(names) > 1 else ''}"
+    if delimiter == "\t" and len(names) == 1:
+        return f"{told}; if they have tags too, part their columns by TAB, as in this line"
     if delimiter == "\t" and len(_cells(line, " ")) == len(names) > 1:
         return f"{told}; this line is parted by blanks, others by TAB: use one of them in the whole file"
     if delimiter == " ":

@@ -23,7 +23,8 @@ from xstilts.tasks.declaration import Source
 OPTIONS = {
     "fused": Option("true or false", "a multiword token is one word with one tag; false: its syntactic words. Default: true"),
 }
-_WORD, _RANGE, _EMPTY_NODE = map(re.compile, (r"[1-9][0-9]*", r"([1-9][0-9]*)-([1-9][0-9]*)", r"[0-9]+\.[1-9][0-9]*"))
+_WORD, _RANGE, _EMPTY_NODE = map(re.compile, (r"[1-9][0-9]{0,8}", r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})", r"[0-9]+\.[1-9][0-9]*"))
+_HEAD = re.compile(r"[0-9]{1,9}")
 _PRECEDENCE = {
     "es": "VERB AUX PRON ADP DET",
     "fr": "VERB AUX PRON NOUN ADJ ADV ADP DET PART SCONJ CONJ",
@@ -92,7 +93,7 @@ def _sentence(rows: list[tuple[str, list[str]]], fused: bool, precedence: list[s
             word = int(cells[0])
             forms[word], tags[word] = cells[1], cells[3]
             enhanced = [pair.partition(":")[0] for pair in cells[8].split("|")] if cells[8] != "_" else []
-            heads[word] = {int(head) for head in (cells[6], *enhanced) if head.isdecimal()}
+            heads[word] = {int(head) for head in (cells[6], *enhanced) if _HEAD.fullmatch(head)}
     for span, form in tokens if fused else []:
         head = _head(span, tags, heads, precedence)
         forms[span[0]], tags[span[0]] = form, tags[head]

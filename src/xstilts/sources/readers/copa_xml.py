@@ -14,7 +14,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     path = files["data"]
     text = "\n".join(line for _, line in lines(path))
     try:
-        items = list(ElementTree.fromstring(text.encode("utf-8")).iter("item"))
+        items = list(ElementTree.fromstring(text).iter("item"))
     except ElementTree.ParseError as error:
         raise UserError(f"{path}:{error.position[0]}: not XML ({error})") from None
     for item in items:

@@ -28,7 +28,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         context = paragraph["context"]
         if "sentence_breaks" not in paragraph:
             raise UserError(f"{path}: paragraph {number} has no sentence_breaks; expected XQuAD-R's JSON, not XQuAD's")
-        breaks = _breaks(paragraph["sentence_breaks"], f"{path}: paragraph {number}")
+        breaks = _breaks(paragraph["sentence_breaks"], len(context), f"{path}: paragraph {number}")
         for question in paragraph["qas"]:
             where = f"{path}: question '{question['id']}'"
             answers = answers_of(question, where)
@@ -55,11 +55,19 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     placing.close("left out with their questions")
 
 
-def _breaks(raw: Any, where: str) -> list[tuple[int, int]]:
+def _breaks(raw: Any, length: int, where: str) -> list[tuple[int, int]]:
+    """The sentences as (start, end); UserError for anything but places in a context of `length` characters."""
     try:
-        return [(int(start), int(end)) for start, end in raw]
-    except (TypeError, ValueError, OverflowError):
+        breaks = [(start, end) for start, end in raw]
+    except (TypeError, ValueError):
         raise UserError(f"{where}: the sentence_breaks are {raw!r}, expected a list of pairs [start, end]") from None
+    for start, end in breaks:
+        if type(start) is not int or type(end) is not int or not 0 <= start < end <= length:
+            raise UserError(
+                f"{where}: the sentence_breaks have {[start, end]}, expected whole numbers with 0 <= start < end <= {length}, "
+                "the context's length"
+            )
+    return breaks
 
 
 def link(examples: list[dict[str, Any]]) -> None:

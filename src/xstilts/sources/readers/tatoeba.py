@@ -89,7 +89,7 @@ def _gold(path: Path, count: int, english: Path) -> list[int]:
     numbers = []
     for number, line in lines(path):
         digits = line.strip()
-        if not (digits.isascii() and digits.isdecimal() and int(digits) < count):
+        if not (re.fullmatch("[0-9]{1,9}", digits) and int(digits) < count):
             raise UserError(f"{path}:{number}: '{line}', expected the number of a line of {english.name}, 0 to {count - 1}")
         numbers.append(int(digits))
     if len(numbers) != count:

@@ -24,4 +24,7 @@ def gold(example: dict[str, Any]) -> list[str] | None:
 
 def problem(example: dict[str, Any], labels: list[str]) -> str | None:
     """What is wrong with the example, or None."""
+    for field in ("question", "context"):
+        if not example[field].strip():
+            return f"an empty {field}"
     return "an answer with an empty text" if any(not text.strip() for text in gold(example) or []) else None
