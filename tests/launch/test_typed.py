@@ -97,3 +97,21 @@ def test_parts_of_a_source(text: str, expected: list[str]):
     source = f"sources:\n  x:\n    {text.replace(chr(10), chr(10) + '    ')}\n"
     found = [problem.place for problem in typed.problems(yaml.compose(source, yaml.SafeLoader), Task)]
     assert [re.sub(r"^sources\.x\.?", "", place) for place in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("labels: {null: a}", ":1: got the key null, expected a text; put it in quotes"),
+        ("labels: {~: a}", ":1: got the key ~, expected a text; put it in quotes"),
+        ("x: 1\nlabels: {<<: a}", ":2: << stands before a table that is merged; put it in quotes where a text is meant"),
+        ("labels: {<<: [a]}", ":1: << stands before a table that is merged; put it in quotes where a text is meant"),
+        ("labels: {a: <<}", ":1: << stands before a table that is merged; put it in quotes where a text is meant"),
+        ("labels: [a, <<]", ":1: << stands before a table that is merged; put it in quotes where a text is meant"),
+        ('labels: {"null": a, "<<": b}', None),
+        ("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: {<<: [*a]}", None),
+    ],
+)
+def test_keys_that_yaml_takes_for_something_else(tmp_path: Path, text: str, told: str | None):
+    (tmp_path / "own.yaml").write_text(text)
+    assert read_yaml(tmp_path / "own.yaml")[1] == ([told] if told else [])

@@ -23,6 +23,8 @@ LARGEST = 100_000
 """Values in one file, with every alias written out."""
 STUDIES = "experiments"
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)\s*$", re.MULTILINE)
+_MERGE = "tag:yaml.org,2002:merge"
+_MERGED = ":{}: << stands before a table that is merged; put it in quotes where a text is meant"
 _KNOWN_TAGS = {"str", "int", "float", "bool", "null", "map", "seq", "merge", "timestamp"}
 
 
@@ -137,9 +139,11 @@ def _structure_problems(root: yaml.Node) -> list[str]:
         if name not in _KNOWN_TAGS:
             found.append(f":{node.start_mark.line + 1}: unknown tag '{node.tag}': expected plain values")
         if isinstance(node, yaml.SequenceNode):
+            found.extend(_MERGED.format(item.start_mark.line + 1) for item in node.value if item.tag == _MERGE)
             total += sum(size(item) for item in node.value)
         elif isinstance(node, yaml.MappingNode):
             found.extend(_repeated_keys(node))
+            found.extend(_odd_keys(node))
             total += sum(size(key) + size(value) for key, value in node.value)
         sizes[id(node)] = min(total, 2 * LARGEST)
         return sizes[id(node)]
@@ -150,6 +154,15 @@ def _structure_problems(root: yaml.Node) -> list[str]:
     except RecursionError:
         found.append(": too deeply nested")
     return found
+
+
+def _odd_keys(node: yaml.MappingNode) -> Iterator[str]:
+    for key, value in node.value:
+        if key.tag.endswith(":null"):
+            yield f":{key.start_mark.line + 1}: got the key {key.value or 'nothing'}, expected a text; put it in quotes"
+        merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        if value.tag == _MERGE or (key.tag == _MERGE and not all(isinstance(part, yaml.MappingNode) for part in merged)):
+            yield _MERGED.format(key.start_mark.line + 1)
 
 
 def _repeated_keys(node: yaml.MappingNode) -> Iterator[str]:

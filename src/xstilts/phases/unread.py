@@ -16,7 +16,7 @@ from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.tasks.declaration import Task
 
-VERSION = 1
+VERSION = 2
 """Raised when reading changes so that data which was accepted may be refused."""
 
 
