@@ -156,6 +156,17 @@ def test_both_ways_to_take_a_part(config):
     assert problems(config) == ["target.training.mnli: got both max_examples and fraction, expected one of them"]
 
 
+def test_tags_that_tagging_f1_would_take_for_none(config):
+    config.target.task = task("ner", format="tagging", labels=["O", "ORG", "PER"])
+    (line,) = [line for line in problems(config) if "tagging_f1" in line]
+    assert line.startswith(
+        "task ner: the metric tagging_f1 takes every tag that begins with O for O, ORG too: write B-ORG and I-ORG"
+    )
+    for words in ({"labels": ["O", "B-ORG", "I-ORG"]}, {"labels": ["O", "ORG"], "metrics": ["token_accuracy"]}):
+        config.target.task = task("ner", format="tagging", **words)
+        assert [line for line in problems(config) if "begins with O" in line] == []
+
+
 def test_a_task_without_metrics_and_of_an_unknown_format(config):
     config.intermediate.tasks["snli"].task = replace(task("snli"), metrics=[], format="clasification")
     first, second = problems(config)

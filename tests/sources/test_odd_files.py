@@ -257,3 +257,16 @@ def test_parquet_with_a_damaged_page_is_one_line(read, tmp_path):
     content[60:90] = b"\xff" * 30
     with pytest.raises(UserError, match="file: not a whole Parquet file"):
         read("classification", "parquet", bytes(content))
+
+
+def test_a_query_none_of_whose_candidates_is_there_is_refused(read):
+    rows = [{"id": "q", "side": "query", "text": "a", "relevant": ["c", "x"]}, {"id": "c", "side": "candidate", "text": "b"}]
+    lines = "\n".join(map(json.dumps, rows))
+    assert read("retrieval", "examples", lines)[0]["relevant"] == ["c"]
+    with pytest.raises(UserError, match="query 'q': none of its relevant candidates is there, such as 'typo'"):
+        read("retrieval", "examples", lines.replace('"c", "x"', '"typo"'))
+
+
+def test_a_message_shows_a_delimiter_in_one_line(read):
+    with pytest.raises(UserError, match=r"parted by '\\n'"):
+        read("classification", "delimited", "a\tb\n", options={"delimiter": "\n", "names": ["text_a", "label"]})

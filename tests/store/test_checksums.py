@@ -145,6 +145,15 @@ def test_a_broken_cache_is_rewritten(tmp_path: Path, later: None, broken: bytes)
     assert list(remembered(cache)) == [path]
 
 
+@pytest.mark.parametrize("digest", [5, None, "", "abc", ["a"], "A" * 64])
+def test_a_remembered_checksum_that_is_none_is_not_believed(tmp_path: Path, later: None, digest: Any) -> None:
+    path, cache = old_file(tmp_path / "a", b"abc"), tmp_path / "cache.json"
+    file_sha256(path, cache)
+    content = json.loads(cache.read_text())
+    cache.write_text(json.dumps({key: [*entry[:-1], digest] for key, entry in content.items()}))
+    assert file_sha256(path, cache) == sha256(b"abc")
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("a file where a folder should be")
     assert file_sha256(old_file(tmp_path / "a", b"abc"), tmp_path / "blocked" / "cache.json") == sha256(b"abc")

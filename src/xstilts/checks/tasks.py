@@ -86,6 +86,11 @@ def _metrics(place: str, task: Task) -> Iterator[str]:
         elif task.protocol in PROTOCOLS and task.format == "retrieval" and metric not in of_protocol(task.protocol):
             fitting = ", ".join(of_protocol(task.protocol))
             yield f"{place}: the metric {metric} does not score the protocol {task.protocol}, expected one of {fitting}"
+        elif metric == "tagging_f1" and (taken := [tag for tag in task.labels if tag != "O" and tag.startswith("O")]):
+            yield (
+                f"{place}: the metric {metric} takes every tag that begins with O for O, {', '.join(taken)} too: write "
+                f"B-{taken[0]} and I-{taken[0]} in labels, and map the data's tags in the source, or choose token_accuracy"
+            )
 
 
 def _source(place: str, source: Source, task: Task) -> Iterator[str]:

@@ -69,4 +69,4 @@ def tab(delimiter: str) -> str:
 
 def shown(delimiter: str) -> str:
     """The delimiter in words, for a message."""
-    return {"\t": "TAB", " ": "blanks"}.get(delimiter, f"'{delimiter}'")
+    return {"\t": "TAB", " ": "blanks"}.get(delimiter, repr(delimiter))

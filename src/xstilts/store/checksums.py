@@ -9,12 +9,15 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 from xstilts.store.files import write_json
 from xstilts.store.locks import locked
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 MARGIN = 2_000_000_000
 """Nanoseconds, more than one tick of any file system's clock (FAT has the longest). A file that was changed less than this before
 it was hashed may change again and keep its times, so its checksum is not remembered; as git does with racy entries."""
@@ -47,7 +50,11 @@ def _read(cache: Path) -> dict[str, list[int | str]]:
         return {}
     if not isinstance(content, dict):
         return {}
-    return {key: entry for key, entry in content.items() if isinstance(entry, list) and len(entry) == 5}
+    return {key: entry for key, entry in content.items() if _is_entry(entry)}
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, list) and len(entry) == 5 and isinstance(entry[4], str) and bool(_DIGEST.fullmatch(entry[4]))
 
 
 def _remember(cache: Path, key: str, entry: list[int | str]) -> None:

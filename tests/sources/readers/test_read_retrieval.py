@@ -105,6 +105,8 @@ def test_equal_lines_are_interchangeable(write):
         ("0\n", "gold: 1 lines, expected 2"),
         ("0\n\u00b2\n", "gold:2: '\u00b2', expected the number"),
         ("0\n\u0661\n", "gold:2: '\u0661', expected the number"),
+        ("0\n" + "1" * 5000 + "\n", "expected the number of a line of english, 0 to 1"),
+        ("0\n0\n", "translates 'B', expected one for each sentence: the gold is of other files, or has a line twice"),
     ],
 )
 def test_wrong_gold_of_tatoeba(write, gold, message):

@@ -68,6 +68,11 @@ def retrieval_rows(
         ids[candidate].append(f"{language}/{language}-{line}")
     for line, query in enumerate(queries):
         relevant = None if pairs is None else [name for text in sorted(translations[query]) for name in ids[text]]
+        if relevant == []:
+            raise UserError(
+                f"{query_file}:{line + 1}: by the gold, no line of {candidate_file} translates '{query}', expected one for each "
+                "sentence: the gold is of other files, or has a line twice"
+            )
         fields = {"id": f"{language}/en-{line}", "side": "query", "text": query, "relevant": relevant}
         yield Row(f"{query_file}:{line + 1}", fields)
     for line, candidate in enumerate(candidates):
