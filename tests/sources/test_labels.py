@@ -45,6 +45,9 @@ def test_a_missing_or_odd_file_is_told(data, tmp_path, write):
     write("ccg/tags_to_id.json", json.dumps({"N": 1, "N/N": 2}))
     with pytest.raises(UserError, match=r"tags_to_id\.json: expected a JSON object label -> number with the numbers 0 to 1"):
         with_labels(task, data)
+    write("ccg/tags_to_id.json", json.dumps({"N": 0, "": 1}))
+    with pytest.raises(UserError, match=r"tags_to_id\.json: got an empty label"):
+        with_labels(task, data)
     (tmp_path / "ccg/tags_to_id.json").unlink()
     with pytest.raises(UserError, match=rf"no labels of task 'ccg': looked for {re.escape(str(tmp_path))}/ccg/tags_to_id\.json"):
         with_labels(task, data)

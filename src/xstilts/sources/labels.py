@@ -24,6 +24,8 @@ def with_labels(task: Task, data: DataConfig) -> Task:
         raise UserError(f"no labels of task '{task.name}': looked for {', '.join(map(str, tried))}; put the file there")
     numbers = json_document(path)
     check_surrogates(numbers, str(path))
+    if "" in numbers:
+        raise UserError(f"{path}: got an empty label, expected labels of one character or more")
     if not numbers or sorted(numbers.values(), key=str) != sorted(range(len(numbers)), key=str):
         raise UserError(
             f"{path}: expected a JSON object label -> number with the numbers 0 to {max(len(numbers) - 1, 0)}, each once"
