@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -270,3 +271,12 @@ def test_a_query_none_of_whose_candidates_is_there_is_refused(read):
 def test_a_message_shows_a_delimiter_in_one_line(read):
     with pytest.raises(UserError, match=r"parted by '\\n'"):
         read("classification", "delimited", "a\tb\n", options={"delimiter": "\n", "names": ["text_a", "label"]})
+
+
+@pytest.mark.parametrize("placeholder", ["{name}", "{iso3}", "{second}"])
+def test_a_language_without_a_name_for_its_path_needs_a_map(tmp_path, placeholder):
+    source = Source(reader="text", files={"train": f"{placeholder}.txt"})
+    task = Task(name="own", format="mlm", languages=["xx"], sources={"own": source})
+    told = f"language 'xx': this language has no {placeholder}, which is in files.train; write a map"
+    with pytest.raises(UserError, match=re.escape(told)):
+        load(task, DataConfig(source="own", root=str(tmp_path)), "train", ["xx"])

@@ -14,7 +14,7 @@ from typing import Any
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
 from xstilts.sources import hub
-from xstilts.sources.placeholders import alternatives, matches
+from xstilts.sources.placeholders import alternatives, matches, used
 from xstilts.sources.readers import reader_module
 from xstilts.tasks.declaration import Source, Task
 
@@ -155,8 +155,11 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
         )
     tried = [" and ".join(map(str, paths)) for paths in _candidates(roots_of(data), source.files, split, language)]
     if not tried:
-        have = ", ".join(source.files[split]) if isinstance(source.files[split], dict) else source.files[split]
-        raise UserError(f"no {split} data of task '{task.name}' in language '{language}': files.{split} has {have}; add it there")
+        paths, what = source.files[split], f"no {split} data of task '{task.name}' in language '{language}'"
+        if isinstance(paths, str):
+            told = f"this language has no {' or '.join(used(paths))}, which is in files.{split}"
+            raise UserError(f"{what}: {told}; write a map, for instance files.{split}: {{{language}: PATH}}")
+        raise UserError(f"{what}: files.{split} has {', '.join(paths)}; add it there")
     raise UserError(
         f"no {split} data of task '{task.name}' in language '{language}': looked for {', '.join(tried)}; put the file there, "
         "or add its folder to data.extra_roots"
