@@ -77,7 +77,12 @@ def _with_plan(cell: Planned, config: Config, download: bool) -> Planned:
 
 def _refuse_if_all_are_bad(cells: Sequence[Planned]) -> None:
     if all(cell.problem for cell in cells):
-        raise UserError("\n".join(cell.problem for cell in cells))
+        raise _problems(cells)
+
+
+def _problems(cells: Sequence[Planned]) -> UserError:
+    """One error for the problems of all cells."""
+    return UserError("\n".join(cell.problem for cell in cells if cell.problem))
 
 
 def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str, experiment: str = "") -> None:
@@ -89,10 +94,10 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
     log_to_stderr()
     log.info(f"planning {len(grid_)} cells")
     cells = planned(grid_, compose, True, lambda config: combinations.problems(launcher, config))
-    complain(UserError("\n".join(cell.problem for cell in cells)))
+    complain(_problems(cells))
     cells = _with_data_checked(cells)
     _refuse_if_all_are_bad(cells)
-    complain(UserError("\n".join(cell.problem for cell in cells)))
+    complain(_problems(cells))
     waves = grid.waves(cells)
     number = 0
 

@@ -23,14 +23,24 @@ def cells(*choices):
     return [(f"+intermediate={choice}", "+target=xnli", f"seed={seed}", OPTION) for choice in choices for seed in (1, 2)]
 
 
-def test_it_stays_where_the_task_is_and_is_said_once(caplog):
-    with caplog.at_level(logging.INFO, "xstilts"):
-        logging.getLogger("xstilts").propagate = True
-        found = fitted(cells("none", "snli", "[snli,mnli]"), [OPTION], compose)
+@pytest.fixture
+def said():
+    """The messages of the log, whatever other tests have made of its handlers."""
+    messages = []
+    log, handler = logging.getLogger("xstilts"), logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    yield messages
+    log.removeHandler(handler)
+    log.setLevel(level)
+
+
+def test_it_stays_where_the_task_is_and_is_said_once(said):
+    found = fitted(cells("none", "snli", "[snli,mnli]"), [OPTION], compose)
     assert [OPTION in cell for cell in found] == [False, False, True, True, True, True]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{OPTION}: left out in 2 of 6 cells, which do not have the task snli"
-    ]
+    assert said == [f"{OPTION}: left out in 2 of 6 cells, which do not have the task snli"]
 
 
 def test_values_that_a_cell_does_not_have_make_no_two_cells():
@@ -62,14 +72,10 @@ def test_hydra_sets_them_in_the_cells_alone(words, expected):
     assert of_cells(words) == [words[0], expected]
 
 
-def test_an_option_of_all_intermediate_tasks_is_left_out_where_there_is_none(caplog):
+def test_an_option_of_all_intermediate_tasks_is_left_out_where_there_is_none(said):
     option = "intermediate.max_examples=8000"
     grid = [(f"+intermediate={choice}", option) for choice in ("none", "snli")]
-    with caplog.at_level(logging.INFO, "xstilts"):
-        logging.getLogger("xstilts").propagate = True
-        assert fitted(grid, [option], compose) == [("+intermediate=none",), ("+intermediate=snli", option)]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{option}: left out in 1 of 2 cells, which do not have an intermediate task"
-    ]
+    assert fitted(grid, [option], compose) == [("+intermediate=none",), ("+intermediate=snli", option)]
+    assert said == [f"{option}: left out in 1 of 2 cells, which do not have an intermediate task"]
     with pytest.raises(UserError, match=r"^intermediate\.max_examples=8000: no cell has a task in intermediate\.tasks"):
         fitted([("+intermediate=none", option)], [option], compose)

@@ -6,11 +6,12 @@ values are percentages where the official script prints percentages. A name says
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError, unknown_name
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Metric -> the keys whose mean is the task's score in XTREME's tables, the main one first.
 _KEYS = {
@@ -85,7 +86,7 @@ def score(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language
     return values
 
 
-def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> np.ndarray:
+def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> "np.ndarray":
     """What each test item adds to the main value of `metric`: a numerator and a denominator, float64 [items, 2].
 
     100 times the sum of the numerators over that of the denominators is the main value: for accuracy right or not, of 1; for F1
@@ -96,6 +97,8 @@ def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], la
     module = importlib.import_module(f"{__name__}.{metric}")
     if not hasattr(module, "item_scores"):
         raise UserError(f"the metric {metric} has no scores of single items, so there is no interval for a difference in it")
+    import numpy as np  # not above: the driver imports this module, and starts faster without
+
     return np.array(module.item_scores(gold, predictions, language), dtype=np.float64)
 
 

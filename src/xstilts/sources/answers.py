@@ -118,7 +118,7 @@ class Placing:
 
 
 def _find(context: str, text: str, start: int | None) -> Answer | None:
-    """The occurrence of the text that is nearest to `start`: the only one, or one near by.
+    """The occurrence of the text: the only one, or the nearest one near `start`, first of all with the text's own white space.
 
     Of two equally near, it is the first: what stripping a context takes away moves answers towards its beginning.
     """
@@ -132,9 +132,10 @@ def _find(context: str, text: str, start: int | None) -> Answer | None:
         if start is None:
             return None
         expected = start + len(text) - len(text.lstrip())
-        match = min(matches, key=lambda match: abs(match.start() - expected))
-        if abs(match.start() - expected) > NEAR:
+        near = [match for match in matches if abs(match.start() - expected) <= NEAR]
+        if not near:
             return None
+        match = min(near, key=lambda match: (match[1] != text.strip(), abs(match.start() - expected)))
     return {"text": match[1], "start": match.start()}
 
 
