@@ -102,8 +102,8 @@ def test_parts_of_a_source(text: str, expected: list[str]):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("labels: {null: a}", ":1: got the key null, expected a text; put it in quotes"),
-        ("labels: {~: a}", ":1: got the key ~, expected a text; put it in quotes"),
+        ("labels: {null: a}", ':1: got the key null, expected a text; quote it: "null"'),
+        ("labels: {~: a}", ':1: got the key ~, expected a text; quote it: "~"'),
         ("x: 1\nlabels: {<<: a}", ":2: << stands before a table that is merged; put it in quotes where a text is meant"),
         ("labels: {<<: [a]}", ":1: << stands before a table that is merged; put it in quotes where a text is meant"),
         ("labels: {a: <<}", ":1: << stands before a table that is merged; put it in quotes where a text is meant"),

@@ -159,7 +159,7 @@ def _structure_problems(root: yaml.Node) -> list[str]:
 def _odd_keys(node: yaml.MappingNode) -> Iterator[str]:
     for key, value in node.value:
         if key.tag.endswith(":null"):
-            yield f":{key.start_mark.line + 1}: got the key {key.value or 'nothing'}, expected a text; put it in quotes"
+            yield f':{key.start_mark.line + 1}: got the key {key.value or "nothing"}, expected a text; quote it: "{key.value}"'
         merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
         if value.tag == _MERGE or (key.tag == _MERGE and not all(isinstance(part, yaml.MappingNode) for part in merged)):
             yield _MERGED.format(key.start_mark.line + 1)
