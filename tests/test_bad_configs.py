@@ -579,6 +579,7 @@ OF_TASKS = [
     ("[schema, _self_]", "schema", "task/mine.yaml: defaults: expected a list"),
     ("[schema, _self_]", "[mine]", "defaults go in circles: task/mine.yaml -> task/mine.yaml"),
     ("name: mine", "name: ${nope}", "${nope} names no option"),
+    ("name: mine", "name: ${", "name: cannot read ${: put the value into quotes"),
     ("name: mine", "name: mine\nversion: 0", "target.task.version: got 0, expected 1 or more"),
     ("name: mine", "name: mine\ndifficulty: hard", "task/mine.yaml:3: difficulty: got 'hard', expected a whole number"),
     ("name: mine", "name: mine\nprotocol: nearest", "unknown target.task.protocol 'nearest'"),
@@ -611,6 +612,8 @@ OTHERS_FILES = [
     ("intermediate/mine.yaml", "max_examples: 2", "max_examples: 0", "intermediate.tasks.mine.max_examples: got 0"),
     ("intermediate/mine.yaml", "tasks:\n", "task:\n", "intermediate/mine.yaml:2: unknown key 'task': did you mean tasks?"),
     ("intermediate/mine.yaml", "tasks.mine.task: mine", "tasks.mine.task: [mine, other]", "unknown task 'other'"),
+    ("recipe/mine.yaml", "name: mine", "name: mine\nformats: {tag: {epochs: 3}}", "unknown recipe.formats 'tag'"),
+    ("target/mine.yaml", "/task@task: mine", "/task@tsk: mine", "target.tsk: unknown key 'tsk'"),
     ("recipe/mine.yaml", "linear", "liner", "unknown recipe.default.schedule 'liner': did you mean linear?"),
     ("recipe/mine.yaml", "defaults: [jiant, _self_]\nname: mine\n", "", "recipe/mine.yaml: no 'name'"),
     ("recipe/mine.yaml", "1.0e-4", "no", "recipe/mine.yaml:3: default.learning_rate: got no, expected a number"),
@@ -650,6 +653,26 @@ def test_another_file_that_cannot_be_right(
         ("+target: mine", "target: mine", "hydra.sweeper: target is chosen with a plus"),
         ('seed: "1,2"', 'sede: "1,2"', "hydra.sweeper: unknown option 'sede': did you mean seed?"),
         ('seed: "1,2"', 'seed: "1,two"', "hydra.sweeper: seed: got 'two', expected a whole number"),
+        ("# @package _global_\n", "", "experiments/mine.yaml: a study sets options of all groups: type # @package _global_"),
+        ("# @package _global_", "# @package", "experiments/mine.yaml: '# @package' is read by Hydra"),
+        ("# @package _global_", "# @package _global_ x", "experiments/mine.yaml: '# @package _global_ x' is read by Hydra"),
+        ('params: {+target: mine, seed: "1,2"}', "params: []", "experiments/mine.yaml:7: hydra.sweeper.params: got a list"),
+        ('seed: "1,2"', "seed: [1, 2]", "experiments/mine.yaml:7: hydra.sweeper.params.seed: expected values as they are typed"),
+        ('seed: "1,2"', 'seed: "1,"', "'seed=1,': a value is missing beside a comma: type seed=A,B"),
+        ('seed: "1,2"}', 'seed: "1"}\n    _target_: x', "experiments/mine.yaml:8: unknown key of hydra.sweeper '_target_'"),
+        ('seed: "1,2"}', 'seed: "1"}\n    alternatives: {a: x}', "experiments/mine.yaml:8: hydra.sweeper.alternatives.a: got x"),
+        ('seed: "1,2"}', 'seed: "1"}\n    waves: maybe', "hydra.sweeper.waves: got 'maybe', expected true or false"),
+        ('seed: "1,2"}', 'seed: "1"}\n  nope: 3', "experiments/mine.yaml: hydra.nope: unknown key 'nope'"),
+        (
+            '\n    params: {+target: mine, seed: "1,2"}',
+            "",
+            "experiments/mine.yaml:6: hydra.sweeper: expected names with values",
+        ),
+        (
+            '\n  sweeper:\n    params: {+target: mine, seed: "1,2"}',
+            "",
+            "experiments/mine.yaml:5: hydra: expected names with values",
+        ),
         ('seed: "1,2"', 'study: "<a>"', "hydra.sweeper: cannot read the command line"),
         ('params: {+target: mine, seed: "1,2"}', "alternatives: {a: [+intermediate=mien]}", "unknown intermediate 'mien'"),
         ("/recipe: mine", "/recipe: mien", "experiments/mine.yaml: defaults: unknown recipe 'mien': did you mean mine?"),
@@ -662,6 +685,42 @@ def test_a_study_that_cannot_be_right(before: str, after: str, expected: str, ow
     for command in ("train", "plan"):
         lines = refused(*STUDY, command=command)
         assert any(expected in line for line in lines), lines
+
+
+def test_a_mistake_of_a_task_that_is_used_in_several_places_is_shown_once(own: Path, refused: Refused) -> None:
+    text = FILES["task/mine.yaml"]
+    write(
+        own / "my" / "task" / "mine.yaml", text.replace("[test]", "[tset]").replace("[text_a, label]", "[text_a, text_a, label]")
+    )
+    assert refused(*CELL) == [
+        "error: unknown target.task.evaluate 'tset': did you mean test?",
+        "error: target.task.sources.xtreme.options.names: 'text_a' is there 2 times, expected once",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("+a@b=c", "there is no config group 'a'"),
+        ("+task@x=mine", "x: unknown key 'x'"),
+        ("+target.training.other.train=train", "a new entry begins with its task: type +task@TABLE.NAME.task=TASK"),
+        ("seed={}", "seed: got names with values, expected a whole number"),
+        ("seed=1,", "a value is missing beside a comma: type seed=A,B"),
+        ("hydra.launcher=x", "hydra.launcher is no option by itself: type hydra/launcher=NAME"),
+        ("hydra.job.chdir=maybe", "hydra.job.chdir: got 'maybe', expected true or false"),
+        ("-p target", "--package is for --cfg alone: type --cfg job --package=NAME"),
+        ("-m hydra.mode=RUN", "hydra.mode=RUN: this is a grid: leave it out"),
+        ("--config-dir=", "--config-dir: got an empty name, expected a folder"),
+        ("-m 'seed=range(1,2,0.5)'", "seed: got '1.0', expected a whole number"),
+    ],
+)
+def test_the_line_that_says_what_to_type(line: str, expected: str, refused: Refused) -> None:
+    (shown,) = refused(*CELL, *shlex.split(line))
+    assert expected in shown
+
+
+def test_a_part_of_the_config_that_is_not_there(run: Run) -> None:
+    assert run(*CELL, "--cfg", "job", "--package", "nope") == (2, ["package 'nope' not found in config"])
 
 
 def test_a_file_that_shadows_one_of_the_package(own: Path, refused: Refused) -> None:

@@ -14,6 +14,8 @@ from xstilts import report
         (["no_such_folder"], "no folder of results at no_such_folder/results"),
         ([], "no study to report: expected its folder, for instance `xstilts report outputs/default`"),
         (["--compare", "a", "b", "--out", "c"], "leave out --out"),
+        (["x" * 300], "/results cannot be read: File name too long"),
+        (["--compare", "a", "x" * 300], "no folder of results at a/results"),
         (["--compare", "a", "b"], "no folder of results at a/results"),
     ],
 )

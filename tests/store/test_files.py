@@ -58,7 +58,11 @@ def test_json_is_utf8_and_strict(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no thing at {path}: do this"), ("[]", "{path} is no thing: expected a JSON object, got list; do this")],
+    [
+        (None, "no thing at {path}: do this"),
+        ("[]", "{path} is no thing: expected a JSON object, got a list; do this"),
+        ("null", "{path} is no thing: expected a JSON object, got null; do this"),
+    ],
 )
 def test_a_file_that_is_no_json_object(tmp_path: Path, content: str | None, message: str) -> None:
     path = tmp_path / "a.json"

@@ -13,11 +13,11 @@ from xstilts.checks.places import folder_problems, name_problems
 from xstilts.checks.tasks import language_problems, metric_problems, task_problems
 from xstilts.checks.training import hyperparameter_problems, length_problems
 from xstilts.config import Config
-from xstilts.errors import UserError
+from xstilts.errors import UserError, unknown_name
 from xstilts.launch import machine
 from xstilts.phases import encoder_checks
 from xstilts.phases.pretrained import trains_encoder
-from xstilts.tasks.declaration import SPLITS, TrainingTask, head_name
+from xstilts.tasks.declaration import FORMATS, SPLITS, TrainingTask, head_name
 
 MAPPED = ("classification", "multiple_choice")
 """Formats whose examples have one label each, of which a model gives a probability."""
@@ -25,15 +25,34 @@ MAPPED = ("classification", "multiple_choice")
 
 def check(config: Config, runs_here: bool = False) -> None:
     """Raise one UserError with a line for each problem. `runs_here`: the cell is to be run by this machine."""
-    problems = list(dict.fromkeys([*_problems(config), *(machine.problems(config.trainer) if runs_here else ())]))
+    problems = _once([*_problems(config), *(machine.problems(config.trainer) if runs_here else ())], config)
     if problems:
         raise UserError("\n".join(problems))
+
+
+def _once(problems: list[str], config: Config) -> list[str]:
+    """The problems, each once; one of a task that is used in several places is shown for the target, or for the first of them."""
+    tables = {
+        "pretraining.tasks": config.pretraining.tasks,
+        "intermediate.tasks": config.intermediate.tasks,
+        "target.training": config.target.training,
+    }
+    places = {f"{table}.{name}.task.": used.task.name for table, tasks in tables.items() for name, used in tasks.items()}
+    places["target.task."] = config.target.task.name
+    shown: dict[str, str] = {}
+    for problem in problems:
+        place = next((place for place in places if place in problem), "")
+        key = problem.replace(place, f"{places[place]}: ") if place else problem
+        if key not in shown or place == "target.task.":
+            shown[key] = problem
+    return list(shown.values())
 
 
 def _problems(config: Config) -> Iterator[str]:
     yield from bounds.problems("", config)
     yield from name_problems(config)
     yield from folder_problems(config)
+    yield from (unknown_name("recipe.formats", name, FORMATS) for name in config.recipe.formats if name not in FORMATS)
     yield from _model(config)
     yield from _world(config)
     yield from _target(config)

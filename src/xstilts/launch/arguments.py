@@ -80,6 +80,8 @@ def read(words: list[str]) -> Arguments:
         raise UserError(f"{' and '.join(chosen)} cannot be used together: leave out all but one")
     if given.resolve and given.cfg is None and not given.help:
         raise UserError("--resolve is for --cfg alone: type --cfg job --resolve, or leave it out")
+    if given.package is not None and given.cfg is None:
+        raise UserError("--package is for --cfg alone: type --cfg job --package=NAME, or leave it out")
     values = {"cfg": given.cfg, "info": given.info, "package": given.package}
     values |= {"config-name": given.config_name, "config-dir": given.config_dir}
     switches = ("hydra_help", "version", "resolve", "run", "multirun", "shell_completion")

@@ -35,6 +35,8 @@ def check_command_line(given: Arguments, config_name: str) -> None:
     """Raise one UserError with a line for each problem of the overrides, and of the user's own files that they choose."""
     if given.help or given.shows:
         return
+    if given.config_dir == "":
+        raise UserError("--config-dir: got an empty name, expected a folder")
     own = Path(given.config_dir).absolute() if given.config_dir else None
     if own is not None and not own.is_dir():
         raise UserError(f"--config-dir: there is no folder '{given.config_dir}'")
@@ -81,6 +83,8 @@ def _unreadable(word: str, parser: OverridesParser) -> str:
         return f"'{shown}': a ~ behind = stays as it is: type {key}=$HOME{value[1:]}"
     if not key.isascii():
         return f"'{shown}': a name of an option is in ASCII: set it in a file of your own, --config-dir=FOLDER"
+    if value.startswith(",") or value.endswith(",") or ",," in value:
+        return f"'{shown}': a value is missing beside a comma: type {key}=A,B"
     quote = "'" if "'" not in value else '"'
     fixed = f"{key}={quote}{value}{quote}"
     try:
@@ -133,6 +137,8 @@ def _problems(override: Override, groups: dict[str, list[str]], own: Path | None
     elif key == LAUNCHER:
         known = launchers(conf_dir(), own)
         yield from (unknown_name(LAUNCHER, value, known) for value in _values(override, groups) if value not in known)
+    elif key in ("hydra.launcher", "hydra.sweeper"):
+        yield f"{key} is no option by itself: type {LAUNCHER}=NAME, or {key}.NAME=VALUE"
     elif key == "hydra":
         yield "hydra is no option by itself: type hydra.NAME=VALUE"
     elif key.split(".")[0].split("/")[0] == "hydra" or "@" in (override.get_key_element() or ""):
@@ -208,7 +214,7 @@ def _option_problems(override: Override, key: str, groups: dict[str, list[str]])
             yield f"~{key}: {key} cannot be left out: type {key}=VALUE"
         return
     for element in _elements(override, groups):
-        if element == {}:  # Hydra merges it
+        if element == {} and (in_table or get_origin(kind) is dict or is_dataclass(kind)):  # Hydra merges it
             yield f"{key}={{}} changes nothing: leave out single entries with ~{key}.NAME"
         for problem in typed.problems(typed.node_of(element, override.input_line or ""), kind, key):
             yield f"{problem.place + ': ' if problem.place else ''}{_for_shell(problem.text)}"
@@ -227,6 +233,8 @@ def _together(overrides: list[Override], given: Arguments, groups: dict[str, lis
     sweeps = [override for override in overrides if override.is_sweep_override()]
     if multirun:
         yield from (f"{override.input_line}: the options of Hydra have one value" for override in sweeps if _is_hydras(override))
+        modes = [mode for override in overrides if override.key_or_group == "hydra.mode" for mode in _values(override, groups)]
+        yield from (f"hydra.mode={mode}: this is a grid: leave it out" for mode in modes if mode != "MULTIRUN")
         if math.prod(_size(override, groups) or 1 for override in sweeps) > MOST_CELLS:
             yield f"the grid has more than {MOST_CELLS:,} cells: give fewer values"
     elif "hydra.mode" not in keys:
@@ -259,7 +267,8 @@ def _elements(override: Override, groups: dict[str, list[str]]) -> list[Any]:
     if isinstance(value, Glob):
         return value.filter(groups.get(override.key_or_group, []))
     if isinstance(value, RangeSweep):
-        return [value.start]
+        real = any(isinstance(number, float) for number in (value.start, value.stop, value.step))
+        return [float(value.start) if real and value.start is not None else value.start]
     return [] if isinstance(value, Sweep) else [value]
 
 

@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 import yaml
 from omegaconf import MISSING
 
+from hydra_plugins.xstilts.sweeper import WavesConf
 from xstilts.config import Config
 from xstilts.errors import unknown_name
 from xstilts.launch import typed
@@ -184,6 +185,14 @@ def _content_problems(file: OwnFile) -> Iterator[str]:
     if not isinstance(file.node, yaml.MappingNode):
         yield ": expected options, such as name: value"
         return
+    header = list(_header(file.path.read_text("utf-8-sig")))
+    if wrong := [line for line in header if not re.fullmatch(r"# *@\S+ +\S+", line)]:
+        yield f": '{wrong[0]}' is read by Hydra: type # @package _global_, or leave the line out"
+        return
+    if file.group == STUDIES and not any("@package" in line for line in header):
+        yield ": a study sets options of all groups: type # @package _global_ in its first line"
+        return
+    yield from _hydra_problems(file.node)
     if (kind := _kind(file)) is None:
         return
     options = yaml.MappingNode(file.node.tag, [pair for pair in file.node.value if pair[0].value not in ("defaults", "hydra")])
@@ -195,6 +204,36 @@ def _content_problems(file: OwnFile) -> Iterator[str]:
             if field.default is MISSING and _value(file.node, field.name) is None:
                 what = f": expected one of {', '.join(FORMATS)}" if field.name == "format" else ""
                 yield f": no '{field.name}'{what}"
+
+
+def _header(text: str) -> Iterator[str]:
+    """The lines `# @...` at the beginning of a file."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if not re.match(r"#\s*@", line):
+            return
+        yield line
+
+
+def _hydra_problems(node: yaml.Node) -> Iterator[str]:
+    """Problems of a study's `hydra:` and of the sweeper in it."""
+    hydra = _value(node, "hydra")
+    sweeper = _value(hydra, "sweeper")
+    for place, part in (("hydra", hydra), ("hydra.sweeper", sweeper)):
+        if part is not None and not isinstance(part, yaml.MappingNode):
+            yield f":{part.start_mark.line + 1}: {place}: expected names with values, such as name: value; or leave it out"
+    hints = {name: kind for name, kind in typed.hints_of(WavesConf).items() if name not in ("_target_", "only_plan")}
+    for key, value in sweeper.value if isinstance(sweeper, yaml.MappingNode) else ():
+        line = f":{key.start_mark.line + 1}"
+        if key.value not in hints:
+            yield f"{line}: {unknown_name('key of hydra.sweeper', str(key.value), hints)}"
+        elif key.value != "params" or not isinstance(value, yaml.MappingNode):
+            wrong = typed.problems(value, hints[key.value], f"hydra.sweeper.{key.value}")
+            yield from (f":{found.line}: {found.place}: {found.text}" for found in wrong)
+        else:
+            for option, values in value.value:
+                if not isinstance(values, yaml.ScalarNode):
+                    place = f"hydra.sweeper.params.{option.value}"
+                    yield f'{line}: {place}: expected values as they are typed, in quotes, such as "1,2" or "[en],[de]"'
 
 
 def _kind(file: OwnFile) -> Any:

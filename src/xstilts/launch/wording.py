@@ -20,6 +20,22 @@ _ADDED = re.compile(r"Could not append to config\. An item is already at '([^']+
 _DELETED = re.compile(r"Could not delete from config\. '?([^' ]+)'?")
 _TABLE = re.compile(r"((?:pretraining|intermediate)\.tasks|target\.training)\.([^.]+)")
 _INTERPOLATED = re.compile(r"Interpolation key '(.+?)' not found|Environment variable '(.+?)' not found")
+_NO_GROUP = re.compile(r"looks like a config group override, but config group '(.+?)' does not exist")
+_PLAINER = (
+    (r"Key '(.+?)' not in '\w+'", r"unknown key '\1'"),
+    (r"Key (\S+) \((\w+)\) is incompatible with.*", r"the key \1 is no text: put it into quotes"),
+    (r"Value '(.*?)' is not a valid bool.*", r"got '\1', expected true or false"),
+    (r"Value '(.*?)'.* could not be converted to Integer", r"got '\1', expected a whole number"),
+    (r"Value '(.*?)'.* could not be converted to Float", r"got '\1', expected a number"),
+    (r"no viable alternative at input '(.*)'", r"cannot read \1: put the value into quotes"),
+    (
+        r"Invalid type assigned: dict is not a subclass of TrainingTask.*",
+        "a new entry begins with its task: type +task@TABLE.NAME.task=TASK, such as +task@target.training.mnli.task=mnli",
+    ),
+    (r".*(?:is not a subclass of|Cannot assign|Cannot merge|incompatible with type hint|is not a ListConfig).*", None),
+)
+"""Reasons of the libraries that name classes -> plain words; None: a value of a kind that the option does not take."""
+_OTHER_KIND = "got a list, a table or a single value where another of the three is expected"
 _DEFAULTS = re.compile(r"(?:In '(.+?)': )?Could not override '(.+?)'\.\s*No match in the defaults list")
 
 
@@ -54,6 +70,8 @@ def plain(error: BaseException) -> str:
         return f"{found[1]} is chosen twice: leave out all but one, or put several in brackets"
     if found := _NO_CHOICE.search(text):
         return f"{_file(found[1])}there is no config '{found[2]}'"
+    if found := _NO_GROUP.search(text):
+        return f"there is no config group '{found[1]}': the part before @ is a folder of configs, such as task"
     place = getattr(cause, "full_key", None)
     if found := _IN_FILE.match(own):
         full_key = re.search(r"full_key: (\S+)", own)
@@ -78,4 +96,7 @@ def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     line = lines[0] if lines else "no reason is given"
     line = re.sub(r"^(?:\w+\.)*\w*(?:Error|Exception)\w*(?: raised while \w+(?: \w+)*)?: ?", "", line)
+    for pattern, words in _PLAINER:
+        if found := re.fullmatch(pattern, line):
+            return found.expand(words) if words else _OTHER_KIND
     return re.sub(r"\b(?:\w+\.)+(?=\w+Error)|<class '(?:\w+\.)*(\w+)'>", r"\1", line) or "no reason is given"

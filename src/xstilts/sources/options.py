@@ -16,7 +16,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:
-    return isinstance(value, list) and all(map(fits, value)) and len(set(map(str, value))) == len(value)
+    return isinstance(value, list) and all(map(fits, value))
 
 
 def is_column(value: Any) -> bool:

@@ -76,6 +76,9 @@ def write_json(final: Path, value: Any) -> None:
         temporary.write_bytes(data)
 
 
+_JSON_NAMES = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+
+
 def read_json_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
     """The JSON object in `path`; `what` it should be and the `remedy` go into the UserError for a missing or broken file."""
     try:
@@ -92,7 +95,7 @@ def read_json_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError; nested too deep
         raise UserError(f"{path} is no {what}: broken JSON ({error}); {remedy}") from None
     if not isinstance(value, dict):
-        raise UserError(f"{path} is no {what}: expected a JSON object, got {type(value).__name__}; {remedy}")
+        raise UserError(f"{path} is no {what}: expected a JSON object, got {_JSON_NAMES[type(value)]}; {remedy}")
     return value
 
 

@@ -103,7 +103,11 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 
     UserError if the folder is missing, and with a line for each file that is broken or has another name than its cell.
     """
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:  # no permission, a name that is too long
+        raise UserError(f"{folder} cannot be read: {error.strerror or error}") from None
+    if not there:
         raise UserError(f"no folder of results at {folder}: expected the output folder of a study, which xstilts train makes")
     results, broken = [], []
     for path in sorted(folder.glob("*.json")):
