@@ -704,6 +704,8 @@ def test_a_mistake_of_a_task_that_is_used_in_several_places_is_shown_once(own: P
         ("+a@b=c", "there is no config group 'a'"),
         ("+task@x=mine", "x: unknown key 'x'"),
         ("+target.training.other.train=train", "a new entry begins with its task: type +task@TABLE.NAME.task=TASK"),
+        ("+recipe.tasks.mine.epochs=2", "there is no such entry: add it in a file of your own, such as recipe/mine.yaml"),
+        ("recipe.name=''", "recipe.name: got '', expected a name"),
         ("seed={}", "seed: got names with values, expected a whole number"),
         ("seed=1,", "a value is missing beside a comma: type seed=A,B"),
         ("hydra.launcher=x", "hydra.launcher is no option by itself: type hydra/launcher=NAME"),

@@ -14,6 +14,8 @@ def name_problems(config: Config) -> Iterator[str]:
     """Names that become parts of file names."""
     if problem := name_problem(config.study):
         yield f"study: {problem}; a folder elsewhere is chosen by output=FOLDER"
+    if problem := name_problem(config.recipe.name):
+        yield f"recipe.name: {problem}"
     if config.intermediate.name is not None and (problem := name_problem(config.intermediate.name)):
         yield f"intermediate.name: {problem}"
 

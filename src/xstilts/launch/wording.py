@@ -32,6 +32,10 @@ _PLAINER = (
         r"Invalid type assigned: dict is not a subclass of TrainingTask.*",
         "a new entry begins with its task: type +task@TABLE.NAME.task=TASK, such as +task@target.training.mnli.task=mnli",
     ),
+    (
+        r"Invalid type assigned: dict is not a subclass of \w+.*",
+        "there is no such entry: add it in a file of your own, such as recipe/mine.yaml in --config-dir=FOLDER",
+    ),
     (r".*(?:is not a subclass of|Cannot assign|Cannot merge|incompatible with type hint|is not a ListConfig).*", None),
 )
 """Reasons of the libraries that name classes -> plain words; None: a value of a kind that the option does not take."""
