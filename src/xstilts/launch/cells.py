@@ -141,8 +141,10 @@ def raised_by_hydra(given: arguments.Arguments) -> Iterator[None]:
     try:
         with plain_errors():
             yield
-    except SystemExit as end:  # a --package that is not there: Hydra has said so
-        raise SystemExit(2 if given.cfg and end.code == 1 else end.code) from None
+    except SystemExit as end:
+        if given.cfg and end.code == 1:  # a --package that is not there: Hydra has said so
+            raise SystemExit(2) from None
+        raise
     except UserError:
         raise
     except Exception as error:  # of all kinds: Hydra does not check its own options
