@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read at import; set before any l
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# Under nohup, or in the background of a script, signals are ignored, and by all programs that are started here, too.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 settings.register_profile("xstilts", deadline=None)  # a first example may import a library; shared cores are slow at times
 settings.load_profile("xstilts")
