@@ -151,7 +151,7 @@ def _shown(words: list[str]) -> str:
 
 
 def _sweeps(words: list[str]) -> bool:
-    """Whether there are several values of an option, as in seed=1,2,3."""
+    """Return whether there are several values of an option, as in seed=1,2,3."""
     try:
         return any(override.is_sweep_override() for override in OverridesParser.create().parse_overrides(words))
     except HydraException:

@@ -90,17 +90,17 @@ TOKENIZER_EXPECTED = "tokenizer.json or a SentencePiece model (sentencepiece.bpe
 
 
 def is_tokenizer_file(name: str) -> bool:
-    """Whether a file of this name, right in a model's folder, is part of a tokenizer."""
+    """Return whether a file of this name, right in a model's folder, is part of a tokenizer."""
     return bool(_VOCABULARY.fullmatch(name) or _BESIDE.fullmatch(name))
 
 
 def has_tokenizer(names: Iterable[str]) -> bool:
-    """Whether files of these names are enough for a tokenizer: a vocabulary is among them."""
+    """Return whether files of these names are enough for a tokenizer: a vocabulary is among them."""
     return any(_VOCABULARY.fullmatch(name) for name in names)
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` is a path. Otherwise it is a Hub id, NAME or OWNER/NAME."""
+    """Return whether `name` is a path. Otherwise it is a Hub id, NAME or OWNER/NAME."""
     return name.startswith((".", "~", "/")) or name.endswith("/") or name.count("/") > 1 or Path(name).exists()
 
 
@@ -192,5 +192,5 @@ def attention_used(asked: str, config: Mapping[str, Any]) -> str:
 
 
 def attention_installed(attention: str) -> bool:
-    """Whether the packages that this attention needs are installed."""
+    """Return whether the packages that this attention needs are installed."""
     return attention != "flash_attention_2" or importlib.util.find_spec(FLASH_PACKAGE) is not None

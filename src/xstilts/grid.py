@@ -174,7 +174,7 @@ def phases_apart(cells: Iterable[Planned]) -> Iterator[Phase]:
 
 
 def data_is_here(planned: Planned) -> bool:
-    """Whether the plan knows all data that the cell reads; without, its fingerprints are provisional."""
+    """Return whether the plan knows all data that the cell reads; without, its fingerprints are provisional."""
     assert planned.cell is not None
     identities = [phase.job.identity for phase in planned.cell.pretraining + planned.cell.training]
     return all(task["data"] for identity in identities for task in identity["tasks"].values())

@@ -41,7 +41,7 @@ class Stopped(SystemExit):
 
 
 def tells_of_a_stop(text: str) -> bool:
-    """Whether the text is the line of a `Stopped`."""
+    """Return whether the text is the line of a `Stopped`."""
     return text.startswith("stopped by SIG")
 
 
@@ -52,7 +52,7 @@ def stop_signal(code: int) -> signal.Signals | None:
 
 
 def has_foreign_handler(number: signal.Signals) -> bool:
-    """Whether somebody else in this process, such as submitit, handles the signal."""
+    """Return whether somebody else in this process, such as submitit, handles the signal."""
     handler = signal.getsignal(number)
     return callable(handler) and handler is not signal.default_int_handler and handler not in _ours
 

@@ -24,12 +24,12 @@ _FIRST_PORT, _PORTS = 15000, 17000  # below those that Linux hands out by itself
 
 
 def starts_by_srun(trainer: TrainerConfig) -> bool:
-    """Whether each rank is a task of its own; several nodes can be had in no other way."""
+    """Return whether each rank is a task of its own; several nodes can be had in no other way."""
     return trainer.num_nodes > 1 or (trainer.start_ranks == "srun" and trainer.devices > 1)
 
 
 def is_extra_task(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether another task of this SLURM job is the driver: the first one is, and starts the ranks on all nodes."""
+    """Return whether another task of this SLURM job is the driver: the first one is, and starts the ranks on all nodes."""
     return int(environment.get("SLURM_PROCID") or 0) > 0
 
 

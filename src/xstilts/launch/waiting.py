@@ -44,7 +44,7 @@ def finished(jobs: Sequence[Any], known: Known, ask_s: float = ASK_S) -> Iterato
 
 
 def has_result(job: Any) -> bool:
-    """Whether the job's first task, the only one with something to say, has left its result."""
+    """Return whether the job's first task, the only one with something to say, has left its result."""
     return bool(job.task(0).paths.result_pickle.exists())
 
 

@@ -103,7 +103,7 @@ def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], la
 
 
 def scored_by_item(metric: str) -> bool:
-    """Whether `item_scores` knows the metric."""
+    """Return whether `item_scores` knows the metric."""
     return hasattr(importlib.import_module(f"{__name__}.{metric}"), "item_scores")
 
 
@@ -125,7 +125,7 @@ def main_key(metric: str) -> str:
 
 
 def higher_is_better(metric_key: str) -> bool:
-    """Whether more is better, for a key of the values of any metric."""
+    """Return whether more is better, for a key of the values of any metric."""
     return metric_key not in _LOWER_IS_BETTER
 
 

@@ -16,5 +16,5 @@ def score(gold: Sequence[str | int], predictions: Sequence[str | int], language:
 
 
 def item_scores(gold: Sequence[str | int], predictions: Sequence[str | int], language: str) -> list[tuple[float, float]]:
-    """Whether each prediction is right, of one; see `metrics.item_scores`."""
+    """Return whether each prediction is right, of one; see `metrics.item_scores`."""
     return [(right == given, 1) for right, given in zip(gold, predictions, strict=True)]

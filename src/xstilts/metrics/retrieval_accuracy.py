@@ -12,5 +12,5 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """Whether each query's first candidate is relevant, of one; see `metrics.item_scores`."""
+    """Return whether each query's first candidate is relevant, of one; see `metrics.item_scores`."""
     return [(bool(ranked) and ranked[0] in relevant, 1) for relevant, ranked in zip(gold, predictions, strict=True)]

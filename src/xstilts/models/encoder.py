@@ -154,7 +154,7 @@ class Encoder(nn.Module):
 
 
 def takes_segments(model: PreTrainedModel) -> bool:
-    """Whether the model embeds segment ids (`token_type_ids`) other than 0."""
+    """Return whether the model embeds segment ids (`token_type_ids`) other than 0."""
     named = "token_type_ids" in inspect.signature(model.forward).parameters
     return named and (getattr(model.config, "type_vocab_size", None) or 0) > 1
 

@@ -138,7 +138,7 @@ class _With(torch.autograd.Function):
 
 
 def possible(backbone: PreTrainedModel) -> bool:
-    """Whether this encoder can be run so: it is of a type that is known, and its attention is torch's."""
+    """Return whether this encoder can be run so: it is of a type that is known, and its attention is torch's."""
     return encoders.family(backbone.config.model_type).padding_free and backbone.config._attn_implementation == "sdpa"
 
 

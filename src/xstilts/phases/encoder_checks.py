@@ -104,7 +104,7 @@ def _untrained_pooler(config: Config) -> Iterator[str]:
 
 
 def _pooler_after(tasks: dict[str, TrainingTask], by_task: dict[str, Hyperparameters], before: bool) -> bool:
-    """Whether a phase's artifact has a trained pooler; `before`: whether it starts with one."""
+    """Return whether a phase's artifact has a trained pooler; `before`: whether it starts with one."""
     needed = False
     for name, used in tasks.items():
         pooling = (by_task[name].retrieval_pooling or []) if used.task.format == "retrieval" else []

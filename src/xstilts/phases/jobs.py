@@ -127,7 +127,7 @@ Job = TrainingJob | EvaluationJob | TokenizerJob | ReadingJob
 
 
 def wants_validation(job: TrainingJob) -> bool:
-    """Whether the job evaluates while it trains."""
+    """Return whether the job evaluates while it trains."""
     return job.hyperparameters.selection == "best" or bool(job.hyperparameters.eval_every)
 
 

@@ -35,7 +35,7 @@ class Phase:
 
     @property
     def done(self) -> bool:
-        """Whether the artifact exists."""
+        """Return whether the artifact exists."""
         return is_done(self.paths.folder)
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger("xstilts")
 
 
 def trains_encoder(model: ModelConfig) -> bool:
-    """Whether phase 1 is trained, from the text of `pretraining`: there is neither an encoder nor a tokenizer."""
+    """Return whether phase 1 is trained, from the text of `pretraining`: there is neither an encoder nor a tokenizer."""
     return model.name_or_path is None and model.tokenizer is None
 
 

@@ -47,7 +47,7 @@ class Part:
 
     @property
     def has_gap(self) -> bool:
-        """Whether there are scores in the source language and in others."""
+        """Return whether there are scores in the source language and in others."""
         return self.target.source in self.codes and len(self.codes) > 1
 
     def score(self, run: Run) -> float:
@@ -143,10 +143,6 @@ def _over(benchmark: str, parts: Sequence[Part], left_out: Mapping[str, str]) ->
     told.append(f"gap of {', '.join(with_gap)}" if 0 < len(with_gap) < len(parts) else "")
     told += [f"without {name}: {reason}" for name, reason in left_out.items()]
     return "; ".join(filter(None, told))
-
-
-def _count(part: Part) -> str:
-    return "1 language" if len(part.codes) == 1 else f"{len(part.codes)} languages"
 
 
 def _grouped(values: Mapping[str, str]) -> str:

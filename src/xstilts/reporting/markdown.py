@@ -72,7 +72,7 @@ def gain_value(gain: Gain) -> str:
 
 
 def is_certain(gain: Gain) -> bool:
-    """Whether the interval excludes 0."""
+    """Return whether the interval excludes 0."""
     return gain.low > 0 or gain.high < 0
 
 

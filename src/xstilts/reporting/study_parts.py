@@ -37,7 +37,7 @@ class Part:
 
     @property
     def is_world(self) -> bool:
-        """Whether nothing is special about it but the world's languages."""
+        """Return whether nothing is special about it but the world's languages."""
         return all(option.startswith(("data=", LANGUAGES)) for option in self.options)
 
     def last(self) -> Variant:

@@ -103,7 +103,7 @@ def _columns(task: Task, source: Source, readers: list[str]) -> Iterator[str]:
 
 
 def _unused(task: Task, source: Source) -> Iterator[str]:
-    """What is declared and would have no effect."""
+    """Yield declarations that would have no effect."""
     for split in source.gold:
         reader = source.readers.get(split, source.reader)
         if reader in READERS and not hasattr(reader_module(reader), "READS_GOLD"):

@@ -11,7 +11,7 @@ from xstilts.tasks.declaration import Source, Task
 
 
 def keeps(row: Row, source: Source, language: str) -> bool:
-    """Whether every column that the option `keep` names fits its pattern. UserError where the row has no such column."""
+    """Return whether every column that the option `keep` names fits its pattern. UserError where the row has no such column."""
     for column, pattern in source.options.get("keep", {}).items():
         if column not in row.fields:
             raise UserError(f"{row.where}: no column '{column}' (options.keep); the row has {', '.join(row.fields)}")

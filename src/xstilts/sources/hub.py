@@ -58,7 +58,7 @@ class Listing:
 
 
 def offline() -> bool:
-    """Whether the user forbids the network (`HF_HUB_OFFLINE=1`)."""
+    """Return whether the user forbids the network (`HF_HUB_OFFLINE=1`)."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)

@@ -20,7 +20,7 @@ def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:
 
 
 def is_column(value: Any) -> bool:
-    """Whether the value names a column: by its name, or by its number from 1."""
+    """Return whether the value names a column: by its name, or by its number from 1."""
     return _is_text(value) or (type(value) is int and value > 0)
 
 

@@ -43,6 +43,6 @@ def alternatives(paths: Mapping[str, Any], split: str, language: str) -> list[li
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether a path inside a repository fits a pattern, in which `*` stands for any text within one name."""
+    """Return whether a path inside a repository fits a pattern, in which `*` stands for any text within one name."""
     names, wanted = path.split("/"), pattern.split("/")
     return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))

@@ -31,7 +31,7 @@ _METADATA = keyed(
 
 
 def is_done(folder: Path) -> bool:
-    """Whether `folder` is a finished artifact; looks, but does not verify."""
+    """Return whether `folder` is a finished artifact; looks, but does not verify."""
     return (folder / DONE).is_file()
 
 
@@ -112,7 +112,7 @@ def verify(folder: Path) -> None:
 
 
 def remedy(folder: Path) -> str:
-    """What to do about a broken artifact."""
+    """Return the advice about a broken artifact."""
     return f"delete the folder {folder}, or run again with store.refresh=all"
 
 

@@ -107,7 +107,7 @@ def tracked(
 
 
 def logged_in() -> bool:
-    """Whether this machine has a key for the server that W&B is set to."""
+    """Return whether this machine has a key for the server that W&B is set to."""
     settings = _settings()
     if os.environ.get("WANDB_API_KEY") or settings.api_key or settings.identity_token_file:
         return True

@@ -60,7 +60,7 @@ def _last_with_text(start_T: np.ndarray, end_T: np.ndarray) -> np.ndarray:
 
 
 def _visible(text: str) -> np.ndarray:
-    """Whether each character is none of white space, control and format characters; joiners count as visible."""
+    """Return whether each character is none of white space, control and format characters; joiners count as visible."""
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
     visible = np.zeros(int(codes.max(initial=0)) + 1, dtype=bool)
     for code in np.flatnonzero(np.bincount(codes)).tolist():
@@ -86,7 +86,7 @@ def _end_of_run(start: int, stop: int, seen: np.ndarray) -> int:
 
 
 def _continues(text: str, place: int) -> bool:
-    """Whether the character belongs to the one before it: a mark, a joiner, or one that Unicode composes with it."""
+    """Return whether the character belongs to the one before it: a mark, a joiner, or one that Unicode composes with it."""
     character, before = text[place], text[max(0, place - _COMPOSED) : place]
     if character in _JOINERS or unicodedata.category(character).startswith("M"):
         return True

@@ -97,7 +97,7 @@ def windows(count_R: np.ndarray, room_R: np.ndarray, step_R: np.ndarray) -> Wind
 
 
 def most_context(cut: Windows, count_R: np.ndarray) -> np.ndarray:
-    """Whether a subword of a window has more context there than in any other window, bool (P,): run_squad's rule.
+    """Return whether a subword of a window has more context there than in any other window, bool (P,): run_squad's rule.
 
     The score is the smaller of the numbers of subwords left and right of it plus 0.01 times the window's length; of equal scores
     the first window wins.

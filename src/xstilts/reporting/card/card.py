@@ -84,7 +84,7 @@ def chain(metadata: Artifact) -> list[Artifact]:
 
 
 def is_synthetic(metadata: Artifact) -> bool:
-    """Whether any of its data was made by a synthetic world."""
+    """Return whether any of its data was made by a synthetic world."""
     return any(used.get("world") is not None for one in chain(metadata) for used in one.get("data", {}).values())
 
 

@@ -95,7 +95,7 @@ def _last_numbered(source: Source) -> int:
 
 
 def _delimiter(every: list[str]) -> str | None:
-    """What parts the columns; None of words alone."""
+    """Return the delimiter of the columns; None of words alone."""
     if any("\t" in line for line in every):
         return "\t"
     return " " if any(" " in line.strip(" ") for line in every) else None

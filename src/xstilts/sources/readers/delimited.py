@@ -140,7 +140,7 @@ def _closing(text: str, place: int) -> int | None:
 
 
 def _written_as_csv(path: Path, delimiter: str) -> bool:
-    """Whether the file's quotes were written by a CSV writer. UserError if some cells say so and others the opposite."""
+    """Return whether the file's quotes were written by a CSV writer. UserError if some cells say so and others the opposite."""
     doubled = plain = 0
     all_wrapped = True
     for number, line in lines(path):
