@@ -115,7 +115,7 @@ def train(
     if trimmed:
         trim(model, corpus)
     if settings.compile:
-        model.encoder.backbone.compile(dynamic=True)
+        model.encoder.compile_layers()
     model.train()
     deterministic()  # as a phase has it
     with tempfile.TemporaryDirectory() as folder:

@@ -143,13 +143,14 @@ def test_a_saved_encoder_tells_nothing_of_it(tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler comes with deprecated parts of torch
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # it looks at those of hidden states
 def test_a_compiled_encoder_gives_the_same(tiny_model, tokenizer) -> None:
     model = build_encoder(replace(tiny_model(num_hidden_layers=1), attention="sdpa"), tokenizer).eval()
     ids_BL, mask_BL = batch([9, 4, 6])
     assert int(ids_BL.max()) < len(tokenizer) and first_position(model.backbone.config.to_dict()) == 2
     wanted, wanted_gradients = gradients(model, ids_BL, mask_BL)
     model.leave_padding_out()
-    model.backbone.compile(dynamic=True)
+    model.compile_layers()
     got, got_gradients = gradients(model, ids_BL, mask_BL)
     torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
     for name, value in wanted_gradients.items():

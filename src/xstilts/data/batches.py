@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -39,10 +40,13 @@ class Step:
     """Features in each micro-batch."""
     tokens: list[int] = field(default_factory=lambda: [1])
     """What each micro-batch takes of the budget."""
+    on_host: list[Batch] = field(default_factory=list)
+    """The micro-batches before they were moved to a device: there the host reads them without waiting for it."""
 
     def to(self, device: Any, **options: Any) -> "Step":
         """The step on this device. Without it, Lightning would walk through every list of every batch."""
-        return replace(self, micro_batches=[on_device(batch, device, **options) for batch in self.micro_batches])
+        moved = [on_device(batch, device, **options) for batch in self.micro_batches]
+        return replace(self, micro_batches=moved, on_host=self.on_host or self.micro_batches)
 
 
 @dataclass
@@ -60,7 +64,14 @@ class EvaluationBatch:
 
 
 def on_device(batch: Batch, device: Any, **options: Any) -> Batch:
-    """The batch with its tensors there; what is no tensor stays as it is."""
+    """The batch with its tensors there; what is no tensor stays as it is.
+
+    A GPU also gets `places`, int64 (T,): where the T real subwords stand in the flattened batch. Counting them there would make
+    the host wait for all work that it has queued.
+    """
+    if torch.device(device).type == "cuda" and not batch["attention_mask"].is_cuda:
+        batch = batch | {"places": batch["attention_mask"].flatten().nonzero().squeeze(1)}
+        batch = {name: values.pin_memory() if isinstance(values, Tensor) else values for name, values in batch.items()}
     return {name: values.to(device, **options) if isinstance(values, Tensor) else values for name, values in batch.items()}
 
 

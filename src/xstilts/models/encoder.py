@@ -72,28 +72,39 @@ class Encoder(nn.Module):
             padding_free.prepare(self.backbone)
             self.padding_free = True
 
+    def compile_layers(self) -> None:
+        """Compile the layers from now on: all run the same program, so that it is made once and not once for each of them."""
+        stacks = [part for part in self.backbone.modules() if isinstance(part, nn.ModuleList) and len(part) == self.num_layers]
+        for module in stacks[0] if stacks else [self.backbone]:
+            module.compile(dynamic=True)
+
     def forward(
         self,
         input_ids_BL: Tensor,
         attention_mask_BL: Tensor,
         position_ids_BL: Tensor | None = None,
         token_type_ids_BL: Tensor | None = None,
+        places_T: Tensor | None = None,
     ) -> Tensor:
         """hidden_BLD of the last layer, float; at padding it is meaningless.
 
         Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …
         Segment ids are ignored by an encoder that has no embeddings for them; None: 0 everywhere.
+        `places_T`: where the real subwords stand in the flattened mask; None: they are looked up, for which a GPU must finish
+        what it has to do.
         """
-        return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,), token_type_ids_BL)[-1]
+        return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,), token_type_ids_BL, places_T)[-1]
 
     def read(self, batch: dict[str, Tensor]) -> Tensor:
         """hidden_BLD of the last layer for all inputs that a collated batch has."""
         ids_BL, mask_BL = batch["input_ids"], batch["attention_mask"]
-        return cast(Tensor, self(ids_BL, mask_BL, batch.get("position_ids"), batch.get("token_type_ids")))
+        return cast(Tensor, self(ids_BL, mask_BL, *map(batch.get, ("position_ids", "token_type_ids", "places"))))
 
-    def hidden_states(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
+    def hidden_states(
+        self, input_ids_BL: Tensor, attention_mask_BL: Tensor, layers: Sequence[int], places_T: Tensor | None = None
+    ) -> dict[int, Tensor]:
         """Layer (0: the embeddings) -> hidden_BLD, in one pass, of single texts; at padding it is meaningless."""
-        return self._run(input_ids_BL, attention_mask_BL, None, layers, output_hidden_states=True)
+        return self._run(input_ids_BL, attention_mask_BL, None, layers, None, places_T, output_hidden_states=True)
 
     def _run(
         self,
@@ -102,9 +113,10 @@ class Encoder(nn.Module):
         position_ids_BL: Tensor | None,
         layers: Sequence[int],
         token_type_ids_BL: Tensor | None = None,
+        places_T: Tensor | None = None,
         **options: Any,
     ) -> dict[int, Tensor]:
-        layout = padding_free.layout(attention_mask_BL) if self.padding_free else None
+        layout = padding_free.layout(attention_mask_BL, places_T) if self.padding_free else None
         if layout is not None and position_ids_BL is None:
             position_ids_BL = torch.arange(input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
         if position_ids_BL is not None:
@@ -112,7 +124,9 @@ class Encoder(nn.Module):
         if token_type_ids_BL is not None and self.reads_segments:
             options["token_type_ids"] = token_type_ids_BL
         if layout is None:
-            output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, **options)
+            # Without padding there is nothing to mask, which the encoder would have to look at the mask to see.
+            mask_BL = None if self.padding_free else attention_mask_BL
+            output = self.backbone(input_ids=input_ids_BL, attention_mask=mask_BL, **options)
         else:
             for name in ("position_ids", "token_type_ids"):
                 if name in options:

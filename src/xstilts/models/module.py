@@ -44,7 +44,7 @@ class TaskModel(pl.LightningModule):
         self.seed = seed
         self.total_steps = total_steps
         self.evaluation_fits = 1 << 62  # subwords of a batch: no limit is known yet
-        self.mean_loss = MeanMetric()
+        self.mean_loss = MeanMetric(nan_strategy="disable")  # a loss that is none ends training before
         self.mean_loss.persistent(True)  # a resumed run ends with the mean over all its steps
 
     def head(self, name: str) -> Head:
@@ -59,12 +59,15 @@ class TaskModel(pl.LightningModule):
     def training_step(self, step: Step, batch_idx: int) -> None:
         adam, schedule = self.optimizers(), self.lr_schedulers()
         assert not isinstance(adam, list) and not isinstance(schedule, list) and schedule is not None
-        while isinstance(loss := self._gradients(step), memory.OutOfMemory):
-            step = self._cut_smaller(step, loss)
+        while isinstance(share := self._gradients(step), memory.OutOfMemory):
+            step = self._cut_smaller(step, share)
         norm = optimisation.clip_gradients(cast(Optimizer, adam), self.hyperparameters.max_grad_norm or 0.0)
-        if not (math.isfinite(loss) and norm.isfinite()):
-            processes.stop(self._diverged(step, loss, norm.item()))
-        rate = adam.param_groups[0]["lr"]
+        own, length = torch.stack([share, norm]).tolist()  # where the host waits for a GPU, once a step
+        value = processes.summed(own)
+        if not (math.isfinite(value) and math.isfinite(length)):
+            processes.stop(self._diverged(step, value, length))
+        # Filled in on the device: a number from the host would wait for it again.
+        loss, rate = (torch.full((), number, device=self.device) for number in (value, adam.param_groups[0]["lr"]))
         adam.step()
         adam.zero_grad()
         schedule.step()
@@ -88,14 +91,15 @@ class TaskModel(pl.LightningModule):
         outputs = [self.predict_step(move_data_to_device(half, self.device))[2] for half in halves]
         return batch.task, batch.rows, [row for rows in outputs for row in rows]
 
-    def _gradients(self, step: Step) -> float | memory.OutOfMemory:
-        """Leave the gradient of the whole step, over all processes, with the parameters, and return its loss.
+    def _gradients(self, step: Step) -> Tensor | memory.OutOfMemory:
+        """Leave the gradient of the whole step, over all processes, with the parameters; return this process's part of its loss.
 
         OutOfMemory, and gradients that mean nothing, where that happened to one of the processes.
         """
         head = self.head(step.head)
         # At least a fraction, so that a step without any item has gradient 0, not NaN.
-        items = max(processes.summed(sum(head.items(batch) for batch in step.micro_batches) * step.weight), 1e-8)
+        own = sum(head.items(batch) for batch in step.on_host or step.micro_batches) * step.weight
+        items = max(processes.summed(own), 1e-8)
         self.zero_grad()
         self._seed_dropout()
         try:
@@ -103,7 +107,7 @@ class TaskModel(pl.LightningModule):
         except memory.OutOfMemory as short:
             return short.with_traceback(None)  # whose frames hold on to tensors
         processes.sum_gradients(self.parameters())
-        return processes.summed(loss.item())
+        return loss
 
     def _added(self, step: Step, items: float) -> Tensor:
         """The gradient and the loss of this process's share, where those of the micro-batches add up."""

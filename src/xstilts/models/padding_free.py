@@ -66,10 +66,10 @@ class Group:
     """None: they are equally long."""
 
 
-def layout(attention_mask_BL: Tensor) -> Layout | None:
-    """The layout; None where there is no padding to leave out."""
+def layout(attention_mask_BL: Tensor, places_T: Tensor | None = None) -> Layout | None:
+    """The layout; None where there is no padding to leave out. `places_T`: as in the Layout; None: they are looked up here."""
     mask_BL = attention_mask_BL.bool()
-    if (whole := _layout(mask_BL)) is None or mask_BL.is_cuda:
+    if (whole := _layout(mask_BL, places_T)) is None or mask_BL.is_cuda:
         return whole
     lengths = mask_BL.sum(1).tolist()
     sizes, start = _similar(lengths), 0
@@ -83,8 +83,9 @@ def layout(attention_mask_BL: Tensor) -> Layout | None:
     return replace(whole, groups=tuple(groups))
 
 
-def _layout(mask_BL: Tensor) -> Layout | None:
-    places_T = mask_BL.flatten().nonzero().squeeze(1)
+def _layout(mask_BL: Tensor, places_T: Tensor | None = None) -> Layout | None:
+    if places_T is None:
+        places_T = mask_BL.flatten().nonzero().squeeze(1)
     if len(places_T) == mask_BL.numel():
         return None
     order_BL = (mask_BL.flatten().cumsum(0) - 1).clamp_(min=0)

@@ -219,7 +219,7 @@ def load_encoder(job: Any, tokenizer: PreTrainedTokenizerBase, folder: str | Non
     if job.trainer.padding_free:
         encoder.leave_padding_out()
     if job.trainer.compile:
-        encoder.backbone.compile(dynamic=True)
+        encoder.compile_layers()
     return encoder
 
 

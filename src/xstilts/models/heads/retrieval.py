@@ -78,7 +78,7 @@ class Head(nn.Module):
     def vectors(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """`layer-pooling` -> vector_BD, all from one pass of the encoder."""
         mask_BL = batch["attention_mask"]
-        states = encoder.hidden_states(batch["input_ids"], mask_BL, self.layers)
+        states = encoder.hidden_states(batch["input_ids"], mask_BL, self.layers, batch.get("places"))
         return {
             f"{layer}-{pooling}": pool(states[layer], mask_BL, pooling, encoder)
             for layer in self.layers
