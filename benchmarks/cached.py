@@ -13,11 +13,11 @@ from xstilts.config import DataConfig, Hyperparameters
 from xstilts.data.batches import StepLoader
 from xstilts.data.featurizers import featurizer
 from xstilts.data.plan import StepPlan
+from xstilts.jobs import TrainingJob
 from xstilts.paths import conf_dir
-from xstilts.phases.jobs import TrainingJob
-from xstilts.phases.training import task_features, training_features
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import TrainingTask
+from xstilts.training.fit import task_features, training_features
 
 TASK = "xnli"
 LONG_AGO = 3600

@@ -1,4 +1,4 @@
-"""Our side: the model, the data and the trainer as phases/training.py and phases/evaluation.py put them together."""
+"""Our side: the model, the data and the trainer as training/fit.py and training/evaluate.py put them together."""
 
 import logging
 import os
@@ -23,15 +23,15 @@ from xstilts.config import Hyperparameters, TrainerConfig
 from xstilts.data.batches import Step, StepLoader
 from xstilts.data.module import TaskData
 from xstilts.models import trimming
-from xstilts.models.determinism import deterministic
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
-from xstilts.models.module import TaskModel
-from xstilts.models.selection import Selection, gathered
-from xstilts.models.stopping import GracefulStop
-from xstilts.phases import predicting
-from xstilts.phases.training import WholeCheckpoints, trainer_options
-from xstilts.tracking.throughput import around
+from xstilts.training import prediction
+from xstilts.training.callbacks.graceful_stop import GracefulStop
+from xstilts.training.callbacks.throughput import around
+from xstilts.training.callbacks.validation import Selection, gathered
+from xstilts.training.determinism import deterministic
+from xstilts.training.fit import WholeCheckpoints, trainer_options
+from xstilts.training.module import TaskModel
 
 ENCODER = os.environ.get("XSTILTS_BENCHMARK_ENCODER", "")
 """`tiny`: whether the benchmarks run at all; their figures mean nothing then."""
@@ -184,8 +184,8 @@ def predict(model: TaskModel, corpus: Corpus, max_eval_tokens: int) -> list[dict
     trainer = pl.Trainer(**trainer_options(TrainerConfig()), logger=False)
     data = TaskData(evaluation=[corpus.features], max_eval_tokens=max_eval_tokens)
     outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
-    evaluated = predicting.Evaluated(corpus.task, corpus.examples, corpus.features, corpus.limits)
-    return predicting.by_row(outputs, {corpus.features.task: evaluated})[corpus.features.task]
+    evaluated = prediction.Evaluated(corpus.task, corpus.examples, corpus.features, corpus.limits)
+    return prediction.by_row(outputs, {corpus.features.task: evaluated})[corpus.features.task]
 
 
 def quiet() -> None:

@@ -171,13 +171,13 @@ def _wandb(here: Path, full: bool) -> Iterator[Line]:
     First all that W&B does, in its calls, its threads and its service, as if each second of it were one that training waits for,
     which a machine's weather hardly touches. Then, with patience, whole trainings with and without.
     """
-    from xstilts.models.module import TaskModel
-    from xstilts.phases.libraries import quiet_libraries
+    from xstilts.training.libraries import quiet_libraries
+    from xstilts.training.module import TaskModel
 
     os.environ.update(_environment())
     quiet_libraries()
-    from xstilts.phases.training import train
     from xstilts.tracking.loggers import RunLogger
+    from xstilts.training.fit import train
 
     job, folder = _training_job(here), here / "timed"
     numbers = itertools.count()
@@ -239,7 +239,8 @@ def _seconds_of_wandb() -> float:
 def _training_job(here: Path) -> Any:
     from hydra import compose, initialize_config_dir
 
-    from xstilts import config, pipeline
+    from xstilts import config
+    from xstilts.cell import pipeline
     from xstilts.launch import searchpath
     from xstilts.launch.cells import to_schema
     from xstilts.paths import conf_dir

@@ -110,11 +110,11 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     from xstilts.models import trimming
     from xstilts.models.encoder import Encoder
     from xstilts.models.heads import build_head
-    from xstilts.models.module import TaskModel
-    from xstilts.phases.training import trainer_options
     from xstilts.recipes import limits
     from xstilts.tasks.declaration import Task
     from xstilts.tasks.formats import format_module
+    from xstilts.training.fit import trainer_options
+    from xstilts.training.module import TaskModel
 
     values = Hyperparameters(
         learning_rate=1e-5,
@@ -156,9 +156,9 @@ def _clock() -> Any:
     """A callback that notes the seconds of every step, and of clipping and AdamW in it."""
     import pytorch_lightning as pl
 
-    from xstilts.models import optimisation
+    from xstilts.training import optimizer
 
-    clip = optimisation.clip_gradients
+    clip = optimizer.clip_gradients
 
     class Clock(pl.Callback):
         def __init__(self) -> None:
@@ -173,7 +173,7 @@ def _clock() -> Any:
             def stepped(*_: Any) -> None:
                 self.optimizer.append(time.perf_counter() - self.clip_started)
 
-            optimisation.clip_gradients = clipped  # type: ignore[assignment]
+            optimizer.clip_gradients = clipped  # type: ignore[assignment]
             trainer.optimizers[0].register_step_post_hook(stepped)
 
         def on_train_batch_start(self, *_: Any) -> None:

@@ -18,8 +18,9 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from xstilts import pipeline, worker
+from xstilts import worker
 from xstilts.bounds import KEY, Bounds, Choices
+from xstilts.cell import pipeline
 from xstilts.config import Config
 
 pytestmark = pytest.mark.timeout(60)  # a case that hangs

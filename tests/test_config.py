@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from xstilts import config as schema
-from xstilts.checks import check
+from xstilts.cell.checks import check
 from xstilts.errors import UserError
 from xstilts.launch.cells import to_schema
 from xstilts.recipes import LIMIT_NAMES

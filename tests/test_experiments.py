@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from xstilts import config
-from xstilts.checks import check
+from xstilts.cell.checks import check
 from xstilts.launch import searchpath
 from xstilts.launch.cells import to_schema
 from xstilts.launch.commandline import options

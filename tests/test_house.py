@@ -34,15 +34,21 @@ LAYERS = (
     {"store"},
     {"launch"},
     {"reporting"},
+    {"export"},
     {"tracking"},
-    {"phases"},
+    {"jobs"},  # the contract between the driver and its workers
+    {"cell", "training"},  # driver and worker: neither may import the other
+    {"study"},
 )
+# The driver's side composes, checks and plans; it answers in a second because it never loads torch. The worker's side trains.
+DRIVER = ("cell", "study", "launch")
+WORKER = ("models", "training")
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = set("__main__ checks cli dashboard demo fetch grid pipeline plan pretrain report submit sweep train worker".split())
+TOP = set("__main__ cli dashboard demo fetch plan pretrain report submit train worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
-    "hydra": {"checks", "config", "demo", "fetch", "launch", "pretrain", "train"},
-    "pytorch_lightning": {"data", "models", "phases", "tracking"},
+    "hydra": {"config", "demo", "fetch", "launch", "pretrain", "train"},
+    "pytorch_lightning": {"data", "export", "tracking", "training"},
     "lightning": set(),  # the same library under another name: objects of the two do not mix
     "pickle": set(),  # loading a pickle runs what its author wrote
     "cloudpickle": set(),
@@ -50,7 +56,7 @@ ONLY_IN = {
     "joblib": set(),
 }
 # What the driver imports: Hydra composes and answers a wrong name in a second, because none of these brings torch along.
-LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "pipeline", "train", "fetch")
+LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "cell.pipeline", "study.sweep", "train", "fetch")
 HEAVY = ("torch", "datasets", "transformers", "pytorch_lightning", "wandb")
 
 
@@ -121,9 +127,23 @@ def test_imports_go_one_way():
             parts = module.split(".")
             if parts[0] != "xstilts" or len(parts) == 1 or parts[1].startswith("__"):
                 continue
+            if (room, parts[1]) == ("cell", "worker"):
+                continue  # worker=inline: the job is done in the driver's process
             allowed = parts[1] == room or layer_of(parts[1]) < layer_of(room) or {room, parts[1]} <= TOP
             if not allowed:
                 wrong.append(f"{name_of(path)}:{line}: {room} must not import {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_driver_and_worker_are_apart():
+    """The driver's rooms import nothing of the worker's, nor torch, at the top of a file or inside a function."""
+    wrong = [
+        f"{name_of(path)}:{line}: {module}"
+        for path in FILES
+        if room_of(path) in DRIVER
+        for line, module in imports(path)
+        if module.split(".")[0] in HEAVY or module.startswith(tuple(f"xstilts.{room}" for room in WORKER))
+    ]
     assert not wrong, "\n".join(wrong)
 
 

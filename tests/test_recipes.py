@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from xstilts.checks.training import NEEDED
+from xstilts.cell.checks.hyperparameters import NEEDED
 from xstilts.config import Hyperparameters, Recipe
 from xstilts.recipes import LAYERED, for_phase, for_pretraining, for_task, layered, limits
 from xstilts.tasks.catalogue import load_task, task_names

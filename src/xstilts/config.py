@@ -1,6 +1,6 @@
 """The typed schema of every config: what can be chosen, with its default. No torch, and Hydra only inside `register`.
 
-A default lives here once; the YAML files under conf/ say only what differs. `xstilts.checks` holds what a type cannot say.
+A default lives here once; the YAML files under conf/ say only what differs. `xstilts.cell.checks` holds what a type cannot say.
 """
 
 from dataclasses import dataclass, field

@@ -12,16 +12,16 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from xstilts import pipeline, sources
-from xstilts.checks import check
+from xstilts import sources
+from xstilts.cell import inputs, pipeline
+from xstilts.cell.checks import check
+from xstilts.cell.planning import Phase
 from xstilts.config import Config
 from xstilts.errors import UserError, complain, several
+from xstilts.jobs import TokenizerJob
 from xstilts.launch.cells import attempt, exit_code, start
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
-from xstilts.phases import inputs
-from xstilts.phases.jobs import TokenizerJob
-from xstilts.phases.planning import Phase
 from xstilts.store.artifacts import is_done
 from xstilts.tasks.declaration import Task
 
@@ -105,7 +105,7 @@ def _features(planned: pipeline.Cell, config: Config) -> None:
     """Tokenize what the cell reads, into the store."""
     if not config.store.features:
         return
-    from xstilts.phases.prepare import evaluation, training
+    from xstilts.training.prepare import evaluation, training
 
     for phase in planned.pretraining + planned.training:
         job = phase.job

@@ -11,14 +11,14 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from xstilts.checks import check
+from xstilts.cell.checks import check
+from xstilts.cell.encoder_identity import trains_encoder
+from xstilts.cell.pipeline import pretrain as run
 from xstilts.config import Config
 from xstilts.errors import UserError
 from xstilts.launch.cells import attempt, exit_code, start
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
-from xstilts.phases.pretrained import trains_encoder
-from xstilts.pipeline import pretrain as run
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")

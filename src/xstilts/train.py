@@ -8,12 +8,12 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from xstilts.checks import check
+from xstilts.cell.checks import check
+from xstilts.cell.pipeline import run
 from xstilts.config import Config
 from xstilts.launch.cells import attempt, failures, start, to_schema
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
-from xstilts.pipeline import run
 from xstilts.reporting.table import show
 
 __all__ = ["cell", "main", "to_schema"]

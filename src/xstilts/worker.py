@@ -18,22 +18,22 @@ from xstilts.launch.entry import entry_point
 from xstilts.launch.process import PARENT, join_parent
 
 if TYPE_CHECKING:
-    from xstilts.phases.jobs import Job
+    from xstilts.jobs import Job
 
 
 def run(job: "Job") -> None:
     """Do the job in this process."""
-    from xstilts.phases.jobs import ReadingJob, TokenizerJob, TrainingJob
-    from xstilts.phases.libraries import quiet_libraries
+    from xstilts.jobs import ReadingJob, TokenizerJob, TrainingJob
+    from xstilts.training.libraries import quiet_libraries
 
     if isinstance(job, ReadingJob):
-        from xstilts.phases.reading import read
+        from xstilts.training.read_data import read
 
         read(job)
         return
     quiet_libraries()
     if isinstance(job, TokenizerJob):
-        from xstilts.phases.vocabulary import make_tokenizer
+        from xstilts.training.train_tokenizer import make_tokenizer
 
         make_tokenizer(job)
         return
@@ -42,11 +42,11 @@ def run(job: "Job") -> None:
     if job.trainer.num_threads:
         torch.set_num_threads(job.trainer.num_threads)
     if isinstance(job, TrainingJob):
-        from xstilts.phases.training import train
+        from xstilts.training.fit import train
 
         train(job)
     else:
-        from xstilts.phases.evaluation import evaluate
+        from xstilts.training.evaluate import evaluate
 
         evaluate(job)
 
@@ -67,7 +67,7 @@ def job_of(words: list[str]) -> "Job":
         raise UserError(f"expected one job file, got {len(words)} words: `xstilts train` writes it and starts this by itself")
     from omegaconf.errors import OmegaConfBaseException
 
-    from xstilts.phases.jobs import read_job
+    from xstilts.jobs import read_job
 
     try:
         return read_job(Path(words[0]))

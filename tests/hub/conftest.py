@@ -160,7 +160,7 @@ def _run_here(overrides: list[str], change: Callable[[Any], Any] = lambda config
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    from xstilts import checks, pipeline
+    from xstilts.cell import checks, pipeline
     from xstilts.config import register
     from xstilts.launch.cells import to_schema
     from xstilts.paths import conf_dir

@@ -12,10 +12,10 @@ from transformers import PreTrainedTokenizerFast
 
 from xstilts.config import DataConfig
 from xstilts.data.featurizers import classification
-from xstilts.phases.training import evaluated_features
 from xstilts.store.features import Prepared, feature_identity, prepared, tokenizer_identity
 from xstilts.store.fingerprint import fingerprint
 from xstilts.tasks.declaration import Limits, Source, Task
+from xstilts.training.fit import evaluated_features
 
 WORDS = "red green blue one two three".split()
 

@@ -133,7 +133,8 @@ def composed(overrides: tuple[str, ...]) -> Config:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    from xstilts import checks, train
+    from xstilts import train
+    from xstilts.cell import checks
     from xstilts.config import register
     from xstilts.paths import conf_dir
 
@@ -147,7 +148,7 @@ def composed(overrides: tuple[str, ...]) -> Config:
 
 def inline(*overrides: str) -> Ran:
     """Run a cell in this process."""
-    from xstilts import pipeline
+    from xstilts.cell import pipeline
     from xstilts.reporting.table import render
 
     kept, log = Lines(), logging.getLogger("xstilts")

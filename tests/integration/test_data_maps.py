@@ -7,13 +7,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from xstilts.cell.pipeline import plan
 from xstilts.data.dynamics import in_region
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.paths import DYNAMICS
-from xstilts.phases.training import tokenizer_place, training_features
-from xstilts.pipeline import plan
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata
+from xstilts.training.fit import tokenizer_place, training_features
 
 Run = Callable[..., Any]
 MAP = ("+intermediate=snli", "+target=tatoeba", "intermediate.tasks.snli.data_map.epochs=2")

@@ -11,8 +11,8 @@ from unittest import mock
 
 import pytest
 
+from xstilts.cell import planning
 from xstilts.errors import UserError
-from xstilts.phases import planning
 from xstilts.store.results import read_results
 
 Run = Callable[..., Any]

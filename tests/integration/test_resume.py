@@ -54,17 +54,17 @@ def killing(moment: str, number: int) -> Iterator[None]:
     """This process kills itself at the `number`-th time that `moment` comes."""
     from pytorch_lightning import Trainer
 
-    from xstilts.models import selection
-    from xstilts.models.module import TaskModel
-    from xstilts.phases import training
+    from xstilts.training import fit
+    from xstilts.training.callbacks import validation
+    from xstilts.training.module import TaskModel
 
     targets = {
         "step": (TaskModel, "on_train_batch_start"),
         "checkpoint": (Trainer, "save_checkpoint"),
         "moving a file to its place": (os, "replace"),
-        "evaluation": (selection, "evaluate"),
-        "best weights": (selection, "save_atomically"),
-        "publishing": (training, "_publish"),
+        "evaluation": (validation, "evaluate"),
+        "best weights": (validation, "save_atomically"),
+        "publishing": (fit, "_publish"),
     }
     owner, name = targets[moment]
     original, count = getattr(owner, name), 0
@@ -198,7 +198,7 @@ def test_sigkill_of_a_real_process(
     weights_of: Weights,
     compose_config: Run,
 ) -> None:
-    from xstilts.pipeline import plan
+    from xstilts.cell.pipeline import plan
 
     long = ("+target=pawsx", "target.recipe.max_steps=400", "target.recipe.eval_every=50", "trainer.checkpoint_every=7")
     all_options = (*options(toy_world, tmp_path), *long)
@@ -222,11 +222,11 @@ def test_sigkill_of_a_real_process(
 def test_a_kill_while_evaluating_loses_no_training(
     run_inline: Run, undisturbed: Callable[..., tuple[Any, ...]], toy_world: Any, tmp_path: Path, weights_of: Weights
 ) -> None:
-    from xstilts.phases import evaluation
+    from xstilts.training import evaluate
 
     child = os.fork()
     if child == 0:
-        with mock.patch.object(evaluation, "_score", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
+        with mock.patch.object(evaluate, "_score", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
             run_inline(*options(toy_world, tmp_path), *SINGLE)
         os._exit(3)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])

@@ -114,7 +114,7 @@ def expected(run_inline: Run, toy_world: Any, tmp_path_factory: pytest.TempPathF
 
 def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> tuple[int, str]:
     """How a copy of this process ends that runs and gets the signal in the middle of a step; steps count from 1."""
-    from xstilts.models.module import TaskModel
+    from xstilts.training.module import TaskModel
 
     reading, writing = os.pipe()
     child = os.fork()
@@ -150,7 +150,7 @@ def started(
     start_cell: Run, compose_config: Run, toy_world: Any, tmp_path: Path
 ) -> Iterator[Callable[..., tuple[Any, ArtifactPaths]]]:
     """Start a cell in processes of its own: the driver, and where its artifact is made. What is left of it ends with the test."""
-    from xstilts.pipeline import plan
+    from xstilts.cell.pipeline import plan
 
     drivers = []
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from xstilts import pipeline
+from xstilts.cell import pipeline
 from xstilts.paths import sweep_summary
 from xstilts.store.results import read_results
 

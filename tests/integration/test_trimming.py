@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-from xstilts import pipeline
+from xstilts.cell import pipeline
 
 Run = Callable[..., Any]
 CELL = (

@@ -149,7 +149,7 @@ assert {"LocalLauncher", "SlurmLauncher", "SlurmLocalLauncher"} <= names, names
 from hydra_plugins.xstilts.launchers import SlurmLauncher
 SlurmLauncher(partition="gpu")
 from xstilts.config import Config
-from xstilts.launch.combinations import problems
+from xstilts.study.combinations import problems
 print(*problems("slurm_local", Config()), sep="\\n")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from xstilts import sweep
 from xstilts.errors import UserError
+from xstilts.study import sweep
 
 PARAMS = {"+target": "xnli,xquad"}
 ALTERNATIVES = {"none": ["+intermediate=none"], "far": ["+intermediate=xnli", "intermediate.tasks.xnli.languages=${sets.far}"]}

@@ -17,8 +17,8 @@ from transformers import (
 
 from xstilts import encoders
 from xstilts.errors import UserError
+from xstilts.export.checkpoint import HUGGING_FACE, export
 from xstilts.models.encoder import Encoder, load_backbone
-from xstilts.models.export import HUGGING_FACE, export
 from xstilts.tasks.declaration import FORMATS
 
 SHAPE: dict[str, Any] = {

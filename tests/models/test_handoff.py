@@ -7,11 +7,11 @@ import torch
 
 from xstilts.config import Hyperparameters, Target
 from xstilts.errors import UserError
-from xstilts.models.export import export
-from xstilts.phases.evaluation import _model as evaluated_model
-from xstilts.phases.jobs import EvaluationJob, TrainingJob
-from xstilts.phases.training import _model
+from xstilts.export.checkpoint import export
+from xstilts.jobs import EvaluationJob, TrainingJob
 from xstilts.tasks.declaration import FORMATS, Task, TrainingTask, head_name
+from xstilts.training.evaluate import _model as evaluated_model
+from xstilts.training.fit import _model
 
 CHOICE = Task(name="copa", format="multiple_choice")
 NLI = Task(name="mnli", format="classification", labels=["no", "yes", "maybe"], head="nli")

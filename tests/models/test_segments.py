@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel, DebertaV2Config, DebertaV2Model
 
+from xstilts.export.checkpoint import HUGGING_FACE, export
 from xstilts.models.encoder import Encoder, build_encoder
-from xstilts.models.export import HUGGING_FACE, export
 
 SMALL = {"vocab_size": 65, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 PAIRS = ("classification", "span_qa", "multiple_choice")

@@ -12,13 +12,13 @@ from transformers import AutoModel
 from xstilts.config import Mixture
 from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
+from xstilts.export.checkpoint import export
 from xstilts.models import trimming
 from xstilts.models.encoder import build_encoder
-from xstilts.models.export import export
 from xstilts.models.heads import build_head
-from xstilts.models.module import TaskModel
-from xstilts.models.selection import Selection
 from xstilts.tasks.declaration import FORMATS
+from xstilts.training.callbacks.validation import Selection
+from xstilts.training.module import TaskModel
 
 VOCABULARY = 400
 PAD = 1

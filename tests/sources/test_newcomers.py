@@ -9,7 +9,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from xstilts.checks.tasks import task_problems
+from xstilts.cell.checks.tasks import task_problems
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
 from xstilts.sources import languages_with_data

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from xstilts import report, submit
+from xstilts.cell.pipeline import check_stored
 from xstilts.errors import UserError
 from xstilts.paths import ArtifactPaths, CellPaths, results_dir, sweep_summary
-from xstilts.pipeline import check_stored
 from xstilts.store.artifacts import is_done, publish, temporary_folder, verify
 from xstilts.store.results import name_of, read_result, write_predictions, write_result
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from xstilts.checks.tasks import task_problems
+from xstilts.cell.checks.tasks import task_problems
 from xstilts.config import DataConfig
 from xstilts.metrics import METRICS
 from xstilts.tasks.catalogue import load_task, task_names

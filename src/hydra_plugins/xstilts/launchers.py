@@ -31,7 +31,7 @@ from xstilts.launch.process import describe_exit
 
 try:
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
-except ImportError:  # the extra `slurm` is not installed; xstilts.launch.combinations refuses the launchers that need it
+except ImportError:  # the extra `slurm` is not installed; xstilts.study.combinations refuses the launchers that need it
 
     class BaseSubmititLauncher(BasicLauncher):  # type: ignore[no-redef]
         """Stands for the missing one."""

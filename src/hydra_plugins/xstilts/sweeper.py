@@ -1,6 +1,6 @@
 """Hydra's sweeper `waves`: a grid's artifacts first, each once, then its evaluations, with any launcher.
 
-Hydra knows no dependencies among jobs; the waves of `xstilts.grid` give it only jobs that need nothing of each other.
+Hydra knows no dependencies among jobs; the waves of `xstilts.study.grid` give it only jobs that need nothing of each other.
 """
 
 import itertools
@@ -53,12 +53,13 @@ class WaveSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         assert self.config is not None and self.hydra_context is not None
-        from xstilts import signals, sweep
-        from xstilts.checks.places import cannot_be_made
+        from xstilts import signals
+        from xstilts.cell.checks.places import cannot_be_made
         from xstilts.errors import UserError
         from xstilts.launch.arguments import quoted
         from xstilts.launch.cells import log_to_stderr
         from xstilts.launch.fitting import fitted
+        from xstilts.study import sweep
 
         log_to_stderr()
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)

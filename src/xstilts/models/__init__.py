@@ -1,1 +1,1 @@
-"""Encoder, heads, the LightningModule, optimisation and the export of checkpoints."""
+"""Encoder and heads."""

@@ -10,7 +10,7 @@ Every head is an `nn.Module` with
   which depend on the item alone; and `loss_of(pairs_B2D) -> scalar`, the loss of all items summed;
 - `whole_vocabulary`: True where it needs the embeddings of all words, and not only of those that occur.
 
-The names of the parameters follow Hugging Face's classes, see `xstilts.models.export`.
+The names of the parameters follow Hugging Face's classes, see `xstilts.export.checkpoint`.
 """
 
 import importlib

@@ -1,0 +1,287 @@
+"""A sweep over a grid, and the preview of one: plans every cell, has its waves run, and says what became of each part.
+
+What Hydra's sweeper (hydra_plugins.xstilts.sweeper) hands its grid to; `compose` and `launch` are Hydra's side of it.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from xstilts.cell import pipeline
+from xstilts.cell.checks import check
+from xstilts.cell.planning import Phase
+from xstilts.config import Config
+from xstilts.errors import UserError, complain, several
+from xstilts.jobs import Split, TrainingJob
+from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
+from xstilts.paths import log_file, sweep_summary
+from xstilts.store import neighbours
+from xstilts.store.files import write_json
+from xstilts.study import combinations, cost, grid
+from xstilts.study.grid import Planned, Unit
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+log = logging.getLogger("xstilts")
+
+Overrides = Sequence[str]
+Compose = Callable[[Overrides], DictConfig]
+Launch = Callable[[Sequence[Overrides]], list[str | None]]
+
+WIDTH = max(map(len, grid.BROKEN))
+TFLOPS = 100.0
+"""What a GPU does in a second, for the estimate: about a third of the dense bfloat16 peak of an A100."""
+
+
+def planned(
+    grid_: Sequence[tuple[str, ...]],
+    compose: Compose,
+    download: bool,
+    impossible: Callable[[Config], Iterable[str]] = lambda _: (),
+) -> list[Planned]:
+    """The plan of every cell; what is wrong with one is noted and stops no other. UserError where no cell can be planned.
+
+    All cells are checked before the data of any is looked at. `impossible`: further problems of a config.
+    """
+    begun.append(True)
+    cells: list[Planned] = []
+    for overrides in grid_:
+        try:
+            config = to_schema(compose(overrides))
+            check(config)
+            if problems := list(impossible(config)):
+                raise several(problems)
+            cells.append(Planned(overrides, config))
+        except UserError as error:
+            cells.append(Planned(overrides, problem=str(error)))
+    _refuse_if_all_are_bad(cells)
+    cells = [_with_plan(cell, cell.config, download) if cell.config else cell for cell in cells]
+    _refuse_if_all_are_bad(cells)
+    return cells
+
+
+def _with_plan(cell: Planned, config: Config, download: bool) -> Planned:
+    try:
+        plan = pipeline.plan(config, download)
+        pipeline.check_stored(plan, config)
+    except UserError as error:
+        return Planned(cell.overrides, problem=str(error))
+    return Planned(cell.overrides, config, plan)
+
+
+def _refuse_if_all_are_bad(cells: Sequence[Planned]) -> None:
+    if all(cell.problem for cell in cells):
+        raise _problems(cells)
+
+
+def _problems(cells: Sequence[Planned]) -> UserError:
+    """One error for the problems of all cells."""
+    return UserError("\n".join(cell.problem for cell in cells if cell.problem))
+
+
+def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str, experiment: str = "") -> None:
+    """Run the grid and show what became of it; what went wrong is added to `launch.cells.failures`.
+
+    `launcher`: the name of the one behind `launch`. UserError where no cell can be run, by this launcher or at all.
+    `experiment`: the study file that the grid comes from, if any, for the report.
+    """
+    log_to_stderr()
+    log.info(f"planning {len(grid_)} cells")
+    cells = planned(grid_, compose, True, lambda config: combinations.problems(launcher, config))
+    complain(_problems(cells))
+    cells = _with_data_checked(cells)
+    _refuse_if_all_are_bad(cells)
+    complain(_problems(cells))
+    waves = grid.waves(cells)
+    number = 0
+
+    def launched(units: list[Unit]) -> list[str | None]:
+        nonlocal number
+        number += 1
+        log.info(f"wave {number}: {len(units)} job(s): {', '.join(dict.fromkeys(unit.label for unit in units))}")
+        return launch([unit.job for unit in units])
+
+    try:
+        grid.run(waves, launched)
+    finally:
+        _print(_summary(waves))
+        sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
+        failures.extend(grid.failures(cells, waves))
+        _keep(cells, waves, experiment)
+
+
+def _with_data_checked(cells: Sequence[Planned]) -> list[Planned]:
+    """The cells after all their data was read once; those that need bad data have a problem in the place of their plan."""
+    splits: dict[str, Split] = {}
+    needed: list[list[str]] = []
+    wrong: dict[str, list[str]] = {}
+    for number, cell in enumerate(cells):
+        needed.append([])
+        if cell.cell and cell.config:
+            try:
+                found = {split.mark: split for split in pipeline.unread_data(cell.cell, cell.config)}
+            except UserError as error:  # there is nothing to read
+                found, wrong[f"cell {number}"] = {}, str(error).splitlines()
+                needed[-1].append(f"cell {number}")
+            splits |= found
+            needed[-1] += found
+    config = next((cell.config for cell, marks in zip(cells, needed, strict=True) if marks), None)
+    try:
+        wrong |= pipeline.data_problems(list(splits.values()), config) if config else {}
+    except UserError as error:  # not the data, but reading it has failed
+        wrong |= dict.fromkeys(splits, str(error).splitlines())
+    problems = ["\n".join(dict.fromkeys(line for mark in marks for line in wrong.get(mark, []))) for marks in needed]
+    return [
+        Planned(cell.overrides, cell.config, problem=problem) if problem else cell
+        for cell, problem in zip(cells, problems, strict=True)
+    ]
+
+
+def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]], experiment: str) -> None:
+    """Write down how everything ended, in the folder of each study, for its report."""
+    units = [
+        {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.reason} for cell in cells if cell.problem
+    ] + [{"label": unit.label, "state": unit.state, "reason": unit.reason} for wave in waves for unit in wave]
+    for output in dict.fromkeys(cell.config.output for cell in cells if cell.config):
+        try:
+            write_json(sweep_summary(Path(output)), {"experiment": experiment, "units": units})
+        except (OSError, UserError) as error:  # a full disk, say; the table has been shown
+            log.info(f"how the sweep ended is not kept for the report: {error}")
+
+
+def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
+    """Show the waves of the grid, what exists, what is stale and why, and the estimated cost; neither downloads nor runs."""
+    log_to_stderr()
+    cells = planned(grid_, compose, download=False)
+    waves = grid.waves(cells)
+    _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []))
+    good = [cell for cell in cells if cell.cell]
+    phases, hours, unknown = _total(unit.phase for wave in waves for unit in wave if unit.phase)
+    phases_apart, hours_apart, _ = _total(grid.phases_apart(good))
+    lines = [
+        f"{len(good)} cells; {phases} training phases, where every cell by itself would take {phases_apart}",
+        f"GPU hours of all training, there or not: at most {hours}, where every cell by itself would take {hours_apart} "
+        f"(at {TFLOPS:.0f} TFLOP/s, each example as long as max_length; attention and vocabulary left out)",
+    ]
+    if unknown:
+        lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
+    lines += [f"error: {problem}" for problem in dict.fromkeys(cell.reason for cell in cells if cell.problem)]
+    if absent := sum(not grid.data_is_here(cell) for cell in good):
+        lines.append(
+            f"{absent} cells read data that is not on this disk yet: what they find in the store is told by `xstilts fetch -m` "
+            "with the same options and then this again"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+    failures.extend(cell.reason for cell in cells if cell.problem)
+
+
+def _total(phases: Iterable[Phase]) -> tuple[int, str, int]:
+    """How many phases are trained, GPU hours of those whose cost can be told, and how many there are without."""
+    costs = [cost.training_flop(phase.job) for phase in phases if isinstance(phase.job, TrainingJob)]
+    return len(costs), _hours(sum(flop for flop in costs if flop is not None)), costs.count(None)
+
+
+def _hours(flop: float) -> str:
+    hours = flop / (TFLOPS * 1e12) / 3600
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+
+
+def _title(number: int, waves: list[list[Unit]]) -> str:
+    return "evaluations" if waves[number][0].phase is None else f"wave {number + 1}"
+
+
+def _plan(waves: list[list[Unit]]) -> "Table":
+    """What each wave makes: units of one label together, since a grid has many seeds and parents."""
+    table = _table("wave", "what", "there", "to do", "steps", "GPU hours, at most")
+    for number, wave in enumerate(waves):
+        groups: dict[str, list[Unit]] = {}
+        for unit in wave:
+            groups.setdefault(unit.label, []).append(unit)
+        for label, units in groups.items():
+            job = units[0].phase.job if units[0].phase else None
+            steps = cost.training_steps(job) if isinstance(job, TrainingJob) else None
+            costs = [_cost(unit) for unit in units if unit.state != grid.REUSED]
+            hours = "unknown" if None in costs else _hours(sum(flop for flop in costs if flop is not None)) if costs else ""
+            there = sum(unit.state == grid.REUSED for unit in units)
+            shown = (str(there), str(len(units) - there), f"{steps:,}" if steps else "", hours)
+            table.add_row(_title(number, waves), label, *shown)
+    return table
+
+
+def _cost(unit: Unit) -> float | None:
+    """FLOP, at most; a tokenizer's are none."""
+    if unit.evaluation:
+        return cost.evaluation_flop(unit.evaluation)
+    assert unit.phase is not None
+    return cost.training_flop(unit.phase.job) if isinstance(unit.phase.job, TrainingJob) else 0.0
+
+
+def _stale(waves: list[list[Unit]]) -> "Table":
+    """What is missing although the store has nearly the same: which option tells them apart."""
+    table = _table("to do", "nearly the same", "and what differs")
+    known: dict[str, Any] = {}
+    for unit in (unit for wave in waves for unit in wave if unit.phase and unit.state == grid.WAITING):
+        assert unit.phase is not None
+        folder = unit.phase.paths.folder.parent
+        if str(folder) not in known:
+            known[str(folder)] = neighbours.identities(folder)
+        if near := neighbours.nearest(known[str(folder)], unit.label, unit.phase.job.identity):
+            table.add_row(f"{unit.label} {unit.key[:8]}", near.fingerprint[:8], "; ".join(near.differences))
+    return table
+
+
+def _summary(waves: list[list[Unit]]) -> "Table":
+    states = (grid.DONE, grid.REUSED, grid.FAILED, grid.INTERRUPTED, grid.BLOCKED, grid.WAITING)
+    table = _table("wave", "jobs", *states[:-1], "not started")
+    for number, wave in enumerate(waves):
+        counts = [sum(unit.state == state for unit in wave) for state in states]
+        table.add_row(_title(number, waves), str(len(wave)), *(str(count) if count else "" for count in counts))
+    return table
+
+
+def _broken(cells: list[Planned], waves: list[list[Unit]]) -> list[str]:
+    """What is missing at the end, a line each, with the reason and the log."""
+    refused: dict[str, list[Planned]] = {}
+    for cell in cells:
+        if cell.problem:
+            refused.setdefault(cell.reason, []).append(cell)
+    lines = []
+    for reason, same in refused.items():
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        lines.append(f"{'refused':{WIDTH}} {' '.join(same[0].overrides)}{more}: {reason}")
+    for unit in (unit for wave in waves for unit in wave if unit.state in grid.BROKEN):
+        reason = unit.reason.partition("; its output is in ")[0]
+        log = f"; log: {file}" if (file := _log(unit)) and file not in reason else ""
+        lines.append(f"{unit.state:{WIDTH}} {unit.label} {unit.key}: {reason}{log}")
+    return lines
+
+
+def _log(unit: Unit) -> str:
+    if unit.state != grid.FAILED or unit.config.worker == "inline":
+        return ""
+    name = unit.key[:8] if unit.phase else unit.key
+    file = log_file(Path(unit.config.output), unit.label if unit.phase else "phase 4", name)
+    return str(file) if file.exists() else ""
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print(*tables: "Table") -> None:
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, markup=False, highlight=False, width=None if sys.stdout.isatty() else 120)
+    for table in tables:
+        console.print(table)

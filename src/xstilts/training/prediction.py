@@ -1,0 +1,173 @@
+"""Outputs of the model -> predictions -> scores, the same way for the selection of a checkpoint and for the final evaluation.
+
+Predictions belong to examples, by row; nothing is ever averaged over batches.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+
+from xstilts import metrics
+from xstilts.data.batches import TaskFeatures
+from xstilts.data.featurizers import featurizer
+from xstilts.models.heads import Rows
+from xstilts.retrieval import protocols
+from xstilts.tasks.declaration import Limits, Task
+from xstilts.tasks.formats import format_module
+from xstilts.training.module import Outputs
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Examples of one task, their features, and how predictions are read back."""
+
+    task: Task
+    examples: Dataset
+    features: TaskFeatures
+    limits: Limits
+
+
+@dataclass
+class Scored:
+    """Predictions for some examples of one language and split, and their metrics."""
+
+    rows: list[int]
+    """Rows of the examples that a prediction belongs to (of a retrieval task: the queries)."""
+    predictions: list[Any]
+    gold: list[Any]
+    values: dict[str, float]
+    """Empty where there is no gold."""
+    variant: str | None = None
+    """`layer-pooling` of a retrieval task."""
+    threshold: float | None = None
+    """Of bitext mining."""
+
+
+def by_row(outputs: Iterable[Outputs], evaluated: dict[str, Evaluated]) -> dict[str, Rows]:
+    """Task -> the outputs of its features in order; every feature must have exactly one."""
+    merged: dict[str, list[Any]] = {name: [None] * len(item.features.features) for name, item in evaluated.items()}
+    for task, rows, values in outputs:
+        for row, value in zip(rows, values, strict=True):
+            if merged[task][row] is not None:
+                raise RuntimeError(f"feature {row} of {task} was evaluated twice")
+            merged[task][row] = value
+    for task, found in merged.items():
+        missing = sum(value is None for value in found)
+        if missing:
+            raise RuntimeError(f"{missing} of {len(found)} features of {task} were not evaluated")
+    return merged
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The outputs of all features of `evaluated`, in order."""
+
+    evaluated: Evaluated
+    outputs: Rows
+    shared_pools: dict[tuple[str, range], protocols.Pool] = field(default_factory=dict)
+    """Candidates that all languages of a split share, made once: Mewsli-X has a million of them."""
+    device: torch.device = torch.device("cpu")
+    """Where neighbours are looked for; only the queries and one chunk of the candidates at a time are copied there."""
+
+    @cached_property
+    def decoded(self) -> list[Any]:
+        """One prediction per example (not for retrieval, where candidates compete)."""
+        item = self.evaluated
+        module = featurizer(item.task.format)
+        arguments = (item.examples, item.features.features, self.outputs, item.task, item.limits)
+        if item.task.format == "span_qa":
+            unanswerable = any(answers == [] for answers in item.examples["answers"])
+            return list(module.decode(*arguments, allow_no_answer=unanswerable))
+        return list(module.decode(*arguments))
+
+    def score(
+        self,
+        rows: Sequence[int],
+        language: str,
+        thresholds: dict[str | None, float] | None = None,
+        split: range | None = None,
+    ) -> list[Scored]:
+        """The predictions for the examples `rows`, all of one language and split; one entry per retrieval variant, else one.
+
+        `thresholds` (by variant) are those of bitext mining, tuned on another split; without them they are tuned here. `split`
+        are the rows of all languages of the split, by default all rows: the pool of answer retrieval.
+        """
+        item = self.evaluated
+        if item.task.format == "retrieval":
+            whole = split or range(len(item.examples))
+            return [self._retrieved(rows, language, name, (thresholds or {}).get(name), whole) for name in self.outputs[0]]
+        gold = _gold(item, rows)
+        predictions = [self.decoded[row] for row in rows]
+        return [Scored(list(rows), predictions, gold, _values(item.task, gold, predictions, language))]
+
+    def _retrieved(self, rows: Sequence[int], language: str, variant: str, threshold: float | None, split: range) -> Scored:
+        task, sides = self.evaluated.task, self.evaluated.examples["side"][:]
+        queries = [row for row in rows if sides[row] == "query"]
+        query_pool = self._pool(queries, variant, self.device)
+        gold = _gold(self.evaluated, queries)
+        if task.protocol == "answer_retrieval":
+            if (variant, split) not in self.shared_pools:
+                self.shared_pools[variant, split] = self._pool([row for row in split if sides[row] == "candidate"], variant)
+            predictions = protocols.answer_retrieval(query_pool, self.shared_pools[variant, split])
+        else:
+            candidate_pool = self._pool([row for row in rows if sides[row] == "candidate"], variant)
+            if task.protocol == "sentence_matching":
+                predictions = protocols.sentence_matching(query_pool, candidate_pool)
+            elif threshold is not None or any(value is None for value in gold):
+                mined = protocols.bitext_mining(query_pool, candidate_pool, threshold=threshold or 0.0)
+                predictions, threshold = mined.candidates, mined.threshold
+            else:
+                mined = protocols.bitext_mining(query_pool, candidate_pool, gold=gold)
+                predictions, threshold = mined.candidates, mined.threshold
+        return Scored(queries, predictions, gold, _values(task, gold, predictions, language), variant, threshold)
+
+    def _pool(self, rows: Sequence[int], variant: str, device: torch.device | None = None) -> protocols.Pool:
+        chosen = self.evaluated.examples.select(rows)
+        vectors = torch.from_numpy(np.stack([self.outputs[row][variant] for row in rows])) if rows else torch.empty(0, 1)
+        return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors.to(device))
+
+
+def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs]) -> tuple[float, dict[str, float]]:
+    """The number that selects a checkpoint, higher is better, and the metrics behind it by task.
+
+    It is the mean over tasks of each task's main score (itself a mean over languages), as jiant's macro-average; a task whose
+    main score is lower for better models (mlm) counts only where there is no other, with its sign changed.
+    """
+    found: dict[str, float] = {}
+    better: list[float] = []
+    worse: list[float] = []
+    for name, rows in by_row(outputs, evaluated).items():
+        item = evaluated[name]
+        predicted = Predicted(item, rows)
+        key = metrics.main_key(item.task.metrics[0])
+        languages = np.asarray(item.examples["language"][:])
+        per_language = []
+        for language in dict.fromkeys(languages.tolist()):
+            values = predicted.score(np.flatnonzero(languages == language).tolist(), language)[0].values
+            if key in values:
+                per_language.append(values[key])
+        if not per_language:
+            raise ValueError(f"the validation examples of task {name} have no gold, so no checkpoint can be selected")
+        found[f"{name}/{key}"] = float(np.mean(per_language))
+        (better if metrics.higher_is_better(key) else worse).append(found[f"{name}/{key}"])
+    return (float(np.mean(better)) if better else -float(np.mean(worse))), found
+
+
+def _gold(evaluated: Evaluated, rows: Sequence[int]) -> list[Any]:
+    gold = format_module(evaluated.task.format).gold
+    columns = evaluated.examples.select(rows)[:]  # all at once: row by row takes ten times as long
+    return [gold(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+
+
+def _values(task: Task, gold: list[Any], predictions: list[Any], language: str) -> dict[str, float]:
+    """All metrics of the task, over the examples that have gold; a language model needs none."""
+    known = [number for number, value in enumerate(gold) if value is not None or task.format == "mlm"]
+    if not known:
+        return {}
+    chosen = [gold[number] for number in known], [predictions[number] for number in known]
+    return {key: value for metric in task.metrics for key, value in metrics.score(metric, *chosen, language).items()}

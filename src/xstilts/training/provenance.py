@@ -1,0 +1,90 @@
+"""What an artifact's metadata says, for its model card, of where it comes from: phase 1, the phases before it, and its data.
+
+It is told when the artifact is published, because only then is the one before it there to be read. It is in no fingerprint.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xstilts import sources
+from xstilts.config import ModelConfig
+from xstilts.errors import UserError
+from xstilts.jobs import TrainingJob
+from xstilts.store.artifacts import is_done, read_metadata
+from xstilts.tasks.declaration import TrainingTask
+
+CACHED = re.compile(r"models--([^/]+)/snapshots/([^/]+)/")
+"""Where the Hub's cache keeps a model: its name and its commit."""
+STEP = ("label", "fingerprint", "data")
+"""What is told of an artifact to those that come from it."""
+
+
+def provenance(job: TrainingJob, examples: Mapping[str, int]) -> dict[str, Any]:
+    """Keys of the metadata, all of it free of paths. `examples`: how many each task is trained on.
+
+    `encoder` is phase 1 as it was given, `lineage` what was trained since, `data` what this phase is trained on.
+    """
+    before = _artifact(job.parent or job.model.name_or_path)
+    first = _encoder(job.model) | ({} if before else {"fingerprint": job.identity.get("parent")})
+    return {
+        "fingerprint": Path(job.artifact).name,
+        "encoder": before.get("encoder", first) if before else first,
+        "lineage": [*before.get("lineage", []), {key: before.get(key) for key in STEP}] if before else [],
+        "data": {name: _data(job, name, training, examples[name]) for name, training in job.tasks.items()},
+    }
+
+
+def _data(job: TrainingJob, name: str, training: TrainingTask, examples: int) -> dict[str, Any]:
+    task, source = training.task, sources.source_name(training.task, job.data)
+    declared = task.sources.get(source)
+    made = declared is not None and declared.generator is not None
+    return {
+        "format": task.format,
+        "languages": list(training.languages),
+        "split": training.train,
+        "part": _part(training, job.maps.get(name)),
+        "examples": examples,
+        "source": source,
+        "hub": declared.hub if declared else None,
+        "revision": declared.revision if declared else None,
+        "world": job.data.world.seed if made else None,
+        "licence": "" if made else task.licence,  # the declared one is that of the real data
+        "homepage": task.homepage,
+    }
+
+
+def _part(training: TrainingTask, data_map: str | None) -> dict[str, Any]:
+    """Which of the split's examples were taken, where not all were."""
+    names = ("max_examples", "fraction", "language_exponent")
+    part = {name: value for name in names if (value := getattr(training, name)) is not None}
+    if data_map:
+        chosen = training.data_map
+        part |= {"region": chosen.region, "fraction of the data map": chosen.fraction, "data map": Path(data_map).name}
+    return part
+
+
+def _encoder(model: ModelConfig) -> dict[str, Any]:
+    tokenizer = {"tokenizer": _place(model.tokenizer, None)} if model.tokenizer else {}
+    return ({"random": True} if model.name_or_path is None else _place(model.name_or_path, model.revision)) | tokenizer
+
+
+def _place(name: str, revision: str | None) -> dict[str, Any]:
+    """Hub id and revision, of a folder in the Hub's cache too; fingerprint and label of an artifact; the name of a folder."""
+    if cached := CACHED.search(f"{name}/"):
+        return {"hub": cached[1].replace("--", "/"), "revision": cached[2]}
+    if found := _artifact(name):
+        return {"artifact": found["fingerprint"], "label": found.get("label", "")}
+    return {"folder": Path(name).resolve().name} if Path(name).is_dir() else {"hub": name, "revision": revision}
+
+
+def _artifact(name: str | None) -> dict[str, Any] | None:
+    """The metadata, if the folder is an artifact of xstilts."""
+    if not name or not is_done(Path(name)):
+        return None
+    try:
+        metadata = read_metadata(Path(name))
+    except UserError:  # somebody else's folder
+        return None
+    return {"fingerprint": Path(name).resolve().name, "data": {}} | metadata

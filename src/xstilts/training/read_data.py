@@ -1,0 +1,84 @@
+"""Read data for its mistakes, in a worker, and collect every problem of every split. No torch."""
+
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from datasets import Dataset
+
+from xstilts.errors import UserError
+from xstilts.jobs import ReadingJob, Split
+from xstilts.sources.load import is_candidate, load
+from xstilts.sources.mapping import gold_field
+from xstilts.store.files import write_json
+
+
+def read(job: ReadingJob) -> None:
+    """Read all splits, mark those without a problem, and write down what is wrong with the others."""
+    problems: dict[str, list[str]] = {}
+    with _without_remarks():
+        for split in job.splits:
+            if found := _problems(split):
+                problems[split.mark] = found
+            else:
+                _mark(split)
+    write_json(Path(job.problems), problems)
+
+
+def _problems(split: Split) -> list[str]:
+    """List what is wrong with a split, at most a line for each language."""
+    try:
+        found = load(split.task, split.data, split.split, split.languages)
+    except UserError as error:
+        together = _line(error)
+        alone = [_problem(split, language) for language in split.languages]  # reading ends at the first problem
+        return list(dict.fromkeys(filter(None, alone))) or [together]
+    return _gold_problem(split, found) if split.selects else []
+
+
+def _problem(split: Split, language: str) -> str | None:
+    try:
+        load(split.task, split.data, split.split, [language])
+    except UserError as error:
+        return _line(error)
+    return None
+
+
+def _line(error: UserError) -> str:
+    return " ".join(str(error).splitlines())
+
+
+def _gold_problem(split: Split, found: Dataset) -> list[str]:
+    """One line if no example that selects the checkpoint has gold, in any language."""
+    field, counts = gold_field(found.features), Counter[str]()
+    if field is None:
+        return []
+    for example in found.select_columns([name for name in ("language", "side", field) if name in found.features]):
+        if not is_candidate(example) and (split.first is None or counts[example["language"]] < split.first):
+            counts[example["language"]] += 1
+            if example[field] is not None:
+                return []
+    return [
+        f"task '{split.task.name}', {split.split}: none of {counts.total()} examples in {', '.join(split.languages)} has gold, "
+        "so they cannot select a checkpoint; choose another validation split, or recipe.selection=last with eval_every=0"
+    ]
+
+
+def _mark(split: Split) -> None:
+    # Without a mark, in a store that cannot be written, it is read again next time.
+    with contextlib.suppress(OSError, UserError):
+        write_json(Path(split.mark), {"task": split.task.name, "split": split.split, "languages": split.languages})
+
+
+@contextlib.contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Log nothing while in the body: the phase that reads the data for itself will."""
+    log = logging.getLogger("xstilts")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

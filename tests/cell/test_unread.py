@@ -1,0 +1,205 @@
+"""Data is read once before anything is trained on it: what is to be read, what is wrong with it, and what is marked."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from xstilts.cell.unread import unread
+from xstilts.config import DataConfig, Hyperparameters, Target
+from xstilts.errors import UserError
+from xstilts.jobs import EvaluationJob, ReadingJob, Split, TokenizerJob, TrainingJob, read_job, write_job
+from xstilts.tasks.declaration import Expect, Source, Task, TrainingTask
+from xstilts.training.read_data import read
+
+GOOD = "".join(f"a{n}\tb{n}\t{'yes' if n % 2 else 'no'}\n" for n in range(10))
+SELECTS = Hyperparameters(selection="best", eval_examples=5)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with train, dev and test files in two languages."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for language in ("en", "sw"):
+        for split in ("train", "dev", "test"):
+            (folder / f"{split}-{language}.tsv").write_text(GOOD)
+    return folder
+
+
+@pytest.fixture
+def data(root: Path) -> DataConfig:
+    return DataConfig(source="files", root=str(root))
+
+
+def task(**changes: object) -> Task:
+    source = Source(
+        reader="delimited",
+        files={"train": "train-{language}.tsv", "validation": "dev-{language}.tsv", "test": "test-{language}.tsv"},
+        options={"names": ["text_a", "text_b", "label"], "optional": ["label"]},
+    )
+    return Task(
+        name="toy",
+        format="classification",
+        languages=["en", "sw", "th"],
+        labels=["no", "yes"],
+        metrics=["accuracy"],
+        evaluate=["test"],
+        sources={"files": replace(source, **changes)},  # type: ignore[arg-type]
+    )
+
+
+def training(data: DataConfig, what: Task | None = None, **changes: object) -> TrainingJob:
+    used = TrainingTask(task=what or task(), languages=["en"])
+    return TrainingJob(data=data, tasks={"toy": replace(used, **changes)}, hyperparameters=SELECTS)  # type: ignore[arg-type]
+
+
+def evaluation(data: DataConfig, what: Task | None = None, **changes: object) -> EvaluationJob:
+    return EvaluationJob(data=data, target=Target(task=what or task(), **changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Callable[[list[Split]], list[list[str]]]:
+    """Read splits as a worker does, from a job that was written down; what is wrong with each."""
+
+    def run(splits: list[Split]) -> list[list[str]]:
+        job, found = tmp_path / "job.json", tmp_path / "problems.json"
+        write_job(ReadingJob("reading", splits, str(found)), job)
+        again = read_job(job)
+        assert isinstance(again, ReadingJob)
+        read(again)
+        wrong = json.loads(found.read_text())
+        assert set(wrong) <= {split.mark for split in splits}
+        return [wrong.get(split.mark, []) for split in splits]
+
+    return run
+
+
+def test_what_a_cell_reads_is_read_once(data: DataConfig, root: Path, tmp_path: Path, problems: Callable[..., list[list[str]]]):
+    jobs = [training(data)], evaluation(data)
+    splits = unread(*jobs, tmp_path)
+    assert [(split.split, split.languages, split.selects, split.first) for split in splits] == [
+        ("train", ["en"], False, None),
+        ("validation", ["en"], True, 5),
+        ("test", ["en", "sw"], False, None),
+    ]
+    assert [split.name for split in splits] == ["toy train (en)", "toy validation (en)", "toy test (en sw)"]
+    assert problems(splits) == [[], [], []]
+    assert unread(*jobs, tmp_path) == [], "it is marked"
+    assert len(unread([training(data), training(data)], None, tmp_path / "other store")) == 2, "once for several phases"
+
+    (root / "test-sw.tsv").write_text(GOOD.replace("b7", "b8"))
+    assert [split.split for split in unread(*jobs, tmp_path)] == ["test"], "what has changed is read again"
+
+
+def test_every_problem_is_found_and_what_is_good_is_marked(
+    data: DataConfig, root: Path, tmp_path: Path, problems: Callable[..., list[list[str]]]
+):
+    (root / "train-en.tsv").write_text(GOOD.replace("\tno\n", "\tmaybe\n", 1))
+    (root / "test-en.tsv").write_text("only one column\n" + GOOD)
+    (root / "test-sw.tsv").write_text(GOOD + "a\tb\tnope\n")
+    splits = unread([training(data)], evaluation(data), tmp_path)
+    (train,), good, test = problems(splits)
+    assert train.startswith(f"{root}/train-en.tsv:1: unknown label 'maybe', expected one of no, yes")
+    assert good == []
+    assert test[0].startswith(f"{root}/test-en.tsv:1: 1 column(s), expected 3")
+    assert len(test) == 2 and test[1].startswith(f"{root}/test-sw.tsv:11: unknown label 'nope', expected one of no, yes")
+    assert [split.split for split in unread([training(data)], evaluation(data), tmp_path)] == ["train", "test"]
+
+
+def test_a_problem_of_all_languages_together(data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]]):
+    (found,) = problems(unread([], evaluation(data, languages=["en", "en"]), tmp_path))
+    assert found == ["task 'toy': expected one or more languages, each once, got en, en"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reader": "nope"}, "nope"),
+        ({"options": {"names": ["text_a", "text_b", "label"], "banana": 1}}, "'banana'"),
+        ({"columns": {"text_b": "{hypothesis}"}}, "hypothesis"),
+        ({"labels": {"yes": "perhaps"}}, "perhaps"),
+        ({"expect": {"test": Expect(rows={"*": 11})}}, "got 10 rows, expected 11; the data has drifted"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_its_files(
+    data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]], change: dict[str, object], message: str
+):
+    (found,) = problems(unread([], evaluation(data, task(**change), languages=["en"]), tmp_path))
+    assert len(found) == 1 and message in found[0]
+    assert unread([], evaluation(data, task(**change), languages=["en"]), tmp_path), "and is no less wrong the next time"
+
+
+def test_whether_numbers_of_rows_are_checked_makes_a_difference(
+    data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]]
+):
+    drifted = task(expect={"test": Expect(rows={"*": 11})})
+    unchecked = unread([], evaluation(replace(data, expect=False), drifted), tmp_path)
+    assert problems(unchecked) == [[]]
+    assert unread([], evaluation(data, drifted), tmp_path)
+
+
+@pytest.mark.parametrize(("part", "problem"), [("train:90%", False), ("train:-10%", False), ("train:5%", True)])
+def test_parts_of_a_split(data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]], part: str, problem: bool):
+    splits = unread([TokenizerJob(data=data, tasks=training(data, train=part).tasks)], None, tmp_path)
+    assert [split.split for split in splits] == [part]
+    (found,) = problems(splits)
+    assert found == (["'train:5%' of task 'toy' has no example in 'en'; take a larger part"] if problem else [])
+
+
+def test_validation_is_read_where_it_is_evaluated_on(data: DataConfig, tmp_path: Path):
+    last = replace(training(data), hyperparameters=Hyperparameters(selection="last", eval_every=0))
+    assert [split.split for split in unread([last], None, tmp_path)] == ["train"]
+    curves = replace(training(data), hyperparameters=Hyperparameters(selection="last", eval_every=3))
+    assert [split.split for split in unread([curves], None, tmp_path)] == ["train", "validation"]
+
+
+@pytest.mark.parametrize(("gold_at", "enough"), [([4], True), ([5, 6, 7], False), ([], False)])
+def test_what_selects_a_checkpoint_needs_gold(
+    data: DataConfig, root: Path, tmp_path: Path, problems: Callable[..., list[list[str]]], gold_at: list[int], enough: bool
+):
+    (root / "dev-en.tsv").write_text("".join(f"a{n}\tb{n}\t{'yes' if n in gold_at else ''}\n" for n in range(10)))
+    partly = task(labels={"": "", "yes": "yes", "no": "no"})
+    assert problems(unread([training(data, partly)], None, tmp_path))[1] == (
+        []
+        if enough
+        else [
+            "task 'toy', validation: none of 5 examples in en has gold, so they cannot select a checkpoint; choose another "
+            "validation split, or recipe.selection=last with eval_every=0"
+        ]
+    )
+
+
+def test_nothing_to_evaluate_on_is_told_before_reading(data: DataConfig, root: Path, tmp_path: Path):
+    where = f"under data.root={root}"
+    with pytest.raises(UserError) as error:
+        unread([], evaluation(data, languages=["en", "th"]), tmp_path)
+    assert str(error.value) == f"task toy has no data for th {where}; languages with data: en, sw"
+    (root / "dev-en.tsv").unlink()
+    (root / "dev-sw.tsv").unlink()
+    with pytest.raises(UserError) as error:
+        unread([], evaluation(data, splits=["validation", "test"]), tmp_path)
+    assert str(error.value) == f"task toy has no validation data {where}: leave it out of target.splits"
+    both = replace(task(), evaluate=["validation", "test"])
+    assert [split.split for split in unread([], evaluation(data, both), tmp_path)] == ["test"], "a default is what there is"
+
+
+def test_a_store_that_cannot_be_written_is_read_for_again(
+    data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]]
+):
+    (tmp_path / "store").write_text("a file where a folder should be")
+    splits = unread([], evaluation(data), tmp_path / "store")
+    assert problems(splits) == [[]]
+    assert unread([], evaluation(data), tmp_path / "store") == splits
+
+
+def test_reading_needs_no_torch(data: DataConfig, tmp_path: Path):
+    write_job(ReadingJob("reading", unread([], evaluation(data), tmp_path), str(tmp_path / "found.json")), tmp_path / "job.json")
+    code = "import sys; from xstilts.worker import main; main(); assert not {'torch', 'transformers'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "job.json")], check=True, timeout=120)
+    assert json.loads((tmp_path / "found.json").read_text()) == {}
+    assert unread([], evaluation(data), tmp_path) == []

@@ -1,0 +1,77 @@
+"""The estimate of a phase's cost, from what is declared."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from transformers import XLMRobertaConfig, XLMRobertaModel
+
+from xstilts.cell import pipeline
+from xstilts.config import ModelConfig, TinyArchitecture, register
+from xstilts.launch.cells import to_schema
+from xstilts.paths import conf_dir
+from xstilts.study import cost
+
+LARGE = 24 * (12 * 1024**2 + 13 * 1024)
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Callable[..., pipeline.Cell]:
+    """The plan of a cell of data=hub, with nothing of it on this disk."""
+
+    def plan(*overrides: str) -> pipeline.Cell:
+        register()
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return pipeline.plan(to_schema(compose("train", [f"store.root={tmp_path}", *overrides])), download=False)
+
+    return plan
+
+
+def test_weights_of_the_layers_are_those_of_the_model(tmp_path: Path) -> None:
+    shape = TinyArchitecture(hidden_size=32, num_hidden_layers=3, intermediate_size=48, num_attention_heads=2)
+    config = XLMRobertaConfig(
+        vocab_size=50,
+        hidden_size=32,
+        num_hidden_layers=3,
+        intermediate_size=48,
+        num_attention_heads=2,
+        max_position_embeddings=20,
+    )
+    model = XLMRobertaModel(config, add_pooling_layer=False)
+    counted = sum(parameter.numel() for parameter in model.encoder.parameters())
+    assert cost.layer_parameters(ModelConfig(tiny=shape)) == counted
+    model.save_pretrained(tmp_path)
+    assert cost.layer_parameters(ModelConfig(name_or_path=str(tmp_path))) == counted
+    assert cost.layer_parameters(ModelConfig(name_or_path="nobody/unknown")) is None
+
+
+def test_steps_and_flop_of_the_papers_mnli(cell: Any) -> None:
+    planned = cell("+intermediate=mnli", "+target=tatoeba")
+    job = planned.training[0].job
+    values = job.hyperparameters
+    assert cost.layer_parameters(job.model) == LARGE
+    assert cost.examples(job.tasks["mnli"], job.data) == 392702
+    assert cost.training_steps(job) == values.epochs * -(-392702 // values.batch_size)
+    expected = 6 * LARGE * cost.training_steps(job) * values.batch_size * values.max_length
+    assert cost.training_flop(job) == pytest.approx(expected)
+
+
+def test_a_part_of_the_data_costs_a_part(cell: Any) -> None:
+    part = cell("+intermediate=mnli", "+target=tatoeba", "intermediate.tasks.mnli.max_examples=1000").training[0].job
+    assert cost.examples(part.tasks["mnli"], part.data) == 1000
+    half = cell("+intermediate=mnli", "+target=tatoeba", "intermediate.tasks.mnli.fraction=0.5").training[0].job
+    assert cost.examples(half.tasks["mnli"], half.data) == 196351
+    fixed = cell("+intermediate=mnli", "+target=tatoeba", "intermediate.recipe.max_steps=7").training[0].job
+    assert cost.training_steps(fixed) == 7
+
+
+def test_evaluation_counts_all_languages(cell: Any) -> None:
+    job = cell("+target=xquad").evaluation
+    length = job.hyperparameters.max_length
+    assert cost.evaluation_flop(job) == pytest.approx(2 * LARGE * 1190 * len(job.target.task.languages) * length)
+    fewer = cell("+target=xquad", "target.languages=[de,th]", "target.max_test_examples=10").evaluation
+    assert cost.evaluation_flop(fewer) == pytest.approx(2 * LARGE * 20 * length)

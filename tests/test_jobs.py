@@ -1,0 +1,65 @@
+"""What a worker is told survives its file."""
+
+import json
+
+import pytest
+from omegaconf.errors import OmegaConfBaseException
+
+from xstilts.config import Hyperparameters, Mixture, ModelConfig, Target, TinyArchitecture, TrainerConfig
+from xstilts.jobs import EvaluationJob, TrainingJob, read_job, write_job
+from xstilts.tasks.declaration import Source, Task, TrainingTask
+
+TASK = Task(
+    name="xnli",
+    format="classification",
+    labels=["nein", "ja", "日本"],
+    sources={
+        "xtreme": Source(reader="delimited", files={"train": "a b.tsv"}, columns={"a": ["x", "y"]}, options={"header": True})
+    },
+)
+
+
+def training() -> TrainingJob:
+    return TrainingJob(
+        label="phase 2: mnli",
+        identity={"seed": 1, "nested": {"a": [1, 2.5, None, "ü"]}},
+        artifact="store/trained/f00",
+        resume="last.ckpt",
+        carry_head=True,
+        model=ModelConfig(tokenizer="folder", tiny=TinyArchitecture(hidden_size=32)),
+        tasks={"xnli": TrainingTask(task=TASK, languages=["en", "de"], fraction=0.1)},
+        hyperparameters=Hyperparameters(learning_rate=1e-5, retrieval_layers=[1, 2]),
+        by_task={"xnli": Hyperparameters(epochs=0.5)},
+        mixture=Mixture(cap=None),
+        seed=2**40,
+        trainer=TrainerConfig(num_threads=1),
+    )
+
+
+def evaluation() -> EvaluationJob:
+    return EvaluationJob(
+        label="phase 4: xnli", target=Target(task=TASK, languages=["de"]), labels=["ja", "nein"], header={"cell": {"seed": 1}}
+    )
+
+
+@pytest.mark.parametrize("job", [training(), evaluation(), TrainingJob()])
+def test_a_job_is_read_as_it_was_written(job, tmp_path):
+    path = tmp_path / "work" / "job.json"
+    write_job(job, path)
+    assert read_job(path) == job
+
+
+def test_a_job_can_be_read_by_a_person(tmp_path):
+    write_job(evaluation(), tmp_path / "job.json")
+    text = (tmp_path / "job.json").read_text(encoding="utf-8")
+    assert "日本" in text and json.loads(text)["kind"] == "evaluation"
+
+
+def test_a_field_that_the_schema_does_not_know_is_refused(tmp_path):
+    path = tmp_path / "job.json"
+    write_job(training(), path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["job"]["trainer"]["divices"] = 2
+    path.write_text(json.dumps(document))
+    with pytest.raises(OmegaConfBaseException, match="divices"):
+        read_job(path)
