@@ -41,7 +41,7 @@ class Corpus:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Subwords of each feature."""
+        """Tokens of each feature."""
         return np.asarray(self.features.features["length"][:])
 
     def rows_of(self, language: str) -> np.ndarray:
@@ -72,7 +72,7 @@ def there() -> bool:
 
 @cache
 def tokenizer() -> PreTrainedTokenizerBase:
-    """One of 16,000 subwords, with XLM-R's special tokens."""
+    """One of 16,000 tokens, with XLM-R's special tokens."""
     return load_tokenizer(str(SHARED / "tokenizers" / "multilingual16k"))
 
 
@@ -86,7 +86,7 @@ def corpus(name: str, split: str, languages: list[str], training: bool) -> Corpu
 
 
 def typical(batches: list[np.ndarray], lengths: np.ndarray, number: int) -> list[np.ndarray]:
-    """Of the batches of an epoch those `number` that are nearest to its mean, in real and in padded subwords.
+    """Of the batches of an epoch those `number` that are nearest to its mean, in real and in padded tokens.
 
     A few steps then stand for all of them; drawn blindly, they would be longer or shorter by a tenth.
     """

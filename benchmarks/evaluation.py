@@ -49,8 +49,8 @@ def _of(task: str, what: str, full: bool, batch_sizes: dict[int, str]) -> Iterat
     for size in batch_sizes:
         contestants[f"dynamic {size}"] = Rounds(samples, lambda chosen, size=size: peers.predict(theirs, features(chosen), size))
     found = interleaved(contestants, rounds)
-    subwords = np.mean([chosen.lengths.mean() for chosen in samples[1:]])
-    note = f"{ours.depth(full)}; {subwords:.1f} subwords per example ({whole.lengths.mean():.1f} in all {len(whole.lengths):,})"
+    tokens = np.mean([chosen.lengths.mean() for chosen in samples[1:]])
+    note = f"{ours.depth(full)}; {tokens:.1f} tokens per example ({whole.lengths.mean():.1f} in all {len(whole.lengths):,})"
     size = len(samples[0].lengths)
     speed = {name: [size / seconds for seconds in taken] for name, taken in found.items()}
     name = f"{task}, {size} {what} of 2 languages"

@@ -29,7 +29,7 @@ WAYS = {
 
 
 def lines(full: bool) -> Iterator[Line]:
-    """Steps of 32 XNLI pairs, steps of 32 rows of 128 subwords, and the memory of both."""
+    """Steps of 32 XNLI pairs, steps of 32 rows of 128 tokens, and the memory of both."""
     if not torch.cuda.is_available() and not ours.ENCODER:
         yield Line(GROUP, "left out", "", 0.0, note="no GPU on this machine")
         return
@@ -74,20 +74,20 @@ def _against_trainer(pairs: Corpus, steps: list[np.ndarray], rounds: int) -> Ite
 
 
 def _utilisation(pairs: Corpus, rounds: int) -> Iterator[Line]:
-    """Rows that fill all 128 subwords: nothing is gained by leaving padding out."""
+    """Rows that fill all 128 tokens: nothing is gained by leaving padding out."""
     longest = np.argsort(-pairs.lengths, kind="stable")[:SIZE]
     config, warm_up = large(), 3
-    subwords = int(pairs.lengths[longest].sum())
+    tokens = int(pairs.lengths[longest].sum())
     card = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no card"
     peak = next((flops for name, flops in PEAKS.items() if name in card), None)
     for way, settings in WAYS.items():
         worker = Worker(ours.train, pairs, config, [("ours", longest)] * (rounds + warm_up), settings)
         seconds = statistics.median([worker.turn() for _ in range(rounds + warm_up)][warm_up:])
         worker.close()
-        # Forwards 2 and backwards 4 FLOP a weight and subword (Kaplan et al. 2020), and attention's two products.
+        # Forwards 2 and backwards 4 FLOP a weight and token (Kaplan et al. 2020), and attention's two products.
         weights = config.num_hidden_layers * (4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size)
-        mean = subwords / SIZE
-        flops = subwords * (6 * weights + 12 * config.num_hidden_layers * config.hidden_size * mean) / seconds
-        name = f"model FLOPs of the {SIZE} longest pairs ({mean:.0f} subwords), XLM-R Large, bf16, {way}"
+        mean = tokens / SIZE
+        flops = tokens * (6 * weights + 12 * config.num_hidden_layers * config.hidden_size * mean) / seconds
+        name = f"model FLOPs of the {SIZE} longest pairs ({mean:.0f} tokens), XLM-R Large, bf16, {way}"
         share = f"{100 * flops / peak:.0f} % of {peak / 1e12:.0f} TFLOP/s ({card})" if peak else f"no known peak of {card}"
         yield Line(GROUP, name, "TFLOP/s", flops / 1e12, rounds=rounds, goal=">= 45 % of the peak", note=share)

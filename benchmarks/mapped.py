@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 Batch = dict[str, list[Any]]
 Prepare = Callable[[Batch], Any]
 OVERLAP = 128
-"""Subwords that two windows share: run_qa's `doc_stride`."""
+"""Tokens that two windows share: run_qa's `doc_stride`."""
 
 
 def mapped(examples: Dataset, prepare: Prepare) -> Dataset:
@@ -37,7 +37,7 @@ def _windows(tokenizer: PreTrainedTokenizerBase, batch: Batch, max_length: int) 
 
 
 def span_qa_training(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Prepare:
-    """Windows with the answer's first and last subword."""
+    """Windows with the answer's first and last token."""
 
     def prepare(batch: Batch) -> Any:
         encoded = _windows(tokenizer, batch, max_length)
@@ -56,7 +56,7 @@ def span_qa_training(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Pre
 def _answer(
     sides: list[int | None], spans: list[tuple[int, int]], answers: list[dict[str, Any]] | None
 ) -> tuple[int | None, int | None]:
-    """The subwords of the first answer; None where the window does not hold it."""
+    """The tokens of the first answer; None where the window does not hold it."""
     if not answers:
         return None, None
     begin, stop = answers[0]["start"], answers[0]["start"] + len(answers[0]["text"])
@@ -75,7 +75,7 @@ def _answer(
 
 
 def span_qa_evaluation(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Prepare:
-    """Windows with the characters of the context's subwords and the id of the question."""
+    """Windows with the characters of the context's tokens and the id of the question."""
 
     def prepare(batch: Batch) -> Any:
         encoded = _windows(tokenizer, batch, max_length)
@@ -90,7 +90,7 @@ def span_qa_evaluation(tokenizer: PreTrainedTokenizerBase, max_length: int) -> P
 
 
 def tagging(tokenizer: PreTrainedTokenizerBase, max_length: int, labels: list[str]) -> Prepare:
-    """Sentences with the tags on the first subword of each word."""
+    """Sentences with the tags on the first token of each word."""
     number = {label: place for place, label in enumerate(labels)}
 
     def prepare(batch: Batch) -> Any:

@@ -76,7 +76,7 @@ def _against_map(full: bool, threads: str) -> Iterator[Line]:
 
 
 def _same_windows(examples: Dataset) -> Limits:
-    """run_qa counts the subwords that two windows share, XTREME and we those from start to start: equal for a median question."""
+    """run_qa counts the tokens that two windows share, XTREME and we those from start to start: equal for a median question."""
     questions = real.tokenizer()(examples["question"][:], add_special_tokens=False)["input_ids"]
     question = int(statistics.median(len(ids) for ids in questions))
     return Limits(max_length=QA_LENGTH, doc_stride=QA_LENGTH - 4 - question - mapped.OVERLAP)

@@ -73,7 +73,7 @@ def _told(data: Corpus, steps: list[np.ndarray]) -> str:
     mean = data.lengths.mean()
     here = np.mean([data.lengths[step].mean() for step in steps])
     words = data.features.special.vocab_size
-    return f"{here:.1f} subwords per example ({mean:.1f} in all); ours trains {words:,} words' embeddings"
+    return f"{here:.1f} tokens per example ({mean:.1f} in all); ours trains {words:,} words' embeddings"
 
 
 class Contest:

@@ -58,7 +58,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A word is a subword; special tokens as XLM-R's."""
+    """A word is a token; special tokens as XLM-R's."""
     names = ["<s>", "<pad>", "</s>", "<unk>", *WORDS, "<mask>"]
     words = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="<unk>"))
     words.pre_tokenizer = Whitespace()
@@ -253,7 +253,7 @@ def batch_of():
 
 @pytest.fixture(scope="session")
 def short_of_memory():
-    """short_of_memory(phase, tokens) -> sizes that were refused: the encoder has no memory for more subwords at once."""
+    """short_of_memory(phase, tokens) -> sizes that were refused: the encoder has no memory for more tokens at once."""
 
     def refuse(phase: Phase, tokens: int, moment: str = "forward") -> list[int]:
         refused: list[int] = []

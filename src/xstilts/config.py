@@ -228,7 +228,7 @@ class TrainerConfig:
     num_nodes: int = number(1, at_least=1, at_most=10_000)
     precision: str = one_of("32-true", PRECISIONS)
     max_tokens: int = number(2048, at_least=1, at_most=MANY)
-    """Subwords in one micro-batch of a training step. Padding counts, but not for an encoder that computes none, while it is less
+    """Tokens in one micro-batch of a training step. Padding counts, but not for an encoder that computes none, while it is less
     than the text."""
     max_eval_tokens: int = number(32768, at_least=1, at_most=MANY)
     """The same for evaluation."""

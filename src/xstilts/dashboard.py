@@ -22,7 +22,7 @@ from xstilts.tracking.identity import RunIdentity
 from xstilts.tracking.runs import LOG_IN, artifact_name, logged_in, problem_with_server, tracked
 from xstilts.tracking.scores import GAP, OTHERS, main_rows
 
-THROUGHPUT = ("examples_per_second", "subwords_per_second", "seconds_per_step")
+THROUGHPUT = ("examples_per_second", "tokens_per_second", "seconds_per_step")
 Sections = dict[str, list[Any]]
 
 

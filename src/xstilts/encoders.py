@@ -26,7 +26,7 @@ class Family:
     sdpa: bool = True
     """Whether transformers has SDPA attention for it."""
     padding_free: bool = False
-    """Whether a subword's place shows in its position embedding and nowhere else, see `xstilts.models.padding_free`."""
+    """Whether a token's place shows in its position embedding and nowhere else, see `xstilts.models.padding_free`."""
     plain_stack: bool = False
     """Whether `encoder.layer` is the list of layers and nothing after the last one changes the hidden states."""
     heads: str = ""
@@ -77,7 +77,7 @@ DECODERS = frozenset(
     "modernbert-decoder mpt nemotron olmo olmo2 openai-gpt opt persimmon phi phi3 qwen2 qwen2_moe qwen3 qwen3_moe rwkv smollm3 "
     "stablelm starcoder2 xglm".split()
 )
-"""Types in which a subword sees only what stands before it. The worker asks transformers about those that are missing here."""
+"""Types in which a token sees only what stands before it. The worker asks transformers about those that are missing here."""
 
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 FLASH_PACKAGE = "flash_attn"
@@ -144,7 +144,7 @@ def family(model_type: Any) -> Family:
 
 
 def first_position(config: Mapping[str, Any]) -> int:
-    """The number of the first subword's position: 0, or after the padding index (XLM-R: 2)."""
+    """The number of the first token's position: 0, or after the padding index (XLM-R: 2)."""
     if family(config.get("model_type")).positions != "after_padding":
         return 0
     padding = config.get("pad_token_id")
@@ -152,7 +152,7 @@ def first_position(config: Mapping[str, Any]) -> int:
 
 
 def longest_input(config: Mapping[str, Any]) -> int | None:
-    """Subwords that fit, special tokens included; None without a limit."""
+    """Tokens that fit, special tokens included; None without a limit."""
     positions = family(config.get("model_type")).positions
     if positions == "relative" or (positions == "biased" and not config.get("position_biased_input", True)):
         return None
@@ -182,7 +182,7 @@ def refusal(config: Mapping[str, Any]) -> str | None:
         return f"a model of the type {kind}, an encoder-decoder"
     causal = kind not in FAMILIES and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures)
     if kind in DECODERS or config.get("is_decoder") or causal:
-        return f"a model of the type {kind}, a decoder, in which a subword sees only what stands before it"
+        return f"a model of the type {kind}, a decoder, in which a token sees only what stands before it"
     return None
 
 

@@ -20,7 +20,7 @@ SPECIAL = SpecialTokens(pad_id=1, mask_id=99, vocab_size=100, special_ids=(0, 1,
 
 
 def task(lengths, name="nli", format="classification"):
-    """Features of these lengths; the first subword of each says which row it is."""
+    """Features of these lengths; the first token of each says which row it is."""
     rows = [
         {"example": row, "length": length, "input_ids": [10 + row, *[5] * (length - 1)]} for row, length in enumerate(lengths)
     ]
@@ -54,7 +54,7 @@ def test_cut_keeps_the_budget_and_everything_else(lengths, max_tokens, padding_f
         assert cost(lengths[[*left, right[0]]], padding_free) > max_tokens, "no group ends before it is full"
 
 
-def test_a_micro_batch_without_padding_costs_its_subwords_and_half_of_much_padding():
+def test_a_micro_batch_without_padding_costs_its_tokens_and_half_of_much_padding():
     assert cost(np.array([4, 2, 3])) == 12 and cost(np.array([4, 2, 3]), padding_free=True) == 9
     assert cost(np.array([1, 1, 9]), padding_free=True) == 14
 
@@ -186,23 +186,21 @@ ROWS = st.lists(st.lists(st.integers(0, 149), max_size=8), max_size=6)
 
 @given(chunks=st.lists(ROWS, min_size=1, max_size=4))
 @settings(deadline=None)
-def test_occurring_subwords_are_those_of_all_chunks_and_the_special_ones(chunks):
+def test_occurring_tokens_are_those_of_all_chunks_and_the_special_ones(chunks):
     expected = {0, 1, 2, 3, 99}.union(*(row for chunk in chunks for row in chunk))
     task = features_of(chunks)
     assert set(np.flatnonzero(task.occurring(150))) == expected
     pairs = [[[row, row[::-1]] for row in chunk] for chunk in chunks]
     assert set(np.flatnonzero(features_of(pairs, nested=True).occurring(150))) == expected
-    # Of chosen rows all subwords are found, and perhaps those of the rows around them.
+    # Of chosen rows all tokens are found, and perhaps those of the rows around them.
     part = task.features.select(range(1, len(task.features))) if len(task.features) > 1 else task.features
     found = set(np.flatnonzero(TaskFeatures("any", "any", "any", part, SPECIAL).occurring(150)))
     assert {id for row in part["input_ids"] for id in row} <= found <= expected
 
 
-def test_subwords_and_embeddings_that_do_not_fit():
+def test_tokens_and_embeddings_that_do_not_fit():
     assert len(features_of([[[5]]]).occurring(50)) == 50, "a special token without an embedding, which no text has"
-    with pytest.raises(
-        UserError, match="task any: its tokenizer gives the subword number 150, but the encoder has embeddings of 150"
-    ):
+    with pytest.raises(UserError, match="task any: its tokenizer gives the token id 150, but the encoder has embeddings of 150"):
         features_of([[[5, 150]]]).occurring(150)
 
 

@@ -44,7 +44,7 @@ def test_a_text_comes_back_and_the_unknown_is_one_token(folder: Path) -> None:
         assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
     assert tokenizer.tokenize("the\t  ｄｏｇ") == tokenizer.tokenize("the dog")
     assert tokenizer.tokenize("漢字")[-1] == "<unk>" and tokenizer.tokenize("漢字").count("<unk>") == 1
-    assert len(tokenizer.tokenize("the")) == 1, "a frequent word is one subword"
+    assert len(tokenizer.tokenize("the")) == 1, "a frequent word is one token"
     words = tokenizer(LINES[0].split(), is_split_into_words=True, add_special_tokens=False)
     assert words["input_ids"] == tokenizer(LINES[0], add_special_tokens=False)["input_ids"]
 

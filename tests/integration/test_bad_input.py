@@ -231,7 +231,7 @@ BAD_OPTIONS = {
     ("+target=pawsx", "target.languages=[dee]"): "unknown language in target.languages 'dee': did you mean de?",
     ("+target=pawsx", "target.languages=[ja]"): "task pawsx has no validation or test data for ja",
     ("+target=pawsx", "target.training.pawsx.languages=[ja]"): "no train data of task 'pawsx' in language 'ja'",
-    ("+target=pawsx", "target.recipe.max_length=129"): "max_length=129 is beyond the 128 subwords",
+    ("+target=pawsx", "target.recipe.max_length=129"): "max_length=129 is beyond the 128 tokens",
     ("+target=tatoeba", "target.recipe.max_length=129"): "max_length=129",
     ("+target=pawsx", "target.splits=[dev]"): "unknown target.splits 'dev'",
     ("+target=pawsx", "data.root=NOWHERE"): "data.root=NOWHERE: no such folder",

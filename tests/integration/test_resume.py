@@ -176,7 +176,7 @@ def test_a_checkpoint_without_some_of_the_rows_is_refused(
     killed(lambda: run_inline(*options(toy_world, tmp_path), *SINGLE), "step", 14)
     with mock.patch.object(TaskFeatures, "occurring", lambda self, vocabulary: np.ones(vocabulary, dtype=bool)):
         lines = main_fails(*cell)
-    (line,) = (line for line in lines if "last.ckpt was written when the data had other subwords" in line)
+    (line,) = (line for line in lines if "last.ckpt was written when the data had other tokens" in line)
     assert line.startswith("error: ") and "delete the folder" in line
 
 

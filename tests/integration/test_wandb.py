@@ -43,7 +43,7 @@ def test_offline(run_cell: RunCell, options: tuple[str, ...], offline_runs: Any,
 
     assert [step for step, _ in second.curve("train/loss/snli")] == [0, 1, 2, 3]
     assert second.x_axis["*"] == "trainer/global_step"
-    for name in ("examples_per_second", "subwords_per_second", "seconds_per_step"):
+    for name in ("examples_per_second", "tokens_per_second", "seconds_per_step"):
         assert all(value > 0 for _, value in second.curve(f"throughput/{name}"))
     assert second.curve("validation/score")
 

@@ -143,7 +143,7 @@ def test_a_max_length_beyond_the_positions_is_refused(tokenizer, tiny_model):
     with pytest.raises(UserError) as error:
         check_length(encoder, 129, "xnli")
     assert str(error.value) == (
-        "max_length=129 of task xnli is beyond the 128 subwords this encoder has positions for; "
+        "max_length=129 of task xnli is beyond the 128 tokens this encoder has positions for; "
         "type intermediate.recipe.max_length=128 target.recipe.max_length=128, or less"
     )
 
@@ -166,14 +166,14 @@ def test_padding_changes_nothing_and_the_mask_is_used(attention, tokenizer, tiny
     torch.testing.assert_close(states[2][:, :5], alone, rtol=0, atol=1e-6)
 
 
-def test_the_pooler_is_dense_and_tanh_over_the_first_subword(tokenizer, tiny_model):
+def test_the_pooler_is_dense_and_tanh_over_the_first_token(tokenizer, tiny_model):
     encoder = build_encoder(tiny_model(), tokenizer)
     hidden = torch.randn(3, 4, 32)
-    assert torch.equal(encoder.first_subword(hidden), hidden[:, 0])
+    assert torch.equal(encoder.first_token(hidden), hidden[:, 0])
     encoder.add_pooler()
     pooler = encoder.pooler
     assert not pooler.bias.any()
-    assert torch.equal(encoder.first_subword(hidden), torch.tanh(hidden[:, 0] @ pooler.weight.T + pooler.bias))
+    assert torch.equal(encoder.first_token(hidden), torch.tanh(hidden[:, 0] @ pooler.weight.T + pooler.bias))
     encoder.add_pooler()
     assert encoder.pooler is pooler, "a pooler that is there stays"
 

@@ -112,7 +112,7 @@ def test_known_decoders_have_no_masked_language_model():
         ("t5", {"d_model": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2, "d_kv": 8}, "an encoder-decoder"),
         ("bart", {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1}, "an encoder-decoder"),
         ("fnet", SHAPE, "has no attention_mask"),
-        ("canine", SHAPE | {"num_hash_buckets": 64}, "has no embeddings of subwords"),
+        ("canine", SHAPE | {"num_hash_buckets": 64}, "has no embeddings of tokens"),
         (
             "vit",
             {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
@@ -189,7 +189,7 @@ def test_every_format_trains_and_evaluates(name, build, batch_of):
 
 def test_layers_of_another_length_are_refused(build, batch_of):
     phase = build("retrieval", encoder=Encoder(model_of("funnel")), max_length=32, retrieval_layers=[2])
-    with pytest.raises(UserError, match=r"layer 2 of a FunnelModel has \d+ hidden states for \d+ subwords"):
+    with pytest.raises(UserError, match=r"layer 2 of a FunnelModel has \d+ hidden states for \d+ tokens"):
         phase.head.vectors(phase.encoder, batch_of(phase))
 
 

@@ -110,7 +110,7 @@ def test_one_encoder_call_for_all_choices(still, batch_of):
     assert len(calls) == 1
 
 
-def test_tags_are_read_at_first_subwords(still, batch_of):
+def test_tags_are_read_at_first_tokens(still, batch_of):
     phase = still("tagging")
     batch = batch_of(phase)
     batch["labels"][0] = -100
@@ -125,7 +125,7 @@ def test_tags_are_read_at_first_subwords(still, batch_of):
     assert phase.head.loss_sum(phase.encoder, batch).item() == pytest.approx(losses.sum().item(), rel=1e-6)
 
 
-def test_mlm_is_tied_to_the_word_embeddings_and_scores_masked_subwords_only(still, batch_of):
+def test_mlm_is_tied_to_the_word_embeddings_and_scores_masked_tokens_only(still, batch_of):
     phase = still("mlm")
     batch = batch_of(phase)
     names = dict(phase.head.named_parameters())
@@ -134,7 +134,7 @@ def test_mlm_is_tied_to_the_word_embeddings_and_scores_masked_subwords_only(stil
     never_seen = [number for number in range(65) if number not in batch["input_ids"]]
     assert never_seen
     gradient = phase.encoder.word_embeddings.grad
-    assert gradient[never_seen].abs().sum(1).min() > 0, "as an output every subword has a gradient"
+    assert gradient[never_seen].abs().sum(1).min() > 0, "as an output every token has a gradient"
     rows = outputs_of(phase, batch)
     assert [row["count"].item() for row in rows] == (batch["labels"] != -100).sum(1).tolist()
     total = sum(row["nll"].item() for row in rows)
@@ -142,7 +142,7 @@ def test_mlm_is_tied_to_the_word_embeddings_and_scores_masked_subwords_only(stil
     assert total / phase.head.items(batch) == pytest.approx(np.log(65), rel=0.1), "nothing is learnt yet"
 
 
-def test_a_row_without_a_masked_subword_costs_nothing(still, batch_of):
+def test_a_row_without_a_masked_token_costs_nothing(still, batch_of):
     phase = still("mlm")
     batch = batch_of(phase)
     batch["labels"][:] = -100

@@ -30,7 +30,7 @@ def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:
 
 
 def gradients(model: Encoder, ids_BL: Tensor, mask_BL: Tensor, positions_BL: Tensor | None = None) -> tuple[Tensor, dict]:
-    """The hidden states, 0 at padding, and the gradient of a loss that asks something else of each real subword."""
+    """The hidden states, 0 at padding, and the gradient of a loss that asks something else of each real token."""
     model.zero_grad()
     hidden_BLD = model(ids_BL, mask_BL, positions_BL) * mask_BL[..., None]
     torch.manual_seed(2)
@@ -64,7 +64,7 @@ def test_hidden_states_and_gradients_are_those_of_the_padded_pass(config: type, 
         torch.testing.assert_close(state * mask_BL[..., None], wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_the_layers_see_real_subwords_only() -> None:
+def test_the_layers_see_real_tokens_only() -> None:
     model, seen = encoder(), []
     model.leave_padding_out()
     for layer in model.backbone.encoder.layer:
@@ -74,7 +74,7 @@ def test_the_layers_see_real_subwords_only() -> None:
     assert seen == [(1, 15, 32)] * 2 + [(2, 4, 32)] * 2, "without padding there is nothing to leave out"
 
 
-def test_where_the_subwords_are() -> None:
+def test_where_the_tokens_are() -> None:
     found = layout(torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 1]]))
     assert found is not None
     assert found.places_T.tolist() == [0, 1, 3, 6, 7, 8] and found.starts_B1.tolist() == [0, 2, 3, 6]
@@ -89,7 +89,7 @@ def test_attention_takes_neighbours_of_about_one_length_together() -> None:
     def groups(lengths: list[int]) -> list[tuple[int, int, bool]]:
         found = layout(batch(lengths)[1])
         assert found is not None
-        return [(group.rows, group.subwords, group.layout is not None) for group in found.groups]
+        return [(group.rows, group.tokens, group.layout is not None) for group in found.groups]
 
     assert groups([10, 10, 14, 15, 20, 30]) == [(3, 34, True), (2, 35, True), (1, 30, False)]
     assert groups([3, 3, 9]) == [(2, 6, False), (1, 9, False)]

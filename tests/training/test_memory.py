@@ -37,7 +37,7 @@ def test_a_step_short_of_memory_is_done_again_in_smaller_parts(format, moment, b
     assert (weights(disturbed) - weights(undisturbed)).abs().max() < 1e-6
     lines = [record.getMessage() for record in caplog.records if record.message.startswith("out of memory")]
     told = re.fullmatch(
-        r"out of memory in step 1 of training: done again, and on, with (\d+) subwords in a micro-batch instead of (\d+)",
+        r"out of memory in step 1 of training: done again, and on, with (\d+) tokens in a micro-batch instead of (\d+)",
         lines[0],
     )
     assert told and int(told[1]) == int(told[2]) // 2

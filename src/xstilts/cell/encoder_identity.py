@@ -99,7 +99,7 @@ def weights_in(folder: Path) -> list[Path]:
 
 
 def max_positions(model: ModelConfig) -> int | None:
-    """The longest input in subwords; None without a limit, or where the encoder is not on this disk."""
+    """The longest input in tokens; None without a limit, or where the encoder is not on this disk."""
     if model.name_or_path is None:
         return model.tiny.max_position_embeddings - 2
     return encoders.longest_input(readable_config(model))

@@ -1,6 +1,6 @@
 """Features -> padded batches: the micro-batches of a training step, and sorted batches for evaluation.
 
-Within a step the features are ordered by length and cut under a budget of subwords; padding is per micro-batch. A length is what
+Within a step the features are ordered by length and cut under a budget of tokens; padding is per micro-batch. A length is what
 a feature costs in the encoder, all of its rows together.
 """
 
@@ -66,7 +66,7 @@ class EvaluationBatch:
 def on_device(batch: Batch, device: Any, **options: Any) -> Batch:
     """The batch with its tensors there; what is no tensor stays as it is.
 
-    A GPU also gets `places`, int64 (T,): where the T real subwords stand in the flattened batch. Counting them there would make
+    A GPU also gets `places`, int64 (T,): where the T real tokens stand in the flattened batch. Counting them there would make
     the host wait for all work that it has queued.
     """
     if torch.device(device).type == "cuda" and not batch["attention_mask"].is_cuda:
@@ -106,9 +106,9 @@ class TaskFeatures:
         return batch
 
     def occurring(self, vocabulary: int) -> np.ndarray:
-        """bool (vocabulary,): which subwords stand in a feature, or are special; random ones that `mlm` puts in are not told.
+        """bool (vocabulary,): which tokens stand in a feature, or are special; random ones that `mlm` puts in are not told.
 
-        Raises UserError for a feature's subword beyond the vocabulary.
+        Raises UserError for a feature's token beyond the vocabulary.
         """
         found = np.zeros(vocabulary, dtype=bool)
         special = {self.special.pad_id, self.special.mask_id, *self.special.special_ids}
@@ -119,7 +119,7 @@ class TaskFeatures:
             ids = chunk.to_numpy(zero_copy_only=False)
             if len(ids) and (largest := ids.max()) >= vocabulary:
                 raise UserError(
-                    f"task {self.task}: its tokenizer gives the subword number {largest}, but the encoder has embeddings of "
+                    f"task {self.task}: its tokenizer gives the token id {largest}, but the encoder has embeddings of "
                     f"{vocabulary}: choose the encoder's own tokenizer (leave model.tokenizer out), with all of its files"
                 )
             found[ids] = True
@@ -134,7 +134,7 @@ class TaskFeatures:
 def cost(lengths: np.ndarray, padding_free: bool = False) -> int:
     """What a micro-batch of features of these lengths takes of the budget: its padded size, longest x members.
 
-    An encoder that computes no padding (`padding_free`) takes the real subwords, but not less than half the padded size, which
+    An encoder that computes no padding (`padding_free`) takes the real tokens, but not less than half the padded size, which
     attention still has.
     """
     return _cost(int(lengths.sum()), int(lengths.max()) * len(lengths), padding_free)

@@ -172,7 +172,7 @@ def _loading(metadata: Artifact) -> Iterator[str]:
     if rest := [f"{code(name)} ({code(kind)})" for name, kind, ending in heads if not ending]:
         yield (
             f"No class of transformers has the head {', '.join(rest)}: what weights it has are only in `heads.safetensors`, "
-            "under `head.<name>.`, those of a pooler (`tanh` over a dense layer on the first subword) under `pooler.`."
+            "under `head.<name>.`, those of a pooler (`tanh` over a dense layer on the first token) under `pooler.`."
         )
 
 

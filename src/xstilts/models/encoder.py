@@ -1,6 +1,6 @@
 """The pretrained encoder (phase 1): any Hugging Face encoder, always with an explicit dtype, attention mask and own pooler.
 
-Legend: B rows, L subwords, D hidden size, N layers.
+Legend: B rows, L tokens, D hidden size, N layers.
 """
 
 import inspect
@@ -33,7 +33,7 @@ log = logging.getLogger("xstilts")
 class Encoder(nn.Module):
     """A Hugging Face encoder without its pooler, and a pooler of our own where a head asks for one.
 
-    The pooler is RoBERTa's: dense layer and tanh over the first subword. Public checkpoints of XLM-R hold no trained pooler,
+    The pooler is RoBERTa's: dense layer and tanh over the first token. Public checkpoints of XLM-R hold no trained pooler,
     so that its weights are fresh at first; `ModelConfig.pooler` says what becomes of them from phase to phase.
     """
 
@@ -57,7 +57,7 @@ class Encoder(nn.Module):
 
     @property
     def max_length(self) -> int:
-        """The longest input in subwords, special tokens included."""
+        """The longest input in tokens, special tokens included."""
         return encoders.longest_input(self.backbone.config.to_dict()) or 10**9
 
     def add_pooler(self) -> None:
@@ -67,7 +67,7 @@ class Encoder(nn.Module):
             initialise(self.pooler)
 
     def leave_padding_out(self) -> None:
-        """Compute real subwords only from now on, if this type of encoder can."""
+        """Compute real tokens only from now on, if this type of encoder can."""
         if padding_free.possible(self.backbone):
             padding_free.prepare(self.backbone)
             self.padding_free = True
@@ -90,7 +90,7 @@ class Encoder(nn.Module):
 
         Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …
         Segment ids are ignored by an encoder that has no embeddings for them; None: 0 everywhere.
-        `places_T`: where the real subwords stand in the flattened mask; None: they are looked up, for which a GPU must finish
+        `places_T`: where the real tokens stand in the flattened mask; None: they are looked up, for which a GPU must finish
         what it has to do.
         """
         return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,), token_type_ids_BL, places_T)[-1]
@@ -137,13 +137,13 @@ class Encoder(nn.Module):
         if layout is None and (other := [layer for layer in layers if states[layer].shape[1] != length]):
             kind, places = type(self.backbone).__name__, states[other[0]].shape[1]
             raise UserError(
-                f"layer {other[0]} of a {kind} has {places} hidden states for {length} subwords: choose another layer "
+                f"layer {other[0]} of a {kind} has {places} hidden states for {length} tokens: choose another layer "
                 "(target.recipe.retrieval_layers) or encoder"
             )
         return {layer: states[layer] if layout is None else layout.with_padding(states[layer][0]) for layer in layers}
 
-    def first_subword(self, hidden_BLD: Tensor) -> Tensor:
-        """pooled_BD: through the pooler where there is one, else the first subword's hidden state as it is."""
+    def first_token(self, hidden_BLD: Tensor) -> Tensor:
+        """pooled_BD: through the pooler where there is one, else the first token's hidden state as it is."""
         first_BD = hidden_BLD[:, 0]
         return first_BD if self.pooler is None else torch.tanh(self.pooler(first_BD))
 
@@ -234,13 +234,13 @@ def _check_type(config: PretrainedConfig, name: str) -> None:
 
 
 def _check_inputs(backbone: PreTrainedModel, name: str) -> None:
-    """Raise UserError for a model that does not read a batch of padded texts, split into subwords."""
+    """Raise UserError for a model that does not read a batch of padded texts, split into tokens."""
     taken = inspect.signature(backbone.forward).parameters
     lacks = [given for given in ("input_ids", "attention_mask") if given not in taken]
     try:
         backbone.get_input_embeddings().weight  # noqa: B018
     except (AttributeError, RuntimeError):  # CANINE reads characters
-        lacks.append("embeddings of subwords")
+        lacks.append("embeddings of tokens")
     if lacks:
         raise UserError(
             f"model.name_or_path={name} holds a {type(backbone).__name__}, which has no {' and no '.join(lacks)}; "

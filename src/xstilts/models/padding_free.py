@@ -1,12 +1,12 @@
-"""The encoder over the real subwords of a micro-batch only: all rows end to end, as one row without padding.
+"""The encoder over the real tokens of a micro-batch only: all rows end to end, as one row without padding.
 
-Every layer but attention works on each subword by itself, so that padding need not be there. For attention the rows are laid side
+Every layer but attention works on each token by itself, so that padding need not be there. For attention the rows are laid side
 by side again, padding masked as ever; on a CPU, rows of about one length at a time, since the cost of attention, and of what
 dropout draws for it, grows with the square of the length. On a GPU in half precision, where attention drops nothing, a kernel for
 rows of different lengths takes them as they lie. The numbers are those of the padded pass to float32 rounding; what dropout draws
 is not, because that depends on how many places there are to draw for.
 
-Legend: B rows, L subwords of the longest, T real subwords of all rows, D hidden size, H heads, E size of a head.
+Legend: B rows, L tokens of the longest, T real tokens of all rows, D hidden size, H heads, E size of a head.
 """
 
 from dataclasses import dataclass, replace
@@ -25,14 +25,14 @@ from xstilts import encoders
 NAME = "xstilts_padding_free"
 """Of the attention, in transformers' registry."""
 SPREAD = 1.4
-"""Longest by shortest row that attention takes together on a CPU: padded, that is at most twice the pairs of subwords."""
+"""Longest by shortest row that attention takes together on a CPU: padded, that is at most twice the pairs of tokens."""
 MOST_GROUPS = 8
 """Of rows that lie in no order, which make many small groups, attention takes all together."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the real subwords are."""
+    """Where the real tokens are."""
 
     mask_BL: Tensor
     """bool: real."""
@@ -60,7 +60,7 @@ class Group:
     """Neighbouring rows of about one length."""
 
     rows: int
-    subwords: int
+    tokens: int
     """Of all its rows, padding not counted."""
     layout: Layout | None
     """None: they are equally long."""
@@ -171,7 +171,7 @@ def _attention(
         assert isinstance(mixed, Tensor)
         return mixed[None], None
     groups = layout.groups or (Group(len(layout.mask_BL), len(query_THE), layout),)
-    sizes = [group.subwords for group in groups]
+    sizes = [group.tokens for group in groups]
     split = zip(groups, *(torch.split(states_THE, sizes) for states_THE in (query_THE, key_THE, value_THE)), strict=True)
     return torch.cat([_of_group(group, states, dropout, scaling) for group, *states in split])[None], None
 

@@ -4,7 +4,7 @@ The other rows, most of a multilingual encoder's weights, have gradient zero. Ad
 decay, a factor that is the same for all of them. So they need no place beside the optimizer: they wait in a file, and get
 the factor when the matrix is put together again.
 
-Legend: V vocabulary, K rows that are kept, D hidden size, B rows of a batch, L subwords.
+Legend: V vocabulary, K rows that are kept, D hidden size, B rows of a batch, L tokens.
 """
 
 from collections.abc import Iterable

@@ -159,11 +159,11 @@ class TrainingTask:
 
 @dataclass(frozen=True)
 class Limits:
-    """How examples are cut to the encoder's length and predictions are read back; lengths in subwords."""
+    """How examples are cut to the encoder's length and predictions are read back; lengths in tokens."""
 
     max_length: int = 256
     doc_stride: int = 128
-    """Span QA: subwords of the context from the start of one window to the start of the next."""
+    """Span QA: tokens of the context from the start of one window to the start of the next."""
     max_query_length: int = 64
     n_best: int = 20
     max_answer_length: int = 30

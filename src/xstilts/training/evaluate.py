@@ -80,7 +80,7 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     made = evaluation_features(job, task, parts, tokenizer)
     blocks, examples = _blocks(parts, made), made.examples
     features = task_features(task, task.name, made, tokenizer, job.hyperparameters)
-    features.occurring(len(model.encoder.word_embeddings))  # refuses subwords that the encoder has no embedding for
+    features.occurring(len(model.encoder.word_embeddings))  # refuses tokens that the encoder has no embedding for
     evaluated = prediction.Evaluated(task, examples, features, recipes.limits(job.hyperparameters))
     trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=progress.bars(job.label, evaluation=True))
     keep_handlers(trainer)

@@ -148,7 +148,7 @@ def _trim(job: TrainingJob, model: TaskModel, features: list[TaskFeatures], firs
         kept = trimming.kept_in(Path(job.resume), encoder)
         if kept is not None and (missing := len(np.setdiff1d(np.flatnonzero(occurring), kept))):
             raise UserError(
-                f"{job.resume} was written when the data had other subwords: {missing} of them have no embedding there; "
+                f"{job.resume} was written when the data had other tokens: {missing} of them have no embedding there; "
                 f"delete the folder {job.work} and run the same command again"
             )
     elif not (encoder.word_embeddings.requires_grad if wanted is None else wanted):
@@ -210,7 +210,7 @@ def check_length(encoder: Encoder, max_length: int | None, task: str) -> None:
     """Refuse a max_length beyond the encoder's positions."""
     if max_length is not None and max_length > encoder.max_length:
         raise UserError(
-            f"max_length={max_length} of task {task} is beyond the {encoder.max_length} subwords this encoder has positions for; "
+            f"max_length={max_length} of task {task} is beyond the {encoder.max_length} tokens this encoder has positions for; "
             f"type intermediate.recipe.max_length={encoder.max_length} target.recipe.max_length={encoder.max_length}, or less"
         )
 

@@ -17,7 +17,7 @@ class OutOfMemory(Exception):
 
     def __init__(self, largest_tokens: int, single: bool) -> None:
         self.largest_tokens = largest_tokens
-        """What the largest micro-batch of any process takes of the budget of subwords."""
+        """What the largest micro-batch of any process takes of the budget of tokens."""
         self.single = single
         """Where memory was short, every micro-batch held one feature only."""
 
@@ -25,7 +25,7 @@ class OutOfMemory(Exception):
 def everywhere(work: Callable[[], Made], sizes: list[int], tokens: list[int]) -> Made:
     """What `work`, in which processes must not meet, gives; OutOfMemory in all of them if it was too much for one.
 
-    `sizes` and `tokens`: the features of each micro-batch that it works through, and what it takes of the budget of subwords.
+    `sizes` and `tokens`: the features of each micro-batch that it works through, and what it takes of the budget of tokens.
     """
     made, short = None, True
     with contextlib.suppress(torch.OutOfMemoryError):

@@ -44,7 +44,7 @@ class TaskModel(pl.LightningModule):
         self.hyperparameters = hyperparameters
         self.seed = seed
         self.total_steps = total_steps
-        self.evaluation_fits = 1 << 62  # subwords of a batch: no limit is known yet
+        self.evaluation_fits = 1 << 62  # tokens of a batch: no limit is known yet
         self.mean_loss = MeanMetric(nan_strategy="disable")  # a loss that is none ends training before
         self.mean_loss.persistent(True)  # a resumed run ends with the mean over all its steps
 
@@ -87,7 +87,7 @@ class TaskModel(pl.LightningModule):
                 raise UserError(_too_long("an evaluation", tokens, "trainer.max_eval_tokens"))
             self.evaluation_fits = tokens // 2
             memory.release()
-            log.info(f"out of memory in evaluation: going on with {tokens // 2} subwords in a batch instead of {tokens}")
+            log.info(f"out of memory in evaluation: going on with {tokens // 2} tokens in a batch instead of {tokens}")
         halves = self.trainer.datamodule.halves(batch)  # type: ignore[attr-defined]
         outputs = [self.predict_step(move_data_to_device(half, self.device))[2] for half in halves]
         return batch.task, batch.rows, [row for rows in outputs for row in rows]
@@ -173,7 +173,7 @@ class TaskModel(pl.LightningModule):
         where, tokens, half = f"step {step.number + 1} of training", short.largest_tokens, short.largest_tokens // 2
         if short.single:
             distributed.stop(UserError(_too_long(where, tokens, "trainer.max_tokens")))
-        log.info(f"out of memory in {where}: done again, and on, with {half} subwords in a micro-batch instead of {tokens}")
+        log.info(f"out of memory in {where}: done again, and on, with {half} tokens in a micro-batch instead of {tokens}")
         return move_data_to_device(self.trainer.datamodule.cut_smaller(step, half), self.device)  # type: ignore[attr-defined]
 
     def _diverged(self, step: Step, loss: float, norm: float) -> UserError:
@@ -190,7 +190,7 @@ class TaskModel(pl.LightningModule):
 
 def _too_long(where: str, tokens: int, setting: str) -> str:
     return (
-        f"out of memory in {where} with one example of {tokens} subwords alone (padding included): a smaller {setting} does "
+        f"out of memory in {where} with one example of {tokens} tokens alone (padding included): a smaller {setting} does "
         f"not help; type intermediate.recipe.max_length=N target.recipe.max_length=N with a smaller N, or a smaller model=..."
     )
 

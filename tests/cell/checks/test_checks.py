@@ -115,13 +115,13 @@ ONE_LINE = [
     (
         "target.recipe.max_length",
         513,
-        "target.training.mnli: max_length=513 is beyond the 512 subwords this encoder has positions for; "
+        "target.training.mnli: max_length=513 is beyond the 512 tokens this encoder has positions for; "
         "type target.recipe.max_length=512 or less",
     ),
     (
         "intermediate.recipe.max_length",
         9999,
-        "intermediate.tasks.snli: max_length=9999 is beyond the 512 subwords this encoder has positions for; "
+        "intermediate.tasks.snli: max_length=9999 is beyond the 512 tokens this encoder has positions for; "
         "type intermediate.recipe.max_length=512 or less",
     ),
 ]
@@ -274,7 +274,7 @@ def test_all_problems_are_told_together_and_each_once(config):
 def test_the_evaluation_must_fit_the_encoder_too(config):
     """Also of a target that is not trained, or that is longer than what it trains on."""
     expected = (
-        "target.task: max_length=600 is beyond the 512 subwords this encoder has positions for; "
+        "target.task: max_length=600 is beyond the 512 tokens this encoder has positions for; "
         "type target.recipe.max_length=512 or less"
     )
     config.recipe.tasks["xnli"] = Hyperparameters(max_length=600)
@@ -289,8 +289,8 @@ def test_max_length_against_an_encoder_in_a_folder(config, tmp_path):
     (tmp_path / "spm.model").touch()
     config.model.name_or_path = str(tmp_path)
     assert [line.split(":")[1] for line in problems(config)] == [
-        " max_length=64 is beyond the 48 subwords this encoder has positions for; type intermediate.recipe.max_length=48 or less",
-        " max_length=64 is beyond the 48 subwords this encoder has positions for; type target.recipe.max_length=48 or less",
+        " max_length=64 is beyond the 48 tokens this encoder has positions for; type intermediate.recipe.max_length=48 or less",
+        " max_length=64 is beyond the 48 tokens this encoder has positions for; type target.recipe.max_length=48 or less",
     ]
 
 
@@ -307,7 +307,7 @@ def test_a_model_of_the_hub_is_checked_as_soon_as_its_files_are_here(config, tmp
     monkeypatch.setattr(inputs, "ensure", lambda *_: pytest.fail("data was fetched"))
     config.model.name_or_path, config.model.tokenizer = "owner/encoder", None
     assert problems(config) == []
-    with pytest.raises(UserError, match="max_length=64 is beyond the 48 subwords this encoder has positions for"):
+    with pytest.raises(UserError, match="max_length=64 is beyond the 48 tokens this encoder has positions for"):
         pipeline.plan(config)
 
 

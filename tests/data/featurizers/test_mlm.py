@@ -130,7 +130,7 @@ def test_too_short_for_a_pair_only(tokenizer):
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 12)), min_size=1, max_size=5))
 def test_positions_start_anew_with_the_second_sentence(lengths):
-    """`lengths`: subwords of both sentences; 0 of the second: a line alone."""
+    """`lengths`: tokens of both sentences; 0 of the second: a line alone."""
     rows = []
     for number, (first, other) in enumerate(lengths):
         ids = [0, *[7] * first, 2, *([2, *[8] * other, 2] if other else [])]

@@ -1,6 +1,6 @@
 """Every gold answer of the real data is cut out of its windows again, save those listed in a golden file.
 
-The exceptions begin or end within a subword of the test tokenizer (`Sultans` for the answer `Sultan`, `),` for `)`) or are longer
+The exceptions begin or end within a token of the test tokenizer (`Sultans` for the answer `Sultan`, `),` for `)`) or are longer
 than a window. Rows are listed, since TyDi QA's ids are not unique.
 """
 

@@ -56,7 +56,7 @@ def test_nothing_is_told_without_gold(log_of):
     [
         ("They loved it", answer("hey", 1), "got 'They'"),
         (LONG, answer(LONG[:500], 0), "no window holds it whole"),
-        ("a \u200b b", answer("\u200b", 2), "it has no subword"),
+        ("a \u200b b", answer("\u200b", 2), "it has no token"),
     ],
 )
 def test_lost_answers_are_counted_with_the_first_of_them(log_of, context, gold, got):

@@ -72,7 +72,7 @@ CONTEXT = "one two three four five"
 
 @pytest.fixture
 def single(tokenizer):
-    """One window; `at[word]`: its first subword, `stop[word]`: its last one."""
+    """One window; `at[word]`: its first token, `stop[word]`: its last one."""
     table = examples((CONTEXT, None))
     features = featurized(table, tokenizer)
     spans = np.array(features["offsets"][0]).reshape(-1, 2)

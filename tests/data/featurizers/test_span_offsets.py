@@ -1,4 +1,4 @@
-"""Spans of subwords, completed: what a normaliser joined or a pre-tokenizer cut off is in a span all the same."""
+"""Spans of tokens, completed: what a normaliser joined or a pre-tokenizer cut off is in a span all the same."""
 
 import re
 import unicodedata
@@ -125,7 +125,7 @@ TEXTS = st.text(st.sampled_from("".join(WORDS) + " \u00a0\u200b\n") | st.charact
 
 @settings(deadline=None, max_examples=100)
 @given(TEXTS)
-def test_every_visible_character_between_two_subwords_is_in_a_span(each, text):
+def test_every_visible_character_between_two_tokens_is_in_a_span(each, text):
     spans = spans_of(each, text)
     filled = [(start, end) for start, end in spans if start < end]
     assert all(0 <= start <= end <= len(text) for start, end in spans)
@@ -137,7 +137,7 @@ def test_every_visible_character_between_two_subwords_is_in_a_span(each, text):
 
 @settings(deadline=None, max_examples=100)
 @given(TEXTS, st.data())
-def test_answers_that_begin_and_end_with_a_subword_are_cut_as_they_are(each, text, data):
+def test_answers_that_begin_and_end_with_a_token_are_cut_as_they_are(each, text, data):
     spans = spans_of(each, text)
     filled = [
         (start, end)
@@ -169,7 +169,7 @@ def test_a_joiner_goes_with_the_character_before_it():
     assert [piece for piece in shown("nmt and nfkc", "👨\u200d👩 അവന്\u200d x") if "\u200d" in piece] == ["👨\u200d", "്\u200d"]
 
 
-def test_the_first_letter_goes_with_the_subword_that_lost_it():
+def test_the_first_letter_goes_with_the_token_that_lost_it():
     pieces = [piece for piece in shown("bytes of words, as RobBERT", "de stad Leiden") if piece]
     assert pieces == ["d", "e", "s", "t", "a", "d", "Le", "iden"]
     assert shown("bytes of words, as RobBERT", "(mooi).")[-1] == "."

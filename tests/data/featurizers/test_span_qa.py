@@ -53,7 +53,7 @@ def test_windows_step_by_doc_stride(tokenizer, doc_stride):
     for number, flags in enumerate(table["max_context"]):
         for position, flag in enumerate(flags[head:-1]):
             counts[number * step + position] += flag
-    assert counts == [1] * len(context)  # each subword has most context in exactly one window
+    assert counts == [1] * len(context)  # each token has most context in exactly one window
 
 
 def test_window_without_the_whole_answer_points_to_the_first_token(tokenizer):
@@ -82,7 +82,7 @@ def test_gold(tokenizer):
     rows = examples(("a", CONTEXT, None), ("b", CONTEXT, ""), ("c", CONTEXT, "Cairo"), ("d", "x \u200b y", "\u200b"))
     table = features(rows, tokenizer)
     assert table["start_position"][:2] == table["end_position"][:2] == [-100, 0]
-    assert table["start_position"][3] == 0  # the answer has no subword
+    assert table["start_position"][3] == 0  # the answer has no token
     training = features(rows, tokenizer, training=True)
     assert training["example"][:] == [1, 2]  # unanswerable questions are learnt
     assert training.features == span_qa.TRAINING
@@ -102,7 +102,7 @@ def test_empty_context(tokenizer):
 
 
 def test_too_short(tokenizer):
-    with pytest.raises(UserError, match="^max_length=68 is too short for 4 special tokens and 65 or more subwords .* 69 or more"):
+    with pytest.raises(UserError, match="^max_length=68 is too short for 4 special tokens and 65 or more tokens .* 69 or more"):
         features(examples(("a", "b", "")), tokenizer, max_length=68)
     with pytest.raises(UserError, match="^doc_stride=0, max_query_length=64: expected both to be 1 or more"):
         features(examples(("a", "b", "")), tokenizer, doc_stride=0)
@@ -117,7 +117,7 @@ ROWS = st.lists(
 
 
 def slow_features(row, number, tokenizer, limits, training):
-    """The features of one example, window by window, from the subwords of its question and its context alone."""
+    """The features of one example, window by window, from the tokens of its question and its context alone."""
     question = tokenizer(row["question"], add_special_tokens=False)["input_ids"][: limits.max_query_length]
     context = contexts(tokenizer, [row["context"]])
     ids, spans, gold = context.ids.joined().tolist(), context.spans.joined().tolist(), row["answers"]
@@ -135,7 +135,7 @@ def slow_features(row, number, tokenizer, limits, training):
     features = []
     for start, end in cut:
         held = first >= start and last < end and first >= 0
-        place = [len(head) + subword - start for subword in (first, last)] if held else [-100 if gold is None else 0] * 2
+        place = [len(head) + token - start for token in (first, last)] if held else [-100 if gold is None else 0] * 2
         feature = {"example": number, "length": len(head) + end - start + 1, "input_ids": [*head, *ids[start:end], 2]}
         feature["second_segment"] = 0
         feature |= {"start_position": place[0], "end_position": place[1]}
@@ -143,8 +143,8 @@ def slow_features(row, number, tokenizer, limits, training):
             characters = [character for span in spans[start:end] for character in span]
             feature["offsets"] = [-1] * 2 * len(head) + characters + [-1, -1]
             most = []
-            for subword in range(start, end):
-                scores = [min(subword - a, b - 1 - subword) + 0.01 * (b - a) if a <= subword < b else -1 for a, b in cut]
+            for token in range(start, end):
+                scores = [min(token - a, b - 1 - token) + 0.01 * (b - a) if a <= token < b else -1 for a, b in cut]
                 most.append(cut[scores.index(max(scores))] == (start, end))
             feature["max_context"] = [False] * len(head) + most + [False]
         features.append(feature)

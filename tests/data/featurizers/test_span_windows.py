@@ -11,7 +11,7 @@ TEXTS = st.lists(st.text(max_size=25) | st.text(ALPHABET, max_size=25), min_size
 
 
 def cut_of(sizes):
-    """The windows of every example, [start, end) each, from (subwords, room, step) of each."""
+    """The windows of every example, [start, end) each, from (tokens, room, step) of each."""
     cut = windows(*(np.array(column, dtype=np.int64) for column in zip(*sizes, strict=True)))
     rows = [[] for _ in sizes]
     for row, start, end in zip(cut.row_W.tolist(), cut.start_W.tolist(), cut.end_W.tolist(), strict=True):
@@ -64,7 +64,7 @@ def test_contexts_are_those_of_each_text_alone(tokenizer, texts):
 
 @settings(deadline=None, max_examples=60)
 @given(TEXTS, st.data())
-def test_align_looks_at_every_subword(tokenizer, texts, data):
+def test_align_looks_at_every_token(tokenizer, texts, data):
     wanted = [data.draw(st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).map(sorted)) for text in texts]
     start, end = (np.array(column) for column in zip(*wanted, strict=True))
     found = align(contexts(tokenizer, texts).spans, start, end)
@@ -78,7 +78,7 @@ def test_align_looks_at_every_subword(tokenizer, texts, data):
 
 
 def aligned(tokenizer, text, start, end):
-    """The context and the first and last subword of [start, end)."""
+    """The context and the first and last token of [start, end)."""
     context = contexts(tokenizer, [text])
     (first,), (last,) = align(context.spans, np.array([start]), np.array([end]))
     return context, int(first), int(last)
@@ -108,21 +108,21 @@ def test_align_finds_the_answer(tokenizer, answer):
     context, first, last = aligned(tokenizer, TEXT, start, start + len(answer))
     assert text_of(context, TEXT, first, last) == answer
     alone = tokenizer(answer, add_special_tokens=False)["input_ids"]
-    if TEXT[start - 1].isspace():  # at the beginning of a word the subwords are those of the answer by itself
+    if TEXT[start - 1].isspace():  # at the beginning of a word the tokens are those of the answer by itself
         assert context.ids.joined()[first : last + 1].tolist()[: len(alone) - 1] == alone[:-1]
 
 
-def test_align_inside_a_subword(tokenizer):
+def test_align_inside_a_token(tokenizer):
     context, first, last = aligned(tokenizer, "They loved it", 1, 3)
     assert text_of(context, "They loved it", first, last) == "They"
 
 
-def test_align_without_a_subword(tokenizer):
+def test_align_without_a_token(tokenizer):
     assert aligned(tokenizer, "a \u200b b", 2, 3)[1:] == (-1, -1)
     assert aligned(tokenizer, "a \u200b b", 1, 2)[1:] == (-1, -1)
 
 
-def test_equal_contexts_share_their_subwords(tokenizer):
+def test_equal_contexts_share_their_tokens(tokenizer):
     assert len(contexts(tokenizer, []).ids) == 0
     tokenized = contexts(tokenizer, ["x", "", "x"])
     assert tokenized.ids.starts_R.tolist() == [0, len(tokenized.ids.values_T), 0]

@@ -41,10 +41,10 @@ def test_every_word_has_one_position_and_pieces_join_to_the_sentence(tokenizer, 
         ends = [*piece["word_positions"][1:], len(piece["input_ids"]) - 1]
         assert piece["word_positions"][0] == 1
         for number, (start, end) in enumerate(zip(piece["word_positions"], ends, strict=True)):
-            subwords = tokenizer(words[piece["first_word"] + number], add_special_tokens=False)["input_ids"] or [
+            tokens = tokenizer(words[piece["first_word"] + number], add_special_tokens=False)["input_ids"] or [
                 tokenizer.unk_token_id
             ]
-            assert piece["input_ids"][start:end] == subwords[: max_length - 2]
+            assert piece["input_ids"][start:end] == tokens[: max_length - 2]
         joined[piece["example"]] += [TASK.labels[label] for label in piece["labels"]]
     assert [joined[n] for n in range(len(rows))] == [tags for _, tags in sentences]
     outputs = [{"tags": np.array(labels)} for labels in table["labels"]]
@@ -71,18 +71,18 @@ def test_pieces_are_as_long_as_they_can_be(sentences, room):
 
 
 @pytest.mark.parametrize("word", ["", " ", "\u200b", "\u3000"])
-def test_word_without_subwords_is_unknown(tokenizer, word):
+def test_word_without_tokens_is_unknown(tokenizer, word):
     row = features(examples(([word, "a"], ["O", "B-PER"])), tokenizer)[0]
     assert row["input_ids"] == [0, tokenizer.unk_token_id, *tokenizer("a", add_special_tokens=False)["input_ids"], 2]
     assert (row["word_positions"], row["labels"]) == ([1, 2], [0, 1])
 
 
-def test_word_longer_than_the_window_keeps_its_first_subwords(tokenizer):
+def test_word_longer_than_the_window_keeps_its_first_tokens(tokenizer):
     word = "antidisestablishmentarianism"
     table = features(examples((["a", word, "b"], ["O", "B-PER", "O"])), tokenizer, max_length=6)
-    subwords = tokenizer(word, add_special_tokens=False)["input_ids"]
-    assert len(subwords) > 4
-    assert table["input_ids"][1] == [0, *subwords[:4], 2]
+    tokens = tokenizer(word, add_special_tokens=False)["input_ids"]
+    assert len(tokens) > 4
+    assert table["input_ids"][1] == [0, *tokens[:4], 2]
     assert table["first_word"][:] == [0, 1, 2]
 
 

@@ -67,7 +67,7 @@ def test_tokenizer_without_mask_token(wordpiece):
     wordpiece.mask_token = None
     with pytest.raises(UserError, match=r"has no mask token; expected pad token and mask token"):
         special_tokens(wordpiece, 0.15)
-    assert special_tokens(wordpiece, 0.15, masks=False).mask_id is None, "only mlm masks subwords"
+    assert special_tokens(wordpiece, 0.15, masks=False).mask_id is None, "only mlm masks tokens"
     wordpiece.pad_token = None
     with pytest.raises(UserError, match=r"has no pad token; expected pad token, as in"):
         special_tokens(wordpiece, 0.15, masks=False)

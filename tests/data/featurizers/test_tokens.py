@@ -92,9 +92,9 @@ def test_a_tokenizer_needs_no_unknown_token():
     assert lists(template(without).single(token_ids(without, ["Größe"]))) == [without("Größe")["input_ids"]]
 
 
-def test_a_tokenizer_without_any_subword_is_refused():
+def test_a_tokenizer_without_any_token_is_refused():
     empty = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE({"w": 0}, [])), pad_token="<pad>")
-    with pytest.raises(UserError, match="has no unknown token and no subword for 'a', '1' or '.'"):
+    with pytest.raises(UserError, match="has no unknown token and no token for 'a', '1' or '.'"):
         template(empty)
 
 

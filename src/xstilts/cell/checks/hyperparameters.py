@@ -29,7 +29,7 @@ def length_problems(place: str, values: Hyperparameters, config: Config, format:
     phase, longest, asked = place.split(".")[0], max_positions(config.model), values.max_length
     if longest is not None and longest > 0 and asked is not None and asked > longest:
         yield (
-            f"{place}: max_length={asked} is beyond the {longest} subwords this encoder has positions for; "
+            f"{place}: max_length={asked} is beyond the {longest} tokens this encoder has positions for; "
             f"type {phase}.recipe.max_length={longest} or less"
         )
     if format == "span_qa":

@@ -1,6 +1,6 @@
 """classification: `<s> A </s>` or `<s> A </s></s> B </s>` -> one of the task's labels.
 
-A pair that is too long loses subwords of its longer text first, as in google-research/xtreme third_party/run_classify.py.
+A pair that is too long loses tokens of its longer text first, as in google-research/xtreme third_party/run_classify.py.
 """
 
 from typing import Any
@@ -21,14 +21,14 @@ FEATURES = Features(
         "example": Value("int32"),
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
-        "second_segment": Value("int32"),  # the subword from which segment ids are 1; 0: they are 0 everywhere
+        "second_segment": Value("int32"),  # the token from which segment ids are 1; 0: they are 0 everywhere
         "label": Value("int32"),  # index into the task's labels; -100: no gold
     }
 )
 
 
 def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
-    """One feature per example. Raises UserError if `limits.max_length` cannot hold a subword of each text."""
+    """One feature per example. Raises UserError if `limits.max_length` cannot hold a token of each text."""
     template = tokens.template(tokenizer)
     pair_room, single_room = template.room(limits, pair=True, least=2), template.room(limits, pair=False, least=1)
     number = {label: index for index, label in enumerate(task.labels)}

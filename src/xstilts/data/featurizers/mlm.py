@@ -1,6 +1,6 @@
-"""mlm: a line of text or a pair of translations, some of whose subwords are masked when a batch is made; they are to be restored.
+"""mlm: a line of text or a pair of translations, some of whose tokens are masked when a batch is made; they are to be restored.
 
-Of the chosen subwords 80 % become the mask token, 10 % a random one and 10 % stay (BERT's rule, as in jiant). What is masked
+Of the chosen tokens 80 % become the mask token, 10 % a random one and 10 % stay (BERT's rule, as in jiant). What is masked
 depends on the row and its seed alone, not on the batch that it is in. A pair is `<s> A </s></s> B </s>`, and the positions start
 anew where its second sentence opens, as in Conneau and Lample 2019, section 3.3: equal positions help to find the counterparts.
 """
@@ -24,16 +24,16 @@ FEATURES = Features(
         "example": Value("int32"),
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
-        "second": Value("int32"),  # the subword from which a pair's positions start anew; 0: a line alone
-        "second_segment": Value("int32"),  # the subword from which segment ids are 1; 0: they are 0 everywhere
+        "second": Value("int32"),  # the token from which a pair's positions start anew; 0: a line alone
+        "second_segment": Value("int32"),  # the token from which segment ids are 1; 0: they are 0 everywhere
     }
 )
 
 
 def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
-    """One feature per line or pair, cut at `limits.max_length`; a pair loses subwords of its longer sentence first.
+    """One feature per line or pair, cut at `limits.max_length`; a pair loses tokens of its longer sentence first.
 
-    Raises UserError if that cannot hold a subword of each text.
+    Raises UserError if that cannot hold a token of each text.
     """
     template = tokens.template(tokenizer)
     room, opens = template.room(limits, pair=False, least=1), (len(template.between) + 1) // 2
@@ -67,9 +67,9 @@ def _maskable(special: SpecialTokens) -> tuple[np.ndarray, np.ndarray]:
 
 
 def masked(input_ids: np.ndarray, seed: int, special: SpecialTokens) -> tuple[np.ndarray, np.ndarray]:
-    """input_ids (L,) with masked subwords, and labels (L,): the original ids of the chosen subwords, -100 elsewhere; int64.
+    """input_ids (L,) with masked tokens, and labels (L,): the original ids of the chosen tokens, -100 elsewhere; int64.
 
-    Each subword that is not special is chosen with `special.mlm_probability`; if none is, one is drawn.
+    Each token that is not special is chosen with `special.mlm_probability`; if none is, one is drawn.
     """
     assert special.mask_id is not None, "special_tokens checks that a tokenizer for mlm has a mask token"
     generator = np.random.default_rng(seed)
@@ -110,7 +110,7 @@ def _positions(seconds: list[int], length: int) -> torch.Tensor:
 def decode(
     examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndarray]], task: Task, limits: Limits
 ) -> list[tuple[float, int]]:
-    """Of each line `nll` (1,), its summed negative log-likelihood in nats, and `count` (1,), its masked subwords."""
+    """Of each line `nll` (1,), its summed negative log-likelihood in nats, and `count` (1,), its masked tokens."""
     predictions = [(0.0, 0)] * len(examples)
     for example, output in zip(features["example"][:], outputs, strict=True):
         predictions[example] = float(output["nll"].item()), int(output["count"].item())

@@ -23,14 +23,14 @@ FEATURES = Features(
         "example": Value("int32"),
         "length": Value("int32"),  # k times the longest row: what the feature costs when its rows are padded to one length
         "input_ids": List(List(Value("int32"))),  # one row per choice
-        "second_segment": List(Value("int32")),  # of each row the subword from which segment ids are 1; 0: they are 0 everywhere
+        "second_segment": List(Value("int32")),  # of each row the token from which segment ids are 1; 0: they are 0 everywhere
         "label": Value("int32"),  # index of the choice; -100: no gold
     }
 )
 
 
 def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
-    """One feature per example. Raises UserError if `limits.max_length` cannot hold a subword of prompt and choice."""
+    """One feature per example. Raises UserError if `limits.max_length` cannot hold a token of prompt and choice."""
     template = tokens.template(tokenizer)
     room = template.room(limits, pair=True, least=2)
 

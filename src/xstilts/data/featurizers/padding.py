@@ -23,7 +23,7 @@ def padded(rows: Sequence[Sequence[int] | np.ndarray], fill: int) -> Tensor:
 def inputs(rows: Sequence[Sequence[int] | np.ndarray], special: SpecialTokens, segments: Sequence[int] = ()) -> Batch:
     """`input_ids` and `attention_mask` (0 on padding), int64 (B, L). The mask comes from the lengths, not from the ids.
 
-    `segments`: of each row the subword from which segment ids are 1, or 0. They become `token_type_ids`, int64 (B, L), where the
+    `segments`: of each row the token from which segment ids are 1, or 0. They become `token_type_ids`, int64 (B, L), where the
     tokenizer gives those and some are 1.
     """
     lengths_B1 = torch.tensor([[len(row)] for row in rows])

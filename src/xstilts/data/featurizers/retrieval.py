@@ -37,7 +37,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     """For training, one feature per query with its first relevant candidate; else one per text.
 
     Texts are cut at `limits.max_length`, queries of answer retrieval at `limits.max_query_length` if that is less (special tokens
-    count in both). Raises UserError if that holds no subword, or a query's relevant candidates are not among the examples.
+    count in both). Raises UserError if that holds no token, or a query's relevant candidates are not among the examples.
     """
     template = tokens.template(tokenizer)
     query_length = min(limits.max_length, limits.max_query_length) if task.protocol == "answer_retrieval" else limits.max_length

@@ -15,7 +15,7 @@ MANY = 0.05
 
 
 def cut_out(texts: Sequence[str], spans: Rows, first_R: np.ndarray, last_R: np.ndarray) -> list[str]:
-    """The text of each context from a first to a last subword; "" where there is none (-1)."""
+    """The text of each context from a first to a last token; "" where there is none (-1)."""
     rows = np.flatnonzero(first_R >= 0)
     starts, ends = (spans.values_T[(spans.starts_R + at_R)[rows], side].tolist() for side, at_R in enumerate((first_R, last_R)))
     cut = [""] * len(texts)
@@ -43,7 +43,7 @@ class RoundTrip:
             exact = text.strip() == answer.strip()
             if not (exact and whole):
                 self.lost[language] += 1
-                got = "no window holds it whole" if exact else f"got {text.strip()!r}" if text else "it has no subword"
+                got = "no window holds it whole" if exact else f"got {text.strip()!r}" if text else "it has no token"
                 self.example = self.example or f"answer {answer!r} of question '{identifier}': {got}"
 
     def log(self) -> None:

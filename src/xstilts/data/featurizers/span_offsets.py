@@ -1,10 +1,10 @@
-"""Completes the character spans of subwords: every visible character between two subwords is in the span of one of them.
+"""Completes the character spans of tokens: every visible character between two tokens is in the span of one of them.
 
 A tokenizer's offsets leave characters out in two cases. Its normaliser joins a character with the one before it (decomposed
 Hangul, half-width kana with a voicing mark, a letter and its accent), and the offsets hold the first one only. Or its
 pre-tokenizer cuts characters off: that of RobBERT loses the first letter of a word.
 
-Legend: T subwords of all texts, positions counted in all texts one after the other.
+Legend: T tokens of all texts, positions counted in all texts one after the other.
 """
 
 import unicodedata
@@ -19,7 +19,7 @@ _COMPOSED = 3
 
 
 def complete(texts: Sequence[str], lengths: np.ndarray, spans_T2: np.ndarray) -> None:
-    """Complete the spans in place. `lengths`: the subwords of each text."""
+    """Complete the spans in place. `lengths`: the tokens of each text."""
     if not len(spans_T2):
         return
     text = "".join(texts)
@@ -54,7 +54,7 @@ def _move_empty(start_T: np.ndarray, end_T: np.ndarray, begin_T: np.ndarray, sto
 
 
 def _last_with_text(start_T: np.ndarray, end_T: np.ndarray) -> np.ndarray:
-    """Of each subword, the last one before it that has characters; the first subword where there is none."""
+    """Of each token, the last one before it that has characters; the first token where there is none."""
     filled_T = np.where(start_T < end_T, np.arange(len(end_T)), 0)
     return np.append(0, np.maximum.accumulate(filled_T)[:-1])
 
@@ -71,7 +71,7 @@ def _visible(text: str) -> np.ndarray:
 
 
 def _end_of_continuation(text: str, gap: int, stop: int, seen: np.ndarray) -> int:
-    """Where the characters of a gap end that belong to the subword before it.
+    """Where the characters of a gap end that belong to the token before it.
 
     They are all up to white space, if there is any; else those that continue its last character.
     """

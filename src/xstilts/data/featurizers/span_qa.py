@@ -1,4 +1,4 @@
-"""span_qa: `<s> question </s></s> window of the context </s>` -> start and end subword, and back to a text cut from the context.
+"""span_qa: `<s> question </s></s> window of the context </s>` -> start and end token, and back to a text cut from the context.
 
 Reproduces the features of google-research/xtreme third_party/processors/squad.py and of jiant's squad_style tasks: `doc_stride`
 is the step from one window to the next (not their overlap, which is what Hugging Face's tokenizers call stride), and a window
@@ -30,17 +30,17 @@ TRAINING = Features(
         "example": Value("int32"),
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
-        "second_segment": Value("int32"),  # the subword from which segment ids are 1; 0: they are 0 everywhere
+        "second_segment": Value("int32"),  # the token from which segment ids are 1; 0: they are 0 everywhere
         "start_position": Value("int32"),  # 0, `<s>`: the window does not hold the whole answer, or there is none; -100: no gold
-        "end_position": Value("int32"),  # the answer's last subword
+        "end_position": Value("int32"),  # the answer's last token
     }
 )
 
 EVALUATION = Features(
     {
         **TRAINING,
-        "offsets": List(Value("int32")),  # of each subword: start and end character in the context; -1, -1 if not of the context
-        "max_context": List(Value("bool")),  # of each subword: no other window shows more context around it
+        "offsets": List(Value("int32")),  # of each token: start and end character in the context; -1, -1 if not of the context
+        "max_context": List(Value("bool")),  # of each token: no other window shows more context around it
     }
 )
 
@@ -49,8 +49,8 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     """One feature per window; for evaluation with the columns that `decode` needs.
 
     Of several answers the first whose place in the context is known is the target; how many of them cannot be cut out of the
-    context again is logged. For training, examples whose answer has no subword are left out too.
-    Raises UserError if `limits.max_length` cannot hold the longest question and a subword of the context, or a limit is below 1.
+    context again is logged. For training, examples whose answer has no token are left out too.
+    Raises UserError if `limits.max_length` cannot hold the longest question and a token of the context, or a limit is below 1.
     """
     template = tokens.template(tokenizer)
     text_room = template.room(limits, pair=True, least=limits.max_query_length + 1)
@@ -73,7 +73,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         cut_texts = cut_out(chunk["context"], texts.spans, answer_first, answer_last)
         kept = np.arange(len(answers))
         if training:
-            # Without gold or without a subword of the answer there is nothing to learn; an unanswerable question is learnt.
+            # Without gold or without a token of the answer there is nothing to learn; an unanswerable question is learnt.
             kept = np.flatnonzero((answer_first >= 0) | np.array([gold is not None and not gold for gold in answers]))
         questions, texts = questions[kept], texts[kept]
         room = text_room - questions.lengths_R
@@ -110,7 +110,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
 
 
 def _around(head: np.ndarray, rows: Rows, after: int, width: int, fill: int) -> Rows:
-    """The rows with `width` times `fill` for each of the `head` subwords before them and the `after` subwords behind them."""
+    """The rows with `width` times `fill` for each of the `head` tokens before them and the `after` tokens behind them."""
     filling = np.full(width * int(max(head.max(initial=0), after)), fill, dtype=rows.values_T.dtype)
     return side_by_side(constant(filling, width * head), rows, constant(filling, np.full_like(head, width * after)))
 

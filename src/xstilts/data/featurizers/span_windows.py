@@ -1,7 +1,7 @@
-"""span_qa: contexts -> subwords with character spans, windows over them, and where the gold answer stands.
+"""span_qa: contexts -> tokens with character spans, windows over them, and where the gold answer stands.
 
-All examples of a chunk at once. Legend: R examples, N subwords of a context, T of all distinct contexts, M of the contexts of all
-examples, W windows of all examples, P subwords of all windows.
+All examples of a chunk at once. Legend: R examples, N tokens of a context, T of all distinct contexts, M of the contexts of all
+examples, W windows of all examples, P tokens of all windows.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ class Contexts:
     ids: Rows
     """int32, R rows of N."""
     spans: Rows
-    """int32, R rows of (N, 2): the characters [start, end) of each subword, without white space before it; a lone `▁` is empty.
+    """int32, R rows of (N, 2): the characters [start, end) of each token, without white space before it; a lone `▁` is empty.
 
-    Every visible character between two subwords is in one of them.
+    Every visible character between two tokens is in one of them.
     """
 
     def __getitem__(self, index: np.ndarray) -> "Contexts":
@@ -45,7 +45,7 @@ def contexts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Contex
     spans_T2 = np.fromiter(chain.from_iterable(offsets), dtype=np.int32).reshape(-1, 2)
     last_T = np.zeros(len(spans_T2), dtype=bool)
     last_T[(ids.starts_R + ids.lengths_R - 1)[ids.lengths_R > 0]] = True
-    # The tokenizer gives a blank that is a subword of its own the characters of the next subword, which would be cut out with it.
+    # The tokenizer gives a blank that is a token of its own the characters of the next token, which would be cut out with it.
     blanks = [number for number in map(tokenizer.convert_tokens_to_ids, BLANKS) if number not in (None, tokenizer.unk_token_id)]
     borrowed_T = np.isin(ids.values_T, blanks) & (spans_T2[:, 0] == np.roll(spans_T2[:, 0], -1)) & ~last_T
     spans_T2[borrowed_T, 1] = spans_T2[borrowed_T, 0]
@@ -54,7 +54,7 @@ def contexts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Contex
 
 
 def align(spans: Rows, start_R: np.ndarray, end_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last subword of each context that share characters with [start, end), int64; -1 and -1 where there is none.
+    """First and last token of each context that share characters with [start, end), int64; -1 and -1 where there is none.
 
     A lone `▁` before the first belongs to the answer, as it does when the answer is tokenized by itself: `_improve_answer_span`
     of google-research/xtreme third_party/processors/squad.py looks for just that.
@@ -80,13 +80,13 @@ class Windows:
     row_W: np.ndarray
     """The number of their example."""
     start_W: np.ndarray
-    """Their first subword, counted in the context."""
+    """Their first token, counted in the context."""
     end_W: np.ndarray
-    """The subword after their last."""
+    """The token after their last."""
 
 
 def windows(count_R: np.ndarray, room_R: np.ndarray, step_R: np.ndarray) -> Windows:
-    """Windows over `count` subwords: `room` subwords each, their starts `step` apart.
+    """Windows over `count` tokens: `room` tokens each, their starts `step` apart.
 
     As in squad.py of XTREME and jiant, the last window is the first that reaches the end. An empty context has one empty window.
     """
@@ -97,19 +97,19 @@ def windows(count_R: np.ndarray, room_R: np.ndarray, step_R: np.ndarray) -> Wind
 
 
 def most_context(cut: Windows, count_R: np.ndarray) -> np.ndarray:
-    """Return whether a subword of a window has more context there than in any other window, bool (P,): run_squad's rule.
+    """Return whether a token of a window has more context there than in any other window, bool (P,): run_squad's rule.
 
-    The score is the smaller of the numbers of subwords left and right of it plus 0.01 times the window's length; of equal scores
+    The score is the smaller of the numbers of tokens left and right of it plus 0.01 times the window's length; of equal scores
     the first window wins.
     """
     sizes_W = cut.end_W - cut.start_W
     window_P = np.repeat(np.arange(len(sizes_W)), sizes_W)
     left_P = np.arange(len(window_P)) - (np.cumsum(sizes_W) - sizes_W)[window_P]
     score_P = np.minimum(left_P, sizes_W[window_P] - 1 - left_P) + 0.01 * sizes_W[window_P]
-    subword_P = left_P + ((np.cumsum(count_R) - count_R)[cut.row_W] + cut.start_W)[window_P]
+    token_P = left_P + ((np.cumsum(count_R) - count_R)[cut.row_W] + cut.start_W)[window_P]
     best_M = np.full(int(count_R.sum()), -np.inf)
-    np.maximum.at(best_M, subword_P, score_P)
+    np.maximum.at(best_M, token_P, score_P)
     winner_M = np.full(len(best_M), len(sizes_W))
-    best = score_P == best_M[subword_P]
-    np.minimum.at(winner_M, subword_P[best], window_P[best])
-    return cast(np.ndarray, winner_M[subword_P] == window_P)
+    best = score_P == best_M[token_P]
+    np.minimum.at(winner_M, token_P[best], window_P[best])
+    return cast(np.ndarray, winner_M[token_P] == window_P)

@@ -13,19 +13,19 @@ class SpecialTokens:
 
     pad_id: int
     mask_id: int | None
-    """None where no subword is masked and the tokenizer has no mask token."""
+    """None where no token is masked and the tokenizer has no mask token."""
     vocab_size: int
     """Ids are 0 … vocab_size - 1."""
     special_ids: tuple[int, ...]
     """All of them in rising order, the unknown token too: never masked, never put in another's place."""
     mlm_probability: float
-    """Share of the other subwords that are to be restored."""
+    """Share of the other tokens that are to be restored."""
     segments: bool = False
     """Whether the tokenizer gives segment ids (`token_type_ids`), as BERT's does."""
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase, mlm_probability: float, masks: bool = True) -> SpecialTokens:
-    """Those of the tokenizer. `masks`: subwords will be masked.
+    """Those of the tokenizer. `masks`: tokens will be masked.
 
     Raises UserError where it has no padding token, no mask token that is needed, or the probability is not in (0, 1].
     """

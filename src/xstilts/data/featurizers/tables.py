@@ -14,7 +14,7 @@ from datasets import Dataset, Features
 from xstilts.data.featurizers.rows import Rows
 
 CHUNK = 2000
-"""Examples per tokenizer call: enough to keep it busy, few enough to hold their texts and subwords twice."""
+"""Examples per tokenizer call: enough to keep it busy, few enough to hold their texts and tokens twice."""
 
 Columns = dict[str, list[Any]]
 Made = Mapping[str, np.ndarray | Rows | pa.Array]

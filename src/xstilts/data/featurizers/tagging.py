@@ -1,6 +1,6 @@
-"""tagging: words -> one tag each, carried by the word's first subword.
+"""tagging: words -> one tag each, carried by the word's first token.
 
-Words are tokenized one by one, as in google-research/xtreme third_party/utils_tag.py; one that gives no subword becomes the
+Words are tokenized one by one, as in google-research/xtreme third_party/utils_tag.py; one that gives no token becomes the
 unknown token, or another special one where a tokenizer has none. A sentence that is too long is cut between words into pieces,
 which `decode` joins again, so that no word is ever dropped.
 """
@@ -26,14 +26,14 @@ FEATURES = Features(
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
         "first_word": Value("int32"),  # number of the piece's first word in its sentence
-        "word_positions": List(Value("int32")),  # of each word of the piece: where its first subword stands in input_ids
+        "word_positions": List(Value("int32")),  # of each word of the piece: where its first token stands in input_ids
         "labels": List(Value("int32")),  # of each word of the piece: index into the task's labels; -100: no gold
     }
 )
 
 
 def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task, limits: Limits, training: bool) -> Dataset:
-    """One feature per piece of a sentence. Raises UserError if `limits.max_length` cannot hold a subword."""
+    """One feature per piece of a sentence. Raises UserError if `limits.max_length` cannot hold a token."""
     template = tokens.template(tokenizer)
     room = template.room(limits, pair=False, least=1)
     special = (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.sep_token_id, tokenizer.eos_token_id, 0)
@@ -42,7 +42,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
 
     def columns_of(first: int, chunk: tables.Columns) -> tables.Made:
         counts = np.array([len(words) for words in chunk["words"]])
-        # A word longer than the window keeps its first subwords.
+        # A word longer than the window keeps its first tokens.
         words = tokens.token_ids(tokenizer, list(chain.from_iterable(chunk["words"]))).cut(room)
         words = side_by_side(words, constant(unknown, (words.lengths_R == 0).astype(np.int64)))
         start, end = pieces(words.lengths_R, counts, room)
@@ -71,7 +71,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
 def pieces(lengths: np.ndarray, counts: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
     """Where to cut sentences: the first word and the word after the last of each piece, over all sentences' words, in order.
 
-    `lengths`: the subwords of each word, 1 to `room`; `counts`: the words of each sentence, 0 or more.
+    `lengths`: the tokens of each word, 1 to `room`; `counts`: the words of each sentence, 0 or more.
     """
     filled = np.append(0, np.cumsum(lengths))
     end = np.cumsum(counts)
@@ -87,7 +87,7 @@ def pieces(lengths: np.ndarray, counts: np.ndarray, room: int) -> tuple[np.ndarr
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
     """`input_ids`, `attention_mask` and `labels` (B, L), int64, and `word_positions`, a list of B lists.
 
-    `labels` is -100 on all but the first subwords of words with a gold tag.
+    `labels` is -100 on all but the first tokens of words with a gold tag.
     """
     batch = padding.inputs([row["input_ids"] for row in rows], special)
     labels_BL = torch.full_like(cast(torch.Tensor, batch["input_ids"]), -100)

@@ -1,4 +1,4 @@
-"""Texts -> subword ids, and where the special tokens go around them.
+"""Texts -> token ids, and where the special tokens go around them.
 
 Texts are tokenized without special tokens, all of a chunk in one call and equal texts once; cutting and joining happen on ids.
 The result is what the tokenizer itself gives for the text or pair (a test compares them).
@@ -38,12 +38,12 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str] | Sequence[l
 
 
 def ids_of(encodings: Sequence[Encoding]) -> np.ndarray:
-    """The subword ids of all encodings, one after the other, int32."""
+    """The token ids of all encodings, one after the other, int32."""
     return np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype=np.int32)
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Rows:
-    """Subword ids of each text, int32, without special tokens."""
+    """Token ids of each text, int32, without special tokens."""
     distinct, number_R = unique(texts)
     # A list of words is tokenized word by word: short texts of a list go through a single call and give what each gives alone.
     size = max(1, GROUP * len(distinct) // (1 + sum(map(len, distinct))))
@@ -85,11 +85,11 @@ class Template:
         return starts_R if paired_R is None else np.where(paired_R, starts_R, 0)
 
     def room(self, limits: Limits, pair: bool, least: int) -> int:
-        """Subwords of text within `limits.max_length`. Raises UserError if that is fewer than `least`."""
+        """Tokens of text within `limits.max_length`. Raises UserError if that is fewer than `least`."""
         special = len(self.before) + len(self.after) + (len(self.between) if pair else 0)
         if limits.max_length - special < least:
             raise UserError(
-                f"max_length={limits.max_length} is too short for {special} special tokens and {least} or more subwords of text; "
+                f"max_length={limits.max_length} is too short for {special} special tokens and {least} or more tokens of text; "
                 f"set max_length to {special + least} or more in the recipe"
             )
         return limits.max_length - special
@@ -102,7 +102,7 @@ def _repeated(ids: Ids, count: int) -> Rows:
 def template(tokenizer: PreTrainedTokenizerBase) -> Template:
     """What the tokenizer puts around a pair: `<s> A </s></s> B </s>` for XLM-R, whose single text is `<s> A </s>`.
 
-    Raises UserError for a tokenizer that gives no subword for any text that is tried.
+    Raises UserError for a tokenizer that gives no token for any text that is tried.
     """
     text = _any_text(tokenizer)
     encoded = tokenizer(text, text)
@@ -122,18 +122,18 @@ def template(tokenizer: PreTrainedTokenizerBase) -> Template:
 
 
 def _any_text(tokenizer: PreTrainedTokenizerBase) -> str:
-    """A text that gives one subword or more: the unknown token, which some tokenizers lack, or a plain character."""
+    """A text that gives one token or more: the unknown token, which some tokenizers lack, or a plain character."""
     for text in (tokenizer.unk_token, "a", "1", "."):
         if text and encode(tokenizer, [text])[0].ids:
             return cast(str, text)
     raise UserError(
-        f"the tokenizer '{tokenizer.name_or_path}' has no unknown token and no subword for 'a', '1' or '.': "
+        f"the tokenizer '{tokenizer.name_or_path}' has no unknown token and no token for 'a', '1' or '.': "
         "choose another one with model.tokenizer=FOLDER"
     )
 
 
 def longest_first(first_R: np.ndarray, second_R: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """How many of `first_R` and `second_R` subwords to keep so that `room` holds both: the longer is cut until both are equal."""
+    """How many of `first_R` and `second_R` tokens to keep so that `room` holds both: the longer is cut until both are equal."""
     shorter_R = np.minimum(np.minimum(first_R, second_R), room // 2)
     fits_R, first_is_shorter_R = first_R + second_R <= room, first_R <= second_R
     return (

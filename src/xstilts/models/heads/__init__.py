@@ -3,7 +3,7 @@
 Every head is an `nn.Module` with
 
 - `loss_sum(encoder, batch) -> scalar`: the loss summed over the micro-batch's items, so that micro-batches add up exactly;
-- `items(batch) -> float`: how many items that sum runs over (examples, labelled words, masked subwords);
+- `items(batch) -> float`: how many items that sum runs over (examples, labelled words, masked tokens);
 - `outputs(encoder, batch) -> list[dict[str, np.ndarray]]`: one dict per feature, in the batch's order, without padding;
 - `whole_batch`: True where the loss of one item depends on the others of the step, in whatever micro-batch and process they are.
   Such a head has two more parts, which `loss_sum` puts together: `pairs(encoder, batch) -> pairs_B2D`, the vectors of each item,

@@ -1,6 +1,6 @@
-"""RoBERTa's classification head: dropout, dense, tanh, dropout, linear over the first subword.
+"""RoBERTa's classification head: dropout, dense, tanh, dropout, linear over the first token.
 
-Legend: B rows, L subwords, D hidden size, C classes. Named as in Hugging Face's XLMRobertaClassificationHead.
+Legend: B rows, L tokens, D hidden size, C classes. Named as in Hugging Face's XLMRobertaClassificationHead.
 """
 
 import torch

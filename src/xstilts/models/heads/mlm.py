@@ -1,6 +1,6 @@
-"""RoBERTa's masked-language-model head, tied to the word embeddings; scores are computed at masked subwords only.
+"""RoBERTa's masked-language-model head, tied to the word embeddings; scores are computed at masked tokens only.
 
-Legend: B rows, L subwords, D hidden size, M masked subwords, V vocabulary. Named as in Hugging Face's XLMRobertaLMHead.
+Legend: B rows, L tokens, D hidden size, M masked tokens, V vocabulary. Named as in Hugging Face's XLMRobertaLMHead.
 """
 
 import torch
@@ -15,7 +15,7 @@ from xstilts.tasks.declaration import Task
 
 
 class Head(nn.Module):
-    """labels_BL (int64, -100 on all but the masked subwords) from hidden_BLD."""
+    """labels_BL (int64, -100 on all but the masked tokens) from hidden_BLD."""
 
     whole_batch = False
     whole_vocabulary = True
@@ -34,7 +34,7 @@ class Head(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def negative_log_likelihood(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
-        """loss_M in nats, and masked_BL (bool) that says where the M subwords stand, in row order."""
+        """loss_M in nats, and masked_BL (bool) that says where the M tokens stand, in row order."""
         hidden_BLD = encoder.read(batch)
         masked_BL = batch["labels"] != -100
         hidden_MD = self.layer_norm(functional.gelu(self.dense(hidden_BLD[masked_BL])))
@@ -42,15 +42,15 @@ class Head(nn.Module):
         return functional.cross_entropy(logits_MV.float(), batch["labels"][masked_BL], reduction="none"), masked_BL
 
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """Cross-entropy summed over the masked subwords."""
+        """Cross-entropy summed over the masked tokens."""
         return self.negative_log_likelihood(encoder, batch)[0].sum()
 
     def items(self, batch: Batch) -> float:
-        """Masked subwords."""
+        """Masked tokens."""
         return float((batch["labels"] != -100).sum())
 
     def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
-        """`nll` (nats, summed over the row) and `count` (masked subwords), float32 (1,) each."""
+        """`nll` (nats, summed over the row) and `count` (masked tokens), float32 (1,) each."""
         loss_M, masked_BL = self.negative_log_likelihood(encoder, batch)
         sum_B = torch.zeros(len(masked_BL), device=loss_M.device).index_add_(0, masked_BL.nonzero()[:, 0], loss_M)
         pairs = zip(sum_B.cpu().numpy(), masked_BL.sum(1).float().cpu().numpy(), strict=True)

@@ -1,6 +1,6 @@
 """A scalar score per choice; the choices of an example share one softmax and all are encoded in one call.
 
-Legend: B examples, R rows (all choices of all examples), L subwords, D hidden size, K most choices of an example.
+Legend: B examples, R rows (all choices of all examples), L tokens, D hidden size, K most choices of an example.
 Named as in Hugging Face's XLMRobertaForMultipleChoice, which scores the pooler's output.
 """
 
@@ -29,7 +29,7 @@ class Head(nn.Module):
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """logits_BK."""
         hidden_RLD = encoder.read(batch)
-        score_R = self.classifier(self.dropout(encoder.first_subword(hidden_RLD))).squeeze(-1)
+        score_R = self.classifier(self.dropout(encoder.first_token(hidden_RLD))).squeeze(-1)
         counts_B = batch["choice_counts"]
         width = int(counts_B.max())
         present_BK = torch.arange(width, device=score_R.device) < counts_B[:, None]

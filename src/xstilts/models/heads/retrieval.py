@@ -1,6 +1,6 @@
 """Sentence embeddings from any layer, and a dual encoder trained with an in-batch softmax.
 
-Legend: B queries (training) or texts (evaluation), L subwords, D hidden size.
+Legend: B queries (training) or texts (evaluation), L tokens, D hidden size.
 Training follows LAReQA's code in google-research/xtreme: cosine times a learned scale that starts at 100, cross-entropy of each
 query over the candidates of its step (on all devices), one direction.
 """
@@ -21,11 +21,11 @@ from xstilts.tasks.declaration import Task
 
 
 def pool(hidden_BLD: Tensor, attention_mask_BL: Tensor, pooling: str, encoder: Encoder) -> Tensor:
-    """vector_BD: `mean` over all subwords that are not padding (special tokens included), `cls`, or through the `pooler`."""
+    """vector_BD: `mean` over all tokens that are not padding (special tokens included), `cls`, or through the `pooler`."""
     if pooling == "cls":
         return hidden_BLD[:, 0]
     if pooling == "pooler":
-        return encoder.first_subword(hidden_BLD)
+        return encoder.first_token(hidden_BLD)
     mask_BL1 = attention_mask_BL[..., None].to(hidden_BLD.dtype)
     return (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
 

@@ -1,6 +1,6 @@
-"""Start and end scores for every subword of a window. Named as in Hugging Face's XLMRobertaForQuestionAnswering.
+"""Start and end scores for every token of a window. Named as in Hugging Face's XLMRobertaForQuestionAnswering.
 
-Legend: B windows, L subwords, D hidden size.
+Legend: B windows, L tokens, D hidden size.
 """
 
 import torch

@@ -1,6 +1,6 @@
-"""One linear layer over each word's first subword. Named as in Hugging Face's XLMRobertaForTokenClassification.
+"""One linear layer over each word's first token. Named as in Hugging Face's XLMRobertaForTokenClassification.
 
-Legend: B pieces of sentences, L subwords, D hidden size, T tags.
+Legend: B pieces of sentences, L tokens, D hidden size, T tags.
 """
 
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from xstilts.tasks.declaration import Task
 
 
 class Head(nn.Module):
-    """labels_BL (int64, -100 on all but the first subwords of labelled words) from hidden_BLD."""
+    """labels_BL (int64, -100 on all but the first tokens of labelled words) from hidden_BLD."""
 
     whole_batch = False
     whole_vocabulary = False

@@ -1,4 +1,4 @@
-"""mlm: plain text, one line per example, or a pair of translations; the masked subwords are to be restored."""
+"""mlm: plain text, one line per example, or a pair of translations; the masked tokens are to be restored."""
 
 from typing import Any
 

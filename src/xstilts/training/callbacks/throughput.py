@@ -1,4 +1,4 @@
-"""How fast training is: examples, subwords and steps per second, for every logger."""
+"""How fast training is: examples, tokens and steps per second, for every logger."""
 
 import time
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ class Throughput(pl.Callback):
         self.seconds = 0.0
         self.running_since: float | None = None
         self.steps, self.examples = 0, 0
-        self.subwords: torch.Tensor | int = 0
+        self.tokens: torch.Tensor | int = 0
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Step, batch_idx: int) -> None:
         self.start()
@@ -31,9 +31,9 @@ class Throughput(pl.Callback):
         self.steps += 1
         if batch.weight:
             self.examples += sum(batch.sizes)
-            self.subwords = sum((micro_batch["attention_mask"].sum() for micro_batch in batch.micro_batches), start=self.subwords)
+            self.tokens = sum((micro_batch["attention_mask"].sum() for micro_batch in batch.micro_batches), start=self.tokens)
         logged = trainer.global_step % self.every == 0
-        subwords = int(self.subwords) if logged else 0  # waits for the GPU, so that the time is that of finished work
+        tokens = int(self.tokens) if logged else 0  # waits for the GPU, so that the time is that of finished work
         self._pause()
         if not logged or not self.seconds:
             return
@@ -41,11 +41,11 @@ class Throughput(pl.Callback):
         per_second = trainer.world_size / self.seconds
         values = {
             "throughput/examples_per_second": self.examples * per_second,
-            "throughput/subwords_per_second": subwords * per_second,
+            "throughput/tokens_per_second": tokens * per_second,
             "throughput/seconds_per_step": self.seconds / self.steps,
         }
         pl_module.log_dict(values, batch_size=1)
-        self.seconds, self.steps, self.examples, self.subwords = 0.0, 0, 0, 0
+        self.seconds, self.steps, self.examples, self.tokens = 0.0, 0, 0, 0
 
     def start(self) -> None:
         """The clock runs."""
