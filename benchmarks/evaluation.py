@@ -92,7 +92,7 @@ def features(chosen: Corpus) -> peers.Features:
     return chosen.dictionaries(range(len(chosen.lengths)), gold=False)
 
 
-def with_padding(model: ours.TaskModel, chosen: Corpus) -> object:
+def with_padding(model: ours.TaskModule, chosen: Corpus) -> object:
     """Our way, but with padding in the encoder."""
     model.encoder.padding_free = False
     try:

@@ -20,18 +20,18 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from benchmarks.corpus import Corpus
 from benchmarks.workers import Turns
 from xstilts.config import Hyperparameters, TrainerConfig
-from xstilts.data.batches import Step, StepLoader
-from xstilts.data.module import TaskData
+from xstilts.data.batches import OptimizerStep, StepLoader
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.models import trimming
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
 from xstilts.training import prediction
 from xstilts.training.callbacks.graceful_stop import GracefulStop
 from xstilts.training.callbacks.throughput import around
-from xstilts.training.callbacks.validation import Selection, gathered
+from xstilts.training.callbacks.validation import ValidateAndCheckpoint, gathered
 from xstilts.training.determinism import deterministic
 from xstilts.training.fit import WholeCheckpoints, trainer_options
-from xstilts.training.module import TaskModel
+from xstilts.training.module import TaskModule
 
 ENCODER = os.environ.get("XSTILTS_BENCHMARK_ENCODER", "")
 """`tiny`: whether the benchmarks run at all; their figures mean nothing then."""
@@ -77,16 +77,16 @@ class Planned:
         return self.task, self.rows[number]
 
 
-def task_model(corpus: Corpus, config: XLMRobertaConfig, steps: int = 0) -> TaskModel:
+def task_model(corpus: Corpus, config: XLMRobertaConfig, steps: int = 0) -> TaskModule:
     """The encoder, padding-free, with a fresh head."""
     torch.manual_seed(1)
     encoder = Encoder(XLMRobertaModel(config, add_pooling_layer=False))
     encoder.leave_padding_out()
     head = build_head(corpus.task, encoder, RECIPE)
-    return TaskModel(encoder, {corpus.features.head: head}, RECIPE, seed=1, total_steps=steps)
+    return TaskModule(encoder, {corpus.features.head: head}, RECIPE, seed=1, total_steps=steps)
 
 
-def trim(model: TaskModel, corpus: Corpus) -> None:
+def trim(model: TaskModule, corpus: Corpus) -> None:
     """Leave the model the word embeddings of the whole small tokenizer, of which the corpus has a part.
 
     A training phase keeps what its data looks up, unless it is told otherwise. These files are a fortieth of MNLI: what they look
@@ -119,7 +119,7 @@ def train(
     model.train()
     deterministic()  # as a phase has it
     with tempfile.TemporaryDirectory() as folder:
-        selection = Selection(Path(folder), None, 0, 0, False, settings.checkpoint_every, len(planned))
+        selection = ValidateAndCheckpoint(Path(folder), None, 0, 0, False, settings.checkpoint_every, len(planned))
         callbacks = around([selection, GracefulStop(selection.resume_path, len(planned))], every=10)
         trainer = pl.Trainer(
             **trainer_options(settings, WholeCheckpoints()),
@@ -129,7 +129,7 @@ def train(
             callbacks=[*callbacks, TakesTurns(turns, corpus, layout)],
             default_root_dir=folder,
         )
-        data = TaskData([corpus.features], planned, max_tokens=settings.max_tokens, padding_free=True)  # type: ignore[arg-type]
+        data = TaskDataModule([corpus.features], planned, max_tokens=settings.max_tokens, padding_free=True)  # type: ignore[arg-type]
         trainer.fit(model, datamodule=data)
 
 
@@ -163,7 +163,7 @@ class TakesTurns(pl.Callback):
             deterministic()
 
 
-def plain_step(model: TaskModel, step: Step, adam: Any, schedule: Any) -> float:
+def plain_step(model: TaskModule, step: OptimizerStep, adam: Any, schedule: Any) -> float:
     """What a loop without Lightning and without our module would do with the same micro-batches; the loss."""
     head, total = model.head(step.head), 0.0
     micro_batches = [{name: values.to(model.device) for name, values in batch.items()} for batch in step.micro_batches]
@@ -179,10 +179,10 @@ def plain_step(model: TaskModel, step: Step, adam: Any, schedule: Any) -> float:
     return total
 
 
-def predict(model: TaskModel, corpus: Corpus, max_eval_tokens: int) -> list[dict[str, np.ndarray]]:
+def predict(model: TaskModule, corpus: Corpus, max_eval_tokens: int) -> list[dict[str, np.ndarray]]:
     """The outputs of all features, in their order."""
     trainer = pl.Trainer(**trainer_options(TrainerConfig()), logger=False)
-    data = TaskData(evaluation=[corpus.features], max_eval_tokens=max_eval_tokens)
+    data = TaskDataModule(evaluation=[corpus.features], max_eval_tokens=max_eval_tokens)
     outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
     evaluated = prediction.Evaluated(corpus.task, corpus.examples, corpus.features, corpus.limits)
     return prediction.by_row(outputs, {corpus.features.task: evaluated})[corpus.features.task]

@@ -172,7 +172,7 @@ def _wandb(here: Path, full: bool) -> Iterator[Line]:
     which a machine's weather hardly touches. Then, with patience, whole trainings with and without.
     """
     from xstilts.training.libraries import quiet_libraries
-    from xstilts.training.module import TaskModel
+    from xstilts.training.module import TaskModule
 
     os.environ.update(_environment())
     quiet_libraries()
@@ -188,7 +188,7 @@ def _wandb(here: Path, full: bool) -> Iterator[Line]:
         starts: list[float] = []
         elsewhere: list[float] = []
         inside: list[float] = []
-        step, log = TaskModel.training_step, RunLogger.log_metrics
+        step, log = TaskModule.training_step, RunLogger.log_metrics
 
         def stepping(self: Any, *given: Any) -> Any:
             if len(starts) in (WARM_UP, STEPS - 1):
@@ -206,7 +206,7 @@ def _wandb(here: Path, full: bool) -> Iterator[Line]:
         Path(places["work"]).mkdir(parents=True)
         chosen = dataclasses.replace(job.logger, name=logger, offline=True)
         run = dataclasses.replace(job.run, id=f"timed{number}", folder=str(folder / "runs"))
-        with mock.patch.object(TaskModel, "training_step", stepping), mock.patch.object(RunLogger, "log_metrics", logging):
+        with mock.patch.object(TaskModule, "training_step", stepping), mock.patch.object(RunLogger, "log_metrics", logging):
             train(dataclasses.replace(job, logger=chosen, run=run, **places))
         training = starts[-1] - starts[WARM_UP]
         if logger == "wandb":

@@ -102,9 +102,9 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
 
     from xstilts.config import Hyperparameters, TrainerConfig
     from xstilts.data.batches import TaskFeatures
+    from xstilts.data.datamodule import TaskDataModule
     from xstilts.data.featurizers import featurizer
     from xstilts.data.featurizers.special import special_tokens
-    from xstilts.data.module import TaskData
     from xstilts.data.plan import StepPlan
     from xstilts.data.tokenizer import load_tokenizer
     from xstilts.models import trimming
@@ -114,7 +114,7 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     from xstilts.tasks.declaration import Task
     from xstilts.tasks.formats import format_module
     from xstilts.training.fit import trainer_options
-    from xstilts.training.module import TaskModel
+    from xstilts.training.module import TaskModule
 
     values = Hyperparameters(
         learning_rate=1e-5,
@@ -146,10 +146,10 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
         occurring[: len(tokenizer)] = True
         trimming.trim(encoder, occurring.nonzero()[:, 0])
     plan = StepPlan({task.name: len(made)}, BATCH, 1, max_steps=steps)
-    model = TaskModel(encoder, {"xnli": build_head(task, encoder, values)}, values, 1, steps).train()
+    model = TaskModule(encoder, {"xnli": build_head(task, encoder, values)}, values, 1, steps).train()
     options = trainer_options(TrainerConfig(accelerator="cpu"))
     trainer = pl.Trainer(**options, max_epochs=1, logger=False, default_root_dir=work, callbacks=[_clock()])
-    return model, TaskData([features], plan), trainer
+    return model, TaskDataModule([features], plan), trainer
 
 
 def _clock() -> Any:

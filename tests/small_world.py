@@ -24,9 +24,9 @@ from transformers import PreTrainedTokenizerFast
 
 from xstilts.config import Hyperparameters, ModelConfig, TinyArchitecture, TrainerConfig
 from xstilts.data.batches import TaskFeatures
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
-from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
 from xstilts.models.encoder import Encoder, build_encoder
 from xstilts.models.heads import build_head
@@ -34,7 +34,7 @@ from xstilts.recipes import limits
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_module
 from xstilts.training.fit import trainer_options
-from xstilts.training.module import TaskModel
+from xstilts.training.module import TaskModule
 
 WORDS = [f"w{number}" for number in range(60)]
 TASKS = {
@@ -139,8 +139,8 @@ class Phase:
     features: TaskFeatures
     encoder: Encoder
     head: nn.Module
-    model: TaskModel
-    data: TaskData
+    model: TaskModule
+    data: TaskDataModule
     plan: StepPlan
 
 
@@ -213,9 +213,10 @@ def build(tokenizer):
         made = featurizer(format).featurize(examples, words, task, limits(values), True)
         features = TaskFeatures(task.name, format, head_name(task), made, special_tokens(words, 0.15), examples)
         plan = StepPlan({task.name: len(features.features)}, batch_size, seed, max_steps=steps)
-        model = TaskModel(encoder, {head_name(task): head}, values, seed, len(plan))
+        model = TaskModule(encoder, {head_name(task): head}, values, seed, len(plan))
         model.train()
-        return Phase(task, examples, features, encoder, head, model, TaskData([features], plan, max_tokens=max_tokens), plan)
+        data = TaskDataModule([features], plan, max_tokens=max_tokens)
+        return Phase(task, examples, features, encoder, head, model, data, plan)
 
     return phase
 

@@ -9,10 +9,10 @@ from datasets import Dataset, Features, List, Value, concatenate_datasets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.batches import EvaluationBatch, EvaluationLoader, Step, StepLoader, TaskFeatures, cost, cut
+from xstilts.data.batches import EvaluationBatch, EvaluationLoader, OptimizerStep, StepLoader, TaskFeatures, cost, cut
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.featurizers import classification, mlm
 from xstilts.data.featurizers.special import SpecialTokens
-from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
 
@@ -165,7 +165,7 @@ def test_evaluation_covers_every_feature_once_over_all_processes(lengths, world,
 
 def test_the_data_module_knows_its_process():
     plan = StepPlan({"nli": 8}, 8, 1)
-    data = TaskData([task([5] * 8)], plan, [task([5] * 8)], max_tokens=100, max_eval_tokens=10)
+    data = TaskDataModule([task([5] * 8)], plan, [task([5] * 8)], max_tokens=100, max_eval_tokens=10)
     assert len(rows_of(next(iter(data.train_dataloader())).micro_batches)) == 8
     assert len(data.predict_dataloader()) == 4
     data.trainer = SimpleNamespace(global_rank=1, world_size=2)
@@ -206,7 +206,7 @@ def test_tokens_and_embeddings_that_do_not_fit():
 
 def test_moving_a_step_moves_its_tensors_only():
     batch = {"input_ids": torch.zeros(2, 3), "word_positions": [[1], [1, 2]]}
-    step = Step("pos", "pos", [batch], 0.5, 7, [2]).to("meta")
+    step = OptimizerStep("pos", "pos", [batch], 0.5, 7, [2]).to("meta")
     assert (step.task, step.weight, step.number, step.sizes) == ("pos", 0.5, 7, [2])
     evaluation = EvaluationBatch("pos", "pos", [4, 9], batch).to("meta")
     assert evaluation.rows == [4, 9]

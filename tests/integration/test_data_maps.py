@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from xstilts.cell.pipeline import plan
-from xstilts.data.dynamics import in_region
+from xstilts.data.data_maps import in_region
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.paths import DYNAMICS
 from xstilts.sources.load import load

@@ -56,10 +56,10 @@ def killing(moment: str, number: int) -> Iterator[None]:
 
     from xstilts.training import fit
     from xstilts.training.callbacks import validation
-    from xstilts.training.module import TaskModel
+    from xstilts.training.module import TaskModule
 
     targets = {
-        "step": (TaskModel, "on_train_batch_start"),
+        "step": (TaskModule, "on_train_batch_start"),
         "checkpoint": (Trainer, "save_checkpoint"),
         "moving a file to its place": (os, "replace"),
         "evaluation": (validation, "evaluate"),

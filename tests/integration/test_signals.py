@@ -114,12 +114,12 @@ def expected(run_inline: Run, toy_world: Any, tmp_path_factory: pytest.TempPathF
 
 def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> tuple[int, str]:
     """How a copy of this process ends that runs and gets the signal in the middle of a step; steps count from 1."""
-    from xstilts.training.module import TaskModel
+    from xstilts.training.module import TaskModule
 
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        original, count = TaskModel.on_train_batch_start, 0
+        original, count = TaskModule.on_train_batch_start, 0
 
         def counted(*arguments: Any) -> None:
             nonlocal count
@@ -132,7 +132,7 @@ def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> tuple
             signal.signal(one, signal.SIG_DFL)
         code = 3
         try:
-            with mock.patch.object(TaskModel, "on_train_batch_start", counted):
+            with mock.patch.object(TaskModule, "on_train_batch_start", counted):
                 run()
         except Stopped as stopped:
             os.write(writing, str(stopped).encode())

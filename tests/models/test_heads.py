@@ -252,7 +252,7 @@ def test_a_layer_that_the_encoder_does_not_have_is_refused(layer):
 def test_who_needs_a_pooler(build):
     assert {format for format in FORMATS if build(format).head.needs_pooler} == {"multiple_choice"}
     assert build("retrieval", retrieval_pooling=["mean", "pooler"]).head.needs_pooler
-    assert {format for format in FORMATS if build(format).head.whole_batch} == {"retrieval"}
+    assert {format for format in FORMATS if build(format).head.contrastive} == {"retrieval"}
 
 
 def test_a_head_has_as_many_outputs_as_labels_and_a_fresh_initialisation(build):

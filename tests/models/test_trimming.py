@@ -10,15 +10,15 @@ from torch import nn
 from transformers import AutoModel
 
 from xstilts.config import Mixture
-from xstilts.data.module import TaskData
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.export.checkpoint import export
 from xstilts.models import trimming
 from xstilts.models.encoder import build_encoder
 from xstilts.models.heads import build_head
 from xstilts.tasks.declaration import FORMATS
-from xstilts.training.callbacks.validation import Selection
-from xstilts.training.module import TaskModel
+from xstilts.training.callbacks.validation import ValidateAndCheckpoint
+from xstilts.training.module import TaskModule
 
 VOCABULARY = 400
 PAD = 1
@@ -49,7 +49,7 @@ def make(build, tokenizer, tiny_model):
         columns["input_ids"] = scattered(columns["input_ids"])
         dataset = type(made.features.features).from_dict(columns, features=made.features.features.features)
         made.features = replace(made.features, features=dataset)
-        made.data = TaskData([made.features], made.plan, [made.features], words["max_tokens"])
+        made.data = TaskDataModule([made.features], made.plan, [made.features], words["max_tokens"])
         return made
 
     return phase
@@ -105,7 +105,7 @@ def test_the_best_weights_have_their_own_decay(make, fit, tmp_path):
     def run(phase, folder):
         scores = iter([1.0, 2.0, 0.0, 1.0])
         folder.mkdir()
-        selection = Selection(folder, lambda outputs: (next(scores), {}), 3, 0, True, 100, 12)
+        selection = ValidateAndCheckpoint(folder, lambda outputs: (next(scores), {}), 3, 0, True, 100, 12)
         fit(phase, (selection,))
         selection.restore_best(phase.model)
         assert selection.best_step == 6
@@ -124,12 +124,12 @@ def test_a_resumed_run_is_the_undisturbed_one(make, fit, tmp_path):
     undisturbed = trimmed(make("classification"), tmp_path / "rows.npy")
     fit(undisturbed)
     first = trimmed(make("classification"), tmp_path / "rows.npy")
-    fit(first, (Selection(tmp_path, None, 0, 0, False, 5, 12),))  # leaves the checkpoint of step 10
+    fit(first, (ValidateAndCheckpoint(tmp_path, None, 0, 0, False, 5, 12),))  # leaves the checkpoint of step 10
     checkpoint, second = tmp_path / "last.ckpt", make("classification", seed=1)
     kept_K = trimming.kept_in(checkpoint, second.encoder)
     assert torch.equal(kept_K, trimming.word_embedding(first.encoder).kept_K)
     trimming.trim(second.encoder, kept_K)
-    recorder = fit(second, (Selection(tmp_path, None, 0, 0, False, 5, 12),), resume=checkpoint)
+    recorder = fit(second, (ValidateAndCheckpoint(tmp_path, None, 0, 0, False, 5, 12),), resume=checkpoint)
     assert len(recorder.losses) == 2
     for phase in (undisturbed, second):
         trimming.restore(phase.encoder, tmp_path / "rows.npy")
@@ -137,7 +137,7 @@ def test_a_resumed_run_is_the_undisturbed_one(make, fit, tmp_path):
 
 
 def test_a_checkpoint_of_whole_embeddings_says_so(make, fit, tmp_path):
-    fit(make("classification"), (Selection(tmp_path, None, 0, 0, False, 5, 12),))
+    fit(make("classification"), (ValidateAndCheckpoint(tmp_path, None, 0, 0, False, 5, 12),))
     assert trimming.kept_in(tmp_path / "last.ckpt", make("classification").encoder) is None
 
 
@@ -147,8 +147,8 @@ def multitask(make):
     torch.manual_seed(3)
     heads = {phase.task.name: build_head(phase.task, first.encoder, phase.model.hyperparameters) for phase in phases}
     plan = StepPlan({phase.task.name: len(phase.features.features) for phase in phases}, 3, 1, max_steps=12, mixture=Mixture())
-    first.model = TaskModel(first.encoder, heads, first.model.hyperparameters, 1, 12)
-    first.data = TaskData([phase.features for phase in phases], plan, max_tokens=100)
+    first.model = TaskModule(first.encoder, heads, first.model.hyperparameters, 1, 12)
+    first.data = TaskDataModule([phase.features for phase in phases], plan, max_tokens=100)
     return first
 
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from xstilts.config import Mixture
-from xstilts.data.module import TaskData
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
 from xstilts.models.heads import build_head
 from xstilts.tasks.declaration import FORMATS
 from xstilts.training import distributed
-from xstilts.training.module import TaskModel
+from xstilts.training.module import TaskModule
 
 pytestmark = pytest.mark.slow
 # 10 features of a batch of 4: an epoch's last step has 2, fewer than three processes, and 5 do not go into 2 or 3.
@@ -65,8 +65,8 @@ def test_several_tasks_train_as_in_one_process(build, fit, in_processes):
         plan = StepPlan(
             {phase.task.name: len(phase.features.features) for phase in phases}, 4, 1, max_steps=12, mixture=Mixture()
         )
-        first.model = TaskModel(encoder, heads, first.model.hyperparameters, 1, 12)
-        first.data = TaskData([phase.features for phase in phases], plan, max_tokens=100)
+        first.model = TaskModule(encoder, heads, first.model.hyperparameters, 1, 12)
+        first.data = TaskDataModule([phase.features for phase in phases], plan, max_tokens=100)
         return first
 
     one = multitask()

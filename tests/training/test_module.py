@@ -5,13 +5,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from xstilts.config import Mixture
-from xstilts.data.batches import EvaluationBatch, Step
-from xstilts.data.module import TaskData
+from xstilts.data.batches import EvaluationBatch, OptimizerStep
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
 from xstilts.tasks.declaration import FORMATS
-from xstilts.training.module import TaskModel, derived_seed
+from xstilts.training.module import TaskModule, derived_seed
 
 # One step whose gradient is that of the loss. With weights as small as those of training, the hidden states of all choices are
 # so alike that their gradients cancel down to rounding.
@@ -117,7 +117,7 @@ def test_a_repeated_example_of_weight_nothing_leaves_everything_as_it_is(format,
     """A process without an example of a small step takes part with gradient 0, not NaN."""
     phase = build(format, steps=1, weight_decay=0.0)
     (step,) = list(phase.data.train_dataloader())
-    idle = Step(step.task, step.head, step.micro_batches, weight=0.0)
+    idle = OptimizerStep(step.task, step.head, step.micro_batches, weight=0.0)
     phase.data.train_dataloader = lambda: DataLoader([idle], batch_size=None)
     before = {name: value.clone() for name, value in phase.model.named_parameters()}
     recorder = fit(phase)
@@ -144,9 +144,9 @@ def test_several_tasks_train_one_encoder_and_their_own_heads(build, fit):
     heads = {phase.task.name: build_head(phase.task, encoder, phase.model.hyperparameters) for phase in phases}
     sizes = {phase.task.name: len(phase.features.features) for phase in phases}
     plan = StepPlan(sizes, 4, seed=1, max_steps=30, mixture=Mixture())
-    model = TaskModel(encoder, heads, phases[0].model.hyperparameters, 1, 30)
+    model = TaskModule(encoder, heads, phases[0].model.hyperparameters, 1, 30)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    phases[0].model, phases[0].data = model, TaskData([phase.features for phase in phases], plan)
+    phases[0].model, phases[0].data = model, TaskDataModule([phase.features for phase in phases], plan)
     assert len(fit(phases[0]).losses) == 30
     same = [name for name, value in model.named_parameters() if torch.equal(before[name], value)]
     # Rows of the position embeddings aside, AdamW moves all that has a gradient; the padding row keeps to itself.

@@ -23,7 +23,7 @@ ARTIFACT_VERSION = 2
 DYNAMICS_VERSION = 1
 """The same for `xstilts.training.callbacks.example_dynamics`, what is recorded and when."""
 TOKENIZER_VERSION = 1
-"""The same for `xstilts.data.vocabulary`, and for which lines it is given."""
+"""The same for `xstilts.data.bpe`, and for which lines it is given."""
 
 
 @dataclass(frozen=True)

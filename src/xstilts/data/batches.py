@@ -26,7 +26,7 @@ Batch = dict[str, Tensor]
 
 
 @dataclass
-class Step:
+class OptimizerStep:
     """One optimizer step of this process."""
 
     task: str
@@ -43,7 +43,7 @@ class Step:
     on_host: list[Batch] = field(default_factory=list)
     """The micro-batches before they were moved to a device: there the host reads them without waiting for it."""
 
-    def to(self, device: Any, **options: Any) -> "Step":
+    def to(self, device: Any, **options: Any) -> "OptimizerStep":
         """The step on this device. Without it, Lightning would walk through every list of every batch."""
         moved = [on_device(batch, device, **options) for batch in self.micro_batches]
         return replace(self, micro_batches=moved, on_host=self.on_host or self.micro_batches)
@@ -163,7 +163,7 @@ def cut(lengths: np.ndarray, max_tokens: int, padding_free: bool = False) -> lis
 
 
 class _Steps:
-    """A map-style dataset: number of the step -> Step."""
+    """A map-style dataset: number of the step -> OptimizerStep."""
 
     def __init__(
         self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int, world_size: int, padding_free: bool
@@ -175,7 +175,7 @@ class _Steps:
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, number: int) -> Step:
+    def __getitem__(self, number: int) -> OptimizerStep:
         name, rows = self.plan.step(number)
         mine = rows[self.rank :: self.world_size]
         weight = 1.0
@@ -187,7 +187,7 @@ class _Steps:
         mask_seed = self.plan.seed * 1_000_003 + number
         micro_batches = [task.collate(mine[group].tolist(), mask_seed) for group in groups]
         tokens = [cost(lengths[group], self.padding_free) for group in groups]
-        return Step(name, task.head, micro_batches, weight, number, [len(group) for group in groups], tokens)
+        return OptimizerStep(name, task.head, micro_batches, weight, number, [len(group) for group in groups], tokens)
 
 
 class StepLoader:
@@ -209,14 +209,14 @@ class StepLoader:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __iter__(self) -> Iterator[Step]:
+    def __iter__(self) -> Iterator[OptimizerStep]:
         remaining = range(self.next_step, len(self.steps))
-        loader: DataLoader[Step] = DataLoader(self.steps, batch_size=None, sampler=remaining)  # type: ignore[arg-type]
+        loader: DataLoader[OptimizerStep] = DataLoader(self.steps, batch_size=None, sampler=remaining)  # type: ignore[arg-type]
         for step in loader:
             self.next_step += 1
             yield step
 
-    def cut_smaller(self, number: int, max_tokens: int) -> Step:
+    def cut_smaller(self, number: int, max_tokens: int) -> OptimizerStep:
         """Step `number` once more, it and all to come in micro-batches of at most `max_tokens`."""
         self._reduce(max_tokens)
         return self.steps[number]

@@ -24,8 +24,8 @@ BUCKET = 1 << 23
 """Elements that are sent together; a larger matrix goes alone, as it lies."""
 
 
-class Replicas(DDPStrategy):
-    """Lightning's start and end of one process per device, with the exchange of gradients left to the TaskModel."""
+class ManualDDPStrategy(DDPStrategy):
+    """Lightning's start and end of one process per device, with the exchange of gradients left to the TaskModule."""
 
     def __init__(self) -> None:
         super().__init__(process_group_backend="cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")

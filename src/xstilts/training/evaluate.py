@@ -12,7 +12,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from xstilts import metrics, recipes
-from xstilts.data.module import TaskData
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
 from xstilts.export import checkpoint
@@ -31,7 +31,7 @@ from xstilts.training.callbacks.graceful_stop import keep_handlers
 from xstilts.training.callbacks.validation import gathered
 from xstilts.training.fit import check_length, evaluated_features, load_encoder, task_features, tokenizer_place, trainer_options
 from xstilts.training.memory import out_of_memory_means
-from xstilts.training.module import TaskModel
+from xstilts.training.module import TaskModule
 from xstilts.versions import versions
 
 log = logging.getLogger("xstilts")
@@ -84,7 +84,7 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     evaluated = prediction.Evaluated(task, examples, features, recipes.limits(job.hyperparameters))
     trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=progress.bars(job.label, evaluation=True))
     keep_handlers(trainer)
-    data = TaskData(evaluation=[features], max_eval_tokens=job.trainer.max_eval_tokens)
+    data = TaskDataModule(evaluation=[features], max_eval_tokens=job.trainer.max_eval_tokens)
     with out_of_memory_means(job.label):
         outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
     if not trainer.is_global_zero:
@@ -129,7 +129,7 @@ def _blocks(parts: list[tuple[str, list[str]]], made: Prepared) -> list[Block]:
     return blocks
 
 
-def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModel:
+def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModule:
     """The encoder and the head of the artifact. Raises UserError where a score would come from weights that nothing trained."""
     encoder = load_encoder(job, tokenizer, job.artifact)
     check_length(encoder, job.hyperparameters.max_length, task.name)
@@ -141,7 +141,7 @@ def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -
             raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained pooler")
     if (task.format != "retrieval" or job.target.training) and not checkpoint.restore_head(saved, head):
         raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained head")
-    return TaskModel(encoder, {head_name(task): head}, job.hyperparameters, seed=0)
+    return TaskModule(encoder, {head_name(task): head}, job.hyperparameters, seed=0)
 
 
 def _score(predicted: prediction.Predicted, blocks: list[Block]) -> list[tuple[Block, list[prediction.Scored]]]:

@@ -15,11 +15,11 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from xstilts import recipes
-from xstilts.data import dynamics
+from xstilts.data import data_maps
 from xstilts.data.batches import TaskFeatures
+from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
-from xstilts.data.module import TaskData
 from xstilts.data.plan import StepPlan
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
@@ -45,11 +45,11 @@ from xstilts.training.callbacks import progress
 from xstilts.training.callbacks.example_dynamics import Dynamics
 from xstilts.training.callbacks.graceful_stop import GracefulStop, keep_handlers
 from xstilts.training.callbacks.throughput import around
-from xstilts.training.callbacks.validation import Selection
+from xstilts.training.callbacks.validation import ValidateAndCheckpoint
 from xstilts.training.determinism import deterministic
-from xstilts.training.distributed import Replicas
+from xstilts.training.distributed import ManualDDPStrategy
 from xstilts.training.memory import out_of_memory_means
-from xstilts.training.module import TaskModel, derived_seed
+from xstilts.training.module import TaskModule, derived_seed
 from xstilts.training.provenance import provenance
 from xstilts.versions import versions
 
@@ -84,10 +84,10 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         max_steps=job.hyperparameters.max_steps,
         mixture=job.mixture,
     )
-    model = TaskModel(encoder, {name: head for name, (_, head) in heads.items()}, job.hyperparameters, job.seed, len(plan))
+    model = TaskModule(encoder, {name: head for name, (_, head) in heads.items()}, job.hyperparameters, job.seed, len(plan))
     model.train()  # `from_pretrained` gives an encoder in evaluation mode, and Lightning leaves it so: no dropout
     work = Path(job.work)
-    selection = Selection(
+    selection = ValidateAndCheckpoint(
         folder=work,
         score=(lambda outputs: prediction.selection_score(validation, outputs)) if validation else None,
         eval_every=job.hyperparameters.eval_every or 0,
@@ -107,7 +107,7 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         default_root_dir=work,
     )
     keep_handlers(trainer)
-    data = TaskData(
+    data = TaskDataModule(
         list(training.values()),
         plan,
         list(training.values()) if job.dynamics else [item.features for item in validation.values()],
@@ -129,7 +129,7 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
     trainer.strategy.barrier()
 
 
-def _trim(job: TrainingJob, model: TaskModel, features: list[TaskFeatures], first: bool) -> None:
+def _trim(job: TrainingJob, model: TaskModule, features: list[TaskFeatures], first: bool) -> None:
     """Leave the model those word embeddings that the features look up, where the job wants it; what was begun one way goes on so.
 
     `first`: this process is the one that will publish.
@@ -188,7 +188,7 @@ def trainer_options(trainer: Any, *plugins: Any) -> dict[str, Any]:
         "devices": trainer.devices,
         "num_nodes": trainer.num_nodes,
         "precision": trainer.precision,
-        "strategy": "auto" if trainer.devices * trainer.num_nodes == 1 else Replicas(),
+        "strategy": "auto" if trainer.devices * trainer.num_nodes == 1 else ManualDDPStrategy(),
         "use_distributed_sampler": False,
         "enable_checkpointing": False,
         "enable_model_summary": False,
@@ -280,7 +280,7 @@ def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenize
             training.language_exponent,
         )
         if mapped:
-            examples = dynamics.in_region(examples, Path(mapped) / DYNAMICS, chosen.region or "", chosen.fraction)
+            examples = data_maps.in_region(examples, Path(mapped) / DYNAMICS, chosen.region or "", chosen.fraction)
         features = featurizer(task.format).featurize(examples, tokenizer, task, limits, True)
         if not len(features):
             raise UserError(f"task {name} has no training example left; got {len(examples)} examples without gold")
@@ -336,7 +336,7 @@ def _publish(
     encoder: Encoder,
     heads: dict[str, Any],
     tokenizer: Any,
-    selection: Selection,
+    selection: ValidateAndCheckpoint,
     steps: int,
     recorded: list[Dynamics],
     examples: dict[str, int],
@@ -346,7 +346,7 @@ def _publish(
         classes = checkpoint.export(folder, encoder, heads, tokenizer)
         for found in recorded:
             assert found.training.examples is not None
-            dynamics.write(folder / DYNAMICS, found.training.examples, found.training.features["example"][:], found.epochs)
+            data_maps.write(folder / DYNAMICS, found.training.examples, found.training.features["example"][:], found.epochs)
         metadata = {
             "label": job.label,
             "identity": job.identity,

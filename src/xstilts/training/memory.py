@@ -22,7 +22,7 @@ class OutOfMemory(Exception):
         """Where memory was short, every micro-batch held one feature only."""
 
 
-def everywhere(work: Callable[[], Made], sizes: list[int], tokens: list[int]) -> Made:
+def run_on_all_or_oom(work: Callable[[], Made], sizes: list[int], tokens: list[int]) -> Made:
     """What `work`, in which processes must not meet, gives; OutOfMemory in all of them if it was too much for one.
 
     `sizes` and `tokens`: the features of each micro-batch that it works through, and what it takes of the budget of tokens.

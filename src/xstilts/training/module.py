@@ -18,11 +18,11 @@ from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 
 from xstilts.config import Hyperparameters
-from xstilts.data.batches import EvaluationBatch, Step
+from xstilts.data.batches import EvaluationBatch, OptimizerStep
 from xstilts.errors import UserError
 from xstilts.models import trimming
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Head, Rows, WholeBatchHead
+from xstilts.models.heads import ContrastiveHead, Head, Rows
 from xstilts.training import distributed, memory, optimizer
 
 log = logging.getLogger("xstilts")
@@ -31,7 +31,7 @@ NAMED = 64
 """Examples that a message names at most."""
 
 
-class TaskModel(pl.LightningModule):
+class TaskModule(pl.LightningModule):
     """Trains and applies `heads` (by head name) on top of `encoder`."""
 
     def __init__(
@@ -57,7 +57,7 @@ class TaskModel(pl.LightningModule):
         trimming.follow_decay(adam, self.encoder)
         return {"optimizer": adam, "lr_scheduler": optimizer.schedule(adam, self.hyperparameters, self.total_steps)}
 
-    def training_step(self, step: Step, batch_idx: int) -> None:
+    def training_step(self, step: OptimizerStep, batch_idx: int) -> None:
         adam, schedule = self.optimizers(), self.lr_schedulers()
         assert not isinstance(adam, list) and not isinstance(schedule, list) and schedule is not None
         while isinstance(share := self._gradients(step), memory.OutOfMemory):
@@ -92,7 +92,7 @@ class TaskModel(pl.LightningModule):
         outputs = [self.predict_step(move_data_to_device(half, self.device))[2] for half in halves]
         return batch.task, batch.rows, [row for rows in outputs for row in rows]
 
-    def _gradients(self, step: Step) -> Tensor | memory.OutOfMemory:
+    def _gradients(self, step: OptimizerStep) -> Tensor | memory.OutOfMemory:
         """Leave the gradient of the whole step, over all processes, with the parameters; return this process's part of its loss.
 
         OutOfMemory, and gradients that mean nothing, where that happened to one of the processes.
@@ -104,13 +104,13 @@ class TaskModel(pl.LightningModule):
         self.zero_grad()
         self._seed_dropout()
         try:
-            loss = (self._compared if head.whole_batch else self._added)(step, items)
+            loss = (self._backward_contrastive if head.contrastive else self._backward_summed)(step, items)
         except memory.OutOfMemory as short:
             return short.with_traceback(None)  # whose frames hold on to tensors
         distributed.sum_gradients(self.parameters())
         return loss
 
-    def _added(self, step: Step, items: float) -> Tensor:
+    def _backward_summed(self, step: OptimizerStep, items: float) -> Tensor:
         """The gradient and the loss of this process's share, where those of the micro-batches add up."""
         head = self.head(step.head)
 
@@ -122,22 +122,22 @@ class TaskModel(pl.LightningModule):
                 total += loss.detach()
             return total
 
-        return memory.everywhere(backward, step.sizes, step.tokens)
+        return memory.run_on_all_or_oom(backward, step.sizes, step.tokens)
 
-    def _compared(self, step: Step, items: float) -> Tensor:
+    def _backward_contrastive(self, step: OptimizerStep, items: float) -> Tensor:
         """The same where all items of the step are compared with each other.
 
         The vectors of all items first, then the loss and its gradient by the vectors, which goes on into the encoder: exact
         however a step is cut and shared out. With several micro-batches the encoder runs twice, with one of them in memory.
         """
-        head, batches = cast(WholeBatchHead, self.head(step.head)), step.micro_batches
+        head, batches = cast(ContrastiveHead, self.head(step.head)), step.micro_batches
         at_once = len(batches) == 1
 
         def encode() -> list[Tensor]:
             with torch.set_grad_enabled(at_once):
                 return [head.pairs(self.encoder, batch) for batch in batches]
 
-        pairs = memory.everywhere(encode, step.sizes, step.tokens)
+        pairs = memory.run_on_all_or_oom(encode, step.sizes, step.tokens)
         own = torch.cat([part.detach() for part in pairs])[: None if step.weight else 0].requires_grad_()
         parts = distributed.gathered(own.detach())
         parts[distributed.rank()] = own
@@ -156,7 +156,7 @@ class TaskModel(pl.LightningModule):
             for batch, part, wanted in zip(batches, pairs, torch.split(gradient, [len(part) for part in pairs]), strict=True):
                 self.manual_backward(part if at_once else head.pairs(self.encoder, batch), gradient=wanted)
 
-        memory.everywhere(backward, step.sizes, step.tokens)
+        memory.run_on_all_or_oom(backward, step.sizes, step.tokens)
         return loss.detach() / distributed.count()
 
     def _seed_dropout(self) -> None:
@@ -166,7 +166,7 @@ class TaskModel(pl.LightningModule):
         # In a process without a GPU torch.manual_seed keeps a traceback of every call, for the GPU that may yet come.
         (torch.default_generator.manual_seed if self.device.type == "cpu" else torch.manual_seed)(seed)
 
-    def _cut_smaller(self, step: Step, short: memory.OutOfMemory) -> Step:
+    def _cut_smaller(self, step: OptimizerStep, short: memory.OutOfMemory) -> OptimizerStep:
         """The step again, in micro-batches of half the size of its largest one."""
         self.zero_grad()
         memory.release()
@@ -176,7 +176,7 @@ class TaskModel(pl.LightningModule):
         log.info(f"out of memory in {where}: done again, and on, with {half} tokens in a micro-batch instead of {tokens}")
         return move_data_to_device(self.trainer.datamodule.cut_smaller(step, half), self.device)  # type: ignore[attr-defined]
 
-    def _diverged(self, step: Step, loss: float, norm: float) -> UserError:
+    def _diverged(self, step: OptimizerStep, loss: float, norm: float) -> UserError:
         ids = self.trainer.datamodule.ids(step)  # type: ignore[attr-defined]
         named = " ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
         rate = f"recipe.learning_rate={(self.hyperparameters.learning_rate or 0) / 2:g}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from xstilts.data.vocabulary import train_tokenizer
+from xstilts.data.bpe import train_tokenizer
 from xstilts.jobs import TokenizerJob
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset

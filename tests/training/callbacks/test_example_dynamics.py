@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from xstilts.training.callbacks.example_dynamics import Dynamics, gold_probabilities
-from xstilts.training.callbacks.validation import Selection
+from xstilts.training.callbacks.validation import ValidateAndCheckpoint
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def recorded(build, fit, tmp_path):
         phase = build(format, steps=steps)
         phase.data.evaluation = [phase.features]
         dynamics = Dynamics(phase.features, phase.plan.batch_size, len(phase.plan))
-        selection = Selection(tmp_path, None, 0, 0, keep_best=False, checkpoint_every=checkpoint_every, total_steps=steps)
+        selection = ValidateAndCheckpoint(tmp_path, None, 0, 0, False, checkpoint_every, steps)
         fit(phase, (dynamics, selection) if record else (selection,), resume, devices)
         return phase, dynamics
 

@@ -5,8 +5,8 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
-from xstilts.data.module import TaskData
-from xstilts.training.callbacks.validation import Selection, evaluate, gathered, save_atomically
+from xstilts.data.datamodule import TaskDataModule
+from xstilts.training.callbacks.validation import ValidateAndCheckpoint, evaluate, gathered, save_atomically
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def select(build, fit, tmp_path):
             return value, {"nli/accuracy": 10 * value}
 
         options = {"eval_every": 3, "patience": 0, "keep_best": True, "checkpoint_every": 1000} | words
-        selection = Selection(tmp_path, score if scores else None, total_steps=steps, **options)
+        selection = ValidateAndCheckpoint(tmp_path, score if scores else None, total_steps=steps, **options)
         recorder = fit(phase, (selection,), resume)
         selection.weights = weights
         return phase, selection, recorder
@@ -138,7 +138,7 @@ def test_weights_are_saved_whole_or_not_at_all(build, tmp_path, monkeypatch):
 
 def test_the_data_module_evaluates_every_feature_once(build):
     phase = build("classification")
-    data = TaskData(evaluation=[phase.features], max_eval_tokens=60)
+    data = TaskDataModule(evaluation=[phase.features], max_eval_tokens=60)
     batches = list(data.predict_dataloader())
     assert len(batches) > 1
     assert sorted(row for batch in batches for row in batch.rows) == list(range(8))

@@ -5,7 +5,7 @@ Every head is an `nn.Module` with
 - `loss_sum(encoder, batch) -> scalar`: the loss summed over the micro-batch's items, so that micro-batches add up exactly;
 - `items(batch) -> float`: how many items that sum runs over (examples, labelled words, masked tokens);
 - `outputs(encoder, batch) -> list[dict[str, np.ndarray]]`: one dict per feature, in the batch's order, without padding;
-- `whole_batch`: True where the loss of one item depends on the others of the step, in whatever micro-batch and process they are.
+- `contrastive`: True where the loss of one item depends on the others of the step, in whatever micro-batch and process they are.
   Such a head has two more parts, which `loss_sum` puts together: `pairs(encoder, batch) -> pairs_B2D`, the vectors of each item,
   which depend on the item alone; and `loss_of(pairs_B2D) -> scalar`, the loss of all items summed;
 - `whole_vocabulary`: True where it needs the embeddings of all words, and not only of those that occur.
@@ -30,7 +30,7 @@ Batch = dict[str, Tensor]
 class Head(Protocol):
     """What the LightningModule asks of a head."""
 
-    whole_batch: bool
+    contrastive: bool
     whole_vocabulary: bool
     needs_pooler: bool
 
@@ -39,7 +39,7 @@ class Head(Protocol):
     def outputs(self, encoder: Encoder, batch: Batch) -> Rows: ...
 
 
-class WholeBatchHead(Head, Protocol):
+class ContrastiveHead(Head, Protocol):
     """A head whose items are compared with each other."""
 
     def pairs(self, encoder: Encoder, batch: Batch) -> Tensor: ...

@@ -16,7 +16,7 @@ from xstilts.tasks.declaration import Task
 class Head(nn.Module):
     """labels_B (int64, -100: no gold) from hidden_BLD; logits_BC."""
 
-    whole_batch = False
+    contrastive = False
     whole_vocabulary = False
     needs_pooler = False
 

@@ -17,7 +17,7 @@ from xstilts.tasks.declaration import Task
 class Head(nn.Module):
     """labels_BL (int64, -100 on all but the masked tokens) from hidden_BLD."""
 
-    whole_batch = False
+    contrastive = False
     whole_vocabulary = True
     needs_pooler = False
 

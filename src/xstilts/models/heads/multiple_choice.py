@@ -17,7 +17,7 @@ from xstilts.tasks.declaration import Task
 class Head(nn.Module):
     """labels_B (int64 index of the choice, -100: no gold) from hidden_RLD; logits_BK, -inf where an example has fewer choices."""
 
-    whole_batch = False
+    contrastive = False
     whole_vocabulary = False
     needs_pooler = True
 

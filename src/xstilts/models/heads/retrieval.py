@@ -65,7 +65,7 @@ def without_layers_above(layer: int, encoder: Encoder) -> Iterator[None]:
 class Head(nn.Module):
     """Rows are B queries followed by their B candidates (input_ids_2BL) in training, B texts in evaluation."""
 
-    whole_batch = True
+    contrastive = True
     whole_vocabulary = False
 
     def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:

@@ -16,7 +16,7 @@ from xstilts.tasks.declaration import Task
 class Head(nn.Module):
     """start_positions_B and end_positions_B (int64, 0: the answer is not in this window) from hidden_BLD."""
 
-    whole_batch = False
+    contrastive = False
     whole_vocabulary = False
     needs_pooler = False
 

@@ -15,7 +15,7 @@ from xstilts.tasks.declaration import Task
 class Head(nn.Module):
     """labels_BL (int64, -100 on all but the first tokens of labelled words) from hidden_BLD."""
 
-    whole_batch = False
+    contrastive = False
     whole_vocabulary = False
     needs_pooler = False
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from xstilts.data.batches import Step, TaskFeatures
+from xstilts.data.batches import OptimizerStep, TaskFeatures
 from xstilts.training.callbacks.validation import evaluate, gathered
 from xstilts.training.module import Outputs
 
@@ -33,7 +33,7 @@ class Dynamics(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs = [epoch.numpy() for epoch in state_dict["epochs"]]
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Step, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: OptimizerStep, batch_idx: int) -> None:
         step = trainer.global_step
         if step % self.per_epoch == 0 or step == self.total_steps:
             self.epochs.append(gold_probabilities(gathered(trainer, evaluate(trainer, pl_module)), self.labels))

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from xstilts.data.batches import Step
+from xstilts.data.batches import OptimizerStep
 
 
 class Throughput(pl.Callback):
@@ -24,10 +24,10 @@ class Throughput(pl.Callback):
         self.steps, self.examples = 0, 0
         self.tokens: torch.Tensor | int = 0
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Step, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: OptimizerStep, batch_idx: int) -> None:
         self.start()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Step, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: OptimizerStep, batch_idx: int) -> None:
         self.steps += 1
         if batch.weight:
             self.examples += sum(batch.sizes)
@@ -62,7 +62,7 @@ class _Restart(pl.Callback):
     def __init__(self, clock: Throughput) -> None:
         self.clock = clock
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Step, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: OptimizerStep, batch_idx: int) -> None:
         self.clock.start()
 
 

@@ -16,14 +16,14 @@ import torch
 from pytorch_lightning.utilities import move_data_to_device
 from safetensors.torch import load_file, save_file
 
-from xstilts.data.batches import Step
+from xstilts.data.batches import OptimizerStep
 from xstilts.paths import BEST_WEIGHTS, LAST_CHECKPOINT
-from xstilts.training.module import Outputs, TaskModel
+from xstilts.training.module import Outputs, TaskModule
 
 Score = Callable[[list[Outputs]], tuple[float, dict[str, float]]]
 
 
-class Selection(pl.Callback):
+class ValidateAndCheckpoint(pl.Callback):
     """Evaluates with `score` every `eval_every` steps (0: at the end only, and only if `best` is wanted)."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Selection(pl.Callback):
         # Lightning forgets that a run had stopped early; one that was killed before its artifact was published must not train on.
         trainer.should_stop = self.stopped
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Step, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: OptimizerStep, batch_idx: int) -> None:
         step = trainer.global_step
         last = step == self.total_steps
         if self.score is not None and (last or (self.eval_every and step % self.eval_every == 0)):
@@ -70,12 +70,12 @@ class Selection(pl.Callback):
         if not last and (step % self.checkpoint_every == 0 or self.stopped):
             trainer.save_checkpoint(self.resume_path, weights_only=False)  # False: with the optimizer's state
 
-    def restore_best(self, model: TaskModel) -> None:
+    def restore_best(self, model: TaskModule) -> None:
         """Put the best weights back, if an evaluation chose any."""
         if self.keep_best and self.best is not None:
             model.load_state_dict(load_file(self.best_path), strict=False)
 
-    def _evaluate(self, trainer: pl.Trainer, model: TaskModel, step: int) -> None:
+    def _evaluate(self, trainer: pl.Trainer, model: TaskModule, step: int) -> None:
         assert self.score is not None
         value, metrics = self.score(gathered(trainer, evaluate(trainer, model)))
         self.history.append({"step": step, "score": value, **metrics})
@@ -92,7 +92,7 @@ class Selection(pl.Callback):
                 self.stopped = trainer.should_stop = True
 
 
-def evaluate(trainer: pl.Trainer, model: TaskModel) -> list[Outputs]:
+def evaluate(trainer: pl.Trainer, model: TaskModule) -> list[Outputs]:
     """The outputs of this process's share of the evaluation features, computed in the middle of training."""
     loader = trainer.datamodule.predict_dataloader()  # type: ignore[attr-defined]
     model.eval()
@@ -111,7 +111,7 @@ def gathered(trainer: pl.Trainer, outputs: list[Outputs]) -> list[Outputs]:
     return [output for part in parts for output in part]
 
 
-def save_atomically(model: TaskModel, path: Path) -> None:
+def save_atomically(model: TaskModule, path: Path) -> None:
     """The model's weights as safetensors; the file is complete or the old one."""
     temporary = path.with_name(f"{path.name}.tmp")
     save_file({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}, temporary)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
+from xstilts.data.bpe import SPECIAL, train_tokenizer
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.tokenizer import load_tokenizer
-from xstilts.data.vocabulary import SPECIAL, train_tokenizer
 from xstilts.errors import UserError
 
 LINES = ["the dog sees the cat", "The cats sleep.", "der Hund sieht die Katze", "mbwa anaona paka", "кот видит собаку"]
@@ -56,7 +56,7 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     lines.append(" ".join(map(chr, range(0x4E00, 0x4E00 + 400))))
     (tmp_path / "text").write_text("\n".join(lines))
     program = (
-        "import sys, pathlib; from xstilts.data.vocabulary import train_tokenizer as train\n"
+        "import sys, pathlib; from xstilts.data.bpe import train_tokenizer as train\n"
         "place = pathlib.Path(sys.argv[1]); train((place / 'text').read_text().splitlines(), 300, place / sys.argv[2])\n"
         "sys.exit('torch' in sys.modules)"
     )

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytorch_lightning as pl
 
-from xstilts.data.batches import EvaluationBatch, EvaluationLoader, Step, StepLoader, TaskFeatures
+from xstilts.data.batches import EvaluationBatch, EvaluationLoader, OptimizerStep, StepLoader, TaskFeatures
 from xstilts.data.plan import StepPlan
 
 
-class TaskData(pl.LightningDataModule):
+class TaskDataModule(pl.LightningDataModule):
     """`training` features with their plan, and `evaluation` features. `padding_free`: the encoder computes no padding."""
 
     def __init__(
@@ -36,12 +36,12 @@ class TaskData(pl.LightningDataModule):
         self.loader = StepLoader(self.training, self.plan, self.max_tokens, *self._rank(), self.padding_free)
         return self.loader
 
-    def cut_smaller(self, step: Step, max_tokens: int) -> Step:
+    def cut_smaller(self, step: OptimizerStep, max_tokens: int) -> OptimizerStep:
         """The step once more, it and all to come in micro-batches that cost at most `max_tokens`."""
         assert self.loader is not None
         return self.loader.cut_smaller(step.number, max_tokens)
 
-    def ids(self, step: Step) -> list[str]:
+    def ids(self, step: OptimizerStep) -> list[str]:
         """The ids of the step's examples, those of the other processes too."""
         assert self.plan is not None
         task, rows = self.plan.step(step.number)

@@ -9,7 +9,7 @@ from datasets import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.dynamics import data_map, in_region, write
+from xstilts.data.data_maps import data_map, in_region, write
 from xstilts.errors import UserError
 
 # Example -> the probability of its label in three epochs.
