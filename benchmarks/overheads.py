@@ -43,7 +43,6 @@ def lines(full: bool) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         yield from _answers(here, 5 if full else 2)
-        yield from _composing(here, 5 if full else 1)
         yield from _planning(here, 3 if full else 1)
         yield from _first_step(here, 5 if full else 2)
         yield from _reused(here, 5 if full else 2)
@@ -76,36 +75,6 @@ def _answers(here: Path, rounds: int) -> Iterator[Line]:
         yield Line(GROUP, name, "s", _median(here, rounds, *words, code=code), rounds=rounds, goal="< 1.5 s")
 
 
-def _composing(here: Path, rounds: int) -> Iterator[Line]:
-    """The configs of 12 cells, as a sweep composes them, and as Hydra does by itself."""
-    from hydra import initialize_config_dir
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.types import RunMode
-
-    from xstilts import config
-    from xstilts.launch import composition, searchpath
-    from xstilts.paths import conf_dir
-
-    config.register()
-    searchpath.register()
-    cells = [[f"+intermediate={first}", f"+target={target}"] for first in INTERMEDIATE[:3] for target in TARGETS[:4]]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        path = hydra.config_loader.get_search_path()
-
-        def compose(kind: type[ConfigLoaderImpl]) -> float:
-            composition.forget()
-            return timed(lambda: [kind(path).load_configuration("train", cell, RunMode.RUN) for cell in cells]) / len(cells)
-
-        ours, theirs = "ours", "Hydra"
-        found = interleaved(
-            {ours: lambda: compose(composition.ConfigLoader), theirs: lambda: compose(ConfigLoaderImpl)}, rounds, warm_up=0
-        )
-    yield compared(GROUP, "composing the config of a cell, in a grid of 12", "s", found[ours], "Hydra by itself", found[theirs])
-
-
 def _planning(here: Path, rounds: int) -> Iterator[Line]:
     seconds = {}
     for many, targets in GRIDS:
@@ -113,7 +82,7 @@ def _planning(here: Path, rounds: int) -> Iterator[Line]:
         seconds[many * targets] = _median(here, rounds, "plan", *grid, *WORLD)
     alone = seconds.pop(1)
     yield Line(
-        GROUP, "planning phang2020, 99 cells", "s", seconds[99], rounds=rounds, goal="< 20 s", note=f"one cell: {alone:.1f} s"
+        GROUP, "planning phang2020, 99 cells", "s", seconds[99], rounds=rounds, goal="< 60 s", note=f"one cell: {alone:.1f} s"
     )
     sizes, costs = [float(size) for size in seconds], [cost - alone for cost in seconds.values()]
     told = ", ".join(f"{size}: {cost:.1f} s" for size, cost in seconds.items())
@@ -241,12 +210,10 @@ def _training_job(here: Path) -> Any:
 
     from xstilts import config
     from xstilts.cell import pipeline
-    from xstilts.launch import searchpath
     from xstilts.launch.cells import to_schema
     from xstilts.paths import conf_dir
 
     config.register()
-    searchpath.register()
     size = "hidden_size=128 intermediate_size=512".split()
     words = ["+target=xnli", *CELL, f"target.recipe.max_steps={STEPS}", *(f"model.tiny.{word}" for word in size)]
     words += [f"store.root={here / 'store'}", f"output={here / 'outputs'}"]

@@ -129,14 +129,12 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
     from hydra.core.global_hydra import GlobalHydra
 
     from xstilts import config
-    from xstilts.launch import searchpath
     from xstilts.launch.arguments import read
     from xstilts.launch.commandline import check_command_line
     from xstilts.paths import conf_dir
     from xstilts.train import to_schema
 
     config.register()
-    searchpath.register()
     words = list(command.words[2:])
     check_command_line(read(words), "train")
     if set(words) & set(SHOWN):

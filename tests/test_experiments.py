@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 
 from xstilts import config
 from xstilts.cell.checks import check
-from xstilts.launch import searchpath
 from xstilts.launch.cells import to_schema
 from xstilts.launch.commandline import options
 from xstilts.paths import conf_dir, experiments_dir
@@ -44,7 +43,6 @@ def test_every_study_has_its_number_of_cells_here():
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_is_a_grid_of_known_names(study: str):
     config.register()
-    searchpath.register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed = compose("train", [f"+experiments={study}"], return_hydra_config=True)
     assert composed.study == study
@@ -77,7 +75,6 @@ def targets_of(study: str) -> list[str]:
 @pytest.mark.parametrize("study", [study for study in STUDIES if alternatives(study)])
 def test_every_alternative_is_a_cell_of_its_own_in_the_real_and_in_the_synthetic_world(study: str, data: tuple[str, ...]):
     config.register()
-    searchpath.register()
     target = targets_of(study)[0]
     uses = set()
     for name, overrides in alternatives(study).items():
@@ -103,7 +100,7 @@ def test_every_study_plans_in_the_synthetic_world(study: str, tmp_path: Path):
     if alternatives(study):  # which meet all targets alike: two of them tell
         fewer, cells = [f"+target={','.join(targets[:2])}"], cells * 2 // len(targets)
     words = [sys.executable, "-m", "xstilts.plan", f"+experiments={study}", *WORLD, *fewer, *folders]
-    ran = subprocess.run(words, cwd=experiments_dir().parent, capture_output=True, text=True, timeout=600)
+    ran = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0 and "error" not in ran.stdout, ran.stdout + ran.stderr
     assert f"{cells} cells;" in ran.stdout
 

@@ -101,7 +101,7 @@ def python(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedP
 def test_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, repository: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
     places = {"src/xstilts": "xstilts", "src/hydra_plugins": "hydra_plugins"}
-    places |= {"conf": "xstilts/conf", "experiments": "xstilts/experiments"}
+    places |= {"conf": "xstilts/conf", "experiments": "xstilts/conf/experiments"}
     for folder, inside in places.items():
         suffixes = {".py"} if folder.startswith("src/") else {".yaml"}
         here = {path.relative_to(repository / folder) for path in (repository / folder).rglob("*") if path.suffix in suffixes}
@@ -120,7 +120,7 @@ def test_installed_wheel_finds_its_config_from_any_directory(installed: Path, re
     module, conf, experiments = map(Path, done.stdout.splitlines())
     assert module == installed / "xstilts" / "paths.py"
     assert conf == installed / "xstilts" / "conf"
-    assert experiments == installed / "xstilts" / "experiments" and experiments.is_dir()
+    assert experiments == installed / "xstilts" / "conf" / "experiments" and experiments.is_dir()
     tasks = {path.name for path in (conf / "task").glob("*.yaml")}
     assert tasks and tasks == {path.name for path in (repository / "conf" / "task").glob("*.yaml")}
 

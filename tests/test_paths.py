@@ -12,7 +12,7 @@ from xstilts.paths import ArtifactPaths, CellPaths, cell_name, conf_dir, experim
 
 def test_a_checkout_uses_its_own_folders(repository: Path) -> None:
     assert conf_dir() == repository / "conf"
-    assert experiments_dir() == repository / "experiments"
+    assert experiments_dir().resolve() == repository / "experiments"
 
 
 def test_an_installed_wheel_uses_the_folders_in_the_package(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_an_installed_wheel_uses_the_folders_in_the_package(tmp_path: Path) -> N
     answer = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(package.parent)}, cwd="/", capture_output=True, text=True, check=True
     )
-    assert answer.stdout.splitlines() == [str(package / "conf"), str(package / "experiments")]
+    assert answer.stdout.splitlines() == [str(package / "conf"), str(package / "conf" / "experiments")]
 
 
 def test_the_driver_stays_thin() -> None:

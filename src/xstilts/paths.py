@@ -48,19 +48,15 @@ LONGEST_CELL_NAME = 200
 
 def conf_dir() -> Path:
     """The folder of Hydra's config groups, of the checkout or of the installed wheel."""
-    return _beside_source_or_in_package("conf")
+    # A checkout comes first: an editable install may have left an old copy in the environment.
+    checkout = PACKAGE.parents[1]
+    is_checkout = PACKAGE.parent.name == "src" and (checkout / "pyproject.toml").is_file() and (checkout / "conf").is_dir()
+    return (checkout if is_checkout else PACKAGE) / "conf"
 
 
 def experiments_dir() -> Path:
-    """The folder of study files, of the checkout or of the installed wheel."""
-    return _beside_source_or_in_package("experiments")
-
-
-def _beside_source_or_in_package(name: str) -> Path:
-    # A checkout comes first: an editable install may have left an old copy in the environment.
-    checkout = PACKAGE.parents[1]
-    is_checkout = PACKAGE.parent.name == "src" and (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir()
-    return (checkout if is_checkout else PACKAGE) / name
+    """The folder of study files, a config group like the others; in a checkout a link to the folder beside conf/."""
+    return conf_dir() / "experiments"
 
 
 def checksum_cache(store: Path) -> Path:

@@ -9,7 +9,6 @@ import pytest
 
 from xstilts import config, train
 from xstilts.errors import UserError
-from xstilts.launch import searchpath
 from xstilts.launch.arguments import read
 from xstilts.launch.commandline import check_command_line, options
 
@@ -20,7 +19,6 @@ HEAVY = ("torch", "transformers", "datasets", "pytorch_lightning", "wandb", "tok
 @pytest.fixture(autouse=True, scope="module")
 def registered():
     config.register()
-    searchpath.register()
 
 
 def complaint(*arguments: str) -> str:

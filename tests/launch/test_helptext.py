@@ -24,8 +24,8 @@ def test_it_is_not_asked_for(arguments: list[str]) -> None:
 
 @pytest.mark.slow
 def test_it_is_what_hydra_would_say(tmp_path: Path) -> None:
-    program = "import sys\nfrom xstilts import config, train\nfrom xstilts.launch import searchpath\n"
-    program += "config.register(); searchpath.register(); sys.argv = ['train', '--help']; train.cell()"
+    program = "import sys\nfrom xstilts import config, train\n"
+    program += "config.register(); sys.argv = ['train', '--help']; train.cell()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stderr
     # `task/schema` is how Hydra names the type of all tasks, and nothing to choose.

@@ -1,7 +1,6 @@
 """Hydra launchers whose sweep outlives its jobs: `local` for one machine, `slurm` for a cluster, `slurm_local` to try the latter.
 
-What a job comes back with: nothing if all is well; the reason, if it could say what is wrong; a failure that names its log, if it
-was lost. No job is a reason to raise anything.
+A job returns None if all is well, else a line that says what went wrong and names its log. No job raises an error.
 
 The settings of the last two are in conf/hydra/launcher/; here is only which class they are for.
 """
@@ -16,29 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_store import ConfigStore
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from xstilts import signals
-from xstilts.errors import UserError
 from xstilts.launch import waiting
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.pool import Command, Outcome, places, run_pool, visible_gpus
 from xstilts.launch.process import describe_exit
-
-try:
-    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
-except ImportError:  # the extra `slurm` is not installed; xstilts.study.combinations refuses the launchers that need it
-
-    class BaseSubmititLauncher(BasicLauncher):  # type: ignore[no-redef]
-        """Stands for the missing one."""
-
-        def __init__(self, **settings: Any) -> None:
-            super().__init__()
-
 
 log = logging.getLogger("xstilts")
 
@@ -65,20 +53,35 @@ for _name, _node in {
     ConfigStore.instance().store(group="hydra/launcher", name=_name, node=_node, provider="xstilts")
 
 
-class LocalLauncher(BasicLauncher):
+class SweepLauncher(Launcher):
+    """The part that all launchers share: they keep what Hydra gives them."""
+
+    config: DictConfig
+    """Of the sweep; jobs have configs of their own."""
+    hydra_context: HydraContext
+    task_function: TaskFunction
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config, self.hydra_context, self.task_function = config, hydra_context, task_function
+
+    def job_config(self, overrides: Sequence[str]) -> DictConfig:
+        """Compose the whole config of a job, `hydra` included."""
+        config: DictConfig = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        return config
+
+
+class LocalLauncher(SweepLauncher):
     """Runs each job as a command of its own, `python -m xstilts.train OVERRIDES`, several at once."""
 
     def __init__(self, processes: int | None) -> None:
-        super().__init__()
         self.processes = processes
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        assert self.config is not None
         log_to_stderr()
         if self.processes is not None and self.processes < 1:
             reason = f"hydra.launcher.processes={self.processes}: it must be at least 1, or null for one on each GPU"
-            return [lost(overrides, reason) for overrides in job_overrides]
-        trainer = first_config(self, job_overrides).trainer
+            return [returned(overrides, reason) for overrides in job_overrides]
+        trainer = self.job_config(job_overrides[0]).trainer  # what it says about the machine holds for all jobs of a wave
         gpus = (visible_gpus() or []) if trainer.accelerator != "cpu" else []
         environments = places(self.processes, trainer.devices, gpus)
         folder = Path(str(self.config.hydra.sweep.dir)).absolute() / "local"
@@ -88,7 +91,7 @@ class LocalLauncher(BasicLauncher):
         ]
         earlier = [command.log.stat().st_size if command.log.exists() else 0 for command in commands]
         names, since = distinctive(self, job_overrides), [time.monotonic()] * len(commands)
-        returned = [fine(overrides) for overrides in job_overrides]
+        reasons: list[str | None] = [None] * len(commands)
 
         def started(number: int, place: int) -> None:
             since[number] = time.monotonic()
@@ -96,65 +99,87 @@ class LocalLauncher(BasicLauncher):
             log.info(f"job {initial_job_idx + number} starts{on}: {names[number]}; log: {commands[number].log}")
 
         def ended(number: int, outcome: Outcome) -> None:
-            said = commands[number].log, earlier[number]
-            returned[number] = result = how_it_ended(job_overrides[number], outcome, *said)
-            reason = result._return_value
-            how = "ends" if reason is None else "is interrupted" if signals.tells_of_a_stop(str(reason)) else "fails"
+            reasons[number] = reason = reason_of(outcome, commands[number].log, earlier[number])
+            how = "ends" if reason is None else "is interrupted" if signals.tells_of_a_stop(reason) else "fails"
             wrong = f": {reason}" if reason is not None else ""
             log.info(f"job {initial_job_idx + number} {how} after {time.monotonic() - since[number]:.0f} s{wrong}")
 
         run_pool(commands, environments, started, ended)
-        return returned
+        return list(map(returned, job_overrides, reasons))
 
 
-class SlurmLauncher(BaseSubmititLauncher):  # type: ignore[misc]  # comes without types
+class SlurmLauncher(SweepLauncher):
     """Hands the jobs of a wave to submitit, as one job array, and waits until each has a result or is gone."""
 
-    _EXECUTOR = "slurm"
+    executor = "slurm"
+    """Submitit's name for it."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Take any settings; they are read from the config of the first job, where they may refer to its `trainer`."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         log_to_stderr()
         try:
             jobs = self._submit(job_overrides, initial_job_idx)
         except Exception as error:  # all that sbatch, submitit or OmegaConf have against the settings, for every job
-            reason = f"not submitted: {last_line(error)}; the settings are hydra.launcher.*"
-            return [lost(overrides, reason) for overrides in job_overrides]
+            refusal = f"not submitted: {last_line(error)}; the settings are hydra.launcher.*"
+            return [returned(overrides, refusal) for overrides in job_overrides]
         log.info(f"{len(jobs)} job(s) submitted, from {jobs[0].job_id} on; logs: {jobs[0].paths.folder}")
         names = distinctive(self, job_overrides)
-        returned: dict[int, JobReturn] = {}
+        reasons: dict[int, str | None] = {}
         try:
             for number in self._finished(jobs):
-                returned[number] = result = collected(jobs[number], job_overrides[number], self._state(jobs[number]))
-                failed = result.status != JobStatus.COMPLETED or result._return_value is not None
-                end = f"fails: {result._return_value}" if failed else f"ends: {names[number]}"
+                reasons[number] = reason = collected(jobs[number], self._state(jobs[number]))
+                end = f"ends: {names[number]}" if reason is None else f"fails: {reason}"
                 log.info(f"job {initial_job_idx + number}, {jobs[number].job_id}, {end}")
         except signals.Stopped as stopped:
-            self._abandon([job for number, job in enumerate(jobs) if number not in returned])
-            for number in set(range(len(jobs))) - set(returned):
-                returned[number] = fine(job_overrides[number], str(stopped))
-        return [returned[number] for number in range(len(jobs))]
+            self._abandon([job for number, job in enumerate(jobs) if number not in reasons])
+            reasons |= dict.fromkeys(set(range(len(jobs))) - set(reasons), str(stopped))
+        return [returned(overrides, reasons[number]) for number, overrides in enumerate(job_overrides)]
+
+    def __call__(self, overrides: list[str], number: int, shared: Any) -> str | None:
+        """Run one job where submitit starts it, and return what went wrong; `shared`: Hydra's state of the sweep's process."""
+        import submitit
+
+        Singleton.set_state(shared)
+        setup_globals()
+        config = self.job_config(overrides)
+        with open_dict(config.hydra.job):
+            config.hydra.job.id, config.hydra.job.num = submitit.JobEnvironment().job_id, number
+        return reason_of_return(
+            run_job(
+                task_function=self.task_function,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                hydra_context=self.hydra_context,
+            )
+        )
+
+    def checkpoint(self, *arguments: Any) -> Any:
+        """Submit the same job again when its time is up; its training goes on from its own checkpoint."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self, *arguments)
 
     def _submit(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[Any]:
         """The submitit jobs."""
         import submitit
 
-        first = first_config(self, job_overrides)
+        first = self.job_config(job_overrides[0])
         settings: Any = OmegaConf.to_container(first.hydra.launcher, resolve=True)
         del settings["_target_"]
         if first.trainer.accelerator == "cpu":
             settings.pop("gpus_per_node", None)
         folder = Path(settings.pop("submitit_folder")).absolute()
         timeouts = {"slurm_max_num_timeout": settings.pop("max_num_timeout")} if "max_num_timeout" in settings else {}
-        executor = submitit.AutoExecutor(folder=folder, cluster=self._EXECUTOR, **timeouts)
+        executor = submitit.AutoExecutor(folder=folder, cluster=self.executor, **timeouts)
         given = {name: value for name, value in settings.items() if value is not None}
         executor.update_parameters(
-            **{name if name in SHARED_BY_EXECUTORS else f"{self._EXECUTOR}_{name}": value for name, value in given.items()}
+            **{name if name in SHARED_BY_EXECUTORS else f"{self.executor}_{name}": value for name, value in given.items()}
         )
         shared = Singleton.get_state()
-        jobs = [
-            (list(overrides), "hydra.sweep.dir", number, str(number), shared)
-            for number, overrides in enumerate(job_overrides, start=initial_job_idx)
-        ]
+        jobs = [(list(overrides), number, shared) for number, overrides in enumerate(job_overrides, start=initial_job_idx)]
         with as_from_a_login_node():
             submitted: Sequence[Any] = executor.map_array(self, *zip(*jobs, strict=True))
         return submitted
@@ -174,7 +199,7 @@ class SlurmLauncher(BaseSubmititLauncher):  # type: ignore[misc]  # comes withou
 class SlurmLocalLauncher(SlurmLauncher):
     """The same with submitit's executor for one machine."""
 
-    _EXECUTOR = "local"
+    executor = "local"
 
     def _finished(self, jobs: Sequence[Any]) -> Iterator[int]:
         return waiting.finished(jobs, lambda some: {job.job_id for job in some if not job.done()}, ask_s=0)
@@ -187,13 +212,7 @@ class SlurmLocalLauncher(SlurmLauncher):
             job.cancel()
 
 
-def first_config(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> DictConfig:
-    """The whole config of the first job: what it says about the machine holds for all jobs of a wave."""
-    config: DictConfig = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(job_overrides[0]))
-    return config
-
-
-def command_line(launcher: Any, overrides: Sequence[str]) -> list[str]:
+def command_line(launcher: SweepLauncher, overrides: Sequence[str]) -> list[str]:
     """The command that does one job of a sweep by itself."""
     hydra = launcher.config.hydra
     own = [f"--config-dir={source.path}" for source in hydra.runtime.config_sources if source.provider == "command-line"]
@@ -211,7 +230,7 @@ def program_of(function: Any) -> list[str]:
     return ["-m", main.__spec__.name] if main.__spec__ else [str(main.__file__)]
 
 
-def distinctive(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> list[str]:
+def distinctive(launcher: SweepLauncher, job_overrides: Sequence[Sequence[str]]) -> list[str]:
     """What tells the jobs apart: their overrides without those that the command line gives to all."""
     common = set(launcher.config.hydra.overrides.task)
     return [" ".join(word for word in overrides if word not in common) for overrides in job_overrides]
@@ -227,41 +246,47 @@ def last_line_with(start: str, path: Path, position: int) -> str:
     return ""
 
 
-def how_it_ended(overrides: Sequence[str], outcome: Outcome, path: Path, position: int) -> JobReturn:
-    """What a job returns that was a process of its own, whose log begins at `position` of the file."""
+def reason_of(outcome: Outcome, path: Path, position: int) -> str | None:
+    """Say what went wrong in a job that was a process, whose log begins at `position` of the file; None if nothing did."""
     if isinstance(outcome, OSError):
-        return lost(overrides, f"lost: could not be started: {outcome}; log: {path}")
+        return f"lost: could not be started: {outcome}; log: {path}"
     if outcome and (number := signals.stop_signal(outcome)):
         start = f"stopped by {number.name}: "
-        return fine(overrides, start + (last_line_with(start, path, position) or signals.FINISHED))
+        return start + (last_line_with(start, path, position) or signals.FINISHED)
     if outcome and outcome > 0 and (complaint := last_line_with("error: ", path, position)):
-        return fine(overrides, f"{complaint}; log: {path}")
-    if outcome:
-        return lost(overrides, f"lost: {describe_exit(outcome)}; log: {path}")
-    return fine(overrides)
+        return f"{complaint}; log: {path}"
+    return f"lost: {describe_exit(outcome)}; log: {path}" if outcome else None
 
 
-def fine(overrides: Sequence[str], reason: str | None = None) -> JobReturn:
-    """A job that has ended, and could say itself what went wrong, if anything."""
-    return JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=reason)
+def reason_of_return(job: JobReturn) -> str | None:
+    """Say what went wrong in a job that Hydra ran: its own reason, or the error that it raised."""
+    try:
+        reason: str | None = job.return_value
+    except ValueError as error:  # UserError is one
+        return str(error)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return reason
 
 
-def collected(job: Any, overrides: Sequence[str], state: str) -> JobReturn:
-    """What a job of submitit comes back with; `state`: what became of it, where there is no result."""
+def collected(job: Any, state: str) -> str | None:
+    """Say what went wrong in a job of submitit; `state`: what became of it, where there is no result."""
     task = job.task(0)
     path = task.paths.stdout  # with stderr_to_stdout, all it said
     if not waiting.has_result(job):
-        return lost(overrides, f"lost: {state or 'it is gone'} (job {job.job_id}); log: {path}")
+        return f"lost: {state or 'it is gone'} (job {job.job_id}); log: {path}"
     try:
-        returned: JobReturn = task.results()[0]
+        reason: str | None = task.results()[0]
     except Exception as error:  # what went wrong around the job, on the other machine; or a result that cannot be read
-        return lost(overrides, f"lost: {last_line(error)}; log: {path}")
-    return returned
+        return f"lost: {last_line(error)}; log: {path}"
+    return reason
 
 
-def lost(overrides: Sequence[str], reason: str) -> JobReturn:
-    """A job that could not say itself what became of it."""
-    return JobReturn(overrides=overrides, status=JobStatus.FAILED, _return_value=UserError(reason))
+def returned(overrides: Sequence[str], reason: str | None) -> JobReturn:
+    """Hydra's form of a job's end."""
+    job = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
+    job.return_value = reason
+    return job
 
 
 def last_line(error: Exception) -> str:

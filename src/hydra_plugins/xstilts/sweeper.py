@@ -3,17 +3,29 @@
 Hydra knows no dependencies among jobs; the waves of `xstilts.study.grid` give it only jobs that need nothing of each other.
 """
 
+import copy
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+
+log = logging.getLogger("xstilts")
+
+SEED = "seed="
+PROGRESS_SECONDS = 5.0
+"""Between two lines that say how many configs are composed."""
 
 
 @dataclass
@@ -37,8 +49,30 @@ class WavesConf:
 ConfigStore.instance().store(group="hydra/sweeper", name="waves", node=WavesConf, provider="xstilts")
 
 
-class WaveSweeper(BasicSweeper):
-    """As Hydra's own for what is a grid, and with waves of jobs instead of one batch."""
+@dataclass
+class Progress:
+    """Shows on standard error how far the planning of a grid has come, every few seconds."""
+
+    expected: int = 0
+    """Configs to compose in all; 0: not known yet, and nothing is shown."""
+    done: int = 0
+    shown: float = field(default_factory=time.monotonic)
+
+    def step(self) -> None:
+        """Count one config that is about to be composed."""
+        if self.expected and time.monotonic() - self.shown >= PROGRESS_SECONDS:
+            log.info(f"composed {self.done} of {self.expected} configs")
+            self.shown = time.monotonic()
+        self.done += bool(self.expected)
+
+
+class WaveSweeper(Sweeper):
+    """Reads a grid as Hydra's own sweeper does, and runs it in waves of jobs instead of one batch."""
+
+    config: DictConfig
+    """Of the sweep; cells have configs of their own."""
+    hydra_context: HydraContext
+    launcher: Launcher
 
     def __init__(
         self,
@@ -48,11 +82,17 @@ class WaveSweeper(BasicSweeper):
         waves: bool,
         only_plan: bool,
     ) -> None:
-        super().__init__(max_batch_size=None, params=params)
+        self.params = params or {}
         self.only, self.waves, self.only_plan = only, waves, only_plan
+        self.composed: tuple[tuple[str, ...], DictConfig] | None = None
+        """The last cell's overrides without the seed, and their config."""
+        self.progress = Progress()
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config, self.hydra_context = config, hydra_context
+        self.launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> Any:
-        assert self.config is not None and self.hydra_context is not None
         from xstilts import signals
         from xstilts.cell.checks.places import cannot_be_made
         from xstilts.errors import UserError
@@ -63,12 +103,14 @@ class WaveSweeper(BasicSweeper):
 
         log_to_stderr()
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*map(quoted, self._parse_config()), *arguments])
+        study = [quoted(f"{key}={values}") for key, values in self.params.items()]
+        overrides = parser.parse_overrides([*study, *arguments])
         chosen = any(override.key_or_group == "intermediate" for override in overrides)
         axis = [()] if chosen else self._axis()
-        cells = self.split_arguments(overrides, None)[0]
+        cells = points(overrides)
         options = list(dict.fromkeys(word for cell in cells for word in cell))
         grid = fitted(((*alternative, *cell) for alternative, cell in itertools.product(axis, cells)), options, self._composed)
+        self.progress.expected = len({split_seed(cell)[0] for cell in grid})
         if not grid:
             raise UserError("the grid has no cells: an option has no value")
         if self.only_plan:
@@ -77,7 +119,6 @@ class WaveSweeper(BasicSweeper):
         if problem := cannot_be_made(Path(self.config.hydra.sweep.dir)):
             raise UserError(f"hydra.sweep.dir={self.config.hydra.sweep.dir}: {problem}")
         if not self.waves:
-            assert self.launcher is not None
             self._keep_config()
             returned = [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
             signals.stop_if_received()
@@ -90,7 +131,6 @@ class WaveSweeper(BasicSweeper):
         """The overrides of each alternative; of none, one point without any."""
         from xstilts.errors import UserError, unknown_name
 
-        assert self.config is not None
         # As they are written: what refers to another option is of each cell, and not of the study.
         written: Any = OmegaConf.to_container(self.config.hydra.sweeper, resolve=False)
         alternatives: dict[str, list[str]] = written["alternatives"] or {}
@@ -102,27 +142,35 @@ class WaveSweeper(BasicSweeper):
         return [(*alternatives[name], f"intermediate.name={name}") for name in names] or [()]
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of a cell as its job sees it. Cells that follow each other and differ in the seed share one composition."""
         from xstilts.launch.wording import plain_errors
 
-        assert self.hydra_context is not None and self.config is not None
+        chosen, seed = split_seed(overrides)
         with plain_errors():
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        with open_dict(config):
-            del config["hydra"]  # as the job sees it
+            if self.composed is None or self.composed[0] != chosen:
+                self.progress.step()
+                config = self.hydra_context.config_loader.load_sweep_config(self.config, list(chosen))
+                with open_dict(config):
+                    del config["hydra"]
+                self.composed = chosen, config
+            config = copy.deepcopy(self.composed[1])
+            if seed:
+                OmegaConf.update(config, "seed", OverridesParser.create().parse_override(seed).value())
         return config
 
     def _launched(self) -> Any:
         """Runs jobs and says of each what went wrong; jobs are numbered through all waves."""
+        from hydra_plugins.xstilts.launchers import reason_of_return
+
         started = 0
 
         def launch(jobs: Sequence[Sequence[str]]) -> list[str | None]:
             nonlocal started
-            assert self.launcher is not None
             if not started:
                 self._keep_config()
             returned = self.launcher.launch(jobs, initial_job_idx=started)
             started += len(jobs)
-            return [_reason(job) for job in returned]
+            return [reason_of_return(job) for job in returned]
 
         return launch
 
@@ -130,15 +178,25 @@ class WaveSweeper(BasicSweeper):
         """Write the sweep's own config into its folder, as Hydra's sweepers do."""
         from xstilts.store.files import disk_full_means
 
-        assert self.config is not None
         folder = Path(self.config.hydra.sweep.dir)
         with disk_full_means(folder):
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self.config, folder / "multirun.yaml")
 
 
-def _reason(job: JobReturn) -> str | None:
-    value = job._return_value  # `return_value` would raise the job's exception, and end the sweep
-    if job.status == JobStatus.COMPLETED:
-        return value
-    return f"{type(value).__name__}: {value}" if not isinstance(value, ValueError) else str(value)
+def points(overrides: Iterable[Override]) -> list[tuple[str, ...]]:
+    """Every combination of the overrides' values, the seeds of a cell side by side; of two for one option the later counts."""
+    axes: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        values = override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
+        axes[key] = [f"{key}={value}" for value in values]
+    if "seed" in axes:
+        axes["seed"] = axes.pop("seed")  # the last one varies fastest
+    return list(itertools.product(*axes.values()))
+
+
+def split_seed(overrides: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The overrides without the seed's, and the seed's, empty if there is none."""
+    seeds = [word for word in overrides if word.startswith(SEED)]
+    return tuple(word for word in overrides if word not in seeds), seeds[-1] if seeds else ""

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from xstilts import config as schema
 from xstilts import signals
 from xstilts.errors import ToldAlready, UserError, complain
-from xstilts.launch import arguments, composition, helptext, searchpath, streams
+from xstilts.launch import arguments, helptext, streams
 from xstilts.launch.commandline import check_command_line
 from xstilts.launch.fitting import of_cells
 from xstilts.launch.slurm import is_extra_task
@@ -124,8 +124,6 @@ def start(command: Callable[[], Any], words: list[str], about: str | None = None
         sys.stdout.write(helptext.text(given, about))
         return
     schema.register()
-    composition.install()
-    searchpath.register()
     check_command_line(given, "train")
     overrides = of_cells(given.overrides) if given.multirun else given.overrides
     sys.argv = [sys.argv[0], *given.flags, *overrides, *added]  # what Hydra reads

@@ -20,7 +20,7 @@ from xstilts.errors import UserError, unknown_name
 from xstilts.launch import typed
 from xstilts.launch.arguments import Arguments
 from xstilts.launch.own_files import STUDIES, Folder
-from xstilts.paths import conf_dir, experiments_dir
+from xstilts.paths import conf_dir
 
 LAUNCHER = "hydra/launcher"
 ADDED_GROUPS = ("intermediate", "target", STUDIES)
@@ -110,9 +110,8 @@ def launchers(*folders: Path | None) -> list[str]:
 
 
 def choices(own: Path | None) -> dict[str, list[str]]:
-    """Config group -> what can be chosen, of ours and of the user's `own` folder; with `experiments`, which is not in conf/."""
-    found = options(conf_dir(), own)
-    return found | {STUDIES: sorted({*found.get(STUDIES, []), *_names(experiments_dir())})}
+    """Config group -> what can be chosen, of ours and of the user's `own` folder."""
+    return options(conf_dir(), own)
 
 
 def options(*folders: Path | None) -> dict[str, list[str]]:

@@ -47,7 +47,7 @@ def fitted(grid: Iterable[Cell], options: Sequence[str], compose: Callable[[Sequ
     tables: dict[Cell, dict[str, list[str]]] = {}
 
     def has(cell: Cell, table: str, task: str | None) -> bool:
-        chosen = tuple(word for word in cell if _CHOICE.match(word))
+        chosen = tuple(word for word in cell if _CHOICE.match(word) and not word.startswith("seed="))
         if chosen not in tables:
             config = compose(chosen)
             names = ("pretraining.tasks", "intermediate.tasks", "target.training")

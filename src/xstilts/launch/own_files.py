@@ -17,7 +17,7 @@ from hydra_plugins.xstilts.sweeper import WavesConf
 from xstilts.config import Config
 from xstilts.errors import unknown_name
 from xstilts.launch import typed
-from xstilts.paths import conf_dir, experiments_dir
+from xstilts.paths import conf_dir
 from xstilts.tasks.declaration import FORMATS, Task
 
 LARGEST = 100_000
@@ -71,7 +71,7 @@ class Folder:
         self.problems += [f"{shown}{place}" for place in wrong]
         if wrong:
             return
-        theirs = (experiments_dir() if group == STUDIES else conf_dir() / group) / f"{name}.yaml"
+        theirs = conf_dir() / group / f"{name}.yaml"
         if theirs.is_file() and theirs.read_bytes() != path.read_bytes():
             self.problems.append(f"{shown} is not read: the package has a {group} '{name}'; give the file another name")
             return

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xstilts.config import Config
 from xstilts.launch import machine
 
-ON_THIS_MACHINE = ("basic", "local", "slurm_local", "submitit_local")
+ON_THIS_MACHINE = ("basic", "local", "slurm_local")
 """Launchers whose jobs run where the sweep was started; any other may hand them to a cluster."""
 BY_SUBMITIT = ("slurm", "slurm_local")
 
@@ -19,8 +19,8 @@ def problems(launcher_name: str, config: Config) -> Iterator[str]:
     if launcher_name == "joblib":
         yield "hydra/launcher=joblib ends the whole sweep when one job is killed: type hydra/launcher=local"
     if launcher_name in BY_SUBMITIT:
-        if missing := [name for name in ("submitit", "hydra_plugins.hydra_submitit_launcher") if not _is_installed(name)]:
-            yield f"hydra/launcher={launcher_name} needs {missing[0]}: type pip install 'xstilts[slurm]'"
+        if importlib.util.find_spec("submitit") is None:
+            yield f"hydra/launcher={launcher_name} needs submitit: type pip install 'xstilts[slurm]'"
         if launcher_name == "slurm" and shutil.which("sbatch") is None:
             yield "hydra/launcher=slurm: there is no sbatch here: start the sweep on a machine of the cluster that submits jobs"
     if launcher_name not in ON_THIS_MACHINE:
@@ -35,10 +35,3 @@ def problems(launcher_name: str, config: Config) -> Iterator[str]:
         yield f"{asked}: there is no srun here to start the ranks with: type trainer.num_nodes=1 trainer.start_ranks=lightning"
     elif (granted := int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))) < trainer.num_nodes:
         yield f"{asked}, and this allocation has {granted}: ask salloc or sbatch for --nodes={trainer.num_nodes}"
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # nor is the package it would be in
-        return False
