@@ -112,7 +112,7 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     from xstilts.models.heads import build_head
     from xstilts.recipes import limits
     from xstilts.tasks.declaration import Task
-    from xstilts.tasks.formats import format_module
+    from xstilts.tasks.formats import format_named
     from xstilts.training.fit import trainer_options
     from xstilts.training.module import TaskModule
 
@@ -134,7 +134,7 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     ]
     tokenizer = load_tokenizer(str(TOKENIZER))
     made = featurizer(task.format).featurize(
-        Dataset.from_list(examples, features=format_module(task.format).FEATURES), tokenizer, task, limits(values), True
+        Dataset.from_list(examples, features=format_named(task.format).features), tokenizer, task, limits(values), True
     )
     features = TaskFeatures(task.name, task.format, "xnli", made, special_tokens(tokenizer, 0.15))
     torch.manual_seed(0)

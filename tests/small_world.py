@@ -32,7 +32,7 @@ from xstilts.models.encoder import Encoder, build_encoder
 from xstilts.models.heads import build_head
 from xstilts.recipes import limits
 from xstilts.tasks.declaration import Task, head_name
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.formats import format_named
 from xstilts.training.fit import trainer_options
 from xstilts.training.module import TaskModule
 
@@ -121,7 +121,7 @@ def _rows(format: str, count: int) -> list[dict[str, Any]]:
 
 def make_examples(format: str, count: int = 8) -> tuple[Task, Dataset]:
     """A task of the format and that many examples."""
-    return TASKS[format], Dataset.from_list(_rows(format, count), features=format_module(format).FEATURES)
+    return TASKS[format], Dataset.from_list(_rows(format, count), features=format_named(format).features)
 
 
 def tiny(**shape: Any) -> ModelConfig:

@@ -10,7 +10,7 @@ import pytest
 from xstilts.babel.declaration import WorldConfig
 from xstilts.bounds import KEY, Bounds, Choices, number, one_of, problems
 from xstilts.config import Config
-from xstilts.sources.readers import READERS
+from xstilts.sources.readers import reader_names
 from xstilts.tasks.declaration import Task
 
 
@@ -102,4 +102,4 @@ def test_choices_and_bounds_are_of_known_things():
     for name, _, field in schema():
         allowed = field.metadata.get(KEY)
         assert not isinstance(allowed, Choices) or (allowed.valid and all(isinstance(text, str) for text in allowed.valid)), name
-    assert len(READERS) > 10
+    assert len(reader_names()) > 10

@@ -12,7 +12,8 @@ from xstilts.cell.checks.hyperparameters import NEEDED
 from xstilts.config import Hyperparameters, Recipe
 from xstilts.recipes import LAYERED, for_phase, for_pretraining, for_task, layered, limits
 from xstilts.tasks.catalogue import load_task, task_names
-from xstilts.tasks.declaration import FORMATS, Limits, Task, TrainingTask
+from xstilts.tasks.declaration import Limits, Task, TrainingTask
+from xstilts.tasks.formats import format_names
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 NLI = Task(name="mnli", format="classification")
@@ -113,7 +114,7 @@ def test_limits_take_what_is_given_and_else_their_defaults():
 def test_a_published_recipe_is_complete_and_names_what_exists(name):
     loaded = load(name)
     assert loaded.name == name
-    assert set(loaded.formats) <= set(FORMATS)
+    assert set(loaded.formats) <= set(format_names())
     assert {*loaded.tasks, *loaded.intermediate} - {"multitask", "default"} <= set(ALL)
     for task in ALL:
         values = for_task(loaded, ALL[task], Hyperparameters())

@@ -6,7 +6,7 @@ rows: dict[str, int] = number(dict, at_least=0)        # a type instead of a def
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -44,9 +44,14 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Choices:
-    """The texts that a field takes."""
+    """The texts that a field takes: some, or those that a function returns when they are needed."""
 
-    valid: tuple[str, ...]
+    given: tuple[str, ...] | Callable[[], tuple[str, ...]]
+
+    @property
+    def valid(self) -> tuple[str, ...]:
+        """The texts."""
+        return self.given() if callable(self.given) else self.given
 
 
 def number(
@@ -61,7 +66,7 @@ def number(
     return _field(default, Bounds(at_least, above, at_most, below))
 
 
-def one_of(default: Any, valid: tuple[str, ...]) -> Any:
+def one_of(default: Any, valid: tuple[str, ...] | Callable[[], tuple[str, ...]]) -> Any:
     """A dataclass field for one of some texts, or a list of them."""
     return _field(default, Choices(valid))
 

@@ -143,12 +143,12 @@ def test_the_table_of_formats_names_the_fields_that_the_default_reader_takes(
     from xstilts import metrics
     from xstilts.config import DataConfig
     from xstilts.tasks.declaration import Source, Task
-    from xstilts.tasks.formats import format_module
+    from xstilts.tasks.formats import format_named
 
     (row,) = re.findall(rf"^\| `{name}` \|(.*)\|(.*)\|(.*)\|$", pages["own_task.md"], re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", row[0])) - {"query", "candidate"}
-    assert named | {"id", "language"} == set(format_module(name).FEATURES) == set(ROWS[name]) | {"id", "language"}
-    assert set(re.findall(r"`(\w+)`", row[2])) <= set(metrics.METRICS)
+    assert named | {"id", "language"} == set(format_named(name).features) == set(ROWS[name]) | {"id", "language"}
+    assert set(re.findall(r"`(\w+)`", row[2])) <= set(metrics.metric_names())
     (tmp_path / "rows.jsonl").write_text(json.dumps(ROWS[name]) + "\n", encoding="utf-8")
     task = Task(name="mine", format=name, labels=["x"], sources={"xtreme": Source(files={"test": "rows.jsonl"})})
     (read,) = load(task, DataConfig(root=str(tmp_path)), "test", ["en"])

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.metrics.overlap import exact_match_and_f1, token_f1
+from xstilts.metrics._overlap import exact_match_and_f1, token_f1
 
 bags = st.lists(st.sampled_from("abc"), max_size=5)
 

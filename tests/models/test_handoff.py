@@ -9,7 +9,8 @@ from xstilts.config import Hyperparameters, Target
 from xstilts.errors import UserError
 from xstilts.export.checkpoint import export
 from xstilts.jobs import EvaluationJob, TrainingJob
-from xstilts.tasks.declaration import FORMATS, Task, TrainingTask, head_name
+from xstilts.tasks.declaration import Task, TrainingTask, head_name
+from xstilts.tasks.formats import format_names
 from xstilts.training.evaluate import _model as evaluated_model
 from xstilts.training.fit import _model
 
@@ -90,7 +91,7 @@ def evaluation(model, task, folder=None, training=True, **values):
     )
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_phase_4_has_every_weight_from_the_artifact(format, parent, tiny_model, tokenizer):
     folder, phase = parent(format, retrieval_pooling=["pooler"])
     found = evaluated_model(evaluation(tiny_model(), phase.task, folder, retrieval_pooling=["pooler"]), phase.task, tokenizer)

@@ -9,7 +9,8 @@ from xstilts.config import POOLINGS, Hyperparameters
 from xstilts.errors import UserError
 from xstilts.models.heads import build_head
 from xstilts.models.heads.retrieval import layers_to_pool, pool, without_layers_above
-from xstilts.tasks.declaration import FORMATS, Task
+from xstilts.tasks.declaration import Task
+from xstilts.tasks.formats import format_names
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def outputs_of(phase, batch):
         return phase.head.outputs(phase.encoder, batch)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_outputs_and_losses_do_not_depend_on_who_else_is_in_the_batch(format, still, batch_of):
     phase = still(format)
     together = outputs_of(phase, batch_of(phase))
@@ -250,9 +251,9 @@ def test_a_layer_that_the_encoder_does_not_have_is_refused(layer):
 
 
 def test_who_needs_a_pooler(build):
-    assert {format for format in FORMATS if build(format).head.needs_pooler} == {"multiple_choice"}
+    assert {format for format in format_names() if build(format).head.needs_pooler} == {"multiple_choice"}
     assert build("retrieval", retrieval_pooling=["mean", "pooler"]).head.needs_pooler
-    assert {format for format in FORMATS if build(format).head.contrastive} == {"retrieval"}
+    assert {format for format in format_names() if build(format).head.contrastive} == {"retrieval"}
 
 
 def test_a_head_has_as_many_outputs_as_labels_and_a_fresh_initialisation(build):

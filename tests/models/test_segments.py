@@ -7,8 +7,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel, DebertaV2Config, DebertaV2Model
 
-from xstilts.export.checkpoint import HUGGING_FACE, export
+from xstilts.export.checkpoint import auto_class, export
 from xstilts.models.encoder import Encoder, build_encoder
+from xstilts.tasks.formats import format_named, formats
 
 SMALL = {"vocab_size": 65, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 PAIRS = ("classification", "span_qa", "multiple_choice")
@@ -57,12 +58,12 @@ def test_segments_of_a_batch_are_those_of_the_tokenizer(format, make, batch_of, 
         assert row[: len(wanted)].tolist() == wanted and not row[len(wanted) :].any()
 
 
-@pytest.mark.parametrize("format", sorted(HUGGING_FACE))
+@pytest.mark.parametrize("format", [name for name, format in formats().items() if format.transformers])
 def test_transformers_gives_our_logits_for_what_its_tokenizer_gives(format, make, bert_tokenizer, tmp_path):
     phase = make(format)
     assert export(tmp_path, phase.encoder, {phase.task.name: (phase.task, phase.head)}, bert_tokenizer)[0].startswith("BertFor")
     model, tokenizer = (
-        HUGGING_FACE[format].from_pretrained(tmp_path).eval(),
+        auto_class(format_named(format)).from_pretrained(tmp_path).eval(),
         AutoTokenizer.from_pretrained(tmp_path, trust_remote_code=False),
     )
     assert "token_type_ids" in tokenizer.model_input_names
@@ -153,7 +154,7 @@ def test_heads_of_one_bert_have_poolers_of_their_own(make, bert_tokenizer, batch
     ]
     for phase in (first, second):
         format = phase.task.format
-        model = HUGGING_FACE[format].from_pretrained(tmp_path / "heads" / phase.task.name).eval()
+        model = auto_class(format_named(format)).from_pretrained(tmp_path / "heads" / phase.task.name).eval()
         batch = phase.features.collate([0])
         given = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
         if format == "multiple_choice":

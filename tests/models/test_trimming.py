@@ -16,13 +16,13 @@ from xstilts.export.checkpoint import export
 from xstilts.models import trimming
 from xstilts.models.encoder import build_encoder
 from xstilts.models.heads import build_head
-from xstilts.tasks.declaration import FORMATS
+from xstilts.tasks.formats import format_names
 from xstilts.training.callbacks.validation import ValidateAndCheckpoint
 from xstilts.training.module import TaskModule
 
 VOCABULARY = 400
 PAD = 1
-TRIMMABLE = [format for format in FORMATS if format != "mlm"]
+TRIMMABLE = [format for format in format_names() if format != "mlm"]
 # Decay, clipping and dropout that show; the gradient of a key's bias is rounding alone, which must not become a step.
 SHAPE = {"learning_rate": 1e-2, "weight_decay": 0.3, "max_grad_norm": 0.5, "adam_epsilon": 1e-3, "initializer_range": 0.2}
 SHAPE |= {"steps": 12, "batch_size": 3, "max_tokens": 100}
@@ -239,7 +239,7 @@ def test_where_it_would_not_be_the_same(make, build):
 
 
 def test_only_masked_language_modelling_needs_the_whole_vocabulary(build):
-    assert {format for format in FORMATS if build(format).head.whole_vocabulary} == {"mlm"}
+    assert {format for format in format_names() if build(format).head.whole_vocabulary} == {"mlm"}
 
 
 def test_bytes_of_gradients(make):

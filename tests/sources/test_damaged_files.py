@@ -10,11 +10,12 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
-from xstilts.sources.check import NUMBERED, options_of
+from xstilts.sources.check import options_of
 from xstilts.sources.load import load
 from xstilts.sources.options import COMMON
-from xstilts.sources.readers import READERS, reader_module
-from xstilts.tasks.declaration import FIELDS, FORMATS, Source, Task
+from xstilts.sources.readers import formats_read, reader_module, reader_names
+from xstilts.tasks.declaration import Source, Task
+from xstilts.tasks.formats import format_named, format_names
 
 CASES = 25
 """Files of each reader; more were tried by hand."""
@@ -97,13 +98,14 @@ def content(chance: random.Random, reader: str, format: str) -> str:
 
 def case(chance: random.Random, reader: str, folder: Path) -> Callable[[], Any]:
     """Files, and a task that reads them."""
-    format, split = chance.choice(READERS[reader] or FORMATS), chance.choice(["train", "test"])
+    format, split = chance.choice(formats_read(reader) or format_names()), chance.choice(["train", "test"])
     for side in ("a", "b", "gold"):
         (folder / f"en.{side}").write_bytes(content(chance, reader, format).encode("utf-8", "surrogatepass"))
     known = COMMON | options_of(reader)
     options = {name: chance.choice(VALUES[known[name].kind]) for name in known if chance.random() < 0.25}
-    names = ["text_a", "label", "words|text", "a.b", "{text_a} x", ["text_a", "b"], *([1, 2] if reader in NUMBERED else [])]
-    columns = {field: chance.choice(names) for field in FIELDS[format] if chance.random() < 0.2}
+    numbers = [1, 2] if hasattr(reader_module(reader), "NUMBERED") else []
+    names = ["text_a", "label", "words|text", "a.b", "{text_a} x", ["text_a", "b"], *numbers]
+    columns = {field: chance.choice(names) for field in format_named(format).fields if chance.random() < 0.2}
     two = getattr(reader_module(reader), "FILES", (1,))[-1] == 2
     source = Source(
         reader=reader,
@@ -117,7 +119,7 @@ def case(chance: random.Random, reader: str, folder: Path) -> Callable[[], Any]:
     return lambda: load(task, DataConfig(root=str(folder)), split, ["en"])
 
 
-@pytest.mark.parametrize("reader", [name for name in READERS if name not in ("parquet", "sentence_pairs")])
+@pytest.mark.parametrize("reader", [name for name in reader_names() if name not in ("parquet", "sentence_pairs")])
 def test_a_damaged_file_gives_examples_or_one_line(reader: str, tmp_path: Path) -> None:
     chance, refused = random.Random(reader), 0
     for _ in range(CASES):

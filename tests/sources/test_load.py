@@ -12,7 +12,7 @@ from xstilts.config import DataConfig
 from xstilts.errors import UserError
 from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.formats import format_named
 
 LABELS = ["contradiction", "entailment", "neutral"]
 
@@ -42,7 +42,7 @@ def test_languages_come_in_the_order_asked_for_with_positional_ids(data, write):
     write("test-en.tsv", _rows("neutral", "entailment"))
     write("test-sw.tsv", _rows("contradiction"))
     found = load(_pairs(), data, "test", ["sw", "en"])
-    assert found.features == format_module("classification").FEATURES
+    assert found.features == format_named("classification").features
     assert found["language"][:] == ["sw", "en", "en"]
     assert found["id"][:] == ["test-0", "test-0", "test-1"]
     assert found["label"][:] == ["contradiction", "neutral", "entailment"]

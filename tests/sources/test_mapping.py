@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
-from xstilts.sources.mapping import examples, gold_field, pick
+from xstilts.sources.mapping import examples, pick
 from xstilts.sources.raw import Row
-from xstilts.tasks.declaration import FORMATS, Source
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.declaration import Source
+from xstilts.tasks.formats import format_named, format_names
 
-CHOICE = format_module("multiple_choice").FEATURES
-CLASSES = format_module("classification").FEATURES
+CHOICE = format_named("multiple_choice")
+CLASSES = format_named("classification")
 names = st.text("abcdefg", min_size=1, max_size=4)
 values = st.one_of(st.text(max_size=5), st.integers())
 
@@ -82,7 +82,7 @@ def test_the_empty_label_is_no_gold():
 
 def test_tags_are_renamed_and_words_are_not():
     source = Source(reader="conll", labels={"a": "A"})
-    (example,) = examples(_rows({"words": ["a"], "tags": ["a"]}), format_module("tagging").FEATURES, source, "train", "en")
+    (example,) = examples(_rows({"words": ["a"], "tags": ["a"]}), format_named("tagging"), source, "train", "en")
     assert (example["words"], example["tags"]) == (["a"], ["A"])
 
 
@@ -143,7 +143,7 @@ def test_a_column_that_is_named_must_be_there_unless_it_is_optional(field, colum
 
 
 def test_a_context_is_needed_for_a_question_and_not_for_a_candidate():
-    question, candidate = format_module("span_qa").FEATURES, format_module("retrieval").FEATURES
+    question, candidate = format_named("span_qa"), format_named("retrieval")
     with pytest.raises(UserError, match="no column 'context'"):
         examples(_rows({"question": "?"}), question, Source(), "train", "en")
     (example,) = examples(_rows({"side": "query", "text": "x"}), candidate, Source(), "train", "en")
@@ -156,4 +156,4 @@ def test_an_empty_id_is_refused():
 
 
 def test_every_format_but_mlm_has_a_gold_field():
-    assert [name for name in FORMATS if gold_field(format_module(name).FEATURES) is None] == ["mlm"]
+    assert [name for name in format_names() if format_named(name).gold is None] == ["mlm"]

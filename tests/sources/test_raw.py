@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import UserError
 from xstilts.sources.raw import json_document, json_objects, lines
-from xstilts.sources.readers import READERS, reader_module
+from xstilts.sources.readers import reader_module, reader_names
 
 
 def test_only_lf_and_crlf_end_a_line(write):
@@ -105,6 +105,6 @@ def test_json_that_is_no_list_of_objects_is_told_with_its_place(write, content, 
 
 
 def test_readers_are_modules_with_read():
-    assert all(callable(reader_module(name).read) for name in READERS)
+    assert all(callable(reader_module(name).read) for name in reader_names())
     with pytest.raises(UserError, match="unknown reader 'json': did you mean jsonl"):
         reader_module("json")

@@ -12,8 +12,9 @@ import pytest
 from xstilts.errors import UserError
 from xstilts.sources.check import check_source, options_of, problems
 from xstilts.sources.options import COMMON, KINDS, Option
-from xstilts.sources.readers import READERS, reader_module
-from xstilts.tasks.declaration import FORMATS, Source, Task
+from xstilts.sources.readers import formats_read, reader_module, reader_names
+from xstilts.tasks.declaration import Source, Task
+from xstilts.tasks.formats import format_names
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_task.md"
 TABLE = re.compile(r"(<!-- readers: .*? -->\n)(.*?)(<!-- end of readers -->)", re.DOTALL)
@@ -22,7 +23,7 @@ TABLE = re.compile(r"(<!-- readers: .*? -->\n)(.*?)(<!-- end of readers -->)", r
 def reader_table() -> str:
     """One line for each reader, and one for each of its options."""
     lines = ["| reader | reads | option | value | meaning |", "|---|---|---|---|---|"]
-    rows = [("every reader", "", COMMON), *((f"`{name}`", _reads(name), options_of(name)) for name in READERS)]
+    rows = [("every reader", "", COMMON), *((f"`{name}`", _reads(name), options_of(name)) for name in reader_names())]
     for reader, reads, options in rows:
         for number, cells in enumerate(map(_cells, options.items()) if options else [("", "", "")]):
             first = (reader, reads) if number == 0 else ("", "")
@@ -33,7 +34,7 @@ def reader_table() -> str:
 def _reads(reader: str) -> str:
     """The first sentence of the reader's docstring, and the formats of its rows."""
     text = " ".join((reader_module(reader).__doc__ or "").partition("\n\n")[0].split())
-    return f"{text} For {', '.join(READERS[reader]) or 'any format'}."
+    return f"{text} For {', '.join(formats_read(reader)) or 'any format'}."
 
 
 def _cells(named: tuple[str, Option]) -> tuple[str, str, str]:
@@ -47,7 +48,7 @@ def test_the_table_is_that_of_the_readers() -> None:
 
 
 def task(reader: str = "delimited", languages: tuple[str, ...] = ("en",), **source: Any) -> Task:
-    format = (READERS[reader] or ("classification",))[0]
+    format = (formats_read(reader) or ("classification",))[0]
     pair = reader in ("tatoeba", "bucc", "mewslix")
     files = {"test": "{language}.a & {language}.b" if pair else "{language}.txt"}
     declared = Source(reader=reader, **{"files": files} | source)
@@ -80,7 +81,7 @@ BAD: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", reader_names())
 def test_every_option_takes_values_of_its_type_alone(reader: str) -> None:
     """What is there twice in a list is refused by `bounds`, as in all lists of a config."""
     assert set(GOOD) == set(BAD) == set(KINDS)
@@ -94,13 +95,13 @@ def test_every_option_takes_values_of_its_type_alone(reader: str) -> None:
             ]
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", reader_names())
 def test_an_option_that_the_reader_does_not_use_is_refused(reader: str) -> None:
-    others = {name: option for other in READERS for name, option in options_of(other).items()}
+    others = {name: option for other in reader_names() for name, option in options_of(other).items()}
     needed = {"names": ["a", "b"]} if reader == "sentence_pairs" else {}
     for name in others.keys() - options_of(reader).keys():
         (line,) = told(task(reader, options=needed | {name: GOOD[others[name].kind][0]}))
-        users = [other for other in READERS if name in options_of(other)]
+        users = [other for other in reader_names() if name in options_of(other)]
         assert line.startswith(f"unknown option of the reader {reader} '{name}': ")
         assert line.endswith(f" (it is one of {', '.join(users)})")
 
@@ -196,7 +197,7 @@ def test_what_would_have_no_effect_is_refused() -> None:
 
 
 def test_every_format_has_a_reader() -> None:
-    assert {format for formats in READERS.values() for format in formats} == set(FORMATS) - {"classification"}
+    assert {format for reader in reader_names() for format in formats_read(reader)} == set(format_names()) - {"classification"}
 
 
 if __name__ == "__main__":

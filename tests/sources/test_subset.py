@@ -58,9 +58,9 @@ def test_candidates_are_never_sampled_away():
     examples = Dataset.from_dict(
         {"id": list("abcdefgh"), "language": ["en"] * 8, "side": ["query", "candidate"] * 4, "relevant": [["b"], None] * 4}
     )
-    kept = subset(examples, 2, None)
+    kept = subset(examples, 2, None, candidate=("side", "candidate"))
     assert sorted(kept["side"][:]) == ["candidate"] * 4 + ["query"] * 2
-    assert len(subset(examples, None, 0.25)) == 5
+    assert len(subset(examples, None, 0.25, candidate=("side", "candidate"))) == 5
 
 
 @pytest.mark.parametrize("number", [0, -1])

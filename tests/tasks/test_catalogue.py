@@ -11,8 +11,8 @@ from xstilts.sources.check import problems
 from xstilts.sources.generated import generate, resolve_generated
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task, task_names
-from xstilts.tasks.declaration import FIELDS, FORMATS, PROTOCOLS, SPLITS
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.declaration import SPLITS
+from xstilts.tasks.formats import format_names, format_of
 from xstilts.tasks.languages import ISO3, LANGUAGES
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -29,16 +29,15 @@ def test_the_tasks_of_the_benchmarks_and_the_intermediate_ones_are_there():
 def test_a_declaration_is_complete(name):
     task = load_task(CONF, name)
     assert task.name == name
-    assert task.format in FORMATS
+    assert task.format in format_names()
     assert task.languages and len(set(task.languages)) == len(task.languages)
     assert {code for language in task.languages for code in language.split("-")} <= set(LANGUAGES)
     assert set(task.evaluate) <= set(SPLITS)
     assert task.metrics and task.description and task.licence
     assert task.homepage.startswith("https://") or name == "mlm"
-    assert bool(task.labels or task.labels_file) == (task.format in ("classification", "tagging"))
-    assert (task.protocol in PROTOCOLS) == (task.format == "retrieval")
+    assert bool(task.labels or task.labels_file) == bool(format_of(task).fewest_labels)
+    assert (task.protocol is not None) == bool(format_of(task).protocols)
     assert "xtreme" in task.sources
-    assert FIELDS[task.format] == tuple(name for name in format_module(task.format).FEATURES if name != "language")
     for source in task.sources.values():
         assert not list(problems(task, source))
         if source.unusable:

@@ -8,7 +8,7 @@ from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
 from xstilts.models.heads import build_head
-from xstilts.tasks.declaration import FORMATS
+from xstilts.tasks.formats import format_names
 from xstilts.training import distributed
 from xstilts.training.module import TaskModule
 
@@ -29,7 +29,7 @@ def assert_same(weights, expected):
 
 
 @pytest.mark.parametrize("number", [2, 3])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_several_processes_train_as_one(format, number, build, fit, in_processes):
     phase = build(format, **SHAPE)
     start = of_one_process(phase)

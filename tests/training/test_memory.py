@@ -12,7 +12,7 @@ from xstilts.data.batches import EvaluationBatch
 from xstilts.data.featurizers import featurizer
 from xstilts.errors import UserError
 from xstilts.recipes import limits
-from xstilts.tasks.declaration import FORMATS
+from xstilts.tasks.formats import format_names
 from xstilts.training.callbacks.validation import evaluate
 from xstilts.training.memory import out_of_memory_means
 
@@ -25,7 +25,7 @@ def weights(phase):
 
 
 @pytest.mark.parametrize("moment", ["forward", "backward"])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_a_step_short_of_memory_is_done_again_in_smaller_parts(format, moment, build, fit, short_of_memory, caplog):
     caplog.set_level(logging.INFO, "xstilts")
     undisturbed, disturbed = (build(format, dropout=0.0, **SHAPE) for _ in range(2))
@@ -76,7 +76,7 @@ def test_a_feature_that_does_not_fit_alone(format, build, fit, short_of_memory):
     assert "trainer.max_tokens does not help" in str(caught.value) and "target.recipe.max_length=N" in str(caught.value)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_evaluation_short_of_memory_goes_on_in_smaller_parts(format, build, short_of_memory, tokenizer):
     phase = build(format)
     made = featurizer(format).featurize(phase.examples, tokenizer, phase.task, limits(phase.model.hyperparameters), False)

@@ -10,7 +10,7 @@ from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
-from xstilts.tasks.declaration import FORMATS
+from xstilts.tasks.formats import format_names
 from xstilts.training.module import TaskModule, derived_seed
 
 # One step whose gradient is that of the loss. With weights as small as those of training, the hidden states of all choices are
@@ -22,7 +22,7 @@ def flat(gradients):
     return torch.cat([value.flatten() for value in gradients.values() if value is not None])
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_twenty_steps_repeat_bit_by_bit(format, build, fit):
     first = fit(build(format)).losses
     second = fit(build(format)).losses
@@ -31,7 +31,7 @@ def test_twenty_steps_repeat_bit_by_bit(format, build, fit):
     assert all(0 < loss < 1000 for loss in first)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_dropout_is_on_and_drawn_by_the_seed(format, build, fit):
     first, other, without = (build(format, steps=1, dropout=dropout) for dropout in (0.1, 0.1, 0.0))
     other.model.seed = 2
@@ -40,7 +40,7 @@ def test_dropout_is_on_and_drawn_by_the_seed(format, build, fit):
     assert len(set(losses)) == 3
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_the_loss_falls(format, build, fit):
     count = 2 if format == "mlm" else 6  # what is masked changes from step to step
     phase = build(format, steps=60, dropout=0.0, count=count, batch_size=count, learning_rate=5e-3, schedule="constant")
@@ -48,7 +48,7 @@ def test_the_loss_falls(format, build, fit):
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_every_parameter_gets_a_gradient(format, build, fit):
     phase = build(format, steps=1, retrieval_pooling=["pooler"])
     gradients = fit(phase).gradients
@@ -62,7 +62,7 @@ def test_every_parameter_gets_a_gradient(format, build, fit):
 
 
 @pytest.mark.parametrize("max_tokens", [1, 60, 150])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_micro_batches_have_the_gradient_of_the_whole_batch(format, max_tokens, build, fit):
     whole, cut = (build(format, batch_size=8, max_tokens=tokens, **UNDISTURBED) for tokens in (10**6, max_tokens))
     assert len(next(iter(whole.data.train_dataloader())).micro_batches) == 1
@@ -75,7 +75,7 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(format, max_tokens, 
     assert (gradient - expected_gradient).norm() <= 1e-5 * expected_gradient.norm()
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_the_loss_of_a_step_is_the_mean_over_its_items(format, build, fit):
     phase = build(format, batch_size=8, max_tokens=100, **UNDISTURBED)
     name, rows = phase.plan.step(0)
@@ -97,7 +97,7 @@ def test_the_gradient_is_clipped_at_its_norm(build, fit):
     torch.testing.assert_close(clipped_gradient * free_gradient.norm() / 0.01, free_gradient, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 @pytest.mark.parametrize("max_tokens", [60, 8192])
 def test_bf16_trains_with_clipping(format, max_tokens, build, fit):
     """The optimizer is fused, which Lightning's own clipping refuses; and what autocast keeps must not lose a gradient."""
@@ -112,7 +112,7 @@ def test_bf16_trains_with_clipping(format, max_tokens, build, fit):
     assert (flat(got.gradients) - flat(expected.gradients)).norm() < 0.5 * 0.01
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_a_repeated_example_of_weight_nothing_leaves_everything_as_it_is(format, build, fit):
     """A process without an example of a small step takes part with gradient 0, not NaN."""
     phase = build(format, steps=1, weight_decay=0.0)
@@ -153,7 +153,7 @@ def test_several_tasks_train_one_encoder_and_their_own_heads(build, fit):
     assert same == []
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_predictions_come_with_their_rows(format, build):
     phase = build(format)
     phase.model.eval()

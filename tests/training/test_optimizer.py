@@ -9,7 +9,7 @@ from torch.optim import AdamW
 from transformers import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from xstilts.config import Hyperparameters
-from xstilts.tasks.declaration import FORMATS
+from xstilts.tasks.formats import format_names
 from xstilts.training.optimizer import optimizer, schedule, warmup_steps
 
 VALUES = {"learning_rate": 0.5, "adam_epsilon": 1e-6, "weight_decay": 0.01}
@@ -27,7 +27,7 @@ def rates(make, steps):
     return found
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_no_decay_on_biases_and_layer_norms(format, build):
     model = build(format, retrieval_pooling=["pooler"]).model
     decayed, spared = optimizer(model, Hyperparameters(**VALUES)).param_groups

@@ -12,7 +12,7 @@ from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import classification, mlm, multiple_choice, retrieval, span_qa
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.formats import format_named
 from xstilts.training.prediction import Evaluated, Predicted, by_row, selection_score
 
 SPECIAL = SpecialTokens(pad_id=1, mask_id=99, vocab_size=100, special_ids=(0, 1, 2, 3, 99), mlm_probability=0.15)
@@ -29,7 +29,7 @@ def evaluated(task, examples, features, schema):
     """As much of features as decoding asks for."""
     count = len(features["example"])
     made = table({"length": [5] * count, "input_ids": [[0, 2]] * count} | features, schema)
-    rows = table(examples, format_module(task.format).FEATURES)
+    rows = table(examples, format_named(task.format).features)
     return Evaluated(task, rows, TaskFeatures(task.name, task.format, task.name, made, SPECIAL), Limits())
 
 

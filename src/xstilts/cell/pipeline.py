@@ -238,7 +238,11 @@ def _with_evaluation(
         "languages": languages,
         "max_test_examples": target.max_test_examples,
         "limits": without_defaults(recipes.limits(hyperparameters)),
-        "retrieval": [hyperparameters.retrieval_layers, hyperparameters.retrieval_layer_of_24, hyperparameters.retrieval_pooling],
+        "embeddings": [
+            hyperparameters.retrieval_layers,
+            hyperparameters.retrieval_layer_of_24,
+            hyperparameters.retrieval_pooling,
+        ],
         "pooler": config.model.pooler,
         "precision": config.trainer.precision,
         "attention": config.model.attention,

@@ -16,6 +16,7 @@ from xstilts.store.artifacts import is_done
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.tasks.declaration import DataMap, Task, TrainingTask
+from xstilts.tasks.formats import format_of
 from xstilts.tracking.identity import of_phase
 
 ARTIFACT_VERSION = 2
@@ -156,7 +157,7 @@ def _phase(
             | ({"map": mapped[name].fingerprint} if name in mapped else {})
             for name, task in tasks.items()
         },
-        "hyperparameters": without_defaults(_of_training(values, {task.task.format for task in tasks.values()})),
+        "hyperparameters": without_defaults(_of_training(values, any(format_of(task.task).embeds for task in tasks.values()))),
         "mixture": without_defaults(mixture) if len(tasks) > 1 else {},
         "precision": config.trainer.precision,
         "attention": config.model.attention,
@@ -200,7 +201,7 @@ def _training_task(
     return _training_data(config, store, training, splits) | {
         "selected_by": metrics.main_key(training.task.metrics[0]) if evaluated else None,
         "limits": without_defaults(recipes.limits(by_task)),
-        "mlm_probability": by_task.mlm_probability if training.task.format == "mlm" else None,
+        "mlm_probability": by_task.mlm_probability if format_of(training.task).masks else None,
     }
 
 
@@ -221,9 +222,9 @@ def _training_data(config: Config, store: Path, training: TrainingTask, splits: 
     }
 
 
-def _of_training(hyperparameters: Hyperparameters, formats: set[str]) -> Hyperparameters:
+def _of_training(hyperparameters: Hyperparameters, embeds: bool) -> Hyperparameters:
     """Without what is told by task (`limits`, masking), and without the embeddings' layers where nothing is embedded."""
     elsewhere = [*recipes.LIMIT_NAMES, "mlm_probability"]
-    if "retrieval" not in formats:
+    if not embeds:
         elsewhere += ["retrieval_layers", "retrieval_layer_of_24", "retrieval_pooling"]
     return replace(hyperparameters, **dict.fromkeys(elsewhere))

@@ -14,25 +14,10 @@ from xstilts.export.licences import licence_fields, licence_notes
 from xstilts.reporting.markdown import code, details, one_line, table, text
 from xstilts.reporting.table import number
 from xstilts.tasks.declaration import Limits
+from xstilts.tasks.formats import format_named, format_names
 
 Artifact = Mapping[str, Any]
 PAPER = "https://arxiv.org/abs/2005.13013"
-HEAD_CLASSES = {
-    "classification": "SequenceClassification",
-    "tagging": "TokenClassification",
-    "span_qa": "QuestionAnswering",
-    "multiple_choice": "MultipleChoice",
-    "mlm": "MaskedLM",
-}
-"""Format -> the end of the name of the class that Hugging Face has for its head."""
-PIPELINES = {
-    "SequenceClassification": "text-classification",
-    "TokenClassification": "token-classification",
-    "QuestionAnswering": "question-answering",
-    "MaskedLM": "fill-mask",
-    "": "feature-extraction",
-}
-"""The same, and "" for no head -> the Hub's name of what can be done with it; there is none for multiple choice."""
 PHASES = {
     "phase 1": "pretrained on text",
     "phase 2": "trained on intermediate tasks",
@@ -42,8 +27,6 @@ SYNTHETIC = (
     "> It was trained in a synthetic world of made-up languages. Its scores show how things work, and are no evidence about real "
     "languages."
 )
-LIMITS = {"span_qa": tuple(Limits.__dataclass_fields__), "retrieval": ("max_length", "max_query_length")}
-"""Format -> what is to be told of how its examples are cut; of the others only `max_length`."""
 SUMMARY = "target,split,metric,source,its score,mean of the others,examples,intermediate,seed,study,result".split(",")
 UNKNOWN = "not recorded"
 
@@ -98,13 +81,13 @@ def _front_matter(metadata: Artifact) -> str:
     tasks = [one_line(name) for one in chain(metadata) for name in one.get("data", {})]
     tags = ["xstilts", "cross-lingual-transfer", "intermediate-task-training", *tasks]
     datasets = [str(item["hub"]) for item in real if item.get("hub") and _is_hub_id(item["hub"])]
-    first = next((ending for _, _, ending in _heads(metadata) if ending is not None), "")
+    loaded = next((format_named(kind) for _, kind, ending in _heads(metadata) if ending is not None), None)
     fields: dict[str, Any] = {
         "language": ["multilingual", *languages] if base else languages or None,
         **licence_fields(metadata),
         "base_model": base if _is_hub_id(base) else None,
         "library_name": "transformers",
-        "pipeline_tag": PIPELINES.get(first),
+        "pipeline_tag": loaded.pipeline if loaded else "feature-extraction",
         "datasets": list(dict.fromkeys(datasets)) or None,
         "tags": tags + ["synthetic"] * is_synthetic(metadata),
     }
@@ -146,7 +129,7 @@ def _heads(metadata: Artifact) -> Iterator[tuple[str, str, str | None]]:
     """Name and format of each head, and the end of its Hugging Face class; None where it is in heads.safetensors alone."""
     classes = list(metadata.get("hugging_face_classes", []))
     for name, kind in metadata.get("heads", {}).items():
-        ending = HEAD_CLASSES.get(kind)
+        ending = format_named(kind).transformers if kind in format_names() else None
         found = bool(ending and classes and str(classes[0]).endswith(f"For{ending}"))
         yield name, kind, ending if found else None
         del classes[: int(found)]
@@ -211,8 +194,9 @@ def _recipe(metadata: Artifact) -> str:
     for name, declared in tasks.items():
         of = f" of {name}" if len(tasks) > 1 else ""
         limits = asdict(Limits(**declared.get("limits", {})))
-        told = LIMITS.get(declared.get("task", {}).get("format"), ("max_length",))
-        values |= {f"{key}{of}": limits[key] for key in told}
+        format = declared.get("task", {}).get("format")
+        shown = format_named(format).limits if format in format_names() else ("max_length",)
+        values |= {f"{key}{of}": limits[key] for key in shown}
         values |= {f"mlm_probability{of}": declared.get("mlm_probability")}
     if len(tasks) > 1:
         values |= {f"mixture.{key}": value for key, value in asdict(Mixture(**identity.get("mixture", {}))).items()}

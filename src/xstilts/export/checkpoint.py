@@ -10,44 +10,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import (
-    AutoModelForMaskedLM,
-    AutoModelForMultipleChoice,
-    AutoModelForQuestionAnswering,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Head
 from xstilts.paths import HEADS
 from xstilts.tasks.declaration import Task
-
-HUGGING_FACE: dict[str, Any] = {
-    "classification": AutoModelForSequenceClassification,
-    "multiple_choice": AutoModelForMultipleChoice,
-    "span_qa": AutoModelForQuestionAnswering,
-    "tagging": AutoModelForTokenClassification,
-    "mlm": AutoModelForMaskedLM,
-}
-"""Format -> Hugging Face's class."""
-
-# (format, form of the heads in `xstilts.encoders`) -> our head's parameter -> its name there. `{base}` is the encoder's prefix.
-# Only forms that compute what our head computes are here; of the other formats the head is the same everywhere.
-NAMES: dict[tuple[str, str], dict[str, str]] = {
-    ("classification", "roberta"): {"dense.": "classifier.dense.", "out_proj.": "classifier.out_proj."},
-    ("classification", "bert"): {"dense.": "{base}pooler.dense.", "out_proj.": "classifier."},
-    ("mlm", "roberta"): {"dense.": "lm_head.dense.", "layer_norm.": "lm_head.layer_norm.", "bias": "lm_head.bias"},
-    ("mlm", "bert"): {
-        "dense.": "cls.predictions.transform.dense.",
-        "layer_norm.": "cls.predictions.transform.LayerNorm.",
-        "bias": "cls.predictions.bias",
-    },
-}
+from xstilts.tasks.format import Format
+from xstilts.tasks.formats import format_of
 
 
 def export(
@@ -69,6 +42,11 @@ def export(
         for name, model in models:
             _save_sharing_the_encoder(folder, name, model, set(encoder.backbone.state_dict()))
     return [type(model).__name__ for _, model in models]
+
+
+def auto_class(format: Format) -> Any:
+    """The class of transformers that loads a head of the format; None if there is none."""
+    return getattr(transformers, f"AutoModelFor{format.transformers}") if format.transformers else None
 
 
 def load_heads(folder: Path) -> dict[str, Tensor]:
@@ -109,8 +87,8 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, encoder: Encoder, folder
 
 def _hugging_face(encoder: Encoder, task: Task, head: nn.Module) -> PreTrainedModel | None:
     """The head's Hugging Face model with our tensors in it; None where that class does not compute what our head computes."""
-    names = _names(encoder, task.format)
-    if names is None:
+    auto = auto_class(format_of(task))
+    if auto is None or encoder.family.heads == "none":
         return None
     config = type(encoder.backbone.config).from_dict(encoder.backbone.config.to_dict())
     if task.labels:
@@ -118,44 +96,26 @@ def _hugging_face(encoder: Encoder, task: Task, head: nn.Module) -> PreTrainedMo
         config.label2id = {label: number for number, label in enumerate(task.labels)}
     try:
         with torch.device("meta"):
-            model: PreTrainedModel = HUGGING_FACE[task.format].from_config(config, dtype=torch.float32, trust_remote_code=False)
+            model: PreTrainedModel = auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
     except ValueError:  # transformers has no such head for this kind of encoder
         return None
     base = f"{model.base_model_prefix}."
-    ours = {_renamed(key, names, base): value for key, value in head.state_dict().items()}
+    renamed = getattr(head, "transformers_weights", None)
+    ours: dict[str, Tensor] | None = renamed(encoder, base) if renamed else dict(head.state_dict())
+    if ours is None:
+        return None
     if encoder.pooler is not None and cast(Head, head).needs_pooler:
         ours |= {f"{base}pooler.dense.{key}": value for key, value in encoder.pooler.state_dict().items()}
     state = {base + key: value for key, value in encoder.backbone.state_dict().items()}
     if encoder.pooler is not None:  # of a phase before: there is a place for it, if no use
         state |= {f"{base}pooler.dense.{key}": value for key, value in encoder.pooler.state_dict().items()}
     state |= ours
-    if task.format == "mlm":
-        place = "lm_head" if encoder.family.heads == "roberta" else "cls.predictions"
-        state |= {f"{place}.decoder.weight": encoder.word_embeddings, f"{place}.decoder.bias": head.state_dict()["bias"]}
     wanted = model.state_dict()
     if not set(ours) <= set(wanted) <= set(state) or any(value.shape != state[key].shape for key, value in wanted.items()):
         return None
     model.load_state_dict({key: state[key].detach().cpu() for key in wanted}, assign=True)
     model.tie_weights()
     return model
-
-
-def _names(encoder: Encoder, format: str) -> dict[str, str] | None:
-    """The names of the head's parameters in Hugging Face's class; empty: as ours; None where it computes something else."""
-    if format not in HUGGING_FACE or encoder.family.heads == "none":
-        return None
-    if not any(format == named for named, _ in NAMES):
-        return {}
-    # BERT's head for MLM has the activation of its layers, ours has gelu.
-    other = format == "mlm" and encoder.family.heads == "bert" and encoder.backbone.config.hidden_act != "gelu"
-    return None if other else NAMES.get((format, encoder.family.heads))
-
-
-def _renamed(key: str, names: dict[str, str], base: str) -> str:
-    for ours, theirs in names.items():
-        if key.startswith(ours):
-            return theirs.format(base=base) + key.removeprefix(ours)
-    return key
 
 
 def _save_sharing_the_encoder(folder: Path, name: str, model: PreTrainedModel, shared: set[str]) -> None:

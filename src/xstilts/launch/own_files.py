@@ -18,7 +18,8 @@ from xstilts.config import Config
 from xstilts.errors import unknown_name
 from xstilts.launch import typed
 from xstilts.paths import conf_dir
-from xstilts.tasks.declaration import FORMATS, Task
+from xstilts.tasks.declaration import Task
+from xstilts.tasks.formats import format_names
 
 LARGEST = 100_000
 """Values in one file, with every alias written out."""
@@ -202,7 +203,7 @@ def _content_problems(file: OwnFile) -> Iterator[str]:
     if all(name in ("schema", "_self_") for name in _names_in(file.node)):
         for field in fields(kind):
             if field.default is MISSING and _value(file.node, field.name) is None:
-                what = f": expected one of {', '.join(FORMATS)}" if field.name == "format" else ""
+                what = f": expected one of {', '.join(format_names())}" if field.name == "format" else ""
                 yield f": no '{field.name}'{what}"
 
 

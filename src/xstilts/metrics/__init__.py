@@ -2,87 +2,68 @@
 
 Every module has `score(gold, predictions, language)`; gold and predictions are parallel (the caller joined them by id) and the
 values are percentages where the official script prints percentages. A name says which variant of a doubtful metric it is.
+A module also has
+
+- `KEYS`: the keys of the values whose mean is the task's score in XTREME's tables, the main one first;
+- `SCORES`: the kind of predictions that it scores, see `xstilts.tasks.format.Format.predictions`;
+
+and it may have
+
+- `item_scores(gold, predictions, language)`: see below;
+- `LOWER_IS_BETTER`: the keys of values that are no percentages, and lower for better models;
+- `NEEDS_GOLD = False`, where the gold is no part of the data;
+- `check_language(language)` and `check_labels(labels)`: raise UserError for those that it has no rules for.
 """
 
-import importlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from xstilts.errors import UserError, unknown_name
+from xstilts.errors import UserError
+from xstilts.plugins import Registry
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import numpy as np
 
-# Metric -> the keys whose mean is the task's score in XTREME's tables, the main one first.
-_KEYS = {
-    "accuracy": ("accuracy",),
-    "squad": ("f1", "exact_match"),
-    "mlqa": ("f1", "exact_match"),
-    "tagging_f1": ("f1_seqeval_1_2_2",),
-    "xtreme_tagging_f1": ("f1_seqeval_0_0_12",),
-    "token_accuracy": ("accuracy",),
-    "retrieval_accuracy": ("accuracy",),
-    "bitext_f1": ("f1",),
-    "map_at_20": ("map_at_20",),
-    "mrr_at_20": ("mrr_at_20",),
-    "perplexity": ("perplexity",),
-}
-METRICS = tuple(_KEYS)
-# Metric -> the formats whose predictions it scores.
-_FORMATS = {
-    "accuracy": ("classification", "multiple_choice"),
-    "squad": ("span_qa",),
-    "mlqa": ("span_qa",),
-    "tagging_f1": ("tagging",),
-    "xtreme_tagging_f1": ("tagging",),
-    "token_accuracy": ("tagging",),
-    "retrieval_accuracy": ("retrieval",),
-    "bitext_f1": ("retrieval",),
-    "map_at_20": ("retrieval",),
-    "mrr_at_20": ("retrieval",),
-    "perplexity": ("mlm",),
-}
-# Protocol of retrieval -> the metrics that score what it finds.
-_PROTOCOLS = {
-    "sentence_matching": ("retrieval_accuracy", "map_at_20", "mrr_at_20"),
-    "answer_retrieval": ("retrieval_accuracy", "map_at_20", "mrr_at_20"),
-    "bitext_mining": ("bitext_f1",),
-}
-_WITHOUT_GOLD = frozenset({"perplexity"})
-_LOWER_IS_BETTER = frozenset({"perplexity"})
+_REGISTRY = Registry("metric", __name__, "xstilts.metrics", ("score", "KEYS", "SCORES"))
 
 
-def _keys(metric: str) -> tuple[str, ...]:
-    if metric not in _KEYS:
-        raise UserError(unknown_name("metric", metric, METRICS, "Correct `metrics` of the task's YAML file in conf/task."))
-    return _KEYS[metric]
+def metric_names() -> tuple[str, ...]:
+    """The names of all metrics. Imports none."""
+    return _REGISTRY.names()
 
 
-def formats_of(metric: str) -> tuple[str, ...]:
-    """The formats whose predictions a metric scores."""
-    return _FORMATS[metric]
+def _module(metric: str) -> "ModuleType":
+    return _REGISTRY.module(metric, "Correct `metrics` of the task's YAML file in conf/task.")
 
 
-def of_protocol(protocol: str) -> tuple[str, ...]:
-    """The metrics that score what a protocol of retrieval finds."""
-    return _PROTOCOLS[protocol]
+def kind_of(metric: str) -> str:
+    """The kind of predictions that a metric scores."""
+    return str(_module(metric).SCORES)
+
+
+def check_labels(metric: str, labels: Sequence[str]) -> None:
+    """Raise UserError for labels of a task that a metric would misread; most metrics take any."""
+    if check := getattr(_module(metric), "check_labels", None):
+        check(labels)
 
 
 def check_language(metric: str, language: str) -> None:
     """Raise UserError for a language that a metric has no rules for; most metrics need none."""
-    module = importlib.import_module(f"{__name__}.{metric}")
-    if hasattr(module, "check_language"):
-        module.check_language(language)
+    if check := getattr(_module(metric), "check_language", None):
+        check(language)
 
 
 def score(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> dict[str, float]:
-    """The values of `metric` on one language and split; what gold and predictions are is told by the metric's module.
+    """The values of `metric` on one language and split; the metric's module says what gold and predictions are.
 
     Raises `UserError` for an unknown metric and `ValueError` where gold and predictions do not fit each other: a prediction that
     is missing is an error and never counts as a wrong one.
     """
     _check(metric, gold, predictions, language)
-    values: dict[str, float] = importlib.import_module(f"{__name__}.{metric}").score(gold, predictions, language)
+    values: dict[str, float] = _module(metric).score(gold, predictions, language)
     return values
 
 
@@ -94,7 +75,7 @@ def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], la
     Raises as `score` does, and `UserError` for a metric that is no such ratio (perplexity).
     """
     _check(metric, gold, predictions, language)
-    module = importlib.import_module(f"{__name__}.{metric}")
+    module = _module(metric)
     if not hasattr(module, "item_scores"):
         raise UserError(f"the metric {metric} has no scores of single items, so there is no interval for a difference in it")
     import numpy as np  # not above: the driver imports this module, and starts faster without
@@ -104,16 +85,16 @@ def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], la
 
 def scored_by_item(metric: str) -> bool:
     """Return whether `item_scores` knows the metric."""
-    return hasattr(importlib.import_module(f"{__name__}.{metric}"), "item_scores")
+    return hasattr(_module(metric), "item_scores")
 
 
 def _check(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> None:
-    _keys(metric)
+    needs_gold = getattr(_module(metric), "NEEDS_GOLD", True)
     if len(gold) != len(predictions):
         raise ValueError(f"{metric}: {len(predictions)} predictions for {len(gold)} gold values; join them by id first")
     if not gold:
         raise ValueError(f"{metric}: no examples to score in '{language}'")
-    for what, column in (("prediction", predictions), ("gold", () if metric in _WITHOUT_GOLD else gold)):
+    for what, column in (("prediction", predictions), ("gold", gold if needs_gold else ())):
         missing = sum(value is None for value in column)
         if missing:
             raise ValueError(f"{metric}: {missing} of {len(column)} examples in '{language}' have no {what}")
@@ -121,19 +102,23 @@ def _check(metric: str, gold: Sequence[Any], predictions: Sequence[Any], languag
 
 def main_key(metric: str) -> str:
     """The key of the values of `metric` that selects checkpoints."""
-    return _keys(metric)[0]
+    return str(_module(metric).KEYS[0])
 
 
 def higher_is_better(metric_key: str) -> bool:
     """Return whether more is better, for a key of the values of any metric."""
-    return metric_key not in _LOWER_IS_BETTER
+    lower: set[str] = set()
+    for name in metric_names():
+        with suppress(UserError):  # a plug-in that cannot be imported: the error is raised where its metric is used
+            lower.update(getattr(_module(name), "LOWER_IS_BETTER", ()))
+    return metric_key not in lower
 
 
 def task_score(metric: str, values: Mapping[str, float]) -> float | None:
-    """The one number that XTREME averages over languages and tasks: (exact match + F1) / 2 for QA, else the main value.
+    """The number that XTREME averages over languages and tasks: (exact match + F1) / 2 for QA, else the main value.
 
     None where `values` lack one of them. google-research/xtreme evaluate.py, `avg_metric`; for tagging the variant that the
     published numbers used.
     """
-    keys = _keys(metric)
+    keys = _module(metric).KEYS
     return sum(values[key] for key in keys) / len(keys) if values.keys() >= set(keys) else None

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+KEYS = ("accuracy",)
+SCORES = "label"
+
 
 def score(gold: Sequence[str | int], predictions: Sequence[str | int], language: str) -> dict[str, float]:
     """`accuracy` in percent; gold and predictions are labels, both as names or both as indices. `language` plays no part.

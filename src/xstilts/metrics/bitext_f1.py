@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+KEYS = ("f1",)
+SCORES = "pairs"
+
 
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
     """`f1`, `precision` and `recall` in percent over pairs of a source sentence and a candidate's id.

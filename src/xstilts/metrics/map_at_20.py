@@ -6,6 +6,9 @@ languages pooled, so the official figure comes from scoring them together and no
 
 from collections.abc import Sequence
 
+KEYS = ("map_at_20",)
+SCORES = "ranking"
+
 CUT = 20
 
 

@@ -12,7 +12,10 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from xstilts.errors import UserError, unknown_name
-from xstilts.metrics.overlap import answer_scores, exact_match_and_f1
+from xstilts.metrics._overlap import answer_scores, exact_match_and_f1
+
+KEYS = ("f1", "exact_match")
+SCORES = "answer"
 
 
 def _words(articles: str) -> str:

@@ -5,6 +5,9 @@ Reproduces google-research/xtreme third_party/utils_mewslix.py, `evaluate`; the 
 
 from collections.abc import Sequence
 
+KEYS = ("mrr_at_20",)
+SCORES = "ranking"
+
 CUT = 20
 
 

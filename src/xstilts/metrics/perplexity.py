@@ -3,6 +3,11 @@
 import math
 from collections.abc import Sequence
 
+KEYS = ("perplexity",)
+SCORES = "likelihood"
+NEEDS_GOLD = False
+LOWER_IS_BETTER = ("perplexity",)
+
 
 def score(gold: Sequence[None], predictions: Sequence[tuple[float, int]], language: str) -> dict[str, float]:
     """`perplexity`: e to the mean negative log-likelihood (nats) of all masked tokens of the split, each counting the same.

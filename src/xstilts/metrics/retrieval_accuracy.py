@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+KEYS = ("accuracy",)
+SCORES = "ranking"
+
 
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
     """`accuracy` in percent; gold: the ids of a query's relevant candidates; predictions: ids, the best first.

@@ -9,7 +9,10 @@ import re
 import string
 from collections.abc import Sequence
 
-from xstilts.metrics.overlap import answer_scores, exact_match_and_f1
+from xstilts.metrics._overlap import answer_scores, exact_match_and_f1
+
+KEYS = ("f1", "exact_match")
+SCORES = "answer"
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")

@@ -13,10 +13,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
+from xstilts.errors import UserError
 from xstilts.metrics import token_accuracy
+
+KEYS = ("f1_seqeval_1_2_2",)
+SCORES = "tags"
 
 Chunk = tuple[str, int, int]
 """Type, first and last position in the split's words, a boundary counting as one word after each sentence."""
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise UserError for tags that seqeval takes for O, because they begin with it."""
+    if taken := [tag for tag in labels if tag != "O" and tag.startswith("O")]:
+        raise UserError(
+            f"takes every tag that begins with O for O, {', '.join(taken)} too: write B-{taken[0]} and I-{taken[0]} in labels, "
+            "and map the data's tags in the source, or choose token_accuracy"
+        )
 
 
 def split_0_0_12(tag: str) -> tuple[str, str]:

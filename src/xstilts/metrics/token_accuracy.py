@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+KEYS = ("accuracy",)
+SCORES = "tags"
+
 
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> dict[str, float]:
     """`accuracy` in percent; gold and predictions: one tag per word of each sentence. `language` plays no part.

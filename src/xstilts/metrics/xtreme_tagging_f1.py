@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from xstilts.metrics import tagging_f1
 
+KEYS = ("f1_seqeval_0_0_12",)
+SCORES = "tags"
+
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
     """As `tagging_f1.item_scores`, under the rule of 0.0.12."""

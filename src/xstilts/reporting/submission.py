@@ -1,28 +1,14 @@
 """A study's predictions -> a folder in the layout that XTREME's evaluate.py scores: `{task}/test-{language}.{tsv|json|jsonl}`.
 
-The form of a file follows from its task's format and protocol:
-
-    classification      tsv     the label of an example per line
-    tagging             tsv     the tag of a word per line, an empty line between sentences
-    span_qa             json    {question id: answer}
-    multiple_choice     jsonl   {"label": number of the choice from 0}
-    sentence_matching   tsv     per English line the number from 0 of the other language's line. The gold file of xstilts' own
-                                source is the inverse, per line of the other language the number of its English line; the official
-                                google-research/xtreme third_party/evaluate_retrieval.py indexes the other language and asks with
-                                English, one line of output per English line, and so does this
-    bitext_mining       tsv     id TAB English id, a line per mined pair
-    answer_retrieval    json    {mention id: [entity ids, the best first]}
-
+The form of a file follows from its task's format and protocol (`Format.submission` in xstilts.tasks.format).
 Lines stand in the order of the source's file. The tasks and languages are those of google-research/xtreme evaluate.py; of
 XTREME-R it has no reader for LAReQA's predictions, so there is none here.
 """
 
-import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +19,8 @@ from xstilts.store.results import name_of, read_predictions, read_results
 from xstilts.store.shapes import Shape, count, listed, matching, text, told
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Task
+from xstilts.tasks.format import Submission
+from xstilts.tasks.formats import format_of
 
 VERSIONS = {
     "xtreme": ("bucc2018", "mlqa", "panx", "pawsx", "tatoeba", "tydiqa", "udpos", "xnli", "xquad"),
@@ -165,80 +153,34 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
 def _incomplete(rows: Rows, expected: int, task: Task) -> str | None:
     """What is missing or of the wrong form, or None. Ids that are row numbers (`test-0`, of a file by line any `...-0`) must be
     0, 1, 2, ..."""
-    by_line = task.protocol == "sentence_matching"
+    form = _form(task)
+    by_line = form.by_line
     for place, row in enumerate(rows):
         number = re.fullmatch(r".*-(\d+)" if by_line else r"(?:test|validation)-(\d+)", row["id"])
         if int(number[1]) != place if number else by_line:
             return f"id '{row['id']}' stands in row {place}: rows are missing or not in the order of the source's file"
     if len(rows) != expected:
         return f"{len(rows)} predictions, expected {expected} as its result says"
-    form = _form(task)
+    shape = _shape(form)
     for row in rows:
         if row["prediction"] is None or (by_line and not row["prediction"]):
             return f"no prediction for id '{row['id']}'"
-        if wrong := list(form.shape(row["prediction"], f"the prediction for id '{row['id']}'")):
+        if wrong := list(shape(row["prediction"], f"the prediction for id '{row['id']}'")):
             return told(wrong)
     return None
 
 
-def _own(name: str, language: str) -> str:
-    """The id that the source gave: `de/en-000000057` -> `en-000000057`."""
-    return name.removeprefix(f"{language}/")
+def _form(task: Task) -> Submission:
+    format = format_of(task)
+    form = format.protocols[task.protocol].submission if task.protocol else format.submission
+    assert form, f"{task.name} is a task of the benchmark"
+    return form
 
 
-def _lines(rows: Rows, language: str) -> str:
-    return "".join(f"{row['prediction']}\n" for row in rows)
-
-
-def _tags(rows: Rows, language: str) -> str:
-    return "\n".join("".join(f"{tag}\n" for tag in row["prediction"]) for row in rows)
-
-
-def _answers(rows: Rows, language: str) -> str:
-    return json.dumps({row["id"]: row["prediction"] for row in rows}, indent=1) + "\n"
-
-
-def _choices(rows: Rows, language: str) -> str:
-    return "".join(json.dumps({"label": row["prediction"]}) + "\n" for row in rows)
-
-
-def _numbers(rows: Rows, language: str) -> str:
-    return "".join(f"{int(row['prediction'][0].rpartition('-')[2])}\n" for row in rows)
-
-
-def _pairs(rows: Rows, language: str) -> str:
-    pairs = [(_own(row["id"], language), _own(name, language)) for row in rows for name in row["prediction"]]
-    return "".join(f"{source}\t{english}\n" for source, english in pairs)
-
-
-def _ranked(rows: Rows, language: str) -> str:
-    return json.dumps({_own(row["id"], language): row["prediction"] for row in rows}) + "\n"
-
-
-@dataclass(frozen=True)
-class Form:
-    """How the predictions of a format or protocol are written."""
-
-    suffix: str
-    write: Callable[[Rows, str], str]
-    """Predictions and their language -> the text of a file."""
-    shape: Shape
-    """Of one prediction."""
-
-
-_FORMS = {
-    "classification": Form("tsv", _lines, matching(r"[^\r\n]+", "a label")),
-    "tagging": Form("tsv", _tags, listed(matching(r"\S+", "a tag"))),
-    "span_qa": Form("json", _answers, text),
-    "multiple_choice": Form("jsonl", _choices, count),
-    "sentence_matching": Form("tsv", _numbers, listed(matching(r".*-\d+", "the id of a line"))),
-    "bitext_mining": Form("tsv", _pairs, listed(matching(r"[^\t\r\n]+", "the id of a sentence"))),
-    "answer_retrieval": Form("json", _ranked, listed(text)),
-}
-
-
-def _form(task: Task) -> Form:
-    return _FORMS[task.protocol or task.format]
+def _shape(form: Submission) -> Shape:
+    """The shape of one prediction."""
+    item = matching(form.pattern, form.meaning) if form.pattern else count if form.is_number else text
+    return listed(item) if form.is_list else item
 
 
 def _write(folder: Path, files: Mapping[Path, str]) -> None:

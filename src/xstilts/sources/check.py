@@ -7,12 +7,11 @@ from typing import Any
 from xstilts.errors import UserError, unknown_name
 from xstilts.sources.options import COMMON, KINDS, Option, is_column
 from xstilts.sources.placeholders import OTHERS, used
-from xstilts.sources.readers import READERS, reader_module
-from xstilts.tasks.declaration import FIELDS, Source, Task
+from xstilts.sources.readers import reader_module, reader_names
+from xstilts.tasks.declaration import Source, Task
+from xstilts.tasks.formats import format_names, format_of
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-NUMBERED = ("conll", "delimited")
-"""Readers whose columns have an order, so that `columns` may give a number."""
 
 
 def options_of(reader: str) -> dict[str, Option]:
@@ -32,7 +31,7 @@ def problems(task: Task, source: Source) -> Iterator[str]:
         return
     if source.hub is not None and not _HUB_ID.fullmatch(source.hub):
         yield f"hub: got '{source.hub}', expected OWNER/NAME of a data set on the Hub"
-    readers = [reader for reader in dict.fromkeys([source.reader, *source.readers.values()]) if reader in READERS]
+    readers = [reader for reader in dict.fromkeys([source.reader, *source.readers.values()]) if reader in reader_names()]
     if readers:
         yield from _options(source, readers)
         yield from _paths(task, source)
@@ -44,7 +43,7 @@ def _options(source: Source, readers: list[str]) -> Iterator[str]:
     valid = COMMON | {name: option for reader in readers for name, option in options_of(reader).items()}
     for name, value in source.options.items():
         if name not in valid:
-            users = [reader for reader in READERS if name in options_of(reader)]
+            users = [reader for reader in reader_names() if name in options_of(reader)]
             used_by = f" (it is one of {', '.join(users)})" if users else ""
             told = f"option of the reader {' or '.join(readers)}"
             yield f"{unknown_name(told, name, valid)}{used_by}"
@@ -52,8 +51,9 @@ def _options(source: Source, readers: list[str]) -> Iterator[str]:
             yield f"options.{name}: got {value!r}, expected {valid[name].kind}"
     if "header" in valid and source.options.get("header") is True and "names" in source.options:
         yield "options.header and options.names both name the columns: leave one of them out"
-    if readers == ["sentence_pairs"] and "names" not in source.options:
-        yield "options.names: not set, expected two names"
+    for name in getattr(reader_module(readers[0]), "NEEDED", ()) if len(readers) == 1 else ():
+        if name not in source.options:
+            yield f"options.{name}: not set, expected {valid[name].kind}"
 
 
 def _paths(task: Task, source: Source) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _paths(task: Task, source: Source) -> Iterator[str]:
                         f"{place}: '{path}' does not say which of the {len(task.languages)} languages it holds: write "
                         f"{{language}} into the path, or a map, for instance {place}: {{{task.languages[0]}: {path}}}"
                     )
-                elif part == "files" and source.readers.get(split, source.reader) in READERS:
+                elif part == "files" and source.readers.get(split, source.reader) in reader_names():
                     yield from _counted(place, path, source.readers.get(split, source.reader))
 
 
@@ -89,7 +89,7 @@ def _counted(place: str, path: str, reader: str) -> Iterator[str]:
 
 
 def _columns(task: Task, source: Source, readers: list[str]) -> Iterator[str]:
-    fields = FIELDS.get(task.format)
+    fields = [field for field in format_of(task).fields if field != "language"] if task.format in format_names() else []
     for field, column in source.columns.items():
         place = f"columns.{field}"
         if fields and field not in fields:
@@ -97,7 +97,7 @@ def _columns(task: Task, source: Source, readers: list[str]) -> Iterator[str]:
         elif not (is_column(column) or (isinstance(column, list) and column and all(map(is_column, column)))):
             yield f"{place}: got {column!r}, expected a column, a list of columns, or a text with columns in braces"
         elif any(_is_number(one) for one in (column if isinstance(column, list) else [column])):
-            others = [reader for reader in readers if reader not in NUMBERED]
+            others = [reader for reader in readers if not hasattr(reader_module(reader), "NUMBERED")]
             if others:
                 yield f"{place}: got the number {column!r}, but the columns of the reader {others[0]} have names"
 
@@ -106,14 +106,14 @@ def _unused(task: Task, source: Source) -> Iterator[str]:
     """Yield declarations that would have no effect."""
     for split in source.gold:
         reader = source.readers.get(split, source.reader)
-        if reader in READERS and not hasattr(reader_module(reader), "READS_GOLD"):
+        if reader in reader_names() and not hasattr(reader_module(reader), "READS_GOLD"):
             yield f"gold.{split}: the reader {reader} reads no file of gold answers: leave it out"
     for split in source.readers:
         if split not in source.files:
             yield f"readers.{split}: files has no split {split}"
     if source.revision and not source.hub:
         yield f"revision: {source.revision} is of a data set on the Hub, and the source has no hub: leave it out"
-    if source.labels and task.format in FIELDS and not {"label", "tags"}.intersection(FIELDS[task.format]):
+    if source.labels and task.format in format_names() and not format_of(task).gold_is_label:
         yield f"labels: examples of the format {task.format} have no labels: leave it out"
 
 

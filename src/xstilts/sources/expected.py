@@ -8,6 +8,8 @@ from xstilts.errors import UserError
 from xstilts.sources.placeholders import fill
 from xstilts.sources.raw import Row
 from xstilts.tasks.declaration import Source, Task
+from xstilts.tasks.format import Format
+from xstilts.tasks.formats import format_of
 
 
 def keeps(row: Row, source: Source, language: str) -> bool:
@@ -26,14 +28,15 @@ def check_expected(task: Task, source: Source, split: str, language: str, found:
     expected = source.expect.get(split)
     if expected is None:
         return
-    counted = [example for example in found if example.get("side") != "candidate"]
+    format = format_of(task)
+    counted = [example for example in found if format.counts(example)]
     place = f"from {source.hub} at revision {source.revision or 'main'}" if source.hub else "from files"
     where = f"task '{task.name}', {split}, '{language}', {place}"
     rows = expected.rows.get(language, expected.rows.get("*"))
     if rows is not None and rows != len(counted):
         raise UserError(f"{where}: got {len(counted)} rows, expected {rows}; {_REMEDY}")
     if expected.labels:
-        got = Counter(label for example in counted for label in _labels(example))
+        got = Counter(label for example in counted for label in _labels(example, format))
         if got != Counter(expected.labels):
             told = (
                 f"{label or 'no gold'}: got {got[label]}, expected {expected.labels.get(label, 0)}"
@@ -47,9 +50,8 @@ def check_expected(task: Task, source: Source, split: str, language: str, found:
 _REMEDY = "the data has drifted from the task's declaration: fetch it again, pin another revision, or set data.expect=false"
 
 
-def _labels(example: dict[str, Any]) -> list[str]:
-    for field in ("tags", "label"):
-        if field in example:
-            value = example[field]
-            return [""] if value is None else list(value) if isinstance(value, list) else [str(value)]
-    return []
+def _labels(example: dict[str, Any], format: Format) -> list[str]:
+    if not format.gold_is_label or format.gold is None:
+        return []
+    value = example[format.gold]
+    return [""] if value is None else list(value) if isinstance(value, list) else [str(value)]

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
-from datasets import Dataset, Features
+from datasets import Dataset
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
-from xstilts.sources.answers import place_answers
+from xstilts.plugins import load_object
 from xstilts.sources.check import check_source
 from xstilts.sources.expected import check_expected, keeps
 from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name, source_of, without_gold
 from xstilts.sources.labels import with_labels
-from xstilts.sources.mapping import check_gold_column, gold_field
+from xstilts.sources.mapping import check_gold_column
 from xstilts.sources.mapping import examples as map_examples
 from xstilts.sources.raw import Row
 from xstilts.sources.readers import reader_module
@@ -23,20 +23,16 @@ from xstilts.sources.splits import bounds, parse_split
 from xstilts.sources.surrogates import check_surrogates
 from xstilts.sources.tags import tags_among_words, undeclared, where_undeclared
 from xstilts.tasks.declaration import Source, Task
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.format import Format
+from xstilts.tasks.formats import format_of
 
 _LOGGER = logging.getLogger("xstilts")
 Example = dict[str, Any]
 
 
-def is_candidate(example: Example) -> bool:
-    """True for a retrieval candidate: part of the pool, never counted, dropped or sampled."""
-    return example.get("side") == "candidate"
-
-
 def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, str]) -> None:
     """Raise a UserError for the first example that breaks the format's invariants or repeats an id."""
-    problem = format_module(task.format).problem
+    problem = format_of(task).problem
     for row, example in zip(rows, found, strict=True):
         check_surrogates(example, row.where)
         if message := problem(example, task.labels):
@@ -49,43 +45,41 @@ def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, st
         seen[example["id"]] = row.where
 
 
-def _with_gold(task: Task, split: str, language: str, found: list[Example], features: Features) -> list[Example]:
+def _with_gold(task: Task, split: str, language: str, found: list[Example]) -> list[Example]:
     """Training examples without those that have no gold, whose number is logged."""
-    field = gold_field(features)
-    if split != "train" or field is None:
+    format = format_of(task)
+    if split != "train" or format.gold is None:
         return found
-    kept = [example for example in found if example[field] is not None or is_candidate(example)]
+    kept = [example for example in found if example[format.gold] is not None or not format.counts(example)]
     if len(kept) < len(found):
         _LOGGER.info(
             "%s, train, %s: left out %d of %d examples without gold", task.name, language, len(found) - len(kept), len(found)
         )
-    if not any(not is_candidate(example) for example in kept):
+    if not any(map(format.counts, kept)):
         raise UserError(f"task '{task.name}': no example of the train split in '{language}' has gold; nothing to train on")
     return kept
 
 
-def _tell_without_gold(task: Task, split: str, read: dict[str, list[Example]], features: Features) -> None:
+def _log_without_gold(task: Task, split: str, read: dict[str, list[Example]]) -> None:
     """Log the languages none of whose examples has gold."""
-    field = gold_field(features)
+    format = format_of(task)
     lacking = [
         language
         for language, found in read.items()
-        if field and all(example[field] is None for example in found if not is_candidate(example))
+        if format.gold and all(example[format.gold] is None for example in found if format.counts(example))
     ]
     if lacking:
         _LOGGER.info("%s, %s: no gold in %s: predictions without a score", task.name, split, " ".join(lacking))
 
 
-def _take(found: list[Example], start: int, stop: int) -> list[Example]:
+def _take(format: Format, found: list[Example], start: int, stop: int) -> list[Example]:
     """The examples `start` to `stop`; of retrieval, these queries and all candidates."""
-    counted = [number for number, example in enumerate(found) if not is_candidate(example)][start:stop]
+    counted = [number for number, example in enumerate(found) if format.counts(example)][start:stop]
     chosen = set(counted)
-    return [example for number, example in enumerate(found) if number in chosen or is_candidate(example)]
+    return [example for number, example in enumerate(found) if number in chosen or not format.counts(example)]
 
 
-def _read(
-    task: Task, data: DataConfig, source: Source, split: str, language: str, features: Features, seen: dict[str, str]
-) -> list[Example]:
+def _read(task: Task, data: DataConfig, source: Source, split: str, language: str, seen: dict[str, str]) -> list[Example]:
     """All examples of one language."""
     if split in source.files and language in task.languages and not locate(task, data, split, language):
         have = languages_with_data(task, data, split)
@@ -102,26 +96,24 @@ def _read(
     if not rows:
         none, place = "no row fits options.keep" if source.options.get("keep") else "no row", next(iter(files.values()))
         raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
-    found = map_examples(rows, features, source, split, language)
+    found = map_examples(rows, format_of(task), source, split, language)
     if split == "train":
-        check_gold_column(rows, features, source)
+        check_gold_column(rows, format_of(task), source)
     if told := tags_among_words(task, source, found):
         raise UserError(f"{rows[0].where}: {told}")
     if data.expect:
         check_expected(task, source, split, language, found)
-    if "answers" in features:
-        rows, found = place_answers(f"{task.name}, {split}, {language}", rows, found, training=split == "train")
+    if check := format_of(task).check_answers:
+        rows, found = load_object(check)(f"{task.name}, {split}, {language}", rows, found, training=split == "train")
     _check(task, rows, found, seen)
     return found
 
 
-def _pool(
-    task: Task, data: DataConfig, source: Source, split: str, language: str, features: Features, seen: dict[str, str]
-) -> list[Example]:
+def _pool(task: Task, data: DataConfig, source: Source, split: str, language: str, seen: dict[str, str]) -> list[Example]:
     """The candidates that the reader keeps apart because all languages share them; they go with the first language."""
     pool = getattr(reader_module(source.readers.get(split, source.reader)), "pool", None)
     rows = list(pool(require(task, data, split, language), source, split)) if pool else []
-    found = map_examples(rows, features, source, split, language)
+    found = map_examples(rows, format_of(task), source, split, language)
     _check(task, rows, found, seen)
     return found
 
@@ -135,7 +127,7 @@ def _parts(files: dict[str, Path]) -> list[dict[str, Path]]:
 def load(
     task: Task, data: DataConfig, split_expression: str, languages: Iterable[str], max_examples: int | None = None
 ) -> Dataset:
-    """The examples of a split, or of a part of it, in the format's FEATURES: language after language in the order given.
+    """The examples of a split, or of a part of it, in the format's schema: language after language in the order given.
 
     `split_expression` is as in `xstilts.sources.parse_split`; parts are taken per language. `max_examples` keeps the first so
     many examples of each language (of retrieval: queries; the candidates stay whole). In the split `train` examples without gold
@@ -151,28 +143,30 @@ def load(
         if language not in task.languages:
             raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
     task = with_labels(task, data)
-    source, features = source_of(task, data), format_module(task.format).FEATURES
+    source, format = source_of(task, data), format_of(task)
     check_source(task, source_name(task, data))
 
     read: dict[str, list[Example]] = {}
     seen: dict[str, str] = {}
     for language in wanted:
-        seen = seen if "side" in features else {}  # ids of retrieval are unique over all languages
-        read[language] = _read(task, data, source, split, language, features, seen)
-    read[wanted[0]] += _pool(task, data, source, split, wanted[0], features, seen)
+        seen = seen if format.candidate else {}  # ids of retrieval are unique over all languages
+        read[language] = _read(task, data, source, split, language, seen)
+    read[wanted[0]] += _pool(task, data, source, split, wanted[0], seen)
     link = getattr(reader_module(source.readers.get(split, source.reader)), "link", None)
     if link:
         link([example for found in read.values() for example in found])
     if split != "train":
-        _tell_without_gold(task, split, read, features)
+        _log_without_gold(task, split, read)
 
     chosen: list[Example] = []
     for language, found in read.items():
-        found = _with_gold(task, split, language, found, features)
-        start, stop = bounds(sum(not is_candidate(example) for example in found), from_percent, to_percent)
+        found = _with_gold(task, split, language, found)
+        start, stop = bounds(sum(map(format.counts, found)), from_percent, to_percent)
         stop = stop if max_examples is None else min(stop, start + max_examples)
         if start >= stop:
             raise UserError(f"'{split_expression}' of task '{task.name}' has no example in '{language}'; take a larger part")
-        chosen += _take(found, start, stop)
-    columns = {name: [example[name] for example in chosen] for name in features}
-    return Dataset(pyarrow.table(columns, schema=features.arrow_schema))  # Dataset.from_dict encodes cell by cell in Python
+        chosen += _take(format, found, start, stop)
+    columns = {name: [example[name] for example in chosen] for name in format.fields}
+    return Dataset(
+        pyarrow.table(columns, schema=format.features.arrow_schema)
+    )  # Dataset.from_dict encodes cell by cell in Python

@@ -13,22 +13,14 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from datasets import Features, List, Value
-
 from xstilts.errors import UserError
 from xstilts.sources.raw import Row
 from xstilts.tasks.declaration import Source
+from xstilts.tasks.format import Format
 
-_GOLD = ("label", "tags", "answers", "relevant")
-_NULLABLE = (*_GOLD, "text_b", "translation")
 _ABSENT = object()
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _IN_BRACES = re.compile(r"\{([^{}]+)\}")
-
-
-def gold_field(features: Features) -> str | None:
-    """The field of a format's schema that holds the gold; None for mlm."""
-    return next((name for name in _GOLD if name in features), None)
 
 
 def _step(value: Any, key: str) -> Any:
@@ -96,27 +88,33 @@ def _short(value: Any) -> str:
     return told if len(told) <= 60 else f"{told[:60]}… ({type(value).__name__})"
 
 
-def _convert(value: Any, field: str, feature: Any, labels: dict[str, str], where: str) -> Any:
-    """`value` in the type of the schema's field; `labels` is empty for fields that are no label."""
+def _convert(value: Any, field: str, format: Format, labels: dict[str, str], where: str) -> Any:
+    """`value` in the type of the format's field; `labels` is empty for fields that are no label."""
+    kind = format.fields[field]
     if value is None:
         return None
-    if isinstance(feature, List) and isinstance(feature.feature, Value):
-        refused = () if field in _GOLD else (bool,)
+    if kind == ["string"]:
+        refused = () if field == format.gold else (bool,)
         if not isinstance(value, list) or not all(
             isinstance(item, str | int | float) and not isinstance(item, refused) for item in value
         ):
             raise UserError(f"{where}: {field}: got {_short(value)}, expected a list of texts")
         return [labels.get(text, text) for text in (_text(item, where) for item in value)]
-    if not isinstance(feature, Value):
+    if not isinstance(kind, str):
         return value
-    if isinstance(value, bool) and field not in _GOLD:
+    if isinstance(value, bool) and field != format.gold:
         raise UserError(f"{where}: {field}: got {value}, expected a text or number")
     text = value if isinstance(value, str) else _text(value, f"{where}: {field}")
     text = labels.get(text, text)
-    if feature.dtype == "string":
+    if kind == "string":
         return text
     if text == "":
         return None
+    if kind.startswith("float"):
+        try:
+            return float(text)
+        except ValueError:
+            raise UserError(f"{where}: {field}: got {_short(text)}, expected a number") from None
     if not _WHOLE_NUMBER.fullmatch(text):
         advice = f'a number; map it in the source, for instance labels: {{"{text}": "0"}}'
         expected = f"one of {', '.join(labels)}" if labels else advice
@@ -124,13 +122,13 @@ def _convert(value: Any, field: str, feature: Any, labels: dict[str, str], where
     return int(text)
 
 
-def _has_gold(rows: list[Row], source: Source, split: str, field: str | None) -> bool:
+def _has_gold(rows: list[Row], source: Source, split: str, format: Format) -> bool:
     """False if the split's gold is a placeholder, the same in every row."""
-    if field is None or split not in source.options.get("no_gold", []):
+    if format.gold is None or split not in source.options.get("no_gold", []):
         return True
-    values = [_picked(row, source, field) for row in rows]
-    if field == "tags":  # one placeholder for each word
-        values = [tag for tags in values for tag in (tags if isinstance(tags, list) else [tags])]
+    values = [_picked(row, source, format.gold) for row in rows]
+    if format.labelled_items:  # one placeholder for each item
+        values = [label for labels in values for label in (labels if isinstance(labels, list) else [labels])]
     return any(value != values[0] for value in values)
 
 
@@ -146,24 +144,23 @@ def _picked(row: Row, source: Source, field: str) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def check_gold_column(rows: list[Row], features: Features, source: Source) -> None:
+def check_gold_column(rows: list[Row], format: Format, source: Source) -> None:
     """Raise UserError where no row has a column for the gold, as in a file whose header has a typing error."""
-    gold = gold_field(features)
+    gold = format.gold
     if not rows or gold is None or gold in source.columns or gold in source.options.get("optional", []):
         return
     if not any(gold in row.fields for row in rows):
         raise UserError(f"{rows[0].where}: {_missing(rows[0], source, gold)}")
 
 
-def examples(rows: list[Row], features: Features, source: Source, split: str, language: str) -> list[dict[str, Any]]:
-    """One example per row, in order, with exactly the fields of `features`.
+def examples(rows: list[Row], format: Format, source: Source, split: str, language: str) -> list[dict[str, Any]]:
+    """One example per row, in order, with exactly the fields of the format.
 
     The id is the row's own, or `{split}-{row number from 0}` if the split is in `positional_ids` or the rows have no id. Raises
     UserError, naming the row, for a missing column, a label that is no index of a choice, or a value of the wrong shape.
     """
-    gold = gold_field(features)
-    keep_gold = _has_gold(rows, source, split, gold)
-    fields = [field for field in features if field not in ("id", "language")]
+    keep_gold = _has_gold(rows, source, split, format)
+    fields = [field for field in format.fields if field not in ("id", "language")]
     result = []
     for number, row in enumerate(rows):
         name = None if split in source.positional_ids else _picked(row, source, "id")
@@ -174,12 +171,13 @@ def examples(rows: list[Row], features: Features, source: Source, split: str, la
             "language": language,
         }
         for field in fields:
-            value = _picked(row, source, field) if field != gold or keep_gold else None
-            if value is None and field not in _NULLABLE and not (field == "context" and "side" in features):
+            is_gold = field == format.gold
+            value = _picked(row, source, field) if not is_gold or keep_gold else None
+            if value is None and not is_gold and field not in format.may_be_null:
                 raise UserError(f"{row.where}: {_missing(row, source, field)}")
-            labels = source.labels if field in ("label", "tags") else {}
-            value = _convert(value, field, features[field], labels, row.where)
-            example[field] = None if field == "label" and value == "" else value
+            is_label = is_gold and format.gold_is_label
+            value = _convert(value, field, format, source.labels if is_label else {}, row.where)
+            example[field] = None if is_label and value == "" else value
         result.append(example)
     return result
 

@@ -18,13 +18,17 @@ def order_key(language: str, identifier: str) -> bytes:
 
 
 def subset(
-    examples: Dataset, max_examples: int | None, fraction: float | None, language_exponent: float | None = None
+    examples: Dataset,
+    max_examples: int | None,
+    fraction: float | None,
+    language_exponent: float | None = None,
+    candidate: tuple[str, str] | None = None,
 ) -> Dataset:
     """`max_examples` of the examples, or a `fraction` of them (rounded, one at least), in their original order.
 
     With `language_exponent` a, languages of n_l examples are drawn from in the ratio of n_l^a, until they are used up.
 
-    With neither, all of them. Of retrieval data the queries are sampled and every candidate stays. Raises UserError for
+    With neither, all of them. Every `candidate` (`Format.candidate`) stays, and the others are sampled. Raises UserError for
     `max_examples` < 1, a fraction outside (0, 1], or both, and for a `language_exponent` without either.
     """
     if max_examples is not None and fraction is not None:
@@ -37,8 +41,9 @@ def subset(
         if language_exponent is not None:
             raise UserError(f"language_exponent={language_exponent} shares out a sample: set max_examples or fraction too")
         return examples
-    sides = examples["side"][:] if "side" in examples.column_names else ["query"] * len(examples)
-    counted = [row for row, side in enumerate(sides) if side != "candidate"]
+    field, value = candidate or ("id", None)
+    is_candidate = [found == value for found in examples[field][:]]
+    counted = [row for row, stays in enumerate(is_candidate) if not stays]
     size = max_examples if fraction is None else max(1, round(len(counted) * fraction))
     if size is None or size >= len(counted):
         return examples
@@ -47,7 +52,7 @@ def subset(
     if language_exponent is not None:
         order = _by_shares(order, languages, language_exponent)
     chosen = set(order[:size])
-    return examples.select([row for row, side in enumerate(sides) if row in chosen or side == "candidate"])
+    return examples.select([row for row, stays in enumerate(is_candidate) if row in chosen or stays])
 
 
 def _by_shares(order: list[int], languages: list[str], exponent: float) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from xstilts.sources.raw import Row
 from xstilts.tasks.declaration import Source, Task
+from xstilts.tasks.formats import format_of
 
 SHOWN = 8
 """Labels that a message names."""
@@ -15,8 +16,9 @@ SHOWN = 8
 
 def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
     """The end of a message: all labels that the task does not declare, the most frequent first, and what to do; "" if none."""
-    field = {"tagging": "tags", "classification": "label"}.get(task.format)
-    if field is None:
+    format = format_of(task)
+    field = format.gold
+    if not format.fewest_labels or field is None:
         return ""
     found = [example[field] for example in examples if example[field] is not None]
     labels = (label for value in found for label in (value if isinstance(value, list) else [value]))
@@ -26,7 +28,7 @@ def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
     named = ", ".join(f"{label} ({count})" for label, count in counts.most_common(SHOWN))
     more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
     first = counts.most_common(1)[0][0]
-    glued = next((tag for tag in task.labels if task.format == "tagging" and _ends_in(first, tag)), None)
+    glued = next((tag for tag in task.labels if format.labelled_items and _ends_in(first, tag)), None)
     if glued:
         return f". Not declared: {named}{more}. Is a blank or TAB missing before '{glued}'?"
     example = f"{{{json.dumps(first, ensure_ascii=False)}: {_alike(first, task.labels)}}}"
@@ -49,15 +51,17 @@ def _alike(label: str, declared: Sequence[str]) -> str:
 
 def where_undeclared(task: Task, row: Row, example: dict[str, Any]) -> str:
     """The place of the first tag that the task does not declare, or of the whole row."""
-    tags = example.get("tags") or []
+    format = format_of(task)
+    tags = example[format.gold] if format.labelled_items and format.gold else None
     return row.where_of(next((number for number, tag in enumerate(tags) if tag not in task.labels), 0)) if tags else row.where
 
 
 def tags_among_words(task: Task, source: Source, examples: Sequence[dict[str, Any]]) -> str | None:
     """Why sentences that were read as words alone are not: most of their words end in a declared tag."""
-    if task.format != "tagging":
+    format = format_of(task)
+    if format.labelled_items is None or format.gold is None:
         return None
-    words = [word for example in examples if example["tags"] is None for word in example["words"]]
+    words = [word for example in examples if example[format.gold] is None for word in example[format.labelled_items]]
     tags = [*task.labels, *source.labels]
     ending = [word for word in words if any(_ends_in(word, tag) for tag in tags)]
     if not words or len(ending) * 2 <= len(words):

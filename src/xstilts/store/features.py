@@ -62,7 +62,7 @@ def feature_identity(
     """What the features are the result of. `parts`: split expressions, each with its languages in order; `taken`: how much."""
     from xstilts.data.featurizers import featurizer
     from xstilts.sources import parse_split, source_name
-    from xstilts.tasks.formats import format_module
+    from xstilts.tasks.formats import format_of
 
     module = featurizer(task.format)
     cache = checksum_cache(Path(store)) if store else None
@@ -79,7 +79,7 @@ def feature_identity(
         "limits": without_defaults(limits),
         "training": training,
         "version": module.VERSION,
-        "columns": [str(format_module(task.format).FEATURES), str(getattr(module, "FEATURES", ""))],
+        "columns": [str(format_of(task).features), str(getattr(module, "FEATURES", ""))],
     }
 
 

@@ -18,6 +18,12 @@ LARGEST = 1e100
 ROUNDING = 1e-6
 _BY_TYPE: Mapping[type, Shape] = {str: text, bool: flag, float: number}
 
+
+def _metric(value: Any, place: str) -> Iterator[str]:
+    """The name of a metric; plug-ins are looked for when a result is read."""
+    yield from one_of(*metrics.metric_names())(value, place)
+
+
 _CELL = keyed(
     {"study": text, "intermediate": listed(text, empty=False), "target": text, "seed": count},
     {"source_language": text, "training": listed(text), "model": text, "recipe": text},
@@ -52,7 +58,7 @@ _CONFIG = keyed(
             {
                 "max_test_examples": optional(count),
                 "training": optional(named(keyed({}))),
-                "task": keyed({}, {"metrics": listed(one_of(*metrics.METRICS), empty=False)}),
+                "task": keyed({}, {"metrics": listed(_metric, empty=False)}),
             },
         ),
     },

@@ -10,9 +10,7 @@ from xstilts.config import DataConfig, ModelConfig
 from xstilts.data.plan import StepPlan
 from xstilts.jobs import EvaluationJob, TrainingJob
 from xstilts.tasks.declaration import Task, TrainingTask
-
-CHOICES = 4
-"""Rows of a multiple-choice example: SWAG, HellaSwag and Cosmos QA have four."""
+from xstilts.tasks.formats import format_of
 
 
 def training_steps(job: TrainingJob) -> int | None:
@@ -32,7 +30,7 @@ def training_flop(job: TrainingJob) -> float | None:
     steps, weights = training_steps(job), layer_parameters(job.model)
     if steps is None or weights is None:
         return None
-    rows = max(CHOICES if training.task.format == "multiple_choice" else 1 for training in job.tasks.values())
+    rows = max(format_of(training.task).rows for training in job.tasks.values())
     length = max(recipes.limits(values).max_length for values in job.by_task.values())
     # Training dynamics are an evaluation of all examples after each epoch: once more forwards for every example trained on.
     per_weight = 8.0 if job.dynamics else 6.0
@@ -48,8 +46,7 @@ def evaluation_flop(job: EvaluationJob) -> float | None:
             total += min(rows(task, job.data, split, language) or 0, job.target.max_test_examples or 10**9)
     if weights is None or not total:
         return None
-    choices = CHOICES if task.format == "multiple_choice" else 1
-    return 2.0 * weights * total * choices * recipes.limits(job.hyperparameters).max_length
+    return 2.0 * weights * total * format_of(task).rows * recipes.limits(job.hyperparameters).max_length
 
 
 def examples(training: TrainingTask, data: DataConfig) -> int | None:

@@ -6,7 +6,8 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from xstilts.errors import UserError, unknown_name
-from xstilts.tasks.declaration import FORMATS, Task
+from xstilts.tasks.declaration import Task
+from xstilts.tasks.formats import format_names
 
 
 def task_names(conf_dir: Path) -> list[str]:
@@ -22,6 +23,6 @@ def load_task(conf_dir: Path, name: str) -> Task:
     declared = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(conf_dir / "task" / f"{name}.yaml")))
     declared.pop("defaults", None)  # Hydra's own key
     task = cast(Task, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Task), declared)))
-    if task.format not in FORMATS:
-        raise UserError(unknown_name(f"format of task '{name}'", task.format, FORMATS))
+    if task.format not in format_names():
+        raise UserError(unknown_name(f"format of task '{name}'", task.format, format_names()))
     return task

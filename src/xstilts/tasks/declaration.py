@@ -10,19 +10,9 @@ from typing import Any
 from omegaconf import MISSING
 
 from xstilts.bounds import number, one_of, written_as
+from xstilts.tasks.formats import format_names
 
-FIELDS = {
-    "classification": ("id", "text_a", "text_b", "label"),
-    "span_qa": ("id", "question", "context", "answers"),
-    "multiple_choice": ("id", "prompt", "choices", "label"),
-    "tagging": ("id", "words", "tags"),
-    "retrieval": ("id", "side", "text", "context", "relevant"),
-    "mlm": ("id", "text", "translation"),
-}
-"""Format -> fields of its examples, beside `language`; the schemas are in xstilts.tasks.formats."""
-FORMATS = tuple(FIELDS)
 SPLITS = ("train", "validation", "test")
-PROTOCOLS = ("sentence_matching", "bitext_mining", "answer_retrieval")
 REGIONS = ("easy", "ambiguous", "hard")
 
 
@@ -94,8 +84,8 @@ class Task:
     """The declaration of one task."""
 
     name: str = MISSING
-    format: str = one_of(MISSING, FORMATS)
-    """One of FORMATS."""
+    format: str = one_of(MISSING, format_names)
+    """A module of xstilts.tasks.formats, or of another package that adds one."""
     version: int = number(1, at_least=1, at_most=1_000_000)
     """Raised whenever the meaning of the task's examples changes: part of every fingerprint."""
     description: str = ""
@@ -110,8 +100,8 @@ class Task:
     """Tasks with the same head name share one head in multi-task training; by default the task's own name."""
     difficulty: int | None = number(None, at_least=1, at_most=1_000)
     """Rank among the tasks of one kind, 1 the easiest: SNLI 1, MNLI 2, ANLI's rounds 3 to 5; SQuAD 1.1 1, 2.0 2. For analyses."""
-    protocol: str | None = one_of(None, PROTOCOLS)
-    """Of a retrieval task: one of PROTOCOLS."""
+    protocol: str | None = None
+    """One of the format's `protocols`, if it has any."""
     metrics: list[str] = field(default_factory=list)
     """Names in xstilts.metrics; the first gives the main score."""
     evaluate: list[str] = one_of(lambda: ["validation", "test"], SPLITS)
@@ -154,7 +144,7 @@ class TrainingTask:
     """Of several languages, the share of each in those examples is proportional to (its number of examples)^this: 0.3 is XLM-R's
     (unconfirmed), 1 follows the data, 0 is even. Null: languages are not looked at. A language never gives more than it has."""
     data_map: DataMap = field(default_factory=DataMap)
-    """Of intermediate tasks of the formats classification and multiple_choice: of the examples above, those in one region."""
+    """Of intermediate tasks whose format has data maps: of the examples above, those in one region."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from xstilts.sources.files import source_of
 from xstilts.store.features import Prepared
 from xstilts.store.results import Row, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
+from xstilts.tasks.formats import format_of
 from xstilts.tracking.runs import tracked
 from xstilts.tracking.scores import COLUMNS, gaps, main_rows, main_scores, summary, table
 from xstilts.training import prediction
@@ -135,11 +136,12 @@ def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -
     check_length(encoder, job.hyperparameters.max_length, task.name)
     head = build_head(task, encoder, job.hyperparameters)
     saved = checkpoint.load_heads(Path(job.artifact)) if job.artifact else {}
-    if head.needs_pooler and (job.model.pooler != "none" or task.format == "retrieval"):
+    embeds = format_of(task).embeds
+    if head.needs_pooler and (job.model.pooler != "none" or embeds):
         encoder.add_pooler()
         if not checkpoint.restore_pooler(saved, encoder):
             raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained pooler")
-    if (task.format != "retrieval" or job.target.training) and not checkpoint.restore_head(saved, head):
+    if (not embeds or job.target.training) and not checkpoint.restore_head(saved, head):
         raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained head")
     return TaskModule(encoder, {head_name(task): head}, job.hyperparameters, seed=0)
 
@@ -195,9 +197,10 @@ def _predictions(task: Task, examples: Dataset, block: Block, scored: prediction
 def _degenerate(task: Task, scored: list[tuple[Block, list[prediction.Scored]]]) -> list[str]:
     """A model that gives every example the same answer has learnt nothing, whatever its score: one text per split.
 
-    Of tagging, the answers are the tags of all words.
+    Of lists, the answers are their items: the tags of all words.
     """
-    if task.format in ("retrieval", "mlm"):  # no answers to choose from
+    format = format_of(task)
+    if format.embeds or format.gold is None:  # no answers to choose from
         return []
     found: dict[str, list[str]] = {}
     for block, (first, *_) in scored:

@@ -37,6 +37,7 @@ from xstilts.store.artifacts import publish, temporary_folder
 from xstilts.store.features import Prepared, feature_identity, prepared
 from xstilts.store.files import disk_full_means, whole_file
 from xstilts.tasks.declaration import head_name
+from xstilts.tasks.formats import format_of
 from xstilts.tracking.identity import resolved
 from xstilts.tracking.loggers import build_logger
 from xstilts.tracking.runs import TrackedRun, tracked
@@ -278,6 +279,7 @@ def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenize
             training.max_examples,
             training.fraction,
             training.language_exponent,
+            format_of(task).candidate,
         )
         if mapped:
             examples = data_maps.in_region(examples, Path(mapped) / DYNAMICS, chosen.region or "", chosen.fraction)
@@ -294,7 +296,7 @@ def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenize
 
 def task_features(task: Any, name: str, made: Prepared, tokenizer: PreTrainedTokenizerBase, hyperparameters: Any) -> TaskFeatures:
     """The features, ready to be batched."""
-    special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15, masks=task.format == "mlm")
+    special = special_tokens(tokenizer, hyperparameters.mlm_probability or 0.15, masks=format_of(task).masks)
     return TaskFeatures(name, task.format, head_name(task), made.features, special, made.examples)
 
 

@@ -16,9 +16,10 @@ from xstilts import metrics
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.models.heads import Rows
+from xstilts.plugins import load_object
 from xstilts.retrieval import protocols
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.formats import format_of
 from xstilts.training.module import Outputs
 
 
@@ -78,12 +79,8 @@ class Predicted:
     def decoded(self) -> list[Any]:
         """One prediction per example (not for retrieval, where candidates compete)."""
         item = self.evaluated
-        module = featurizer(item.task.format)
-        arguments = (item.examples, item.features.features, self.outputs, item.task, item.limits)
-        if item.task.format == "span_qa":
-            unanswerable = any(answers == [] for answers in item.examples["answers"])
-            return list(module.decode(*arguments, allow_no_answer=unanswerable))
-        return list(module.decode(*arguments))
+        decode = featurizer(item.task.format).decode
+        return list(decode(item.examples, item.features.features, self.outputs, item.task, item.limits))
 
     def score(
         self,
@@ -98,7 +95,7 @@ class Predicted:
         are the rows of all languages of the split, by default all rows: the pool of answer retrieval.
         """
         item = self.evaluated
-        if item.task.format == "retrieval":
+        if format_of(item.task).embeds:
             whole = split or range(len(item.examples))
             return [self._retrieved(rows, language, name, (thresholds or {}).get(name), whole) for name in self.outputs[0]]
         gold = _gold(item, rows)
@@ -106,24 +103,27 @@ class Predicted:
         return [Scored(list(rows), predictions, gold, _values(item.task, gold, predictions, language))]
 
     def _retrieved(self, rows: Sequence[int], language: str, variant: str, threshold: float | None, split: range) -> Scored:
-        task, sides = self.evaluated.task, self.evaluated.examples["side"][:]
-        queries = [row for row in rows if sides[row] == "query"]
-        query_pool = self._pool(queries, variant, self.device)
+        task, format = self.evaluated.task, format_of(self.evaluated.task)
+        assert format.candidate and task.protocol, "checked with the task"
+        field, value = format.candidate
+        is_candidate = [found == value for found in self.evaluated.examples[field][:]]
+        protocol = format.protocols[task.protocol]
+        queries = [row for row in rows if not is_candidate[row]]
         gold = _gold(self.evaluated, queries)
-        if task.protocol == "answer_retrieval":
+        pools = [self._pool(queries, variant, self.device)]
+        if protocol.shared_candidates:
             if (variant, split) not in self.shared_pools:
-                self.shared_pools[variant, split] = self._pool([row for row in split if sides[row] == "candidate"], variant)
-            predictions = protocols.answer_retrieval(query_pool, self.shared_pools[variant, split])
+                self.shared_pools[variant, split] = self._pool([row for row in split if is_candidate[row]], variant)
+            pools.append(self.shared_pools[variant, split])
         else:
-            candidate_pool = self._pool([row for row in rows if sides[row] == "candidate"], variant)
-            if task.protocol == "sentence_matching":
-                predictions = protocols.sentence_matching(query_pool, candidate_pool)
-            elif threshold is not None or any(value is None for value in gold):
-                mined = protocols.bitext_mining(query_pool, candidate_pool, threshold=threshold or 0.0)
-                predictions, threshold = mined.candidates, mined.threshold
-            else:
-                mined = protocols.bitext_mining(query_pool, candidate_pool, gold=gold)
-                predictions, threshold = mined.candidates, mined.threshold
+            pools.append(self._pool([row for row in rows if is_candidate[row]], variant))
+        search = load_object(protocol.search)
+        if protocol.has_threshold:
+            tuned = threshold is None and all(value is not None for value in gold)
+            mined = search(*pools, gold=gold) if tuned else search(*pools, threshold=threshold or 0.0)
+            predictions, threshold = mined.candidates, mined.threshold
+        else:
+            predictions = search(*pools)
         return Scored(queries, predictions, gold, _values(task, gold, predictions, language), variant, threshold)
 
     def _pool(self, rows: Sequence[int], variant: str, device: torch.device | None = None) -> protocols.Pool:
@@ -159,14 +159,14 @@ def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs])
 
 
 def _gold(evaluated: Evaluated, rows: Sequence[int]) -> list[Any]:
-    gold = format_module(evaluated.task.format).gold
+    gold_of = format_of(evaluated.task).gold_of
     columns = evaluated.examples.select(rows)[:]  # all at once: row by row takes ten times as long
-    return [gold(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+    return [gold_of(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
 
 
 def _values(task: Task, gold: list[Any], predictions: list[Any], language: str) -> dict[str, float]:
     """All metrics of the task, over the examples that have gold; a language model needs none."""
-    known = [number for number, value in enumerate(gold) if value is not None or task.format == "mlm"]
+    known = [number for number, value in enumerate(gold) if value is not None or format_of(task).gold is None]
     if not known:
         return {}
     chosen = [gold[number] for number in known], [predictions[number] for number in known]

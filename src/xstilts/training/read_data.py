@@ -10,9 +10,9 @@ from datasets import Dataset
 
 from xstilts.errors import UserError
 from xstilts.jobs import ReadingJob, Split
-from xstilts.sources.load import is_candidate, load
-from xstilts.sources.mapping import gold_field
+from xstilts.sources.load import load
 from xstilts.store.files import write_json
+from xstilts.tasks.formats import format_of
 
 
 def read(job: ReadingJob) -> None:
@@ -52,13 +52,13 @@ def _line(error: UserError) -> str:
 
 def _gold_problem(split: Split, found: Dataset) -> list[str]:
     """One line if no example that selects the checkpoint has gold, in any language."""
-    field, counts = gold_field(found.features), Counter[str]()
-    if field is None:
+    format, counts = format_of(split.task), Counter[str]()
+    if format.gold is None:
         return []
-    for example in found.select_columns([name for name in ("language", "side", field) if name in found.features]):
-        if not is_candidate(example) and (split.first is None or counts[example["language"]] < split.first):
+    for example in found.select_columns(["language", format.gold, *([format.candidate[0]] if format.candidate else [])]):
+        if format.counts(example) and (split.first is None or counts[example["language"]] < split.first):
             counts[example["language"]] += 1
-            if example[field] is not None:
+            if example[format.gold] is not None:
                 return []
     return [
         f"task '{split.task.name}', {split.split}: none of {counts.total()} examples in {', '.join(split.languages)} has gold, "

@@ -19,7 +19,7 @@ from xstilts.babel.generators import generator_module
 from xstilts.babel.grammar import Clause, Speaker
 from xstilts.babel.lexicon import SCRIPTS
 from xstilts.babel.world import World
-from xstilts.tasks.formats import format_module
+from xstilts.tasks.formats import format_named
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 DECLARED = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((CONF / "task").glob("*.yaml"))}
@@ -74,7 +74,7 @@ def test_the_same_in_every_process() -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_examples_fit_their_format(world: World, name: str) -> None:
-    task, module, schema = TASKS[name], generator_of(TASKS[name])[0], format_module(TASKS[name]["format"])
+    task, module, schema = TASKS[name], generator_of(TASKS[name])[0], format_named(TASKS[name]["format"])
     labels = module.labels(world.config) if hasattr(module, "labels") and "labels_file" in task else task.get("labels", [])
     names = task["sources"]["babel"].get("labels", {})
     languages = module.languages(world.config) if hasattr(module, "languages") else list(world.config.languages)

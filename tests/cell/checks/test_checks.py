@@ -170,13 +170,13 @@ def test_a_task_without_metrics_and_of_an_unknown_format(config):
     config.intermediate.tasks["snli"].task = replace(task("snli"), metrics=[], format="clasification")
     first, second = problems(config)
     assert first == "unknown intermediate.tasks.snli.task.format 'clasification': did you mean classification?"
-    assert second.startswith("task snli declares no metrics: expected one or more of accuracy, squad, mlqa, ")
+    assert second.startswith("task snli declares no metrics: expected one or more of accuracy, bitext_f1, ")
 
 
 def test_a_retrieval_task_needs_its_protocol(config):
     config.target.training = {}
     for protocol, expected in (
-        ("bitext", "unknown target.task.protocol 'bitext': did you mean bitext_mining"),
+        ("bitext", "unknown protocol of task xnli 'bitext': did you mean bitext_mining"),
         (
             None,
             "task xnli: a retrieval task needs a protocol: expected one of sentence_matching, bitext_mining, answer_retrieval",

@@ -8,7 +8,8 @@ import pytest
 
 from xstilts.cell.checks.encoder import problems
 from xstilts.config import Config, Hyperparameters
-from xstilts.tasks.declaration import FORMATS, Task, TrainingTask
+from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.tasks.formats import format_names
 
 
 def task(format, name="t"):
@@ -90,7 +91,7 @@ def test_flash_attention_needs_its_package_and_half_precision(config, monkeypatc
     assert list(problems(config)) == []
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 @pytest.mark.parametrize("intermediate", [True, False])
 def test_a_target_without_training_has_no_head(format, intermediate, config):
     """Not even after phase 2: that head is of another task."""

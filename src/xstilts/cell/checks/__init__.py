@@ -17,10 +17,8 @@ from xstilts.cell.encoder_identity import trains_encoder
 from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.launch import machine
-from xstilts.tasks.declaration import FORMATS, SPLITS, TrainingTask, head_name
-
-MAPPED = ("classification", "multiple_choice")
-"""Formats whose examples have one label each, of which a model gives a probability."""
+from xstilts.tasks.declaration import SPLITS, TrainingTask, head_name
+from xstilts.tasks.formats import format_names, format_of, formats
 
 
 def check(config: Config, runs_here: bool = False) -> None:
@@ -52,7 +50,9 @@ def _problems(config: Config) -> Iterator[str]:
     yield from bounds.problems("", config)
     yield from name_problems(config)
     yield from folder_problems(config)
-    yield from (unknown_name("recipe.formats", name, FORMATS) for name in config.recipe.formats if name not in FORMATS)
+    yield from (
+        unknown_name("recipe.formats", name, format_names()) for name in config.recipe.formats if name not in format_names()
+    )
     yield from _model(config)
     yield from _world(config)
     yield from _target(config)
@@ -68,14 +68,14 @@ def _problems(config: Config) -> Iterator[str]:
         for name, training in tasks.items():
             yield from _training(f"{place}.{name}", training, config)
             values = recipes.for_task(config.recipe, training.task, override, second)
-            yield from hyperparameter_problems(f"{place}.{name}", values, config, training.task.format)
+            yield from hyperparameter_problems(f"{place}.{name}", values, config, training.task)
     yield from _heads(config)
     yield from encoder.problems(config)
     yield from _target_data(config)
     evaluation = recipes.for_task(config.recipe, config.target.task, config.target.recipe)
     trained = [recipes.for_task(config.recipe, used.task, config.target.recipe) for used in config.target.training.values()]
     if evaluation.max_length not in [values.max_length for values in trained]:  # else it was shown above
-        yield from length_problems("target.task", evaluation, config, config.target.task.format)
+        yield from length_problems("target.task", evaluation, config, config.target.task)
 
 
 def _model(config: Config) -> Iterator[str]:
@@ -101,11 +101,13 @@ def _pretraining(config: Config) -> Iterator[str]:
     pretraining = config.pretraining
     for name, training in pretraining.tasks.items():
         yield from _training(f"pretraining.tasks.{name}", training, config)
-        if training.task.format != "mlm":
-            yield f"pretraining.tasks.{name}: got a task of the format {training.task.format}, expected mlm"
+        if training.task.format in format_names() and not format_of(training.task).masks:
+            expected = " or ".join(name for name, format in formats().items() if format.masks)
+            yield f"pretraining.tasks.{name}: got a task of the format {training.task.format}, expected {expected}"
     if pretraining.tasks:
         values = recipes.for_pretraining(config.recipe, pretraining.recipe)
-        yield from hyperparameter_problems("pretraining.tasks", values, config, "mlm")
+        first = next(iter(pretraining.tasks.values())).task
+        yield from hyperparameter_problems("pretraining.tasks", values, config, first)
 
 
 def _world(config: Config) -> Iterator[str]:
@@ -144,8 +146,9 @@ def _data_map(place: str, training: TrainingTask) -> Iterator[str]:
     place = f"{place}.data_map"
     if not place.startswith("intermediate"):
         yield f"{place}: data maps are for intermediate tasks: type {place}.region=null"
-    if training.task.format not in MAPPED:
-        yield f"{place}: got a task of the format {training.task.format}, expected {' or '.join(MAPPED)}"
+    if training.task.format in format_names() and not format_of(training.task).has_data_map:
+        mapped = " or ".join(name for name, format in formats().items() if format.has_data_map)
+        yield f"{place}: got a task of the format {training.task.format}, expected {mapped}"
 
 
 def _require(training: TrainingTask, config: Config, language: str) -> None:

@@ -7,7 +7,8 @@ from xstilts import encoders, recipes
 from xstilts.cell.encoder_identity import folder_of, readable_config, weights_in
 from xstilts.config import Config, Hyperparameters, ModelConfig
 from xstilts.errors import UserError
-from xstilts.tasks.declaration import TrainingTask
+from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.tasks.formats import format_names, format_of, formats
 
 
 def problems(config: Config) -> Iterator[str]:
@@ -59,11 +60,12 @@ def _attention(config: Config) -> Iterator[str]:
 
 def _mlm(config: Config) -> Iterator[str]:
     used = {**config.intermediate.tasks, **config.target.training}
-    masked = [name for name, training in used.items() if training.task.format == "mlm"]
+    masked = [name for name, training in used.items() if _known(training.task) and format_of(training.task).masks]
     if masked and encoders.factorised(readable_config(config.model)):
         yield (
-            f"task {masked[0]} has the format mlm, whose head is tied to the word embeddings, but those of "
-            f"model.name_or_path={config.model.name_or_path} are narrower than its hidden states: choose another encoder or task"
+            f"task {masked[0]} has the format {used[masked[0]].task.format}, whose head is tied to the word embeddings, but "
+            f"those of model.name_or_path={config.model.name_or_path} are narrower than its hidden states: choose another "
+            "encoder or task"
         )
 
 
@@ -71,7 +73,7 @@ def _untrained_head(config: Config) -> Iterator[str]:
     """Phase 4 has no head of a target that nothing was trained on."""
     task = config.target.task
     of_phase_1 = [training.task for training in config.pretraining.tasks.values()]  # `pretrain` has no other target
-    if config.target.training or task.format == "retrieval" or task in of_phase_1:
+    if config.target.training or not _known(task) or format_of(task).embeds or task in of_phase_1:
         return
     yield (
         f"target {task.name}: target.training is empty, so that its scores would come from a random head for {task.format}; "
@@ -83,7 +85,7 @@ def _untrained_pooler(config: Config) -> Iterator[str]:
     """Phase 4 has a pooler only where the last phase that was trained hands a trained one on."""
     task, recipe = config.target.task, config.recipe
     values = recipes.for_task(recipe, task, config.target.recipe)
-    if task.format != "retrieval" or "pooler" not in (values.retrieval_pooling or []):
+    if not _known(task) or not format_of(task).embeds or "pooler" not in (values.retrieval_pooling or []):
         return
     if config.model.pooler == "none":
         yield "retrieval_pooling=[pooler] with model.pooler=none: there is no pooler; type target.recipe.retrieval_pooling=[mean]"
@@ -96,10 +98,12 @@ def _untrained_pooler(config: Config) -> Iterator[str]:
             by_task = {name: recipes.for_task(recipe, used.task, override, second) for name, used in tasks.items()}
             trained = _pooler_after(tasks, by_task, trained and config.model.pooler == "carried")
     if not trained:
+        read = [name for name, format in formats().items() if format.uses_pooler]
+        pooled = [f"{name} with retrieval_pooling=[pooler]" for name, format in formats().items() if format.embeds]
         yield (
             f"target {task.name}: retrieval_pooling={values.retrieval_pooling}, but no phase of this cell hands on a trained "
             "pooler: scores would come from random weights; type target.recipe.retrieval_pooling=[mean] (or [cls]), or end with "
-            "a phase that trains a pooler: multiple_choice, or retrieval with retrieval_pooling=[pooler]"
+            f"a phase that trains a pooler: {', or '.join([*read, *pooled])}"
         )
 
 
@@ -107,8 +111,16 @@ def _pooler_after(tasks: dict[str, TrainingTask], by_task: dict[str, Hyperparame
     """Return whether a phase's artifact has a trained pooler; `before`: whether it starts with one."""
     needed = False
     for name, used in tasks.items():
-        pooling = (by_task[name].retrieval_pooling or []) if used.task.format == "retrieval" else []
-        if used.task.format == "multiple_choice" or pooling[:1] == ["pooler"]:  # training uses the first pooling only
+        if not _known(used.task):
+            continue
+        format = format_of(used.task)
+        pooling = (by_task[name].retrieval_pooling or []) if format.embeds else []
+        if format.uses_pooler or pooling[:1] == ["pooler"]:  # training uses the first pooling only
             return True
         needed = needed or "pooler" in pooling
     return needed and before
+
+
+def _known(task: Task) -> bool:
+    """Return whether the task's format exists; one that does not is shown beside its field."""
+    return task.format in format_names()

@@ -5,13 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from xstilts import sources
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
-from xstilts.metrics import METRICS, check_language, formats_of, of_protocol
+from xstilts.metrics import check_labels, check_language, kind_of, metric_names
 from xstilts.paths import name_problem, task_name_problem
-from xstilts.sources.readers import READERS
-from xstilts.tasks.declaration import FORMATS, PROTOCOLS, SPLITS, Source, Task
-
-LABELLED = ("classification", "tagging")
-"""Formats whose head has an output for each label of the declaration."""
+from xstilts.sources.readers import formats_read, reader_names
+from xstilts.tasks.declaration import SPLITS, Source, Task
+from xstilts.tasks.formats import format_names, format_of, formats
 
 
 def task_problems(task: Task, data: DataConfig) -> Iterator[str]:
@@ -20,12 +18,12 @@ def task_problems(task: Task, data: DataConfig) -> Iterator[str]:
     if problem := task_name_problem(task.name):
         yield f"task name: {problem}"
     yield from _languages(place, task)
-    yield from _labels(place, task)
+    if task.format in format_names():  # another one is shown beside its field
+        yield from _labels(place, task)
+        yield from _protocol(place, task)
+        if not task.evaluate and format_of(task).gold:  # text is trained on alone
+            yield f"{place}: evaluate: got no split, expected one or more of {', '.join(SPLITS)}"
     yield from _metrics(place, task)
-    if task.format == "retrieval" and task.protocol is None:
-        yield f"{place}: a retrieval task needs a protocol: expected one of {', '.join(PROTOCOLS)}"
-    if not task.evaluate and task.format != "mlm":  # text is trained on alone
-        yield f"{place}: evaluate: got no split, expected one or more of {', '.join(SPLITS)}"
     name = sources.source_name(task, data)
     if name not in task.sources:
         yield unknown_name(f"source of {place}", name, task.sources, f"It is chosen by data={name}.")
@@ -48,7 +46,7 @@ def metric_problems(task: Task, languages: Sequence[str]) -> Iterator[str]:
     """Languages that a metric of the task has no rules for."""
     for metric in task.metrics:
         for language in languages:
-            if metric not in METRICS or language not in task.languages:
+            if metric not in metric_names() or language not in task.languages:
                 continue  # shown elsewhere
             try:
                 check_language(metric, language)
@@ -65,42 +63,57 @@ def _languages(place: str, task: Task) -> Iterator[str]:
 
 
 def _labels(place: str, task: Task) -> Iterator[str]:
-    if task.format in LABELLED and not task.labels and task.labels_file is None:
+    fewest = format_of(task).fewest_labels
+    if fewest and not task.labels and task.labels_file is None:
         yield f"{place} declares no labels: the format {task.format} needs them, such as [negative, positive]"
     if "" in task.labels:
         yield f"{place}: labels: got an empty label; an example without gold has none"
-    if task.format == "classification" and len(task.labels) == 1:
+    if 0 < len(task.labels) < fewest:
         yield f"{place}: labels: got {task.labels}, expected two or more"
+
+
+def _protocol(place: str, task: Task) -> Iterator[str]:
+    protocols = format_of(task).protocols
+    if protocols and task.protocol is None:
+        yield f"{place}: a {task.format} task needs a protocol: expected one of {', '.join(protocols)}"
+    elif task.protocol is not None and task.protocol not in protocols:
+        yield unknown_name(f"protocol of {place}", task.protocol, protocols)
 
 
 def _metrics(place: str, task: Task) -> Iterator[str]:
     if not task.metrics:
-        yield f"{place} declares no metrics: expected one or more of {', '.join(METRICS)}"
+        yield f"{place} declares no metrics: expected one or more of {', '.join(metric_names())}"
     for metric in task.metrics:
-        if metric not in METRICS:
-            yield unknown_name(f"metric of {place}", metric, METRICS)
-        elif task.format in FORMATS and task.format not in formats_of(metric):
-            fitting = ", ".join(name for name in METRICS if task.format in formats_of(name))
-            of = " or ".join(formats_of(metric))
-            yield f"{place}: the metric {metric} is of the format {of}, expected for {task.format}: {fitting}"
-        elif task.protocol in PROTOCOLS and task.format == "retrieval" and metric not in of_protocol(task.protocol):
-            fitting = ", ".join(of_protocol(task.protocol))
+        if metric not in metric_names():
+            yield unknown_name(f"metric of {place}", metric, metric_names())
+        elif task.format in format_names():
+            yield from _metric(place, task, metric)
+
+
+def _metric(place: str, task: Task, metric: str) -> Iterator[str]:
+    format, kind = format_of(task), kind_of(metric)
+    if kind not in (kinds := format.kinds(task.protocol)):
+        fitting = ", ".join(name for name in metric_names() if kind_of(name) in kinds)
+        if kind in format.kinds(None):
             yield f"{place}: the metric {metric} does not score the protocol {task.protocol}, expected one of {fitting}"
-        elif metric == "tagging_f1" and (taken := [tag for tag in task.labels if tag != "O" and tag.startswith("O")]):
-            yield (
-                f"{place}: the metric {metric} takes every tag that begins with O for O, {', '.join(taken)} too: write "
-                f"B-{taken[0]} and I-{taken[0]} in labels, and map the data's tags in the source, or choose token_accuracy"
-            )
+        else:
+            of = " or ".join(name for name, other in formats().items() if kind in other.kinds(None)) or "another package"
+            yield f"{place}: the metric {metric} is of the format {of}, expected for {task.format}: {fitting or 'none'}"
+        return
+    try:
+        check_labels(metric, task.labels)
+    except UserError as error:
+        yield f"{place}: the metric {metric} {error}"
 
 
 def _source(place: str, source: Source, task: Task) -> Iterator[str]:
     readers = {"": source.reader} | source.readers if source.generator is None else {}
     for split, reader in readers.items():
         name = f"{place}.readers.{split}" if split else f"{place}.reader"
-        if reader not in READERS:
-            yield unknown_name(name, reader, READERS)
-        elif READERS[reader] and task.format in FORMATS and task.format not in READERS[reader]:
-            yield f"{name}: {reader} reads the format {' or '.join(READERS[reader])}, and the task has the format {task.format}"
+        if reader not in reader_names():
+            yield unknown_name(name, reader, reader_names())
+        elif (read := formats_read(reader)) and task.format in format_names() and task.format not in read:
+            yield f"{name}: {reader} reads the format {' or '.join(read)}, and the task has the format {task.format}"
     for field in ("files", "gold", "readers", "expect"):
         yield from _splits(f"{place}.{field}", getattr(source, field))
     if source.generator is not None:
@@ -108,7 +121,7 @@ def _source(place: str, source: Source, task: Task) -> Iterator[str]:
     elif not source.files:
         yield f"{place}.files names no file: expected a path for each split, such as train: {task.name}/train-{{language}}.tsv"
     yield from (f"{place}: {problem}" for problem in sources.problems(task, source))
-    if task.format in LABELLED and task.labels:
+    if task.labels and task.format in format_names() and format_of(task).fewest_labels:
         for written, label in source.labels.items():
             if label and label not in task.labels:
                 yield unknown_name(f"label in {place}.labels.{written}", label, task.labels)

@@ -15,7 +15,9 @@ Each module has
 import importlib
 from types import ModuleType
 
+from xstilts.tasks.formats import format_named
+
 
 def featurizer(format: str) -> ModuleType:
-    """The module of the format."""
-    return importlib.import_module(f"{__name__}.{format}")
+    """The module that the format names."""
+    return importlib.import_module(format_named(format).featurizer)

@@ -1,4 +1,4 @@
-"""One module per format: the head, its loss, and how its outputs become one row per feature.
+"""One module per format: the head, its loss, and its outputs, one row per feature.
 
 Every head is an `nn.Module` with
 
@@ -13,7 +13,7 @@ Every head is an `nn.Module` with
 The names of the parameters follow Hugging Face's classes, see `xstilts.export.checkpoint`.
 """
 
-import importlib
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +21,9 @@ from torch import Tensor, nn
 
 from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder, initialise
+from xstilts.plugins import load_object
 from xstilts.tasks.declaration import Task
+from xstilts.tasks.formats import format_of
 
 Rows = list[dict[str, np.ndarray]]
 Batch = dict[str, Tensor]
@@ -48,6 +50,15 @@ class ContrastiveHead(Head, Protocol):
 
 def build_head(task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> nn.Module:
     """A freshly initialised head for the task's format."""
-    head: nn.Module = importlib.import_module(f"{__name__}.{task.format}").Head(task, encoder, hyperparameters)
+    head: nn.Module = load_object(format_of(task).head)(task, encoder, hyperparameters)
     initialise(head)
     return head
+
+
+def renamed(head: nn.Module, names: Mapping[str, str]) -> dict[str, Tensor]:
+    """The head's weights under other names. `names`: beginning of a name -> what replaces it."""
+    weights = {}
+    for key, value in head.state_dict().items():
+        ours = next(start for start in names if key.startswith(start))
+        weights[names[ours] + key.removeprefix(ours)] = value
+    return weights

@@ -9,11 +9,11 @@ from torch.nn import functional
 
 from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows
+from xstilts.models.heads import Batch, Rows, renamed
 from xstilts.tasks.declaration import Task
 
 
-class Head(nn.Module):
+class ClassificationHead(nn.Module):
     """labels_B (int64, -100: no gold) from hidden_BLD; logits_BC."""
 
     contrastive = False
@@ -43,3 +43,11 @@ class Head(nn.Module):
     def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
         """`logits`, float32 (C,), for each row."""
         return [{"logits": row} for row in self(encoder, batch).float().cpu().numpy()]
+
+    def transformers_weights(self, encoder: Encoder, base: str) -> dict[str, Tensor] | None:
+        """As in RobertaForSequenceClassification, or in BertForSequenceClassification, whose pooler is our first layer."""
+        if encoder.family.heads == "roberta":
+            return renamed(self, {"dense.": "classifier.dense.", "out_proj.": "classifier.out_proj."})
+        if encoder.family.heads == "bert":
+            return renamed(self, {"dense.": f"{base}pooler.dense.", "out_proj.": "classifier."})
+        return None

@@ -10,11 +10,11 @@ from torch.nn import functional
 from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows
+from xstilts.models.heads import Batch, Rows, renamed
 from xstilts.tasks.declaration import Task
 
 
-class Head(nn.Module):
+class MaskedLanguageModelHead(nn.Module):
     """labels_BL (int64, -100 on all but the masked tokens) from hidden_BLD."""
 
     contrastive = False
@@ -55,3 +55,16 @@ class Head(nn.Module):
         sum_B = torch.zeros(len(masked_BL), device=loss_M.device).index_add_(0, masked_BL.nonzero()[:, 0], loss_M)
         pairs = zip(sum_B.cpu().numpy(), masked_BL.sum(1).float().cpu().numpy(), strict=True)
         return [{"nll": nll.reshape(1), "count": count.reshape(1)} for nll, count in pairs]
+
+    def transformers_weights(self, encoder: Encoder, base: str) -> dict[str, Tensor] | None:
+        """As in RobertaForMaskedLM or BertForMaskedLM. The latter has the activation of its layers, where ours has gelu."""
+        if encoder.family.heads == "roberta":
+            place, names = "lm_head", ("dense", "layer_norm")
+        elif encoder.family.heads == "bert" and encoder.backbone.config.hidden_act == "gelu":
+            place, names = "cls.predictions", ("transform.dense", "transform.LayerNorm")
+        else:
+            return None
+        decoder = {f"{place}.decoder.weight": encoder.word_embeddings, f"{place}.decoder.bias": self.bias.detach()}
+        return decoder | renamed(
+            self, {"dense": f"{place}.{names[0]}", "layer_norm": f"{place}.{names[1]}", "bias": f"{place}.bias"}
+        )

@@ -14,7 +14,7 @@ from xstilts.models.heads import Batch, Rows
 from xstilts.tasks.declaration import Task
 
 
-class Head(nn.Module):
+class MultipleChoiceHead(nn.Module):
     """labels_B (int64 index of the choice, -100: no gold) from hidden_RLD; logits_BK, -inf where an example has fewer choices."""
 
     contrastive = False

@@ -62,7 +62,7 @@ def without_layers_above(layer: int, encoder: Encoder) -> Iterator[None]:
         stack.layer = layers
 
 
-class Head(nn.Module):
+class RetrievalHead(nn.Module):
     """Rows are B queries followed by their B candidates (input_ids_2BL) in training, B texts in evaluation."""
 
     contrastive = True

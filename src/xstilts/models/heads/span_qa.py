@@ -13,7 +13,7 @@ from xstilts.models.heads import Batch, Rows
 from xstilts.tasks.declaration import Task
 
 
-class Head(nn.Module):
+class SpanHead(nn.Module):
     """start_positions_B and end_positions_B (int64, 0: the answer is not in this window) from hidden_BLD."""
 
     contrastive = False

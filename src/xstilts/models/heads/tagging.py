@@ -12,7 +12,7 @@ from xstilts.models.heads import Batch, Rows
 from xstilts.tasks.declaration import Task
 
 
-class Head(nn.Module):
+class TaggingHead(nn.Module):
     """labels_BL (int64, -100 on all but the first tokens of labelled words) from hidden_BLD."""
 
     contrastive = False

@@ -14,6 +14,8 @@ from xstilts.errors import UserError
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("retrieval",)
+
 FILES = (2,)
 READS_GOLD = True
 

@@ -7,6 +7,8 @@ from xstilts.errors import UserError
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("tagging",)
+
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """Rows with `words` and `tags`; blank lines are skipped. UserError where there are not as many tags as words."""

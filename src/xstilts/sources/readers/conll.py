@@ -20,6 +20,9 @@ from xstilts.sources.options import Option, shown, tab
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("tagging",)
+NUMBERED = True
+
 OPTIONS = {
     "delimiter": Option(
         "a text", 'what parts the columns; `" "` is any run of blanks and TABs. Default: TAB if a line has one, else `" "`'

@@ -20,6 +20,8 @@ from xstilts.sources.options import Option
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("tagging", "mlm")
+
 OPTIONS = {
     "fused": Option("true or false", "a multiword token is one word with one tag; false: its syntactic words. Default: true"),
 }

@@ -8,6 +8,8 @@ from xstilts.errors import UserError
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("multiple_choice",)
+
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """Rows with the fields of SuperGLUE's COPA: id, premise, question, choice1, choice2, label ("0" or "1")."""

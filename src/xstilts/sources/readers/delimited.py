@@ -18,6 +18,8 @@ from xstilts.sources.options import Option, shown, tab
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
+NUMBERED = True
+
 OPTIONS = {
     "header": Option("true or false", "the first line names the columns. Default: false"),
     "names": Option("a list of names", "names of the columns of a file without header, in order. Default: their numbers"),

@@ -19,6 +19,8 @@ from xstilts.sources.raw import Row
 from xstilts.sources.readers.squad import answers_of, paragraphs
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("retrieval",)
+
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """Rows with the fields of the retrieval format; `relevant` has candidates of this language only."""

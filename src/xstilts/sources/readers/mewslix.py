@@ -18,6 +18,8 @@ from xstilts.errors import UserError
 from xstilts.sources.raw import Row, json_document, json_object, lines
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("retrieval",)
+
 FILES = (1, 2)
 READS_GOLD = True
 _IN_BRACES = re.compile(r"\{(.*?)\}")

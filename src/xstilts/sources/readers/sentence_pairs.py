@@ -13,6 +13,9 @@ from xstilts.sources.readers import parquet
 from xstilts.sources.readers.tatoeba import retrieval_rows
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("retrieval", "mlm")
+NEEDED = ("names",)
+
 OPTIONS = {"names": Option("two names", "the columns of the other language's sentence and of the English one. Needed")}
 
 

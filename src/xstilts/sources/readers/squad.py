@@ -14,6 +14,8 @@ from xstilts.sources.answers import parse_answers
 from xstilts.sources.raw import Row, json_document
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("span_qa",)
+
 
 def paragraphs(path: Path) -> Iterator[dict[str, Any]]:
     """Every paragraph (`context`, `qas`, ...) of the file, in order; UserError if the file has another form."""

@@ -13,6 +13,8 @@ from xstilts.sources.readers import jsonl, parquet
 from xstilts.sources.readers.squad import answers_of
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("span_qa", "retrieval")
+
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """The rows as they are; `xstilts.sources.answers` reads their answers."""

@@ -20,6 +20,8 @@ from xstilts.sources.raw import Row
 from xstilts.sources.readers.squad import answers_of, paragraphs
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("retrieval",)
+
 _CLOSING = "[\"'\u201d\u2019)\\]]*"
 _END = re.compile(rf"[.!?]{_CLOSING}\s+|[\u3002\uff01\uff1f\u0964\u061f\u06d4]{_CLOSING}\s*|\n+")
 

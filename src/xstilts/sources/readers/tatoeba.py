@@ -19,6 +19,8 @@ from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.languages import ISO3
 
+FORMATS = ("retrieval",)
+
 FILES = (2,)
 READS_GOLD = True
 _ALIGNED = re.compile(r"tatoeba\.[a-z]{3}-eng\.")

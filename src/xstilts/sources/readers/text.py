@@ -6,6 +6,8 @@ from pathlib import Path
 from xstilts.sources.raw import Row, lines
 from xstilts.tasks.declaration import Source
 
+FORMATS = ("mlm",)
+
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
     """Rows with the field `text`, without white space at its ends."""

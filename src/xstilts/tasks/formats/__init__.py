@@ -1,14 +1,35 @@
-"""One module per format: FEATURES, the canonical example schema that every source yields, and its invariants.
+"""One module per format, whose `FORMAT` declares all that is special about it; other packages add formats by entry points.
 
-Each module has `FEATURES` (a `datasets.Features`; every schema starts with `id`, unique within a language and split, and
-`language`), `gold(example)` (what metrics compare a prediction with; None where the data has no gold) and
-`problem(example, labels)` (what is wrong with an example, or None).
+A format has two more modules, its featurizer and its head, and no other part of the package names it or branches on its name.
 """
 
-import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING
+
+from xstilts.plugins import Registry
+from xstilts.tasks.format import Format
+
+if TYPE_CHECKING:
+    from xstilts.tasks.declaration import Task
+
+_REGISTRY = Registry("format", __name__, "xstilts.formats", ("FORMAT",))
 
 
-def format_module(name: str) -> ModuleType:
-    """The module of the format `name`."""
-    return importlib.import_module(f"{__name__}.{name}")
+def format_names() -> tuple[str, ...]:
+    """The names of all formats. Imports none."""
+    return _REGISTRY.names()
+
+
+def format_named(name: str) -> Format:
+    """The format `name`. UserError if there is none, or if a plug-in's cannot be used."""
+    found: Format = _REGISTRY.module(name).FORMAT
+    return found
+
+
+def format_of(task: "Task") -> Format:
+    """The format of a task. UserError as `format_named`."""
+    return format_named(task.format)
+
+
+def formats() -> dict[str, Format]:
+    """All formats by name. UserError for a plug-in's that cannot be used."""
+    return {name: format_named(name) for name in format_names()}

@@ -1,29 +1,43 @@
 """classification: a text or a pair of texts -> one label."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from datasets import Features, Value
-
-FEATURES = Features(
-    {
-        "id": Value("string"),
-        "language": Value("string"),
-        "text_a": Value("string"),
-        "text_b": Value("string"),  # null: a single text
-        "label": Value("string"),  # one of the task's labels; null: no gold
-    }
-)
+from xstilts.tasks.format import Example, Format, Predictions, Submission
 
 
-def gold(example: dict[str, Any]) -> str | None:
-    """The label, or None."""
-    return example["label"]
-
-
-def problem(example: dict[str, Any], labels: list[str]) -> str | None:
-    """What is wrong with the example, or None."""
+def problem(example: Example, labels: Sequence[str]) -> str | None:
+    """Return what is wrong with the example, or None."""
     if not example["text_a"]:
         return "an empty first text"
     if example["label"] is not None and example["label"] not in labels:
         return f"unknown label '{example['label']}', expected one of {', '.join(labels)}"
     return None
+
+
+def _write(rows: Predictions, language: str) -> str:
+    """The label of an example in each line."""
+    return "".join(f"{row['prediction']}\n" for row in rows)
+
+
+FORMAT = Format(
+    name="classification",
+    fields={
+        "id": "string",
+        "language": "string",
+        "text_a": "string",
+        "text_b": "string",  # null: a single text
+        "label": "string",  # one of the task's labels; null: no gold
+    },
+    head="xstilts.models.heads.classification:ClassificationHead",
+    featurizer="xstilts.data.featurizers.classification",
+    predictions="label",
+    problem=problem,
+    gold="label",
+    may_be_null=("text_b",),
+    gold_is_label=True,
+    fewest_labels=2,
+    has_data_map=True,
+    transformers="SequenceClassification",
+    pipeline="text-classification",
+    submission=Submission("tsv", _write, r"[^\r\n]+", "a label"),
+)

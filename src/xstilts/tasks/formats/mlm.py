@@ -1,24 +1,29 @@
 """mlm: plain text, one line per example, or a pair of translations; the masked tokens are to be restored."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from datasets import Features, Value
-
-FEATURES = Features(
-    {
-        "id": Value("string"),
-        "language": Value("string"),  # of `text`
-        "text": Value("string"),
-        "translation": Value("string"),  # the same in another language: a pair for translation language modelling; null: none
-    }
-)
+from xstilts.tasks.format import Example, Format
 
 
-def gold(example: dict[str, Any]) -> None:
-    """There is none: the text itself is the target."""
-    return None
-
-
-def problem(example: dict[str, Any], labels: list[str]) -> str | None:
-    """What is wrong with the example, or None."""
+def problem(example: Example, labels: Sequence[str]) -> str | None:
+    """Return what is wrong with the example, or None."""
     return None if example["text"].strip() else "an empty text"
+
+
+FORMAT = Format(
+    name="mlm",
+    fields={
+        "id": "string",
+        "language": "string",  # of `text`
+        "text": "string",
+        "translation": "string",  # the same in another language: a pair for translation language modelling; null: none
+    },
+    head="xstilts.models.heads.mlm:MaskedLanguageModelHead",
+    featurizer="xstilts.data.featurizers.mlm",
+    predictions="likelihood",
+    problem=problem,
+    may_be_null=("translation",),
+    masks=True,
+    transformers="MaskedLM",
+    pipeline="fill-mask",
+)

@@ -1,30 +1,44 @@
 """multiple_choice: a prompt and k choices -> the index of one; k may differ by example."""
 
-from typing import Any
+import json
+from collections.abc import Sequence
 
-from datasets import Features, List, Value
-
-FEATURES = Features(
-    {
-        "id": Value("string"),
-        "language": Value("string"),
-        "prompt": Value("string"),
-        "choices": List(Value("string")),
-        "label": Value("int32"),  # index into `choices`; null: no gold
-    }
-)
+from xstilts.tasks.format import Example, Format, Predictions, Submission
 
 
-def gold(example: dict[str, Any]) -> int | None:
-    """The index of the right choice, or None."""
-    return example["label"]
-
-
-def problem(example: dict[str, Any], labels: list[str]) -> str | None:
-    """What is wrong with the example, or None."""
+def problem(example: Example, labels: Sequence[str]) -> str | None:
+    """Return what is wrong with the example, or None."""
     count = len(example["choices"])
     if count < 2:
         return f"{count} choice(s), expected two or more"
     if example["label"] is not None and not 0 <= example["label"] < count:
         return f"label {example['label']} is not the index of one of {count} choices"
     return None
+
+
+def _write(rows: Predictions, language: str) -> str:
+    """An object with the number of the choice, from 0, in each line."""
+    return "".join(json.dumps({"label": row["prediction"]}) + "\n" for row in rows)
+
+
+FORMAT = Format(
+    name="multiple_choice",
+    fields={
+        "id": "string",
+        "language": "string",
+        "prompt": "string",
+        "choices": ["string"],
+        "label": "int32",  # index into `choices`; null: no gold
+    },
+    head="xstilts.models.heads.multiple_choice:MultipleChoiceHead",
+    featurizer="xstilts.data.featurizers.multiple_choice",
+    predictions="label",
+    problem=problem,
+    gold="label",
+    gold_is_label=True,
+    uses_pooler=True,
+    has_data_map=True,
+    rows=4,  # SWAG, HellaSwag and Cosmos QA have four choices
+    transformers="MultipleChoice",
+    submission=Submission("jsonl", _write, is_number=True),
+)

@@ -1,30 +1,51 @@
 """span_qa: a question and a context -> a span of the context, or no answer."""
 
-from typing import Any
+import json
+from collections.abc import Sequence
 
-from datasets import Features, List, Value
-
-FEATURES = Features(
-    {
-        "id": Value("string"),
-        "language": Value("string"),  # of the context, hence of the answer
-        "question": Value("string"),
-        "context": Value("string"),
-        # null: no gold; empty: the question is unanswerable. `start` counts characters (code points) of `context`, where the text
-        # is; it is null if the text is not in the context.
-        "answers": List({"text": Value("string"), "start": Value("int32")}),
-    }
-)
+from xstilts.tasks.format import SPECIAL_TOKENS, Example, Format, Predictions, Submission
 
 
-def gold(example: dict[str, Any]) -> list[str] | None:
+def gold_value(example: Example) -> list[str] | None:
     """The accepted answer texts; empty: unanswerable; None: no gold."""
     return None if example["answers"] is None else [answer["text"] for answer in example["answers"]]
 
 
-def problem(example: dict[str, Any], labels: list[str]) -> str | None:
-    """What is wrong with the example, or None."""
+def problem(example: Example, labels: Sequence[str]) -> str | None:
+    """Return what is wrong with the example, or None."""
     for field in ("question", "context"):
         if not example[field].strip():
             return f"an empty {field}"
-    return "an answer with an empty text" if any(not text.strip() for text in gold(example) or []) else None
+    return "an answer with an empty text" if any(not text.strip() for text in gold_value(example) or []) else None
+
+
+def _write(rows: Predictions, language: str) -> str:
+    """An object: question id -> answer."""
+    return json.dumps({row["id"]: row["prediction"] for row in rows}, indent=1) + "\n"
+
+
+FORMAT = Format(
+    name="span_qa",
+    fields={
+        "id": "string",
+        "language": "string",  # of the context, hence of the answer
+        "question": "string",
+        "context": "string",
+        # null: no gold; empty: the question is unanswerable. `start` counts characters (code points) of `context`, where the text
+        # is; it is null if the text is not in the context.
+        "answers": [{"text": "string", "start": "int32"}],
+    },
+    head="xstilts.models.heads.span_qa:SpanHead",
+    featurizer="xstilts.data.featurizers.span_qa",
+    predictions="answer",
+    problem=problem,
+    gold="answers",
+    gold_value=gold_value,
+    check_answers="xstilts.sources.answers:place_answers",
+    shortest=SPECIAL_TOKENS + 1,
+    beside="max_query_length",
+    limits=("max_length", "doc_stride", "max_query_length", "n_best", "max_answer_length", "null_threshold"),
+    transformers="QuestionAnswering",
+    pipeline="question-answering",
+    submission=Submission("json", _write),
+)

@@ -1,26 +1,12 @@
 """tagging: words -> one tag each."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from datasets import Features, List, Value
-
-FEATURES = Features(
-    {
-        "id": Value("string"),
-        "language": Value("string"),
-        "words": List(Value("string")),
-        "tags": List(Value("string")),  # as many as words, each one of the task's labels; null: no gold
-    }
-)
+from xstilts.tasks.format import Example, Format, Predictions, Submission
 
 
-def gold(example: dict[str, Any]) -> list[str] | None:
-    """The tags, or None."""
-    return example["tags"]
-
-
-def problem(example: dict[str, Any], labels: list[str]) -> str | None:
-    """What is wrong with the example, or None."""
+def problem(example: Example, labels: Sequence[str]) -> str | None:
+    """Return what is wrong with the example, or None."""
     tags = example["tags"]
     if not example["words"]:
         return "a sentence without words"
@@ -32,3 +18,31 @@ def problem(example: dict[str, Any], labels: list[str]) -> str | None:
         if tag not in labels:
             return f"unknown tag '{tag}' of the word '{word}', expected one of {', '.join(labels)}"
     return None
+
+
+def _write(rows: Predictions, language: str) -> str:
+    """The tag of a word in each line, an empty line between sentences."""
+    return "\n".join("".join(f"{tag}\n" for tag in row["prediction"]) for row in rows)
+
+
+FORMAT = Format(
+    name="tagging",
+    fields={
+        "id": "string",
+        "language": "string",
+        "words": ["string"],
+        "tags": ["string"],  # as many as words, each one of the task's labels; null: no gold
+    },
+    head="xstilts.models.heads.tagging:TaggingHead",
+    featurizer="xstilts.data.featurizers.tagging",
+    predictions="tags",
+    problem=problem,
+    gold="tags",
+    gold_is_label=True,
+    fewest_labels=1,
+    labelled_items="words",
+    shortest=3,
+    transformers="TokenClassification",
+    pipeline="token-classification",
+    submission=Submission("tsv", _write, r"\S+", "a tag", is_list=True),
+)
