@@ -1,5 +1,6 @@
 """docs/plugins.md: a package that adds a format with its head, a reader and a metric, installed by pip and used by a command."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import pytest
 from safetensors.torch import load_file
 from transformers import AutoModel
 
+from xstilts.errors import UserError
 from xstilts.store.results import read_predictions, read_results
 
 PACKAGE = Path(__file__).resolve().parents[1] / "plugin_package"
@@ -70,7 +72,8 @@ def test_the_page_shows_the_package_as_it_is(page: dict[str, str]) -> None:
 
 
 def test_a_format_of_another_package_is_trained_evaluated_and_exported(trained: Path, place: Path) -> None:
-    (result,) = read_results(trained / "results")
+    (path,) = trained.glob("results/*.json")
+    result = json.loads(path.read_text(encoding="utf-8"))
     (row,) = result["rows"]
     assert (row["metric"], row["examples"], row["language"]) == ("within_one", 3, "en") and 0 <= row["value"] <= 100
     (predictions,) = trained.glob("predictions/*.parquet")
@@ -92,3 +95,10 @@ def test_without_the_package_its_format_is_unknown(trained: Path, place: Path) -
     )
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert "error: unknown target.task.format 'rating': " in done.stderr
+    with pytest.raises(UserError, match='is "within_one", a metric of no installed package'):
+        read_results(trained / "results")
+
+
+def test_the_report_has_its_scores(trained: Path, place: Path) -> None:
+    done = run(place, "xstilts.report", "outputs/default")
+    assert done.returncode == 0 and "stars" in done.stdout, done.stderr

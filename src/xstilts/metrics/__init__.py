@@ -36,7 +36,7 @@ def metric_names() -> tuple[str, ...]:
 
 
 def _module(metric: str) -> "ModuleType":
-    return _REGISTRY.module(metric, "Correct `metrics` of the task's YAML file in conf/task.")
+    return _REGISTRY.module(metric, "Correct `metrics` of the task's YAML file, or install the package that adds the metric.")
 
 
 def kind_of(metric: str) -> str:

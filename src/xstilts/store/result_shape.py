@@ -1,5 +1,6 @@
 """What a result file must hold: its types, and what its parts say about each other."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -7,7 +8,7 @@ from typing import Any
 
 from xstilts import metrics
 from xstilts.babel.declaration import Language
-from xstilts.store.shapes import Shape, count, flag, keyed, listed, matching, named, number, one_of, optional, text
+from xstilts.store.shapes import LONGEST, Shape, count, flag, keyed, listed, matching, named, number, one_of, optional, text
 from xstilts.tasks.declaration import SPLITS
 
 SCHEMA = 1
@@ -20,8 +21,10 @@ _BY_TYPE: Mapping[type, Shape] = {str: text, bool: flag, float: number}
 
 
 def _metric(value: Any, place: str) -> Iterator[str]:
-    """The name of a metric; plug-ins are looked for when a result is read."""
-    yield from one_of(*metrics.metric_names())(value, place)
+    """The name of a metric of an installed package."""
+    yield from text(value, place)
+    if isinstance(value, str) and value not in metrics.metric_names():
+        yield f"{place} is {json.dumps(value[:LONGEST])}, a metric of no installed package (was a plug-in uninstalled?)"
 
 
 _CELL = keyed(
