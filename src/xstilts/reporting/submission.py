@@ -8,7 +8,7 @@ XTREME-R it has no reader for LAReQA's predictions, so there is none here.
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from xstilts.store.results import name_of, read_predictions, read_results
 from xstilts.store.shapes import Shape, count, listed, matching, text, told
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Task
-from xstilts.tasks.format import Submission
+from xstilts.tasks.format import Predictions, Submission
 from xstilts.tasks.formats import format_of
 
 VERSIONS = {
@@ -31,7 +31,6 @@ _LATER = {"panx": "az gu lt pa pl qu ro uk", "tatoeba": "az lt pl ro uk", "udpos
 """Task -> the languages that XTREME-R has added."""
 
 Result = dict[str, Any]
-Rows = Sequence[Mapping[str, Any]]
 
 
 def languages(task: Task, version: str) -> list[str]:
@@ -115,7 +114,7 @@ def _choose(
     return {name: found[name] for name in VERSIONS[version] if name in found}
 
 
-def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: list[str]) -> dict[str, Rows]:
+def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: list[str]) -> dict[str, Predictions]:
     """Language -> its predictions for the split that the benchmark tests on; what is wrong with others goes to `problems`."""
     name = name_of(result)
     if (limit := result["config"].get("target", {}).get("max_test_examples")) is not None:
@@ -141,7 +140,7 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
             "again in all of them"
         )
     expected = {row["language"]: row["examples"] for row in result["rows"] if row["split"] == split}
-    whole: dict[str, Rows] = {}
+    whole: dict[str, Predictions] = {}
     for language, rows in found.items():
         if rows and (wrong := _incomplete(rows, expected.get(language, 0), task)):
             problems.append(f"{name}, {language}: {wrong}; delete its files and run it again")
@@ -150,7 +149,7 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
     return whole
 
 
-def _incomplete(rows: Rows, expected: int, task: Task) -> str | None:
+def _incomplete(rows: Predictions, expected: int, task: Task) -> str | None:
     """What is missing or of the wrong form, or None. Ids that are row numbers (`test-0`, of a file by line any `...-0`) must be
     0, 1, 2, ..."""
     form = _form(task)

@@ -22,11 +22,11 @@ from xstilts.data.batches import EvaluationBatch, OptimizerStep
 from xstilts.errors import UserError
 from xstilts.models import trimming
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import ContrastiveHead, Head, Rows
+from xstilts.models.heads import ContrastiveHead, Head, HeadOutputs
 from xstilts.training import distributed, memory, optimizer
 
 log = logging.getLogger("xstilts")
-Outputs = tuple[str, list[int], Rows]
+Outputs = tuple[str, list[int], HeadOutputs]
 NAMED = 64
 """Examples that a message names at most."""
 

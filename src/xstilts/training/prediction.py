@@ -15,7 +15,7 @@ from datasets import Dataset
 from xstilts import metrics
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
-from xstilts.models.heads import Rows
+from xstilts.models.heads import HeadOutputs
 from xstilts.plugins import load_object
 from xstilts.retrieval import protocols
 from xstilts.tasks.declaration import Limits, Task
@@ -49,7 +49,7 @@ class Scored:
     """Of bitext mining."""
 
 
-def by_row(outputs: Iterable[Outputs], evaluated: dict[str, Evaluated]) -> dict[str, Rows]:
+def by_row(outputs: Iterable[Outputs], evaluated: dict[str, Evaluated]) -> dict[str, HeadOutputs]:
     """Task -> the outputs of its features in order; every feature must have exactly one."""
     merged: dict[str, list[Any]] = {name: [None] * len(item.features.features) for name, item in evaluated.items()}
     for task, rows, values in outputs:
@@ -69,7 +69,7 @@ class Predicted:
     """The outputs of all features of `evaluated`, in order."""
 
     evaluated: Evaluated
-    outputs: Rows
+    outputs: HeadOutputs
     shared_pools: dict[tuple[str, range], protocols.Pool] = field(default_factory=dict)
     """Candidates that all languages of a split share, made once: Mewsli-X has a million of them."""
     device: torch.device = torch.device("cpu")

@@ -13,7 +13,7 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
-from xstilts.data.featurizers.rows import Rows, alternating, grouped
+from xstilts.data.featurizers.ragged import RaggedArray, alternating, grouped
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
@@ -46,7 +46,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         "query": template.room(Limits(max_length=query_length), pair=False, least=1),
     }
 
-    def encode(sides: list[str], texts: list[str], contexts: list[str | None]) -> Rows:
+    def encode(sides: list[str], texts: list[str], contexts: list[str | None]) -> RaggedArray:
         ids = tokens.token_ids(tokenizer, [joined(text, context) for text, context in zip(texts, contexts, strict=True)])
         return template.single(ids.cut(np.array([room[side] for side in sides], dtype=np.int64)))
 

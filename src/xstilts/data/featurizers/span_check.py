@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from xstilts.data.featurizers.rows import Rows
+from xstilts.data.featurizers.ragged import RaggedArray
 
 _LOGGER = logging.getLogger("xstilts")
 MANY = 0.05
 """The share of lost answers from which the count is a warning."""
 
 
-def cut_out(texts: Sequence[str], spans: Rows, first_R: np.ndarray, last_R: np.ndarray) -> list[str]:
+def cut_out(texts: Sequence[str], spans: RaggedArray, first_R: np.ndarray, last_R: np.ndarray) -> list[str]:
     """The text of each context from a first to a last token; "" where there is none (-1)."""
     rows = np.flatnonzero(first_R >= 0)
     starts, ends = (spans.values_T[(spans.starts_R + at_R)[rows], side].tolist() for side, at_R in enumerate((first_R, last_R)))

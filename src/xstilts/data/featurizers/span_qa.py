@@ -13,7 +13,7 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
-from xstilts.data.featurizers.rows import Rows, constant, packed, side_by_side
+from xstilts.data.featurizers.ragged import RaggedArray, constant, packed, side_by_side
 from xstilts.data.featurizers.span_check import RoundTrip, cut_out
 from xstilts.data.featurizers.span_decoding import decode
 from xstilts.data.featurizers.span_windows import align, contexts, most_context, windows
@@ -80,15 +80,15 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         cut = windows(texts.ids.lengths_R, room, np.minimum(limits.doc_stride, room))
         row, start, size = cut.row_W, cut.start_W, cut.end_W - cut.start_W
 
-        def in_window(values: np.ndarray, width: int) -> Rows:
-            return Rows(values, width * (texts.ids.starts_R[row] + start), width * size)
+        def in_window(values: np.ndarray, width: int) -> RaggedArray:
+            return RaggedArray(values, width * (texts.ids.starts_R[row] + start), width * size)
 
         ids = template.pair(questions[row], in_window(texts.ids.values_T, 1))
         head = ids.lengths_R - size - len(template.after)
         inside = (start <= answer_first[kept][row]) & (answer_last[kept][row] < cut.end_W)
         unknown = [gold is None or bool(gold and not target) for gold, target in zip(answers, targets, strict=True)]
         nowhere = np.where(unknown, -100, 0)[kept][row]
-        features: dict[str, np.ndarray | Rows] = {
+        features: dict[str, np.ndarray | RaggedArray] = {
             "example": first + kept[row],
             "length": ids.lengths_R,
             "input_ids": ids,
@@ -109,7 +109,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
     return features
 
 
-def _around(head: np.ndarray, rows: Rows, after: int, width: int, fill: int) -> Rows:
+def _around(head: np.ndarray, rows: RaggedArray, after: int, width: int, fill: int) -> RaggedArray:
     """The rows with `width` times `fill` for each of the `head` tokens before them and the `after` tokens behind them."""
     filling = np.full(width * int(max(head.max(initial=0), after)), fill, dtype=rows.values_T.dtype)
     return side_by_side(constant(filling, width * head), rows, constant(filling, np.full_like(head, width * after)))

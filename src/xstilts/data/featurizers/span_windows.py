@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.data.featurizers.rows import Rows, packed
+from xstilts.data.featurizers.ragged import RaggedArray, packed
 from xstilts.data.featurizers.span_offsets import complete
 from xstilts.data.featurizers.tokens import encode, ids_of, unique
 
@@ -24,9 +24,9 @@ BLANKS = ("▁", "Ġ")
 class Contexts:
     """The tokenized contexts of R examples; equal ones stand there once."""
 
-    ids: Rows
+    ids: RaggedArray
     """int32, R rows of N."""
-    spans: Rows
+    spans: RaggedArray
     """int32, R rows of (N, 2): the characters [start, end) of each token, without white space before it; a lone `▁` is empty.
 
     Every visible character between two tokens is in one of them.
@@ -50,10 +50,10 @@ def contexts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Contex
     borrowed_T = np.isin(ids.values_T, blanks) & (spans_T2[:, 0] == np.roll(spans_T2[:, 0], -1)) & ~last_T
     spans_T2[borrowed_T, 1] = spans_T2[borrowed_T, 0]
     complete(distinct, ids.lengths_R, spans_T2)
-    return Contexts(ids, Rows(spans_T2, ids.starts_R, ids.lengths_R))[number_R]
+    return Contexts(ids, RaggedArray(spans_T2, ids.starts_R, ids.lengths_R))[number_R]
 
 
-def align(spans: Rows, start_R: np.ndarray, end_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def align(spans: RaggedArray, start_R: np.ndarray, end_R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last token of each context that share characters with [start, end), int64; -1 and -1 where there is none.
 
     A lone `▁` before the first belongs to the answer, as it does when the answer is tokenized by itself: `_improve_answer_span`

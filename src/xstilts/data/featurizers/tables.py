@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset, Features
 
-from xstilts.data.featurizers.rows import Rows
+from xstilts.data.featurizers.ragged import RaggedArray
 
 CHUNK = 2000
 """Examples per tokenizer call: enough to keep it busy, few enough to hold their texts and tokens twice."""
 
 Columns = dict[str, list[Any]]
-Made = Mapping[str, np.ndarray | Rows | pa.Array]
+Made = Mapping[str, np.ndarray | RaggedArray | pa.Array]
 """The columns of features: numbers, lists, or whatever Arrow holds."""
 
 
@@ -36,7 +36,7 @@ def build(examples: Dataset, features: Features, columns_of: Callable[[int, Colu
     return Dataset(pa.concat_tables(tables))
 
 
-def _array(values: np.ndarray | Rows | pa.Array, type: pa.DataType) -> pa.Array:
-    if isinstance(values, Rows):
+def _array(values: np.ndarray | RaggedArray | pa.Array, type: pa.DataType) -> pa.Array:
+    if isinstance(values, RaggedArray):
         values = values.arrow()
     return values.cast(type) if isinstance(values, pa.Array) else pa.array(values, type=type)

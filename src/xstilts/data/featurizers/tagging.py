@@ -14,7 +14,7 @@ from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data.featurizers import padding, tables, tokens
-from xstilts.data.featurizers.rows import Rows, constant, packed, side_by_side
+from xstilts.data.featurizers.ragged import RaggedArray, constant, packed, side_by_side
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
@@ -48,7 +48,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
         start, end = pieces(words.lengths_R, counts, room)
         sentence = np.searchsorted(np.cumsum(counts), start, side="right")
         opens = words.starts_R[start]
-        ids = template.single(Rows(words.values_T, opens, words.starts_R[end - 1] + words.lengths_R[end - 1] - opens))
+        ids = template.single(RaggedArray(words.values_T, opens, words.starts_R[end - 1] + words.lengths_R[end - 1] - opens))
         positions = (len(template.before) + words.starts_R - np.repeat(opens, end - start)).astype(np.int32)
         tags = ([None] * len(names) if tags is None else tags for names, tags in zip(chunk["words"], chunk["tags"], strict=True))
         labels = np.fromiter(map(number.__getitem__, chain.from_iterable(tags)), dtype=np.int32, count=len(words))

@@ -13,7 +13,7 @@ import numpy as np
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.data.featurizers.rows import Rows, constant, packed, side_by_side
+from xstilts.data.featurizers.ragged import RaggedArray, constant, packed, side_by_side
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits
 
@@ -42,7 +42,7 @@ def ids_of(encodings: Sequence[Encoding]) -> np.ndarray:
     return np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype=np.int32)
 
 
-def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Rows:
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> RaggedArray:
     """Token ids of each text, int32, without special tokens."""
     distinct, number_R = unique(texts)
     # A list of words is tokenized word by word: short texts of a list go through a single call and give what each gives alone.
@@ -66,18 +66,18 @@ class Template:
     first_segment: int | None = None
     """How many of `between` belong to the first segment, as in BERT (the rest and `after` to the second); None: one segment."""
 
-    def single(self, rows: Rows) -> Rows:
+    def single(self, rows: RaggedArray) -> RaggedArray:
         """Texts with their special tokens."""
         return side_by_side(_repeated(self.before, len(rows)), rows, _repeated(self.after, len(rows)))
 
-    def pair(self, first: Rows, second: Rows, paired_R: np.ndarray | None = None) -> Rows:
+    def pair(self, first: RaggedArray, second: RaggedArray, paired_R: np.ndarray | None = None) -> RaggedArray:
         """Pairs of texts with their special tokens; where `paired_R` is false, the first text alone."""
         between = _repeated(self.between, len(first))
         if paired_R is not None:
             between, second = (rows.cut(np.where(paired_R, rows.lengths_R, 0)) for rows in (between, second))
         return side_by_side(_repeated(self.before, len(first)), first, between, second, _repeated(self.after, len(first)))
 
-    def second_segment(self, first: Rows, paired_R: np.ndarray | None = None) -> np.ndarray:
+    def second_segment(self, first: RaggedArray, paired_R: np.ndarray | None = None) -> np.ndarray:
         """Where the second segment of each pair starts, int64 (R,); 0: everything is in the first one."""
         if self.first_segment is None:
             return np.zeros(len(first), dtype=np.int64)
@@ -95,7 +95,7 @@ class Template:
         return limits.max_length - special
 
 
-def _repeated(ids: Ids, count: int) -> Rows:
+def _repeated(ids: Ids, count: int) -> RaggedArray:
     return constant(np.array(ids, dtype=np.int32), np.full(count, len(ids)))
 
 

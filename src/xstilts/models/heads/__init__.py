@@ -25,7 +25,7 @@ from xstilts.plugins import load_object
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_of
 
-Rows = list[dict[str, np.ndarray]]
+HeadOutputs = list[dict[str, np.ndarray]]
 Batch = dict[str, Tensor]
 
 
@@ -38,7 +38,7 @@ class Head(Protocol):
 
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor: ...
     def items(self, batch: Batch) -> float: ...
-    def outputs(self, encoder: Encoder, batch: Batch) -> Rows: ...
+    def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs: ...
 
 
 class ContrastiveHead(Head, Protocol):

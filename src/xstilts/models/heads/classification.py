@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows, renamed
+from xstilts.models.heads import Batch, HeadOutputs, renamed
 from xstilts.tasks.declaration import Task
 
 
@@ -40,7 +40,7 @@ class ClassificationHead(nn.Module):
         """Labelled rows."""
         return float((batch["labels"] != -100).sum())
 
-    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+    def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
         """`logits`, float32 (C,), for each row."""
         return [{"logits": row} for row in self(encoder, batch).float().cpu().numpy()]
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows, renamed
+from xstilts.models.heads import Batch, HeadOutputs, renamed
 from xstilts.tasks.declaration import Task
 
 
@@ -49,7 +49,7 @@ class MaskedLanguageModelHead(nn.Module):
         """Masked tokens."""
         return float((batch["labels"] != -100).sum())
 
-    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+    def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
         """`nll` (nats, summed over the row) and `count` (masked tokens), float32 (1,) each."""
         loss_M, masked_BL = self.negative_log_likelihood(encoder, batch)
         sum_B = torch.zeros(len(masked_BL), device=loss_M.device).index_add_(0, masked_BL.nonzero()[:, 0], loss_M)

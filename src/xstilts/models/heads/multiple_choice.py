@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows
+from xstilts.models.heads import Batch, HeadOutputs
 from xstilts.tasks.declaration import Task
 
 
@@ -43,7 +43,7 @@ class MultipleChoiceHead(nn.Module):
         """Labelled examples."""
         return float((batch["labels"] != -100).sum())
 
-    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+    def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
         """`logits`, float32 (number of choices,), for each example."""
         logits = self(encoder, batch).float().cpu().numpy()
         counts = batch["choice_counts"].tolist()

@@ -16,7 +16,7 @@ from torch.nn import functional
 from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows
+from xstilts.models.heads import Batch, HeadOutputs
 from xstilts.tasks.declaration import Task
 
 
@@ -104,7 +104,7 @@ class RetrievalHead(nn.Module):
         """Queries."""
         return len(batch["input_ids"]) / 2
 
-    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+    def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
         """One float32 (D,) vector per `layer-pooling` for each text."""
         with without_layers_above(max(self.layers), encoder):
             vectors = {name: vector_BD.float().cpu().numpy() for name, vector_BD in self.vectors(encoder, batch).items()}

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows
+from xstilts.models.heads import Batch, HeadOutputs
 from xstilts.tasks.declaration import Task
 
 
@@ -43,7 +43,7 @@ class SpanHead(nn.Module):
         """Windows."""
         return float(len(batch["start_positions"]))
 
-    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+    def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
         """`start` and `end`, float32 (L without padding,), for each window."""
         start_BL, end_BL = (scores.float().cpu().numpy() for scores in self(encoder, batch))
         lengths = batch["attention_mask"].sum(1).tolist()

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Batch, Rows
+from xstilts.models.heads import Batch, HeadOutputs
 from xstilts.tasks.declaration import Task
 
 
@@ -37,7 +37,7 @@ class TaggingHead(nn.Module):
         """Labelled words."""
         return float((batch["labels"] != -100).sum())
 
-    def outputs(self, encoder: Encoder, batch: Batch) -> Rows:
+    def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
         """`tags`, int64 (words of the piece,): the index of each word's best tag."""
         best_BL = self(encoder, batch).argmax(-1).cpu().numpy()
         return [{"tags": best_BL[row, positions]} for row, positions in enumerate(batch["word_positions"])]

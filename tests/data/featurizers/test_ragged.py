@@ -3,7 +3,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.featurizers.rows import Rows, alternating, constant, grouped, packed, side_by_side
+from xstilts.data.featurizers.ragged import RaggedArray, alternating, constant, grouped, packed, side_by_side
 
 LISTS = st.lists(st.lists(st.integers(0, 99), max_size=5), max_size=6)
 
@@ -44,7 +44,7 @@ def test_joining(first, second):
 
 
 def test_rows_may_share_values_and_be_of_pairs():
-    rows = Rows(np.arange(10).reshape(5, 2), np.array([3, 0, 3]), np.array([2, 1, 1]))
+    rows = RaggedArray(np.arange(10).reshape(5, 2), np.array([3, 0, 3]), np.array([2, 1, 1]))
     assert rows.joined().tolist() == [[6, 7], [8, 9], [0, 1], [6, 7]]
 
 

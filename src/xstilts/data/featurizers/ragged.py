@@ -11,7 +11,7 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True)
-class Rows:
+class RaggedArray:
     """R rows. Row r is the `lengths_R[r]` values from `starts_R[r]` on; rows may share values, and values may be in none."""
 
     values_T: np.ndarray
@@ -23,13 +23,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.starts_R)
 
-    def __getitem__(self, index: np.ndarray | slice) -> "Rows":
+    def __getitem__(self, index: np.ndarray | slice) -> "RaggedArray":
         """The rows of these numbers, or those where a mask is true."""
-        return Rows(self.values_T, self.starts_R[index], self.lengths_R[index])
+        return RaggedArray(self.values_T, self.starts_R[index], self.lengths_R[index])
 
-    def cut(self, most: np.ndarray | int) -> "Rows":
+    def cut(self, most: np.ndarray | int) -> "RaggedArray":
         """Of each row the first values, `most` of them if it has so many; one number for all rows, or one for each."""
-        return Rows(self.values_T, self.starts_R, np.minimum(self.lengths_R, most))
+        return RaggedArray(self.values_T, self.starts_R, np.minimum(self.lengths_R, most))
 
     def joined(self) -> np.ndarray:
         """All rows, one after the other, in an array of their own."""
@@ -41,25 +41,25 @@ class Rows:
         return grouped(pa.array(self.joined()), self.lengths_R)
 
 
-def packed(values_T: np.ndarray, lengths_R: np.ndarray) -> Rows:
+def packed(values_T: np.ndarray, lengths_R: np.ndarray) -> RaggedArray:
     """The rows of these lengths that stand in `values_T` one after the other."""
-    return Rows(values_T, np.cumsum(lengths_R) - lengths_R, lengths_R)
+    return RaggedArray(values_T, np.cumsum(lengths_R) - lengths_R, lengths_R)
 
 
-def constant(values_T: np.ndarray, lengths_R: np.ndarray) -> Rows:
+def constant(values_T: np.ndarray, lengths_R: np.ndarray) -> RaggedArray:
     """The first so many of `values_T`, over and over."""
-    return Rows(values_T, np.zeros_like(lengths_R), lengths_R)
+    return RaggedArray(values_T, np.zeros_like(lengths_R), lengths_R)
 
 
-def alternating(*parts: Rows) -> Rows:
+def alternating(*parts: RaggedArray) -> RaggedArray:
     """P parts, each of R rows -> P x R rows: row 0 of every part, row 1 of every part, …"""
     bases = np.cumsum([0, *(len(part.values_T) for part in parts[:-1])])
     starts_RP = np.stack([part.starts_R + base for part, base in zip(parts, bases, strict=True)], axis=1)
     lengths_RP = np.stack([part.lengths_R for part in parts], axis=1)
-    return Rows(np.concatenate([part.values_T for part in parts]), starts_RP.ravel(), lengths_RP.ravel())
+    return RaggedArray(np.concatenate([part.values_T for part in parts]), starts_RP.ravel(), lengths_RP.ravel())
 
 
-def side_by_side(*parts: Rows) -> Rows:
+def side_by_side(*parts: RaggedArray) -> RaggedArray:
     """P parts, each of R rows -> R rows: all parts' rows of the same number, joined in this order."""
     pieces = alternating(*parts)
     return packed(pieces.joined(), pieces.lengths_R.reshape(-1, len(parts)).sum(axis=1))
