@@ -20,11 +20,11 @@ class Registry:
     """The modules of one kind."""
 
     kind: str
-    """The word for one of them in messages."""
+    """The word for such a module in messages."""
     package: str
     """Holds ours: all of its modules whose names begin without an underscore."""
     group: str
-    """The group of the entry points that add others."""
+    """The group of entry points that add others."""
     needs: tuple[str, ...]
     """Names that each module defines."""
 

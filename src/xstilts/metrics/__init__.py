@@ -68,10 +68,10 @@ def score(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language
 
 
 def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> "np.ndarray":
-    """What each test item adds to the main value of `metric`: a numerator and a denominator, float64 [items, 2].
+    """The numerator and denominator of each test item, float64 [items, 2].
 
-    100 times the sum of the numerators over that of the denominators is the main value: for accuracy right or not, of 1; for F1
-    twice what is right, of what gold and prediction have together. So resampled items are scored without the metric's own code.
+    100 times the sum of the numerators over the sum of the denominators is the main value of `metric`: for accuracy an item has
+    (1 or 0, 1), for F1 (twice the right, those in gold and prediction together). So resampled items need no new evaluation.
     Raises as `score` does, and `UserError` for a metric that is no such ratio (perplexity).
     """
     _check(metric, gold, predictions, language)

@@ -1,4 +1,4 @@
-"""What SQuAD's and MLQA's evaluations share: exact match and bag-of-tokens F1 of answers, under a normalisation of texts."""
+"""Exact match and bag-of-tokens F1 of normalised answers, for the metrics squad and mlqa."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

@@ -19,5 +19,5 @@ def score(gold: Sequence[str | int], predictions: Sequence[str | int], language:
 
 
 def item_scores(gold: Sequence[str | int], predictions: Sequence[str | int], language: str) -> list[tuple[float, float]]:
-    """Return whether each prediction is right, of one; see `metrics.item_scores`."""
+    """(1, 1) for a right prediction, (0, 1) for a wrong one; see `metrics.item_scores`."""
     return [(right == given, 1) for right, given in zip(gold, predictions, strict=True)]

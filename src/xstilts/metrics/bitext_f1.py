@@ -23,6 +23,6 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """Twice the right pairs of each source sentence, of its pairs in gold and prediction; see `metrics.item_scores`."""
+    """(twice the right pairs, pairs in gold and prediction together) of each source sentence; see `metrics.item_scores`."""
     sets = [(set(right), set(given)) for right, given in zip(gold, predictions, strict=True)]
     return [(2 * len(right & given), len(right) + len(given)) for right, given in sets]

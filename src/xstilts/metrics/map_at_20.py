@@ -27,7 +27,7 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """The average precision of each query, of one; see `metrics.item_scores`."""
+    """(average precision, 1) for each query; see `metrics.item_scores`."""
     return [(average_precision(set(relevant), ranked), 1) for relevant, ranked in zip(gold, predictions, strict=True)]
 
 

@@ -1,8 +1,8 @@
 """mlqa: exact match and F1 of answer texts under the rules of the answer's language.
 
-Reproduces google-research/xtreme third_party/evaluate_mlqa.py (MLQA's own script): all Unicode punctuation goes, then the
-language's articles; Chinese is cut into characters. Its Arabic rule is kept as it works: the article is taken out wherever its
-two letters stand, in the middle of a word too, and leaves a blank.
+Reproduces google-research/xtreme third_party/evaluate_mlqa.py (MLQA's script): all Unicode punctuation goes, then the
+language's articles; Chinese is cut into characters. Its Arabic rule is kept as it works: the article's two letters are
+replaced by a blank wherever they occur, in the middle of a word too.
 """
 
 import re
@@ -42,9 +42,9 @@ def _is_punctuation(character: str) -> bool:
 
 
 def normalise(text: str, language: str) -> str:
-    """Lower case, without punctuation, then without the articles of `language`; tokens are parted by single blanks.
+    """Lower case, without punctuation, then without the articles of `language`; tokens are separated by single blanks.
 
-    In Chinese every character of U+4E00-U+9FA5 is a token of its own, and what stands between them is parted by whitespace.
+    In Chinese every character of U+4E00-U+9FA5 is a token, and the text between them is split at whitespace.
     """
     kept = "".join(character for character in text.lower() if not _is_punctuation(character))
     articles = _ARTICLES.get(language)
@@ -58,13 +58,13 @@ def normalise(text: str, language: str) -> str:
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> dict[str, float]:
     """`exact_match` and `f1` in percent; `language` is that of the context, or a pair that begins with it (`de-en`).
 
-    See `overlap.exact_match_and_f1`. Raises `UserError` for a language that MLQA has no rules for.
+    See `_overlap.exact_match_and_f1`. Raises `UserError` for a language that MLQA has no rules for.
     """
     return exact_match_and_f1(gold, predictions, _rules(language))
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> list[tuple[float, float]]:
-    """The F1 of each question, of one; see `metrics.item_scores`."""
+    """(F1, 1) for each question; see `metrics.item_scores`."""
     return [(f1, 1) for _, f1 in answer_scores(gold, predictions, _rules(language))]
 
 

@@ -20,7 +20,7 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """The reciprocal rank of each query, of one; see `metrics.item_scores`."""
+    """(reciprocal rank, 1) for each query; see `metrics.item_scores`."""
     return [(_reciprocal_rank(relevant, ranked), 1) for relevant, ranked in zip(gold, predictions, strict=True)]
 
 

@@ -15,5 +15,5 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """Return whether each query's first candidate is relevant, of one; see `metrics.item_scores`."""
+    """(1, 1) for a query whose first candidate is relevant, else (0, 1); see `metrics.item_scores`."""
     return [(bool(ranked) and ranked[0] in relevant, 1) for relevant, ranked in zip(gold, predictions, strict=True)]

@@ -24,10 +24,10 @@ def normalise(text: str) -> str:
 
 
 def score(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> dict[str, float]:
-    """`exact_match` and `f1` in percent; see `overlap.exact_match_and_f1`. `language` plays no part."""
+    """`exact_match` and `f1` in percent; see `_overlap.exact_match_and_f1`. `language` plays no part."""
     return exact_match_and_f1(gold, predictions, normalise)
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> list[tuple[float, float]]:
-    """The F1 of each question, of one; see `metrics.item_scores`."""
+    """(F1, 1) for each question; see `metrics.item_scores`."""
     return [(f1, 1) for _, f1 in answer_scores(gold, predictions, normalise)]

@@ -1,6 +1,6 @@
 """tagging_f1: chunk F1 of tag sequences under the rules of two seqeval versions, and token accuracy. The main score is 1.2.2's.
 
-The two versions part a tag into prefix and type at different places. In `B-creative-work`, 1.2.2 takes all that follows the
+The two versions split a tag into prefix and type at different places. In `B-creative-work`, 1.2.2 takes all that follows the
 first hyphen as the type, 0.0.12 only what follows the last one, so that creative-work and art-work are one type. POS tags have
 no prefix: 0.0.12 takes the whole tag as the type, 1.2.2 the tag without its first letter, so SCONJ and CCONJ are one type and X
 has none. Both merge equal neighbours into one chunk, so neither is token accuracy. On B-PER, I-PER, O and the like they agree.
@@ -83,7 +83,7 @@ def item_scores(
     language: str,
     split: Callable[[str], tuple[str, str]] = split_1_2_2,
 ) -> list[tuple[float, float]]:
-    """Twice the right chunks of each sentence, and its chunks in gold and prediction together; see `metrics.item_scores`.
+    """(twice the right chunks, chunks in gold and prediction together) of each sentence; see `metrics.item_scores`.
 
     A chunk belongs to the sentence in which it ends: under 1.2.2 it may begin in the sentence before.
     """

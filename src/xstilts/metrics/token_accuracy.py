@@ -23,6 +23,6 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
 
 
 def item_scores(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """The right words of each sentence, of all its words; see `metrics.item_scores`."""
+    """(right words, all words) of each sentence; see `metrics.item_scores`."""
     pairs = zip(gold, predictions, strict=True)
     return [(sum(a == b for a, b in zip(right, given, strict=True)), len(right)) for right, given in pairs]

@@ -1,1 +1,1 @@
-"""What a task is: formats, languages, declarations. No I/O, no torch."""
+"""Tasks: their formats, languages and declarations. No I/O, no torch."""

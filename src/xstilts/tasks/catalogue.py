@@ -1,4 +1,4 @@
-"""The tasks that conf/task declares: their names, and one declaration read without Hydra."""
+"""The names of the tasks in conf/task, and a task's declaration read without Hydra."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ def load_task(conf_dir: Path, name: str) -> Task:
     if name not in names:
         raise UserError(unknown_name("task", name, names))
     declared = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(conf_dir / "task" / f"{name}.yaml")))
-    declared.pop("defaults", None)  # Hydra's own key
+    declared.pop("defaults", None)  # a key for Hydra alone
     task = cast(Task, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Task), declared)))
     if task.format not in format_names():
         raise UserError(unknown_name(f"format of task '{name}'", task.format, format_names()))

@@ -25,7 +25,7 @@ class Submission:
     """How predictions are written for the XTREME leaderboards."""
 
     suffix: str
-    """Of a language's file."""
+    """The ending of the file's name."""
     write: Callable[[Predictions, str], str]
     """Predictions and their language -> the text of the file."""
     pattern: str | None = None
@@ -46,7 +46,7 @@ class Protocol:
     search: str
     """`MODULE:NAME` of a function: the pool of queries and that of candidates -> ids of candidates for each query."""
     predictions: str
-    """As in Format."""
+    """The kind of predictions, as in Format."""
     submission: Submission | None = None
     shared_candidates: bool = False
     """Candidates of all languages are one pool."""
@@ -59,7 +59,7 @@ class Format:
     """The form of a task's examples, and what follows from it."""
 
     name: str
-    """That of the module, or of the entry point."""
+    """The same as the name of its module or entry point."""
     fields: Mapping[str, Any]
     """Field of an example -> "string", "int32", a list with the type of its items, or a dict with those of its fields. The first
     two are `id` (unique within a language and split) and `language`."""
@@ -86,13 +86,14 @@ class Format:
     labelled_items: str | None = None
     """The field whose items have a label each (words that have tags)."""
     candidate: tuple[str, str] | None = None
-    """Field and value of examples that are only compared with others: they are never counted, left out, sampled or scored."""
+    """Field and value that mark candidates, which queries are compared with: they are not counted, sampled or scored, and stay
+    when examples are left out. Ids are then unique over all languages."""
     check_answers: str | None = None
     """`MODULE:NAME` of a function that examples pass before they are checked: see `sources.answers.place_answers`."""
 
     embeds: bool = False
-    """Predictions come from embeddings of texts by the encoder, so there is nothing to train that an evaluation needs; one of
-    `protocols` evaluates them, and the hyperparameters `retrieval_*` choose layers and pooling."""
+    """Predictions come from the encoder's embeddings of texts, so an evaluation needs no trained head. One of `protocols`
+    evaluates the embeddings, and the hyperparameters `retrieval_*` choose their layers and pooling."""
     protocols: Mapping[str, Protocol] = field(default_factory=dict)
     masks: bool = False
     """Tokens are masked and restored by a head that is tied to the word embeddings. Phase 1 trains with such formats."""
@@ -134,10 +135,10 @@ class Format:
         return self.candidate is None or example[self.candidate[0]] != self.candidate[1]
 
     def kinds(self, protocol: str | None) -> tuple[str, ...]:
-        """The kinds of predictions: one, or without a known protocol those of all protocols."""
+        """The kind of predictions of a protocol, or without a known protocol those of the whole format."""
         if protocol and protocol in self.protocols:
             return (self.protocols[protocol].predictions,)
-        return tuple(one.predictions for one in self.protocols.values()) or (self.predictions,)
+        return tuple(known.predictions for known in self.protocols.values()) or (self.predictions,)
 
     def length_problems(self, limits: "Limits") -> Iterator[str]:
         """Lengths that leave no room for text."""
@@ -154,4 +155,4 @@ def _feature(kind: Any) -> Any:
 
     if isinstance(kind, list):
         return List(_feature(kind[0]))
-    return {name: _feature(one) for name, one in kind.items()} if isinstance(kind, dict) else Value(kind)
+    return {name: _feature(inner) for name, inner in kind.items()} if isinstance(kind, dict) else Value(kind)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from xstilts.data.featurizers import classification, featurizer
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.classification import FEATURES
+from xstilts.tasks.formats.classification import FORMAT
 
 TASK = Task(name="nli", format="classification", labels=["entailment", "neutral", "contradiction"])
 
@@ -15,7 +15,7 @@ TASK = Task(name="nli", format="classification", labels=["entailment", "neutral"
 def examples(*rows):
     return Dataset.from_list(
         [{"id": str(n), "language": "en", "text_a": a, "text_b": b, "label": label} for n, (a, b, label) in enumerate(rows)],
-        features=FEATURES,
+        features=FORMAT.features,
     )
 
 

@@ -10,7 +10,7 @@ from xstilts.data.featurizers import mlm
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.mlm import FEATURES
+from xstilts.tasks.formats.mlm import FORMAT
 
 TASK = Task(name="mlm", format="mlm")
 SPECIAL = SpecialTokens(pad_id=1, mask_id=99, vocab_size=100, special_ids=(0, 1, 2, 3, 99), mlm_probability=0.15)
@@ -29,7 +29,7 @@ ROWS = st.lists(
 def examples(*texts):
     """Lines, or pairs of a line and its translation."""
     rows = [{"id": str(n), "language": "en", "text": text[0], "translation": text[1]} for n, text in enumerate(map(both, texts))]
-    return Dataset.from_list(rows, features=FEATURES)
+    return Dataset.from_list(rows, features=FORMAT.features)
 
 
 def both(text):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from xstilts.data.featurizers import multiple_choice
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.multiple_choice import FEATURES
+from xstilts.tasks.formats.multiple_choice import FORMAT
 
 TASK = Task(name="copa", format="multiple_choice")
 
@@ -15,7 +15,7 @@ TASK = Task(name="copa", format="multiple_choice")
 def examples(*rows):
     return Dataset.from_list(
         [{"id": str(n), "language": "en", "prompt": p, "choices": c, "label": label} for n, (p, c, label) in enumerate(rows)],
-        features=FEATURES,
+        features=FORMAT.features,
     )
 
 

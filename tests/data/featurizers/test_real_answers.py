@@ -13,7 +13,7 @@ from datasets import Dataset
 
 from xstilts.data.featurizers import span_qa
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.span_qa import FEATURES
+from xstilts.tasks.formats.span_qa import FORMAT
 
 TASK = Task(name="qa", format="span_qa")
 LIMITS = Limits(max_length=384, doc_stride=128, max_query_length=64, max_answer_length=400)
@@ -35,7 +35,7 @@ def read(path):
                 answers = [{"text": answer["text"], "start": answer["answer_start"]} for answer in question["answers"]]
                 rows.append({"id": str(len(rows)), "language": "", "question": question["question"], "answers": answers})
                 rows[-1]["context"] = paragraph["context"]
-    return Dataset.from_list(rows, features=FEATURES)
+    return Dataset.from_list(rows, features=FORMAT.features)
 
 
 @pytest.fixture(scope="module")

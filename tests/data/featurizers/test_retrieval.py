@@ -4,7 +4,7 @@ from datasets import Dataset
 from xstilts.data.featurizers import retrieval
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.retrieval import FEATURES
+from xstilts.tasks.formats.retrieval import FORMAT
 
 MATCHING = Task(name="tatoeba", format="retrieval", protocol="sentence_matching")
 ANSWERS = Task(name="lareqa", format="retrieval", protocol="answer_retrieval")
@@ -19,7 +19,7 @@ def candidate(id, text, context=None):
 
 
 def features(rows, tokenizer, task=MATCHING, training=False, **limits):
-    examples = Dataset.from_list(list(rows), features=FEATURES)
+    examples = Dataset.from_list(list(rows), features=FORMAT.features)
     return retrieval.featurize(examples, tokenizer, task, Limits(**limits), training)
 
 

@@ -8,7 +8,7 @@ from datasets import Dataset
 
 from xstilts.data.featurizers import span_qa
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.span_qa import FEATURES
+from xstilts.tasks.formats.span_qa import FORMAT
 
 TASK = Task(name="qa", format="span_qa")
 LIMITS = Limits(max_length=96, doc_stride=16, max_query_length=8, max_answer_length=60)
@@ -30,7 +30,7 @@ def log_of(tokenizer, caplog):
                 {"id": f"q{n}", "language": language, "question": "Where?", "context": context, "answers": answers}
                 for n, (language, context, answers) in enumerate(full)
             ],
-            features=FEATURES,
+            features=FORMAT.features,
         )
         caplog.clear()
         with caplog.at_level(logging.INFO, logger="xstilts"):

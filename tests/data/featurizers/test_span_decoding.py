@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from xstilts.data.featurizers import span_qa
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.span_qa import FEATURES
+from xstilts.tasks.formats.span_qa import FORMAT
 
 TASK = Task(name="qa", format="span_qa")
 LIMITS = Limits(max_length=96, doc_stride=16, max_query_length=8, max_answer_length=60)
@@ -33,7 +33,7 @@ def answered(draw):
 def examples(*rows):
     return Dataset.from_list(
         [{"id": str(n), "language": "en", "question": "Where?", "context": c, "answers": a} for n, (c, a) in enumerate(rows)],
-        features=FEATURES,
+        features=FORMAT.features,
     )
 
 

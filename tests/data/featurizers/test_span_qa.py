@@ -8,7 +8,7 @@ from xstilts.data.featurizers import span_qa
 from xstilts.data.featurizers.span_windows import align, contexts
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.span_qa import FEATURES
+from xstilts.tasks.formats.span_qa import FORMAT
 
 TASK = Task(name="qa", format="span_qa")
 CONTEXT = "Nile water reaches Cairo after many days and at last flows into the sea near Alexandria in Egypt"
@@ -20,7 +20,7 @@ def examples(*rows):
     for number, (question, context, answer) in enumerate(rows):
         gold = None if answer is None else [{"text": answer, "start": context.index(answer)}] if answer else []
         table.append({"id": str(number), "language": "en", "question": question, "context": context, "answers": gold})
-    return Dataset.from_list(table, features=FEATURES)
+    return Dataset.from_list(table, features=FORMAT.features)
 
 
 def features(rows, tokenizer, training=False, **limits):
@@ -92,7 +92,7 @@ def test_gold(tokenizer):
 def test_the_first_of_several_answers_is_the_target(tokenizer):
     rows = examples(("a", CONTEXT, "Cairo")).to_list()
     rows[0]["answers"].append({"text": "sea", "start": CONTEXT.index("sea")})
-    table = features(Dataset.from_list(rows, features=FEATURES), tokenizer)
+    table = features(Dataset.from_list(rows, features=FORMAT.features), tokenizer)
     assert table["start_position"][0] == features(examples(("a", CONTEXT, "Cairo")), tokenizer)["start_position"][0]
 
 
@@ -160,7 +160,7 @@ def test_all_at_once_is_the_same_as_one_by_one(tokenizer, rows, max_length, doc_
         answer = [{"text": context[start:end], "start": start}] if end > start else random.choice([None, []])
         table.append({"id": str(number), "language": "en", "question": question, "context": context, "answers": answer})
     limits = Limits(max_length=max_length, doc_stride=doc_stride, max_query_length=4)
-    found = span_qa.featurize(Dataset.from_list(table, features=FEATURES), tokenizer, TASK, limits, training)
+    found = span_qa.featurize(Dataset.from_list(table, features=FORMAT.features), tokenizer, TASK, limits, training)
     expected = [slow_features(row, number, tokenizer, limits, training) for number, row in enumerate(table)]
     assert found.to_list() == [feature for features in expected for feature in features]
 

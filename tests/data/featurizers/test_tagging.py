@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from xstilts.data.featurizers import tagging
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
-from xstilts.tasks.formats.tagging import FEATURES
+from xstilts.tasks.formats.tagging import FORMAT
 
 TASK = Task(name="ner", format="tagging", labels=["O", "B-PER", "I-PER"])
 WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -18,7 +18,7 @@ SENTENCES = st.lists(SENTENCE.map(lambda pairs: tuple(map(list, zip(*pairs, stri
 def examples(*rows):
     return Dataset.from_list(
         [{"id": str(n), "language": "en", "words": words, "tags": tags} for n, (words, tags) in enumerate(rows)],
-        features=FEATURES,
+        features=FORMAT.features,
     )
 
 

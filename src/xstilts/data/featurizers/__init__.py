@@ -6,7 +6,7 @@ Each module has
 - `featurize(examples, tokenizer, task, limits, training) -> Dataset`: features with the columns `example` (int32, row of the
   example), `length` (int32, padded tokens that the feature costs in the encoder, all of its rows together), `input_ids`, and
   those of the format. For training, examples without gold are left out;
-- `collate(rows, special) -> dict`: a micro-batch, padded to its own longest row, with `input_ids` and `attention_mask`
+- `collate(rows, special) -> dict`: a micro-batch, padded to its longest row, with `input_ids` and `attention_mask`
   (int64, B x L) and the targets that the format's head names. -100 marks what has no gold;
 - `decode(examples, features, outputs, task, limits) -> list`: one prediction per example, in the examples' order, from one
   dict of arrays per feature. Not for retrieval, whose predictions come from whole pools of vectors.

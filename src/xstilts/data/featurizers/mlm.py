@@ -1,8 +1,8 @@
 """mlm: a line of text or a pair of translations, some of whose tokens are masked when a batch is made; they are to be restored.
 
-Of the chosen tokens 80 % become the mask token, 10 % a random one and 10 % stay (BERT's rule, as in jiant). What is masked
-depends on the row and its seed alone, not on the batch that it is in. A pair is `<s> A </s></s> B </s>`, and the positions start
-anew where its second sentence opens, as in Conneau and Lample 2019, section 3.3: equal positions help to find the counterparts.
+Of the chosen tokens 80 % become the mask token, 10 % a random one and 10 % stay (BERT's rule, as in jiant). The masked
+tokens depend on the row and its seed alone, not on its batch. A pair is `<s> A </s></s> B </s>`, and the positions start
+again from 0 at its second sentence, as in Conneau and Lample 2019, section 3.3: equal positions help to find the counterparts.
 """
 
 from functools import lru_cache
@@ -24,7 +24,7 @@ FEATURES = Features(
         "example": Value("int32"),
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
-        "second": Value("int32"),  # the token from which a pair's positions start anew; 0: a line alone
+        "second": Value("int32"),  # the token from which a pair's positions start again; 0: a single line
         "second_segment": Value("int32"),  # the token from which segment ids are 1; 0: they are 0 everywhere
     }
 )
@@ -60,7 +60,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
 
 @lru_cache(maxsize=8)
 def _maskable(special: SpecialTokens) -> tuple[np.ndarray, np.ndarray]:
-    """Which ids are not special: as bool (vocabulary,), and listed in rising order, int64."""
+    """The ids that are not special: as bool (vocabulary,), and listed in rising order, int64."""
     allowed = np.ones(special.vocab_size, dtype=bool)
     allowed[list(special.special_ids)] = False
     return allowed, np.flatnonzero(allowed)
@@ -69,7 +69,7 @@ def _maskable(special: SpecialTokens) -> tuple[np.ndarray, np.ndarray]:
 def masked(input_ids: np.ndarray, seed: int, special: SpecialTokens) -> tuple[np.ndarray, np.ndarray]:
     """input_ids (L,) with masked tokens, and labels (L,): the original ids of the chosen tokens, -100 elsewhere; int64.
 
-    Each token that is not special is chosen with `special.mlm_probability`; if none is, one is drawn.
+    Each token that is not special is chosen with `special.mlm_probability`; if none is, a single token is drawn.
     """
     assert special.mask_id is not None, "special_tokens checks that a tokenizer for mlm has a mask token"
     generator = np.random.default_rng(seed)
@@ -91,7 +91,7 @@ def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch
     """`input_ids`, `attention_mask` and `labels` (B, L), int64; with a pair among the rows also `position_ids` (B, L) from 0, and
     `token_type_ids` (B, L) where there are segments.
 
-    A row is masked by its `mask_seed`; without one (in evaluation) by its `example`, so that every evaluation masks alike.
+    A row is masked by its `mask_seed`; without a seed (in evaluation) by its `example`, so all evaluations mask alike.
     """
     pairs = [masked(np.asarray(row["input_ids"]), int(row.get("mask_seed", row["example"])), special) for row in rows]
     batch = padding.inputs([ids for ids, _ in pairs], special, [row.get("second_segment") or 0 for row in rows])
@@ -102,7 +102,7 @@ def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch
 
 
 def _positions(seconds: list[int], length: int) -> torch.Tensor:
-    """int64 (B, length): 0, 1, … and again from 0 where the second sentence opens."""
+    """int64 (B, length): 0, 1, … and again from 0 at the second sentence."""
     positions_L, seconds_B1 = torch.arange(length), torch.tensor(seconds)[:, None]
     return positions_L - torch.where(positions_L >= seconds_B1, seconds_B1, 0)
 
@@ -110,7 +110,7 @@ def _positions(seconds: list[int], length: int) -> torch.Tensor:
 def decode(
     examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndarray]], task: Task, limits: Limits
 ) -> list[tuple[float, int]]:
-    """Of each line `nll` (1,), its summed negative log-likelihood in nats, and `count` (1,), its masked tokens."""
+    """For each line the summed negative log-likelihood in nats (`nll`, (1,)) and the number of masked tokens (`count`, (1,))."""
     predictions = [(0.0, 0)] * len(examples)
     for example, output in zip(features["example"][:], outputs, strict=True):
         predictions[example] = float(output["nll"].item()), int(output["count"].item())

@@ -1,6 +1,6 @@
 """multiple_choice: `<s> prompt </s></s> choice </s>` for each of k choices -> the index of one.
 
-A row that is too long loses the end of its prompt; only where the choice alone leaves no room for one, the longer text is cut.
+A row that is too long loses the end of its prompt; if the choice leaves no room for a prompt, the longer text is cut.
 """
 
 from itertools import chain
@@ -21,9 +21,9 @@ VERSION = 2
 FEATURES = Features(
     {
         "example": Value("int32"),
-        "length": Value("int32"),  # k times the longest row: what the feature costs when its rows are padded to one length
+        "length": Value("int32"),  # k times the longest row: the cost of the feature with its rows padded to one length
         "input_ids": List(List(Value("int32"))),  # one row per choice
-        "second_segment": List(Value("int32")),  # of each row the token from which segment ids are 1; 0: they are 0 everywhere
+        "second_segment": List(Value("int32")),  # for each row the token from which segment ids are 1; 0: they are 0 everywhere
         "label": Value("int32"),  # index of the choice; -100: no gold
     }
 )

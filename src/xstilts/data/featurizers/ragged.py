@@ -1,4 +1,4 @@
-"""Rows of different lengths as stretches of one array: cut, picked and joined without a Python list in between.
+"""Ragged arrays: rows of different lengths as slices of one array, cut, picked and joined without Python lists.
 
 Legend: R rows, T values, P parts of a row.
 """
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class RaggedArray:
-    """R rows. Row r is the `lengths_R[r]` values from `starts_R[r]` on; rows may share values, and values may be in none."""
+    """R rows. Row r has the `lengths_R[r]` values from `starts_R[r]` on. Rows may share values or skip some."""
 
     values_T: np.ndarray
     starts_R: np.ndarray
@@ -28,11 +28,11 @@ class RaggedArray:
         return RaggedArray(self.values_T, self.starts_R[index], self.lengths_R[index])
 
     def cut(self, most: np.ndarray | int) -> "RaggedArray":
-        """Of each row the first values, `most` of them if it has so many; one number for all rows, or one for each."""
+        """The first `most` values of each row, or all if it has fewer; `most` is one number, or an array (R,)."""
         return RaggedArray(self.values_T, self.starts_R, np.minimum(self.lengths_R, most))
 
     def joined(self) -> np.ndarray:
-        """All rows, one after the other, in an array of their own."""
+        """All rows, one after the other, in a new array."""
         shift_R = self.starts_R - np.cumsum(self.lengths_R) + self.lengths_R
         return cast(np.ndarray, self.values_T[np.repeat(shift_R, self.lengths_R) + np.arange(self.lengths_R.sum())])
 
@@ -42,12 +42,12 @@ class RaggedArray:
 
 
 def packed(values_T: np.ndarray, lengths_R: np.ndarray) -> RaggedArray:
-    """The rows of these lengths that stand in `values_T` one after the other."""
+    """Consecutive rows of these lengths in `values_T`."""
     return RaggedArray(values_T, np.cumsum(lengths_R) - lengths_R, lengths_R)
 
 
 def constant(values_T: np.ndarray, lengths_R: np.ndarray) -> RaggedArray:
-    """The first so many of `values_T`, over and over."""
+    """For each row, as many of the first values of `values_T` as its length."""
     return RaggedArray(values_T, np.zeros_like(lengths_R), lengths_R)
 
 
@@ -66,5 +66,5 @@ def side_by_side(*parts: RaggedArray) -> RaggedArray:
 
 
 def grouped(items: pa.Array, lengths_R: np.ndarray) -> pa.ListArray:
-    """Lists of these lengths of the items, which are used up in order."""
+    """Consecutive lists of these lengths over the items."""
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths_R)).astype(np.int32)), items)

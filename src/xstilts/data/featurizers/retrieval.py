@@ -1,9 +1,9 @@
 """retrieval: texts -> embeddings.
 
-A text with a context is encoded as one text, the two joined without a separator and without newlines, as google-research/xtreme
+A text with a context is encoded as one text, joined without a separator and without newlines, as google-research/xtreme
 third_party/evaluate_retrieval.py does for LAReQA's candidates. It trains on them as a pair of sentence and paragraph
-(third_party/processors/lareqa.py); here both are encoded alike. Predictions need whole pools of vectors and are made elsewhere,
-hence there is no `decode`.
+(third_party/processors/lareqa.py); here both are encoded alike. There is no `decode`: predictions need whole pools of
+vectors, see `xstilts.retrieval.protocols`.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ TEXT = Features({"example": Value("int32"), "length": Value("int32"), "input_ids
 PAIR = Features(
     {
         "example": Value("int32"),  # row of the query
-        "length": Value("int32"),  # twice the longer row: what the pair costs when padded to one length
+        "length": Value("int32"),  # twice the longer row: the cost of the pair padded to one length
         "input_ids": List(List(Value("int32"))),  # the query and its first relevant candidate
     }
 )
@@ -73,7 +73,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
 
 
 def joined(text: str, context: str | None) -> str:
-    """What the encoder reads."""
+    """The text that the encoder reads."""
     return text if context is None else (text + context).replace("\n", "")
 
 

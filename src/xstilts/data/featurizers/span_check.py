@@ -25,7 +25,7 @@ def cut_out(texts: Sequence[str], spans: RaggedArray, first_R: np.ndarray, last_
 
 
 class RoundTrip:
-    """The count of one table of examples."""
+    """Counts the lost answers of one data set."""
 
     def __init__(self, task: str) -> None:
         self.task = task
@@ -34,7 +34,7 @@ class RoundTrip:
         self.example = ""
 
     def add(self, columns: dict[str, list[Any]], answers: Sequence[str | None], cut: Sequence[str], whole_R: np.ndarray) -> None:
-        """Compare each answer, if there is one, with what is cut out for it. `whole_R`: whether some window holds it whole."""
+        """Compare each answer with the text that is cut out for it. `whole_R` (bool): a window holds the whole answer."""
         given = zip(columns["language"], columns["id"], answers, cut, whole_R.tolist(), strict=True)
         for language, identifier, answer, text, whole in given:
             if answer is None:

@@ -2,9 +2,9 @@
 
 The rules of run_squad, which XTREME and jiant (squad_style/utils.py) share: the n best starts times the n best ends of each
 window, ends not before starts, at most `max_answer_length` tokens, starts only where the token has its maximum context, and
-for data with unanswerable questions the empty answer if its score is higher by more than `null_threshold`. Where they rebuild the
-text from words, it is cut from the context by offsets. Where no pair of the n best is possible they answer "empty"; here
-all pairs are looked at then.
+for data with unanswerable questions the empty answer if its score is higher by more than `null_threshold`. They rebuild the
+text from words; here it is cut from the context by offsets. If no pair of the n best is possible, they answer "empty"; here
+all pairs are then considered.
 
 Legend: L tokens of a window, S starts, E ends, P possible pairs of them.
 """

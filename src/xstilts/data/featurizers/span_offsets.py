@@ -54,7 +54,7 @@ def _move_empty(start_T: np.ndarray, end_T: np.ndarray, begin_T: np.ndarray, sto
 
 
 def _last_with_text(start_T: np.ndarray, end_T: np.ndarray) -> np.ndarray:
-    """Of each token, the last one before it that has characters; the first token where there is none."""
+    """The last token before each token that has characters; the first token if there is none."""
     filled_T = np.where(start_T < end_T, np.arange(len(end_T)), 0)
     return np.append(0, np.maximum.accumulate(filled_T)[:-1])
 
@@ -71,7 +71,7 @@ def _visible(text: str) -> np.ndarray:
 
 
 def _end_of_continuation(text: str, gap: int, stop: int, seen: np.ndarray) -> int:
-    """Where the characters of a gap end that belong to the token before it.
+    """The end of the characters of a gap that belong to the token before it.
 
     They are all up to white space, if there is any; else those that continue its last character.
     """

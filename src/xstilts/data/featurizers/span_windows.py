@@ -1,4 +1,4 @@
-"""span_qa: contexts -> tokens with character spans, windows over them, and where the gold answer stands.
+"""span_qa: contexts -> tokens with character spans, windows over them, and the positions of the gold answer.
 
 All examples of a chunk at once. Legend: R examples, N tokens of a context, T of all distinct contexts, M of the contexts of all
 examples, W windows of all examples, P tokens of all windows.
@@ -22,7 +22,7 @@ BLANKS = ("▁", "Ġ")
 
 @dataclass(frozen=True)
 class Contexts:
-    """The tokenized contexts of R examples; equal ones stand there once."""
+    """The tokenized contexts of R examples; equal contexts are stored once."""
 
     ids: RaggedArray
     """int32, R rows of N."""
@@ -45,7 +45,7 @@ def contexts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Contex
     spans_T2 = np.fromiter(chain.from_iterable(offsets), dtype=np.int32).reshape(-1, 2)
     last_T = np.zeros(len(spans_T2), dtype=bool)
     last_T[(ids.starts_R + ids.lengths_R - 1)[ids.lengths_R > 0]] = True
-    # The tokenizer gives a blank that is a token of its own the characters of the next token, which would be cut out with it.
+    # If a blank is a token, the tokenizer assigns it the characters of the next token, which would be cut out with it.
     blanks = [number for number in map(tokenizer.convert_tokens_to_ids, BLANKS) if number not in (None, tokenizer.unk_token_id)]
     borrowed_T = np.isin(ids.values_T, blanks) & (spans_T2[:, 0] == np.roll(spans_T2[:, 0], -1)) & ~last_T
     spans_T2[borrowed_T, 1] = spans_T2[borrowed_T, 0]
@@ -57,7 +57,7 @@ def align(spans: RaggedArray, start_R: np.ndarray, end_R: np.ndarray) -> tuple[n
     """First and last token of each context that share characters with [start, end), int64; -1 and -1 where there is none.
 
     A lone `▁` before the first belongs to the answer, as it does when the answer is tokenized by itself: `_improve_answer_span`
-    of google-research/xtreme third_party/processors/squad.py looks for just that.
+    of google-research/xtreme third_party/processors/squad.py looks for the same.
     """
     spans_M2, rows = spans.joined(), np.arange(len(spans))
     row_M = np.repeat(rows, spans.lengths_R)

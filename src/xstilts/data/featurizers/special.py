@@ -1,4 +1,4 @@
-"""What a collator needs to know of the tokenizer, so that it can travel to a loader's process without it."""
+"""The facts about a tokenizer that a collator needs, small enough to be sent to a data loader's process."""
 
 from dataclasses import dataclass
 
@@ -17,15 +17,15 @@ class SpecialTokens:
     vocab_size: int
     """Ids are 0 … vocab_size - 1."""
     special_ids: tuple[int, ...]
-    """All of them in rising order, the unknown token too: never masked, never put in another's place."""
+    """All of them in rising order, the unknown token too: never masked, and never a random replacement."""
     mlm_probability: float
-    """Share of the other tokens that are to be restored."""
+    """Share of the other tokens that are masked."""
     segments: bool = False
-    """Whether the tokenizer gives segment ids (`token_type_ids`), as BERT's does."""
+    """The tokenizer gives segment ids (`token_type_ids`), as BERT's does."""
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase, mlm_probability: float, masks: bool = True) -> SpecialTokens:
-    """Those of the tokenizer. `masks`: tokens will be masked.
+    """The special tokens of the tokenizer. `masks`: tokens will be masked.
 
     Raises UserError where it has no padding token, no mask token that is needed, or the probability is not in (0, 1].
     """

@@ -24,7 +24,7 @@ Made = Mapping[str, np.ndarray | RaggedArray | pa.Array]
 def build(examples: Dataset, features: Features, columns_of: Callable[[int, Columns], Made], size: int = 0) -> Dataset:
     """A dataset with the columns `features`.
 
-    `columns_of` gets the row number of a chunk's first example and the chunk's columns, and gives the columns of its features.
+    `columns_of` takes the row number of a chunk's first example and the chunk's columns, and returns the columns of its features.
     `size`: examples of a chunk, if not CHUNK.
     """
     schema = features.arrow_schema

@@ -1,7 +1,7 @@
 """tagging: words -> one tag each, carried by the word's first token.
 
-Words are tokenized one by one, as in google-research/xtreme third_party/utils_tag.py; one that gives no token becomes the
-unknown token, or another special one where a tokenizer has none. A sentence that is too long is cut between words into pieces,
+Words are tokenized one by one, as in google-research/xtreme third_party/utils_tag.py; a word without tokens becomes the
+unknown token, or another special token if the tokenizer has none. A sentence that is too long is cut between words into pieces,
 which `decode` joins again, so that no word is ever dropped.
 """
 
@@ -26,7 +26,7 @@ FEATURES = Features(
         "length": Value("int32"),
         "input_ids": List(Value("int32")),
         "first_word": Value("int32"),  # number of the piece's first word in its sentence
-        "word_positions": List(Value("int32")),  # of each word of the piece: where its first token stands in input_ids
+        "word_positions": List(Value("int32")),  # of each word of the piece: the position of its first token in input_ids
         "labels": List(Value("int32")),  # of each word of the piece: index into the task's labels; -100: no gold
     }
 )
@@ -77,7 +77,7 @@ def pieces(lengths: np.ndarray, counts: np.ndarray, room: int) -> tuple[np.ndarr
     end = np.cumsum(counts)
     start, end = (values[counts > 0] for values in (end - counts, end))
     starts = ends = np.zeros(0, dtype=np.int64)
-    while len(start):  # one more piece of every sentence that is not used up
+    while len(start):  # another piece of every sentence that has words left
         cut = np.minimum(np.searchsorted(filled, filled[start] + room, side="right") - 1, end)
         starts, ends = np.append(starts, start), np.append(ends, cut)
         start, end = cut[cut < end], end[cut < end]

@@ -1,7 +1,7 @@
-"""Texts -> token ids, and where the special tokens go around them.
+"""Texts -> token ids, and the special tokens around them.
 
 Texts are tokenized without special tokens, all of a chunk in one call and equal texts once; cutting and joining happen on ids.
-The result is what the tokenizer itself gives for the text or pair (a test compares them).
+The result equals the tokenizer's for the text or pair (a test compares them).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from xstilts.tasks.declaration import Limits
 
 Ids = list[int]
 GROUP = 2000
-"""Characters that go to the tokenizer as if they were the words of one text. A call costs as much as tokenizing a word or two."""
+"""Characters that are passed to the tokenizer in one call, as the words of one text. A call costs as much as a word or two."""
 
 
 def unique(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
@@ -29,9 +29,9 @@ def unique(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str] | Sequence[list[str]], words: bool = False) -> list[Encoding]:
-    """The texts as the tokenizer splits them, whole and without special tokens. `words`: each is a list of words of its own."""
+    """The texts as the tokenizer splits them, whole and without special tokens. `words`: each text is a list of words."""
     backend = tokenizer.backend_tokenizer
-    backend.no_truncation()  # a call before may have left its own
+    backend.no_truncation()  # an earlier call may have set it
     backend.no_padding()
     backend.encode_special_tokens = tokenizer.split_special_tokens
     return cast(list[Encoding], backend.encode_batch(texts, is_pretokenized=words, add_special_tokens=False))
@@ -78,7 +78,7 @@ class Template:
         return side_by_side(_repeated(self.before, len(first)), first, between, second, _repeated(self.after, len(first)))
 
     def second_segment(self, first: RaggedArray, paired_R: np.ndarray | None = None) -> np.ndarray:
-        """Where the second segment of each pair starts, int64 (R,); 0: everything is in the first one."""
+        """The start of the second segment of each pair, int64 (R,); 0: all tokens are in the first."""
         if self.first_segment is None:
             return np.zeros(len(first), dtype=np.int64)
         starts_R = len(self.before) + first.lengths_R + self.first_segment
@@ -100,7 +100,7 @@ def _repeated(ids: Ids, count: int) -> RaggedArray:
 
 
 def template(tokenizer: PreTrainedTokenizerBase) -> Template:
-    """What the tokenizer puts around a pair: `<s> A </s></s> B </s>` for XLM-R, whose single text is `<s> A </s>`.
+    """The special tokens around a pair: `<s> A </s></s> B </s>` for XLM-R, whose single text is `<s> A </s>`.
 
     Raises UserError for a tokenizer that gives no token for any text that is tried.
     """
@@ -122,7 +122,7 @@ def template(tokenizer: PreTrainedTokenizerBase) -> Template:
 
 
 def _any_text(tokenizer: PreTrainedTokenizerBase) -> str:
-    """A text that gives one token or more: the unknown token, which some tokenizers lack, or a plain character."""
+    """A text with one token or more: the unknown token, which some tokenizers lack, or a plain character."""
     for text in (tokenizer.unk_token, "a", "1", "."):
         if text and encode(tokenizer, [text])[0].ids:
             return cast(str, text)
@@ -133,7 +133,7 @@ def _any_text(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def longest_first(first_R: np.ndarray, second_R: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """How many of `first_R` and `second_R` tokens to keep so that `room` holds both: the longer is cut until both are equal."""
+    """The numbers of `first_R` and `second_R` tokens to keep so that both fit `room`: the longer is cut until both are equal."""
     shorter_R = np.minimum(np.minimum(first_R, second_R), room // 2)
     fits_R, first_is_shorter_R = first_R + second_R <= room, first_R <= second_R
     return (

@@ -30,7 +30,7 @@ Batch = dict[str, Tensor]
 
 
 class Head(Protocol):
-    """What the LightningModule asks of a head."""
+    """The interface that the LightningModule uses."""
 
     contrastive: bool
     whole_vocabulary: bool

@@ -34,7 +34,7 @@ class MaskedLanguageModelHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def negative_log_likelihood(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
-        """loss_M in nats, and masked_BL (bool) that says where the M tokens stand, in row order."""
+        """loss_M in nats, and masked_BL (bool), the positions of the M tokens, in row order."""
         hidden_BLD = encoder.read(batch)
         masked_BL = batch["labels"] != -100
         hidden_MD = self.layer_norm(functional.gelu(self.dense(hidden_BLD[masked_BL])))

@@ -31,7 +31,7 @@ def pool(hidden_BLD: Tensor, attention_mask_BL: Tensor, pooling: str, encoder: E
 
 
 def layers_to_pool(hyperparameters: Hyperparameters, num_layers: int) -> list[int]:
-    """The layers asked for, or the published layer of a 24-layer encoder scaled to this one's depth.
+    """The layers in the hyperparameters, or the published layer of a 24-layer encoder scaled to this encoder's depth.
 
     Raises UserError for a layer that the encoder does not have.
     """
@@ -91,13 +91,13 @@ class RetrievalHead(nn.Module):
         return torch.stack(functional.normalize(vector_RD.float(), dim=-1).chunk(2), dim=1)
 
     def loss_of(self, pairs_B2D: Tensor) -> Tensor:
-        """Cross-entropy of each query's own candidate among all candidates, summed over queries."""
+        """Cross-entropy of each query's candidate among all candidates, summed over queries."""
         query_BD, candidate_BD = pairs_B2D.unbind(1)
         logits_BB = self.log_scale.exp() * query_BD @ candidate_BD.T
         return functional.cross_entropy(logits_BB, torch.arange(len(logits_BB), device=logits_BB.device), reduction="sum")
 
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """The same for the queries of one batch, among its candidates."""
+        """`loss_of` for the queries of one batch, among its candidates."""
         return self.loss_of(self.pairs(encoder, batch))
 
     def items(self, batch: Batch) -> float:

@@ -20,7 +20,7 @@ def format_names() -> tuple[str, ...]:
 
 
 def format_named(name: str) -> Format:
-    """The format `name`. UserError if there is none, or if a plug-in's cannot be used."""
+    """The format `name`. UserError if there is none, or if its plug-in cannot be used."""
     found: Format = _REGISTRY.module(name).FORMAT
     return found
 
@@ -31,5 +31,5 @@ def format_of(task: "Task") -> Format:
 
 
 def formats() -> dict[str, Format]:
-    """All formats by name. UserError for a plug-in's that cannot be used."""
+    """All formats by name. UserError for a plug-in that cannot be used."""
     return {name: format_named(name) for name in format_names()}
