@@ -59,6 +59,11 @@ def depth(full: bool) -> str:
     return f"random encoder, {config.num_hidden_layers} layers x {config.hidden_size}, {config.vocab_size:,} words"
 
 
+def device() -> torch.device:
+    """Where models are made: a GPU if there is one, which draws their random weights in no time."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 SETTINGS = TrainerConfig()
 
 
@@ -80,7 +85,8 @@ class Planned:
 def task_model(corpus: Corpus, config: XLMRobertaConfig, steps: int = 0) -> TaskModule:
     """The encoder, padding-free, with a fresh head."""
     torch.manual_seed(1)
-    encoder = Encoder(XLMRobertaModel(config, add_pooling_layer=False))
+    with device():
+        encoder = Encoder(XLMRobertaModel(config, add_pooling_layer=False))
     encoder.leave_padding_out()
     head = build_head(corpus.task, encoder, RECIPE)
     return TaskModule(encoder, {corpus.features.head: head}, RECIPE, seed=1, total_steps=steps)

@@ -1,5 +1,6 @@
 """Hugging Face's Trainer as its own example scripts (run_glue, run_qa) set it up."""
 
+import os
 import tempfile
 from typing import Any
 
@@ -28,6 +29,11 @@ Features = list[dict[str, Any]]
 def model_of(corpus: Corpus, config: XLMRobertaConfig) -> Any:
     """Hugging Face's model for the task."""
     torch.manual_seed(1)
+    with ours.device():
+        return _model_of(corpus, config)
+
+
+def _model_of(corpus: Corpus, config: XLMRobertaConfig) -> Any:
     if corpus.task.format == "span_qa":
         return XLMRobertaForQuestionAnswering(config)
     config.num_labels = len(corpus.task.labels)
@@ -71,17 +77,28 @@ class TakesTurns(TrainerCallback):
 
 
 def train(
-    turns: Turns, corpus: Corpus, config: XLMRobertaConfig, steps: list[Features], at_once: int, bf16: bool = False
+    turns: Turns,
+    corpus: Corpus,
+    config: XLMRobertaConfig,
+    steps: list[Features],
+    at_once: int,
+    bf16: bool = False,
+    compiled: bool = False,
 ) -> None:
     """The work of a worker: one optimizer step for each entry, `at_once` examples on the device.
+
+    `compiled`: by torch.compile, one layer for all of them and for any length, which takes the least time to get ready.
 
     All ways of padding and ordering take the same Trainer: they differ only in what lies in the data set, and where. A batch
     that was padded beforehand has nothing to be padded any more.
     """
     ours.quiet()
+    if compiled:
+        os.environ |= {"ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION": "true", "ACCELERATE_DYNAMO_USE_DYNAMIC": "true"}
     with tempfile.TemporaryDirectory() as folder:
         options = TrainingArguments(
             folder,
+            torch_compile=compiled,
             per_device_train_batch_size=at_once,
             gradient_accumulation_steps=len(steps[0]) // at_once,
             learning_rate=2e-5,
@@ -97,7 +114,7 @@ def train(
         trainer = Trainer(
             model_of(corpus, config),
             options,
-            data_collator=DataCollatorWithPadding(tokenizer()),
+            data_collator=DataCollatorWithPadding(tokenizer(), pad_to_multiple_of=8 if bf16 else None),
             train_dataset=[feature for step in steps for feature in step],  # type: ignore[arg-type]
             callbacks=[TakesTurns(turns)],
         )

@@ -14,37 +14,42 @@ MEMORY = "memory"
 
 
 class Turns:
-    """The loop's end: it waits for its turn before a step and says afterwards that it is done."""
+    """The loop's end: it waits for its turn before a step and says afterwards that it is done. A turn is `steps` steps."""
 
-    def __init__(self, pipe: Connection) -> None:
-        self.pipe = pipe
+    def __init__(self, pipe: Connection, steps: int = 1) -> None:
+        self.pipe, self.steps, self.taken = pipe, steps, 0
         self.start = 0.0
 
     def wait(self) -> None:
-        """Until it is told to go on; EOFError if nobody will."""
+        """Until it is told to go on, which it is in the middle of a turn; EOFError if nobody will."""
+        if self.taken % self.steps:
+            return
         while self.pipe.recv() == MEMORY:
             self.pipe.send(torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0)
         self.start = time.perf_counter()
 
     def done(self) -> None:
-        """Tell the seconds since then, those of a GPU's unfinished work too."""
+        """At the end of a turn, tell the seconds of a step since it began, those of a GPU's unfinished work too."""
+        self.taken += 1
+        if self.taken % self.steps:
+            return
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        self.pipe.send(time.perf_counter() - self.start)
+        self.pipe.send((time.perf_counter() - self.start) / self.steps)
 
 
 class Worker:
-    """The benchmark's end. `work(turns, *arguments)` is run in a new process."""
+    """The benchmark's end. `work(turns, *arguments)` is run in a new process; a turn is `steps` of its steps."""
 
-    def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
+    def __init__(self, work: Callable[..., None], *arguments: Any, steps: int = 1) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_run, args=(work, theirs, arguments), daemon=True)
+        self.process = context.Process(target=_run, args=(work, theirs, steps, arguments), daemon=True)
         self.process.start()
         theirs.close()
 
     def turn(self) -> float:
-        """One step; its seconds. EOFError if the process has ended."""
+        """One turn; the seconds of a step. EOFError if the process has ended."""
         self.pipe.send(None)
         return float(self.pipe.recv())
 
@@ -61,6 +66,6 @@ class Worker:
         self.process.join()
 
 
-def _run(work: Callable[..., None], pipe: Connection, arguments: tuple[Any, ...]) -> None:
+def _run(work: Callable[..., None], pipe: Connection, steps: int, arguments: tuple[Any, ...]) -> None:
     with contextlib.suppress(EOFError):  # no turn is left
-        work(Turns(pipe), *arguments)
+        work(Turns(pipe, steps), *arguments)

@@ -231,10 +231,12 @@ def fit(tmp_path: Path):
         resume: Path | None = None,
         devices: int = 1,
         precision: str = "32-true",
+        accelerator: str = "cpu",
+        **options: Any,
     ) -> Recorder:
         recorder = Recorder()
         trainer = pl.Trainer(
-            **trainer_options(TrainerConfig(accelerator="cpu", devices=devices, precision=precision)),
+            **trainer_options(TrainerConfig(accelerator=accelerator, devices=devices, precision=precision)) | options,
             max_epochs=1,
             logger=False,
             callbacks=[recorder, *callbacks],

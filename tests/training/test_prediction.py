@@ -201,6 +201,7 @@ def test_every_variant_of_retrieval_is_scored_and_the_first_selects():
     assert value == pytest.approx(50) and found == {f"pairs/{key}": pytest.approx(50)}
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize(
     ("protocol", "metric"),

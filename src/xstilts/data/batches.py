@@ -72,6 +72,7 @@ def on_device(batch: Batch, device: Any, **options: Any) -> Batch:
     if torch.device(device).type == "cuda" and not batch["attention_mask"].is_cuda:
         batch = batch | {"places": batch["attention_mask"].flatten().nonzero().squeeze(1)}
         batch = {name: values.pin_memory() if isinstance(values, Tensor) else values for name, values in batch.items()}
+        options = {"non_blocking": True}
     return {name: values.to(device, **options) if isinstance(values, Tensor) else values for name, values in batch.items()}
 
 
