@@ -59,7 +59,9 @@ def test_bf16_without_padding_is_bf16_with_padding(config):
     torch.manual_seed(0)
     shape = {"vocab_size": 60, "num_hidden_layers": 4, "max_position_embeddings": 130, **WIDE}
     built = config(**shape, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    model = Encoder(AutoModel.from_config(built, attn_implementation="sdpa", add_pooling_layer=False)).cuda()
+    model = Encoder(
+        AutoModel.from_config(built, attn_implementation="sdpa", add_pooling_layer=False, trust_remote_code=False)
+    ).cuda()
     mask_BL = (torch.arange(100) < torch.tensor([100, 7, 60, 33, 1])[:, None]).long().cuda()
     ids_BL = torch.randint(5, 60, mask_BL.shape).cuda()
 
