@@ -6,6 +6,7 @@ from typing import get_type_hints
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -13,6 +14,8 @@ from xstilts import config as schema
 from xstilts.cell.checks import check
 from xstilts.errors import UserError
 from xstilts.launch.cells import to_schema
+from xstilts.launch.commandline import choices
+from xstilts.paths import experiments_dir
 from xstilts.recipes import LIMIT_NAMES
 from xstilts.tasks.catalogue import task_names
 from xstilts.tasks.declaration import Limits, Task, TrainingTask
@@ -20,11 +23,11 @@ from xstilts.tasks.declaration import Limits, Task, TrainingTask
 CONF = Path(__file__).resolve().parents[1] / "conf"
 TASKS = task_names(CONF)
 GROUPS = ("task", "target", "intermediate", "pretraining", "recipe", "model", "data", "trainer", "logger")
-FILES = {group: sorted((CONF / group).glob("*.yaml")) for group in GROUPS}
+NAMES = {group: choices(None)[group] for group in GROUPS}
 # How a file of the group is chosen; a task can be a training task of any target.
 CHOSEN = {"task": "+task@target.training.chosen.task={}", "target": "+target={}", "intermediate": "+intermediate={}"}
-# One config takes a file of every group, so that as many are composed as the largest group has files.
-ROWS = [{group: FILES[group][row % len(FILES[group])] for group in GROUPS} for row in range(max(map(len, FILES.values())))]
+# One config takes a file of every group, so that as many are composed as the largest group has choices.
+ROWS = [{group: NAMES[group][row % len(NAMES[group])] for group in GROUPS} for row in range(max(map(len, NAMES.values())))]
 
 
 def composed(*overrides: str) -> schema.Config:
@@ -34,35 +37,57 @@ def composed(*overrides: str) -> schema.Config:
 
 
 @pytest.mark.slow  # all of them together
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[group].stem for group in ("task", "target", "intermediate")))
-def test_every_file_composes_and_fits_the_schema(row):
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[group] for group in ("task", "target", "intermediate")))
+def test_every_choice_composes_and_fits_the_schema(row):
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        overrides = [CHOSEN.get(group, f"{group}={{}}").format(path.stem) for group, path in row.items()]
+        overrides = [CHOSEN.get(group, f"{group}={{}}").format(name) for group, name in row.items()]
         config = OmegaConf.to_object(compose("train", overrides))
     assert isinstance(config, schema.Config)
-    assert config.target.training.pop("chosen").task.name == row["task"].stem
-    assert config.target.task.name == row["target"].stem
-    assert bool(config.intermediate.tasks) == (row["intermediate"].stem != "none")
+    assert config.target.training.pop("chosen").task.name == row["task"]
+    assert config.target.task.name == row["target"]
+    assert bool(config.intermediate.tasks) == (row["intermediate"] != "none")
     named = {**config.intermediate.tasks, **config.target.training}
     assert all(training.task.name in TASKS for training in named.values())
-    assert (config.recipe.name, config.logger.name) == (row["recipe"].stem, row["logger"].stem)
-    assert config.data.source == row["data"].stem.partition("_")[0]  # worlds of other languages are read like `babel`
-    # What is wrong with it is about raw data, a tokenizer and the languages of pairs only, which nobody has given here, or a
-    # world's languages of what no world has: translations of tasks that somebody must bring along.
+    assert (config.recipe.name, config.logger.name) == (row["recipe"], row["logger"])
+    assert config.data.source == row["data"].partition("_")[0]  # worlds of other languages are read like `babel`
+    # What is wrong with it is about raw data, a tokenizer and languages only, which nobody has given here, about a task that has
+    # no data for its role, or about a world's languages of what no world has: translations that somebody must bring along.
     config.data.source = "xtreme"
     try:
         check(config)
     except UserError as error:
-        about = ("data.root", "model=tiny has no tokenizer", "tasks.tlm.languages 'en'", "_translated.languages 'q")
+        about = ["is text", "has no train split", "languages 'q"]
+        about += ["data.root", "model=tiny has no tokenizer", "languages 'en'"]
         assert [line for line in str(error).splitlines() if not any(word in line for word in about)] == []
 
 
 def test_every_file_was_composed():
     """Those of conf/hydra, which belong to Hydra, aside."""
     found = {path for path in CONF.rglob("*.yaml") if path.relative_to(CONF).parts[0] != "hydra"}
-    assert {path for row in ROWS for path in row.values()} | {CONF / "train.yaml"} == found
-    assert len(found) == 1 + sum(len(list((CONF / group).iterdir())) for group in GROUPS) > 50
+    composed = {CONF / group / f"{name}.yaml" for row in ROWS for group, name in row.items()} | {CONF / "train.yaml"}
+    assert found <= composed | set(experiments_dir().iterdir()) and len(found) > 50
+
+
+def test_a_task_needs_one_file(tmp_path):
+    """It is an intermediate task and a target then, in a user's own folder too, unless a file there says otherwise."""
+    for name in ("reviews", "stars"):
+        (tmp_path / "task").mkdir(exist_ok=True)
+        (tmp_path / "task" / f"{name}.yaml").write_text(f"defaults: [snli, _self_]\nname: {name}\n")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "stars.yaml").write_text("defaults: [/task@task: stars]\n")
+    schema.register(tmp_path)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        words = [f"hydra.searchpath=[file://{tmp_path}]", "+intermediate=[reviews,mnli]"]
+        reviews, stars = (OmegaConf.to_object(compose("train", [*words, f"+target={name}"])) for name in ("reviews", "stars"))
+    assert list(reviews.intermediate.tasks) == ["reviews", "mnli"]
+    assert reviews.intermediate.tasks["reviews"].task.name == "reviews"
+    assert reviews.target.task.name == "reviews" and list(reviews.target.training) == ["reviews"]
+    assert stars.target.task.name == "stars" and not stars.target.training
+    schema.register()
+    assert "reviews" not in choices(None)["target"] and "reviews" in choices(tmp_path)["intermediate"]
+    with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(MissingConfigException, match="target/reviews"):
+        compose("train", ["+target=reviews"])
 
 
 def test_worlds_that_differ_in_their_languages_have_the_same_encoder():
@@ -74,8 +99,8 @@ def test_worlds_that_differ_in_their_languages_have_the_same_encoder():
 
 
 def test_every_target_is_named_like_its_task_and_there_is_a_baseline():
-    assert {path.stem for path in FILES["target"]} <= set(TASKS)
-    assert "none" in {path.stem for path in FILES["intermediate"]}
+    assert set(NAMES["target"]) == set(TASKS)
+    assert "none" in NAMES["intermediate"]
 
 
 def test_several_intermediates_are_one_phase():

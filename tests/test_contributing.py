@@ -18,10 +18,10 @@ def guide(repository: Path) -> str:
 
 @pytest.fixture
 def checkout(guide: str, repository: Path, tmp_path: Path) -> Path:
-    """A copy of the checkout with the three files of the guide."""
+    """A copy of the checkout with the file of the guide."""
     names = re.findall(r"`(conf/\w+/my_nli\.yaml)`", guide)
-    texts = re.findall(r"^```yaml\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)[:3]  # tests/tasks/test_new_task.py has the rest
-    assert names == [f"conf/{folder}/my_nli.yaml" for folder in ("task", "intermediate", "target")] and len(texts) == 3
+    texts = re.findall(r"^```yaml\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)[:1]  # tests/tasks/test_new_task.py has the rest
+    assert names == ["conf/task/my_nli.yaml"] and len(texts) == 1
     copy = tmp_path / "checkout"
     for folder in ("src", "conf", "experiments"):
         shutil.copytree(repository / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -98,10 +98,15 @@ def tasks_table() -> str:
     ]
     for name in task_names(conf):
         task = load_task(conf, name)
-        roles = ["intermediate"] if (conf / "intermediate" / f"{name}.yaml").is_file() else []
+        trains = any(
+            "train" in {*source.files, *(source.generator.rows if source.generator else ())} for source in task.sources.values()
+        )
+        roles = ["intermediate"] if trains else []
         if (target := conf / "target" / f"{name}.yaml").is_file():
             trained = re.findall(r"/task@training\.\w+\.task: (\w+)", target.read_text(encoding="utf-8"))
             roles.append("target" + (f" (trains on {', then '.join(trained)})" if trained else " (no training)"))
+        elif task.evaluate:
+            roles.append("target")
         languages = ", ".join(task.languages) if len(task.languages) < 3 else str(len(task.languages))
         shown = f"[{name}]({task.homepage})" if task.homepage else name
         metrics = ", ".join(task.metrics)

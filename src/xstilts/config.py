@@ -4,12 +4,15 @@ A default lives here once; the YAML files under conf/ say only what differs. `xs
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from omegaconf import MISSING
 
 from xstilts.babel.declaration import WorldConfig
 from xstilts.bounds import number, one_of
 from xstilts.encoders import ATTENTIONS
+from xstilts.paths import conf_dir
+from xstilts.tasks.catalogue import task_names
 from xstilts.tasks.declaration import SPLITS, Task, TrainingTask
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -17,6 +20,8 @@ PRECISIONS = ("32-true", "bf16-mixed")
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 POOLINGS = ("mean", "cls", "pooler")
+ROLES = ("target", "intermediate")
+"""Config groups in which a task is chosen."""
 MANY = 1_000_000_000
 """Above any count that makes sense, and small enough for every library."""
 LARGEST_SEED = 2**32 - 1
@@ -292,12 +297,28 @@ class Config:
     every sweep; `inline`: all in this one, for a debugger."""
 
 
-def register() -> None:
-    """Put the schema into Hydra's ConfigStore under the names that conf/ refers to."""
+def default_roles(task: str) -> dict[str, list[dict[str, str]]]:
+    """The defaults list of a task as an intermediate task, and as a target that trains on its own data."""
+    return {
+        "intermediate": [{f"/task@tasks.{task}.task": task}],
+        "target": [{"/task@task": task}, {f"/task@training.{task}.task": task}],
+    }
+
+
+def register(*folders: Path) -> None:
+    """Put the schema and the default roles of all tasks into Hydra's ConfigStore.
+
+    Where conf/ or one of the user's own `folders` has a file for a task in intermediate/ or target/, the file counts.
+    """
     from hydra.core.config_store import ConfigStore
 
-    store = ConfigStore.instance()
-    if "schema.yaml" in store.repo:  # it takes a tenth of a second
-        return
-    store.store(name="schema", node=Config)
-    store.store(group="task", name="schema", node=Task)
+    store, places = ConfigStore.instance(), (conf_dir(), *folders)
+    if "schema.yaml" not in store.repo:  # it takes a tenth of a second
+        store.store(name="schema", node=Config)
+        store.store(group="task", name="schema", node=Task)
+    for role in ROLES:
+        store.repo.pop(role, None)  # of other folders
+    for task in sorted({name for place in places for name in task_names(place)}):
+        for role, defaults in default_roles(task).items():
+            if not any((place / role / f"{task}.yaml").is_file() for place in places):
+                store.store(group=role, name=task, node={"defaults": defaults})

@@ -54,7 +54,7 @@ def test_what_is_right_passes(arguments):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("+target=xnil", "unknown target 'xnil': did you mean xnli?"),
+        ("+target=xnil", "unknown target 'xnil': did you mean xnli or snli or mnli?"),
         ("+intermediate=mlni +target=xnli", "unknown intermediate 'mlni': did you mean mnli"),
         ("+intermediate=[snli,commonsensqa] +target=xnli", "unknown intermediate 'commonsensqa': did you mean commonsenseqa"),
         ("-m +intermediate=none,mnli,squadv1 +target=xnli", "unknown intermediate 'squadv1': did you mean squad_v1"),
@@ -65,7 +65,7 @@ def test_what_is_right_passes(arguments):
         ("+target=xnli data=xtrem", "unknown data 'xtrem': did you mean xtreme?"),
         ("+target=xnli trainer=defalt", "unknown trainer 'defalt': did you mean default?"),
         ("+experiments=phang", "unknown experiments 'phang': "),
-        ("+target=zzz", "unknown target 'zzz': valid: bucc2018, lareqa, "),
+        ("+target=zzz", "unknown target 'zzz': valid: anli, anli_r1, "),
         ("target=xnli", "target is chosen with a plus: type +target=xnli"),
         ("intermediate=[mnli,mlm] +target=xnli", "intermediate is chosen with a plus: type +intermediate=mnli"),
         ("+target=xnli +model=tiny", "model has a default and is chosen without a plus: type model=tiny"),
@@ -127,7 +127,7 @@ def test_the_program_ends_with_2_and_one_line(arguments, capsys):
     [
         (["--cfg", "job", "--resolve", "+intermediate=mnli", "+target=xnli"], 0, "FacebookAI/xlm-roberta-large"),
         (["--help"], 0, "xnli"),
-        (["+target=xnil"], 2, "error: unknown target 'xnil': did you mean xnli?"),
+        (["+target=xnil"], 2, "error: unknown target 'xnil': did you mean xnli or snli or mnli?"),
         (["+target=xnli", "model=tiny", "data=xtreme"], 2, "error: data.root is not set"),
     ],
     ids=["cfg", "help", "wrong name", "wrong config"],

@@ -50,4 +50,4 @@ def test_every_command_says_its_own(command: object, capsys: pytest.CaptureFixtu
     command.main(["--help", "+target=nothing"])
     shown = capsys.readouterr().out
     first = "Intermediate-task training" if command is train else f"python -m {command.__name__}: "
-    assert shown.startswith(first) and "\ntarget: bucc2018, " in shown and "$" not in shown
+    assert shown.startswith(first) and "\ntarget: anli, " in shown and "$" not in shown

@@ -123,7 +123,7 @@ def start(command: Callable[[], Any], words: list[str], about: str | None = None
     if given.help:
         sys.stdout.write(helptext.text(given, about))
         return
-    schema.register()
+    schema.register(*[Path(given.config_dir)] if given.config_dir else [])
     check_command_line(given, "train")
     overrides = of_cells(given.overrides) if given.multirun else given.overrides
     sys.argv = [sys.argv[0], *given.flags, *overrides, *added]  # what Hydra reads

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Quoted
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 
-from xstilts.config import Config
+from xstilts.config import ROLES, Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.launch import typed
 from xstilts.launch.arguments import Arguments
@@ -25,8 +25,6 @@ from xstilts.paths import conf_dir
 LAUNCHER = "hydra/launcher"
 ADDED_GROUPS = ("intermediate", "target", STUDIES)
 """Groups that have no default and are chosen with a plus."""
-ROLES = ("target", "intermediate")
-"""Groups in which a task is chosen."""
 MOST_CELLS = 100_000
 """Cells of a grid; more are a slip."""
 
@@ -121,6 +119,8 @@ def options(*folders: Path | None) -> dict[str, list[str]]:
         for group in sorted(folder.iterdir()) if folder else []:
             if group.is_dir():
                 found[group.name] = sorted({*found.get(group.name, []), *_names(group)})
+    for role in ROLES:
+        found[role] = sorted({*found.get(role, []), *found.get("task", [])})
     return found
 
 

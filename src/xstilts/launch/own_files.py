@@ -14,7 +14,7 @@ import yaml
 from omegaconf import MISSING
 
 from hydra_plugins.xstilts.sweeper import WavesConf
-from xstilts.config import Config
+from xstilts.config import ROLES, Config
 from xstilts.errors import unknown_name
 from xstilts.launch import typed
 from xstilts.paths import conf_dir
@@ -60,6 +60,8 @@ class Folder:
         """Read one file, if it is the user's own, and those that its `defaults` name."""
         path = self.folder / group / f"{name}.yaml"
         if not path.is_file():
+            if group in ROLES:  # by default the task of this name
+                self.use("task", name, above)
             return
         shown = f"{group}/{name}.yaml"
         if shown in above:

@@ -207,6 +207,17 @@ def test_training_data_that_is_not_there(config, tmp_path):
     assert line.startswith(f"no train data of task 'mnli' in language 'sw': looked for {path}")
 
 
+def test_a_task_without_data_for_its_role(config):
+    """Of the Hub too, before anything is downloaded."""
+    config.target.training["mnli"].task.sources["hub"] = Source(hub="owner/mnli", files={"test": "test.parquet"})
+    config.target.training["mnli"].task.sources.pop("xtreme")
+    config.data.source = "hub"
+    config.target.task.evaluate = []
+    shown = problems(config)
+    assert "task 'mnli' has no train split in source 'hub': it has test" in shown
+    assert "target xnli is text, and not evaluated by default: type target.splits=[validation], or another target" in shown
+
+
 def test_target_data_that_is_not_there(config):
     config.target.languages = ["en", "sw"]
     assert problems(config) == [

@@ -133,7 +133,7 @@ def _training(place: str, training: TrainingTask, config: Config) -> Iterator[st
         return
     for expression in (training.train, training.validation):
         yield from _raised(partial(sources.parse_split, expression))
-    if source.hub:
+    if source.hub and training.train.partition(":")[0] in source.files:
         return  # the driver downloads next, and says what is missing: a wrong name costs no request
     for language in training.languages:
         if language in training.task.languages:
@@ -182,6 +182,8 @@ def _heads(config: Config) -> Iterator[str]:
 
 def _target_data(config: Config) -> Iterator[str]:
     task = config.target.task
+    if config.target.training and not (config.target.splits or task.evaluate):
+        yield f"target {task.name} is text, and not evaluated by default: type target.splits=[validation], or another target"
     source = task.sources.get(sources.source_name(task, config.data))
     if source is None or source.hub or source.unusable:
         return
