@@ -55,6 +55,13 @@ ONLY_IN = {
     "dill": set(),
     "joblib": set(),
 }
+# Names with an underscore that belong to others: one that Python documents, and two that avoid a hang, with a reason beside each.
+ALLOWED_INTERNALS = {
+    ("xstilts/launch/entry.py", "os._exit"),
+    ("xstilts/signals.py", "os._exit"),
+    ("xstilts/training/callbacks/graceful_stop.py", "trainer._signal_connector"),
+    ("xstilts/tracking/runs.py", "run._interface"),
+}
 # What the driver imports: Hydra composes and answers a wrong name in a second, because none of these brings torch along.
 LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "cell.pipeline", "study.sweep", "train", "fetch")
 HEAVY = ("torch", "datasets", "transformers", "pytorch_lightning", "wandb")
@@ -103,6 +110,39 @@ def calls(name: str) -> Iterator[tuple[str, dict[str, ast.expr]]]:
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and dotted(node.func) == name:
                 yield f"{name_of(path)}:{node.lineno}", {word.arg: word.value for word in node.keywords if word.arg}
+
+
+def own_names(path: Path) -> set[str]:
+    """Every name that a file gives to a function, a class, a variable or an attribute."""
+    names = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and dotted(node.value) in ("self", "cls"):
+            names.add(node.attr)
+    return names
+
+
+def is_private(name: str) -> bool:
+    return any(part.startswith("_") and not part.startswith("__") for part in name.split("."))
+
+
+def private_parts_of_others(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and text of each use of a name with an underscore that the file does not define: attributes, imports, `getattr`."""
+    own = own_names(path)
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own:
+            yield node.lineno, f"{dotted(node.value)}.{node.attr}"
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names if is_private(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            full = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from ((node.lineno, name) for name in full if is_private(name))
+        elif isinstance(node, ast.Call) and dotted(node.func) in ("getattr", "setattr", "hasattr", "vars"):
+            texts = [part.value for part in node.args[1:2] if isinstance(part, ast.Constant)]
+            yield from ((node.lineno, text) for text in texts if is_private(str(text)) and text not in own)
 
 
 def layer_of(room: str) -> int:
@@ -159,6 +199,25 @@ def test_large_libraries_stay_in_their_rooms():
         if (library := module.split(".")[0]) in ONLY_IN and room_of(path) not in ONLY_IN[library]
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_stands_on_the_internals_of_other_packages():
+    files = [*FILES, *sorted((SOURCE.parent / "hydra_plugins").rglob("*.py"))]
+    used = {
+        (path.relative_to(SOURCE.parent).as_posix(), text): line for path in files for line, text in private_parts_of_others(path)
+    }
+    wrong = [f"src/{file}:{line}: {text}" for (file, text), line in used.items() if (file, text) not in ALLOWED_INTERNALS]
+    assert not wrong, "\n".join(wrong)
+    assert set(used) == ALLOWED_INTERNALS, "what is allowed and not used is taken from the list"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import hydra._internal", "from hydra._internal import hydra", "from os import _exit", "x.y._z = 1", "getattr(x, '_y')"],
+)
+def test_a_use_of_internals_is_seen(text: str, tmp_path: Path):
+    (tmp_path / "file.py").write_text(text)
+    assert len(list(private_parts_of_others(tmp_path / "file.py"))) == 1
 
 
 def test_wandb_is_imported_in_one_file():

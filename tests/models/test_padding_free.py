@@ -1,6 +1,7 @@
 """The encoder without padding gives the numbers of the padded one, forward and backward."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from transformers import AutoModel, BertConfig, DistilBertConfig, XLMRobertaConf
 from xstilts.encoders import first_position
 from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.padding_free import layout
+from xstilts.training import fit
 
 SMALL = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
@@ -119,18 +121,20 @@ def test_dropout_is_drawn_and_depends_on_the_seed_alone() -> None:
     assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
 
 
-@pytest.mark.parametrize("config, attention", [(XLMRobertaConfig, "eager"), (DistilBertConfig, "sdpa")])
-def test_where_it_cannot_be_done_nothing_changes(config: type, attention: str) -> None:
-    if config is DistilBertConfig:
-        model = Encoder(
-            AutoModel.from_config(config(vocab_size=60, dim=32, n_layers=1, n_heads=2, hidden_dim=64), trust_remote_code=False)
-        )
-    else:
-        model = encoder(config, attention)
+def test_where_it_cannot_be_done_nothing_changes() -> None:
+    config = DistilBertConfig(vocab_size=60, dim=32, n_layers=1, n_heads=2, hidden_dim=64)
+    model = Encoder(AutoModel.from_config(config, trust_remote_code=False))
     model.eval()
     before = model(*batch([5, 2]))
     model.leave_padding_out()
     assert not model.padding_free and torch.equal(model(*batch([5, 2])), before)
+
+
+@pytest.mark.parametrize(("attention", "expected"), [("sdpa", True), ("eager", False)])
+def test_it_needs_the_attention_of_torch(attention: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = SimpleNamespace(model=SimpleNamespace(attention=attention), trainer=SimpleNamespace(padding_free=True, compile=False))
+    monkeypatch.setattr(fit, "build_encoder", lambda *given: encoder(XLMRobertaConfig, attention))
+    assert fit.load_encoder(job, None, None).padding_free == expected
 
 
 def test_a_saved_encoder_tells_nothing_of_it(tmp_path) -> None:

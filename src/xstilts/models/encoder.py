@@ -67,7 +67,7 @@ class Encoder(nn.Module):
             initialise(self.pooler)
 
     def leave_padding_out(self) -> None:
-        """Compute real tokens only from now on, if this type of encoder can."""
+        """Compute real tokens only from now on, if this type of encoder can; its attention must be SDPA."""
         if padding_free.possible(self.backbone):
             padding_free.prepare(self.backbone)
             self.padding_free = True
@@ -216,7 +216,7 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
     if lost:
         raise UserError(f"'{name_or_path}' lacks {len(lost)} weights of a {type(backbone).__name__}, for instance {lost[0]}")
     _check_inputs(backbone, name_or_path)
-    if attention == "sdpa" and backbone.config._attn_implementation == "eager":
+    if attention == "sdpa" and backbone.get_correct_attn_implementation(None) == "eager":
         log.info(f"{name_or_path}: a {type(backbone).__name__} has no SDPA attention; model.attention=eager is used")
     return backbone
 

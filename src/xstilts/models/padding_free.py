@@ -139,8 +139,8 @@ class _With(torch.autograd.Function):
 
 
 def possible(backbone: PreTrainedModel) -> bool:
-    """Return whether this encoder can be run so: it is of a type that is known, and its attention is torch's."""
-    return encoders.family(backbone.config.model_type).padding_free and backbone.config._attn_implementation == "sdpa"
+    """Return whether an encoder of this type can be run so, with SDPA attention."""
+    return encoders.family(backbone.config.model_type).padding_free
 
 
 def prepare(backbone: PreTrainedModel) -> None:

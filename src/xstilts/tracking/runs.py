@@ -262,7 +262,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
 
 def _tell(run: Any, artifact: Path, **how: Any) -> None:
     # What `log_artifact` and `use_artifact` do in the end. They themselves wait for the server, without end if it is gone, keep
-    # nothing for a later upload, and `use_artifact` refuses to work offline.
+    # nothing for a later upload, and `use_artifact` refuses to work offline. There is no public way that returns at once.
     reference = _reference(artifact)
     reference.finalize()
     run._interface.publish_artifact(run, reference, **how)

@@ -219,7 +219,7 @@ def check_length(encoder: Encoder, max_length: int | None, task: str) -> None:
 def load_encoder(job: Any, tokenizer: PreTrainedTokenizerBase, folder: str | None) -> Encoder:
     """The encoder of an artifact, or that of phase 1, as the trainer wants it run."""
     encoder = Encoder(load_backbone(folder, job.model.attention)) if folder else build_encoder(job.model, tokenizer)
-    if job.trainer.padding_free:
+    if job.trainer.padding_free and job.model.attention == "sdpa":
         encoder.leave_padding_out()
     if job.trainer.compile:
         encoder.compile_layers()

@@ -48,6 +48,7 @@ def keep_handlers(trainer: pl.Trainer) -> None:
     """Prevent Lightning from installing signal handlers.
 
     Its handler of SIGTERM broadcasts from wherever the process happens to be, which locks up all processes if each of them got
-    the signal, as SLURM does it; and where it does not, the run ends with exit code 0.
+    the signal, as SLURM does it; and where it does not, the run ends with exit code 0. No option switches it off, and no hook
+    follows its installation closely enough: https://github.com/Lightning-AI/pytorch-lightning/issues/20806
     """
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
