@@ -4,6 +4,7 @@ Hydra's own messages for a wrong group, option or key are long and suggest nothi
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -65,7 +66,10 @@ def parsed(words: list[str]) -> tuple[list[Override], list[str]]:
     overrides, problems = [], []
     for word in words:
         try:
-            overrides.append(parser.parse_override(word))
+            override = parser.parse_override(word)
+            if not override.key_or_group:
+                raise HydraException
+            overrides.append(override)
         except HydraException:
             problems.append(f"cannot read the command line: {_unreadable(word, parser)}")
     return overrides, problems
@@ -77,8 +81,9 @@ def _unreadable(word: str, parser: OverridesParser) -> str:
     shown = ascii(word)[1:-1] if not word.isprintable() else word
     if not equal:
         return f"'{shown}': expected OPTION=VALUE, such as seed=1 or +target=xnli"
-    if value.startswith("~"):
-        return f"'{shown}': a ~ behind = stays as it is: type {key}=$HOME{value[1:]}"
+    if home := re.search(r"(?<![^\[,:{ ])~(?=[/,\]} ]|$)", value):
+        typed_out = f'"{key}={value[: home.start()]}$HOME{value[home.end() :]}"'
+        return f"'{shown}': the shell fills in ~ at the beginning of a word only: type {typed_out}"
     if not key.isascii():
         return f"'{shown}': a name of an option is in ASCII: set it in a file of your own, --config-dir=FOLDER"
     if value.startswith(",") or value.endswith(",") or ",," in value:
