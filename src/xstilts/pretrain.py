@@ -22,9 +22,9 @@ from xstilts.paths import conf_dir
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-def cell(config: DictConfig) -> None:
-    """One encoder, or one job of a sweep over encoders."""
-    attempt(config, pretrain, only_pretraining=True)
+def cell(config: DictConfig) -> str | None:
+    """One encoder, or one job of a sweep over encoders; returns what went wrong."""
+    return attempt(config, pretrain, only_pretraining=True)
 
 
 def pretrain(config: Config) -> None:

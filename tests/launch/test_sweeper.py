@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from xstilts.errors import UserError
+from xstilts.launch import cells
 from xstilts.study import sweep
 
 PARAMS = {"+target": "xnli,xquad"}
@@ -74,6 +76,52 @@ def test_a_sweep_knows_its_study_file(choices: Any, experiment: str, tmp_path: P
     made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
     made.sweep(["+target=xnli"])
     assert [given[-2:] for given in started] == [("local", experiment)]
+
+
+@pytest.mark.parametrize(("reasons", "code"), [([None, None], 0), ([None, "lost"], 1), (["bad", "lost"], 2)])
+def test_without_waves_what_went_wrong_in_other_processes_counts(
+    reasons: Any, code: int, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(cells, "begun", [])
+    monkeypatch.setattr(cells, "failures", [])
+    written = {"params": None, "alternatives": None, "only": None, "waves": False, "only_plan": False}
+    made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(**written)
+    made.config = OmegaConf.create({"hydra": {"sweeper": written, "sweep": {"dir": str(tmp_path)}}})
+    made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
+    jobs = [SimpleNamespace(return_value=reason) for reason in reasons]
+    made.launcher = SimpleNamespace(launch=lambda grid, initial_job_idx: jobs)
+    assert made.sweep(["seed=1,2"]) == reasons and cells.exit_code() == code
+
+
+def test_cells_that_differ_in_the_seed_share_a_composition() -> None:
+    composed: list[list[str]] = []
+
+    def load(master: Any, overrides: list[str]) -> Any:
+        composed.append(overrides)
+        return OmegaConf.create({"hydra": {}, "seed": 0, "target": overrides[0], "study": "s${seed}"})
+
+    made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(None, None, None, waves=True, only_plan=True)
+    made.config = OmegaConf.create({})
+    made.hydra_context = SimpleNamespace(config_loader=SimpleNamespace(load_sweep_config=load))  # type: ignore[assignment]
+    parse = OverridesParser.create().parse_overrides
+    grid = import_module("hydra_plugins.xstilts.sweeper").points(parse(["seed=1,2,3", "+target=a,b"]))
+    configs = [made._composed(cell) for cell in grid]
+    assert [(config.target, config.seed, config.study) for config in configs] == [
+        (f"+target={target}", seed, f"s{seed}") for target in ("a", "b") for seed in (1, 2, 3)
+    ]
+    assert composed == [["+target=a"], ["+target=b"]]
+
+
+def test_progress_is_shown_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweeper = import_module("hydra_plugins.xstilts.sweeper")
+    seconds = iter([1.0, 6.0, 6.0, 7.0, 12.0, 12.0])
+    monkeypatch.setattr(sweeper, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    shown: list[str] = []
+    monkeypatch.setattr(sweeper.log, "info", shown.append)
+    progress = sweeper.Progress(expected=4, shown=0.0)
+    for _ in range(4):
+        progress.step()
+    assert shown == ["composed 1 of 4 configs", "composed 3 of 4 configs"]
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ class WaveSweeper(Sweeper):
         from xstilts.cell.checks.places import cannot_be_made
         from xstilts.errors import UserError
         from xstilts.launch.arguments import quoted
-        from xstilts.launch.cells import log_to_stderr
+        from xstilts.launch.cells import begun, failures, log_to_stderr
         from xstilts.launch.fitting import fitted
         from xstilts.study import sweep
 
@@ -120,9 +120,11 @@ class WaveSweeper(Sweeper):
             raise UserError(f"hydra.sweep.dir={self.config.hydra.sweep.dir}: {problem}")
         if not self.waves:
             self._keep_config()
-            returned = [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
+            reasons = [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
             signals.stop_if_received()
-            return returned
+            begun.extend([True] * (len(grid) - len(begun)))  # jobs in other processes are not counted there
+            failures.extend(reason for reason in reasons if reason and reason not in failures)
+            return reasons
         choices = self.config.hydra.runtime.choices
         experiment = choices.get("experiments") or ""
         return sweep.run(grid, self._composed, self._launched(), choices["hydra/launcher"], experiment)
