@@ -58,9 +58,9 @@ class Folder:
 
     def use(self, group: str, name: str, above: tuple[str, ...] = ()) -> None:
         """Read one file, if it is the user's own, and those that its `defaults` name."""
-        path = self.folder / group / f"{name}.yaml"
+        path, theirs = (folder / group / f"{name}.yaml" for folder in (self.folder, conf_dir()))
         if not path.is_file():
-            if group in ROLES:  # by default the task of this name
+            if group in ROLES and not theirs.is_file():  # by default the task of this name
                 self.use("task", name, above)
             return
         shown = f"{group}/{name}.yaml"
@@ -74,7 +74,6 @@ class Folder:
         self.problems += [f"{shown}{place}" for place in wrong]
         if wrong:
             return
-        theirs = conf_dir() / group / f"{name}.yaml"
         if theirs.is_file() and theirs.read_bytes() != path.read_bytes():
             self.problems.append(f"{shown} is not read: the package has a {group} '{name}'; give the file another name")
             return
