@@ -650,7 +650,7 @@ def test_another_file_that_cannot_be_right(
         ),
         ("study: mine", "study: a/b", "study: got 'a/b'"),
         ("study: mine", "sutdy: mine", "experiments/mine.yaml:4: unknown key 'sutdy': did you mean study?"),
-        ("+target: mine", "+target: mien", "hydra.sweeper: unknown target 'mien': did you mean mine?"),
+        ("+target: mine", "+target: mien", "hydra.sweeper: unknown target 'mien': did you mean mine"),
         ("+target: mine", "target: mine", "hydra.sweeper: target is chosen with a plus"),
         ('seed: "1,2"', 'sede: "1,2"', "hydra.sweeper: unknown option 'sede': did you mean seed?"),
         ('seed: "1,2"', 'seed: "1,two"', "hydra.sweeper: seed: got 'two', expected a whole number"),

@@ -221,7 +221,7 @@ def test_a_validation_split_without_gold_is_refused_before_training(main_fails: 
 
 
 BAD_OPTIONS = {
-    ("+target=xnly",): "unknown target 'xnly': did you mean xnli?",
+    ("+target=xnly",): "unknown target 'xnly': did you mean xnli",
     ("+target=pawsx", "+intermediate=snly"): "unknown intermediate 'snly': did you mean snli or",
     ("+target=pawsx", "+intermediate=[snli,squad]"): "unknown intermediate 'squad': did you mean squad_v",
     ("target=pawsx",): "target is chosen with a plus: type +target=pawsx",
