@@ -223,7 +223,7 @@ def test_a_validation_split_without_gold_is_refused_before_training(main_fails: 
 BAD_OPTIONS = {
     ("+target=xnly",): "unknown target 'xnly': did you mean xnli",
     ("+target=pawsx", "+intermediate=snly"): "unknown intermediate 'snly': did you mean snli or",
-    ("+target=pawsx", "+intermediate=[snli,squad]"): "unknown intermediate 'squad': did you mean squad_v",
+    ("+target=pawsx", "+intermediate=[snli,squad]"): "unknown intermediate 'squad': did you mean xquad or squad_v",
     ("target=pawsx",): "target is chosen with a plus: type +target=pawsx",
     ("+target=pawsx", "target.langauges=[de]"): "unknown option 'target.langauges': did you mean target.languages",
     ("+target=pawsx", "sed=2"): "unknown option 'sed': did you mean seed or",
