@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from xstilts.signals import STOP_SIGNALS, Stopped, stop_signal, tells_of_a_stop
+from xstilts.signals import STOP_SIGNALS, Stopped, is_stop_message, stop_signal
 
 HERE = "import os, signal, sys, time; from xstilts.launch.entry import entry_point\n"
 
@@ -20,7 +20,7 @@ def run(code: str, *words: str, **more: object) -> "subprocess.CompletedProcess[
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_is_one_line_and_its_own_code(number: signal.Signals) -> None:
     ended = run(f"with entry_point():\n    os.kill(os.getpid(), {int(number)})\n    time.sleep(60)")
-    line = f"stopped by {number.name}: what was finished is kept; the same command goes on\n"
+    line = f"stopped by {number.name}: finished work is kept; rerun the command to continue\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", line)
 
 
@@ -106,5 +106,5 @@ def test_an_exit_code_names_its_signal() -> None:
 
 def test_it_goes_to_other_processes_as_it_is() -> None:
     stopped = pickle.loads(pickle.dumps(Stopped(signal.SIGUSR1, "checkpoint at step 7")))
-    assert str(stopped) == "stopped by SIGUSR1: checkpoint at step 7; the same command goes on"
-    assert tells_of_a_stop(str(stopped)) and stopped.code == 128 + signal.SIGUSR1
+    assert str(stopped) == "stopped by SIGUSR1: checkpoint at step 7; rerun the command to continue"
+    assert is_stop_message(str(stopped)) and stopped.code == 128 + signal.SIGUSR1

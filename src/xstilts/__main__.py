@@ -1,4 +1,4 @@
-"""`python -m xstilts`: the same as the console script `xstilts`."""
+"""Run the console script `xstilts` as `python -m xstilts`."""
 
 import sys
 

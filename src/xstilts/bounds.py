@@ -1,8 +1,8 @@
-"""Bounds and choices of a config's fields, declared beside each field, and the walk that finds values outside of them. No I/O.
+"""Bounds and choices of config fields, declared beside each field, and the check that finds values outside of them. No I/O.
 
 batch_size: int | None = number(None, at_least=1, at_most=1_000_000)
 pooler: str = one_of("carried", ("carried", "fresh", "none"))
-rows: dict[str, int] = number(dict, at_least=0)        # a type instead of a default makes a new one; bounds are of each item
+rows: dict[str, int] = number(dict, at_least=0)        # a type is a default factory; bounds apply to each item
 """
 
 import math
@@ -13,14 +13,14 @@ from typing import Any
 from xstilts.errors import unknown_name
 
 KEY = "bounds"
-"""Where a field's metadata holds its bounds or choices."""
+"""Key of a field's metadata under which its bounds or choices are stored."""
 WRITTEN = "written"
-"""Where a field's metadata holds a type that is narrower than its hint."""
+"""Key of a field's metadata under which a type that is narrower than its hint is stored."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The range of a number; None: no bound on that side."""
+    """The range of a number; None means no bound on that side."""
 
     at_least: float | None = None
     above: float | None = None
@@ -28,7 +28,7 @@ class Bounds:
     below: float | None = None
 
     def expected(self, value: float) -> str:
-        """The bound that `value` breaks, in words; empty where it breaks none."""
+        """Return the bound that `value` breaks, in words; empty if it breaks none."""
         if not math.isfinite(value):
             return "a finite number"
         if self.at_least is not None and value < self.at_least:
@@ -44,7 +44,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Choices:
-    """The texts that a field takes: some, or those that a function returns when they are needed."""
+    """The texts that a field accepts: a tuple, or a function that returns it when it is needed."""
 
     given: tuple[str, ...] | Callable[[], tuple[str, ...]]
 
@@ -62,24 +62,24 @@ def number(
     at_most: float | None = None,
     below: float | None = None,
 ) -> Any:
-    """A dataclass field for a finite number, or a list or dict of them, within bounds."""
+    """Return a dataclass field for a finite number within bounds, or a list or dict of such numbers."""
     return _field(default, Bounds(at_least, above, at_most, below))
 
 
 def one_of(default: Any, valid: tuple[str, ...] | Callable[[], tuple[str, ...]]) -> Any:
-    """A dataclass field for one of some texts, or a list of them."""
+    """Return a dataclass field for a text out of `valid`, or a list of such texts."""
     return _field(default, Choices(valid))
 
 
 def written_as(kind: Any) -> Any:
-    """A dataclass field for a dict of any values to OmegaConf, which takes no unions, that a user writes as this type."""
+    """Return a dataclass field that users write as `kind`; OmegaConf, which has no unions, sees a dict of any values."""
     return field(default_factory=dict, metadata={WRITTEN: kind})
 
 
 def problems(place: str, config: Any) -> Iterator[str]:
-    """One line for each value of a dataclass, and of all that it holds, that is outside of its field's bounds or choices.
+    """Yield a line for each value in a dataclass, nested ones included, that is outside of its field's bounds or choices.
 
-    Lists of texts must not hold a text twice. `place`: what a user types before the name of a field; empty for the whole config.
+    Lists of texts must not hold a text twice. `place` is the dotted path of `config`; empty for the whole config.
     """
     for declared in fields(config):
         name, value = f"{place}.{declared.name}".lstrip("."), getattr(config, declared.name)

@@ -1,4 +1,4 @@
-"""The console script: `xstilts train ...` is `python -m xstilts.train ...`. Imports nothing but the module that is asked for."""
+"""The console script: `xstilts train ...` runs `python -m xstilts.train ...` and imports only that module."""
 
 import runpy
 import sys
@@ -10,19 +10,19 @@ from xstilts.launch.entry import entry_point
 COMMANDS = {
     "train": "run one cell: intermediate task, target task, evaluation in every language; with -m, a grid of cells",
     "plan": "show what `train -m` with the same options would do: waves, what exists, what is stale and why, the cost",
-    "fetch": "download and prepare ahead what the same options of `train` need, for machines without a network",
-    "pretrain": "train phase 1 from text, a tokenizer and a small encoder, which `train` otherwise does when it is needed",
-    "report": "write what a study found: one HTML page, tables and figures; or compare two studies",
+    "fetch": "download and prepare all data that `train` needs with the same options, for machines without a network",
+    "pretrain": "pretrain a tokenizer and a small encoder on text (phase 1), as `train` does when they are missing",
+    "report": "write the report of a study: one HTML page, tables and figures; or compare two studies",
     "submit": "write the predictions of a study as a folder in the layout of XTREME's leaderboard",
     "dashboard": "make a workspace and a report in W&B for the runs of a study (logger=wandb)",
     "demo": "run a small study in a synthetic world from end to end, without network",
-    "worker": "run one phase of one cell from its job file (`train` does this by itself)",
+    "worker": "run one phase of one cell from its job file (`train` starts it automatically)",
 }
-"""Name of a command, which is also the name of its module in xstilts -> what it does."""
+"""Name of a command, which is also the name of its module in xstilts -> description."""
 
 
 def usage() -> str:
-    """The text of `xstilts --help`."""
+    """Return the text of `xstilts --help`."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {what}" for name, what in COMMANDS.items()]
     return "\n".join(["usage: xstilts COMMAND ...", "", "commands:", *lines, "", "`xstilts COMMAND --help` says more."]) + "\n"
@@ -30,7 +30,7 @@ def usage() -> str:
 
 @entry_point()
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command that the first of `arguments` (by default the command line's) names; 2 if there is no such command."""
+    """Run the command that the first argument names (default: of the command line); return 2 if there is no such command."""
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     if command in ("-h", "--help"):
         sys.stdout.write(usage())

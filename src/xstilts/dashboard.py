@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.config import LoggerConfig
-from xstilts.errors import UserError, complain
+from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.paths import results_dir
 from xstilts.store.results import read_results
@@ -159,7 +159,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         workspace, report = make(study, given.entity, given.project)
     except UserError as error:
-        complain(error)
+        print_error(error)
         return 2
     sys.stdout.write(f"workspace: {workspace}\nreport: {report}\n")
     return 0

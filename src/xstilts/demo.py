@@ -21,7 +21,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from xstilts import signals
-from xstilts.errors import UserError, complain
+from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.launch.process import begin, clean_environment
 from xstilts.paths import results_dir
@@ -186,7 +186,7 @@ def main(words: list[str] | None = None) -> int:
             return 0
         return run(FOLDER, given.overrides)
     except UserError as error:
-        complain(error)
+        print_error(error)
         return 2
 
 

@@ -1,6 +1,6 @@
-"""Facts about encoders and tokenizers that follow from names and config.json alone: for the driver and the worker. No torch.
+"""Properties of encoders and tokenizers that follow from names and config.json alone, for driver and worker. No torch.
 
-`FAMILIES` is keyed by Hugging Face's `model_type`; a type that is missing there counts as a plain one with absolute positions.
+`FAMILIES` is keyed by Hugging Face's `model_type`; a missing type is treated as a plain encoder with absolute positions.
 """
 
 import importlib.util
@@ -18,17 +18,17 @@ EXPECTED = "an encoder of text, such as FacebookAI/xlm-roberta-base"
 
 @dataclass(frozen=True)
 class Family:
-    """How encoders of one type differ from the plain case."""
+    """How encoders of a type differ from the plain case."""
 
     positions: str = "absolute"
     """`absolute`: counted from 0; `after_padding`: from the padding index + 1, as in RoBERTa; `relative`: without a limit;
     `biased`: relative, and absolute too where config.json has `position_biased_input`."""
     sdpa: bool = True
-    """Whether transformers has SDPA attention for it."""
+    """True if transformers has SDPA attention for it."""
     padding_free: bool = False
-    """Whether a token's place shows in its position embedding and nowhere else, see `xstilts.models.padding_free`."""
+    """True if a token's position enters only through its position embedding, see `xstilts.models.padding_free`."""
     plain_stack: bool = False
-    """Whether `encoder.layer` is the list of layers and nothing after the last one changes the hidden states."""
+    """True if `encoder.layer` is the list of layers and nothing after the last layer changes the hidden states."""
     heads: str = ""
     """Hugging Face's heads for classification and MLM: `roberta` (layers of their own, tanh and gelu), `bert` (classification
     through the pooler, `cls.predictions` for MLM); empty: others; `none`: no head there computes what ours do."""
@@ -77,7 +77,7 @@ DECODERS = frozenset(
     "modernbert-decoder mpt nemotron olmo olmo2 openai-gpt opt persimmon phi phi3 qwen2 qwen2_moe qwen3 qwen3_moe rwkv smollm3 "
     "stablelm starcoder2 xglm".split()
 )
-"""Types in which a token sees only what stands before it. The worker asks transformers about those that are missing here."""
+"""Types with causal attention. For types that are missing here, the worker looks in transformers."""
 
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 FLASH_PACKAGE = "flash_attn"
@@ -95,7 +95,7 @@ def is_tokenizer_file(name: str) -> bool:
 
 
 def has_tokenizer(names: Iterable[str]) -> bool:
-    """Return whether files of these names are enough for a tokenizer: a vocabulary is among them."""
+    """Return whether a vocabulary is among files of these names, so that they are enough for a tokenizer."""
     return any(_VOCABULARY.fullmatch(name) for name in names)
 
 
@@ -105,7 +105,7 @@ def is_path(name: str) -> bool:
 
 
 def local_path(name: str) -> Path:
-    """The path with `~` expanded."""
+    """Return the path with `~` expanded. Raises UserError for an unknown user."""
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
@@ -116,11 +116,11 @@ READ: Mapping[str, type] = {
     **dict.fromkeys(("max_position_embeddings", "pad_token_id", "num_hidden_layers", "n_layers", "hidden_size"), int),
     **{"intermediate_size": int, "model_type": str, "architectures": list},
 }
-"""The values of a config.json that are read without transformers, and their types."""
+"""The keys of config.json that are read without transformers -> type of their values."""
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """The folder's config.json; None if there is none. UserError for no JSON object, and for values of a wrong type."""
+    """Return the folder's config.json; None if there is none. Raises UserError for broken JSON and values of a wrong type."""
     file = folder / "config.json"
     if not file.is_file():
         return None
@@ -139,12 +139,12 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
 
 def family(model_type: Any) -> Family:
-    """The family of a `model_type`."""
+    """Return the family of a `model_type`."""
     return FAMILIES.get(model_type, Family())
 
 
 def first_position(config: Mapping[str, Any]) -> int:
-    """The number of the first token's position: 0, or after the padding index (XLM-R: 2)."""
+    """Return the position id of the first token: 0, or the one after the padding index (XLM-R: 2)."""
     if family(config.get("model_type")).positions != "after_padding":
         return 0
     padding = config.get("pad_token_id")
@@ -152,7 +152,7 @@ def first_position(config: Mapping[str, Any]) -> int:
 
 
 def longest_input(config: Mapping[str, Any]) -> int | None:
-    """Tokens that fit, special tokens included; None without a limit."""
+    """Return the maximum number of tokens, special tokens included; None without a limit."""
     positions = family(config.get("model_type")).positions
     if positions == "relative" or (positions == "biased" and not config.get("position_biased_input", True)):
         return None
@@ -161,19 +161,19 @@ def longest_input(config: Mapping[str, Any]) -> int | None:
 
 
 def depth(config: Mapping[str, Any]) -> int | None:
-    """The number of layers; None where config.json gives none."""
-    found = config.get("num_hidden_layers", config.get("n_layers"))
-    return found if isinstance(found, int) else None
+    """Return the number of layers; None if config.json does not give it."""
+    layers = config.get("num_hidden_layers", config.get("n_layers"))
+    return layers if isinstance(layers, int) else None
 
 
 def factorised(config: Mapping[str, Any]) -> bool:
-    """Whether word embeddings have another width than hidden states (RemBERT, ALBERT): our MLM head cannot be tied to them."""
+    """Return whether word embeddings and hidden states differ in width (RemBERT, ALBERT), so that an MLM head cannot be tied."""
     widths = [config[name] for name in ("embedding_size", "input_embedding_size") if config.get(name)]
     return bool(widths) and widths[0] != config.get("hidden_size")
 
 
 def refusal(config: Mapping[str, Any]) -> str | None:
-    """What the model is instead of an encoder, as the middle of a sentence; None if nothing speaks against it."""
+    """Return why the model cannot be used as an encoder, such as "a model of the type t5, an encoder-decoder"; None if it can."""
     kind = config.get("model_type")
     architectures = [str(name) for name in config.get("architectures") or []]
     if not isinstance(kind, str):
@@ -182,12 +182,12 @@ def refusal(config: Mapping[str, Any]) -> str | None:
         return f"a model of the type {kind}, an encoder-decoder"
     causal = kind not in FAMILIES and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures)
     if kind in DECODERS or config.get("is_decoder") or causal:
-        return f"a model of the type {kind}, a decoder, in which a token sees only what stands before it"
+        return f"a model of the type {kind}, a decoder, whose tokens attend only to earlier tokens"
     return None
 
 
 def attention_used(asked: str, config: Mapping[str, Any]) -> str:
-    """The attention that an encoder of this type is loaded with: `eager` in place of `sdpa` where it has none."""
+    """Return the attention to load an encoder with: the `asked` one, or `eager` if its type has no SDPA attention."""
     return "eager" if asked == "sdpa" and not family(config.get("model_type")).sdpa else asked
 
 

@@ -1,6 +1,6 @@
-"""What a user did wrong, in one line: what was got, what was expected, what to type next.
+"""Errors for users: one line that says what was given, what was expected and what to type next.
 
-Entry points print a `UserError` without a traceback and end with a non-zero code; any other exception is a fault of xstilts.
+Entry points print a `UserError` without a traceback and exit with a non-zero code; any other exception is a bug in xstilts.
 """
 
 import difflib
@@ -8,33 +8,31 @@ import sys
 from collections.abc import Iterable
 
 SCREEN = 20
-"""Lines that a user reads at once."""
-complained: set[str] = set()
-"""Lines that this command has shown already."""
-
-
+"""Number of lines that are printed at most, about a screen."""
 LONGEST = 100
 """Characters that are shown of a wrong name or folder."""
+shown_already: set[str] = set()
+"""Lines that this command has printed already."""
 
 
 class UserError(ValueError):
     """Wrong input; the message is one line that a user can act on, or a line for each of several problems."""
 
 
-class ToldAlready(UserError):
-    """The user has been told what is wrong, by the process where it went wrong."""
+class AlreadyReported(UserError):
+    """An error that another process has already printed."""
 
 
-def complain(error: UserError) -> None:
-    """One line on stderr for each problem: none twice in one command, and a screen of them at most."""
-    lines = [line for line in str(error).splitlines() if line not in complained]
-    complained.update(lines)
-    for line in str(several(lines)).splitlines():
+def print_error(error: UserError) -> None:
+    """Print each line of an error to stderr, no line twice in one command and at most SCREEN lines."""
+    lines = [line for line in str(error).splitlines() if line not in shown_already]
+    shown_already.update(lines)
+    for line in str(combined(lines)).splitlines():
         sys.stderr.write(f"error: {line}\n")
 
 
-def several(problems: Iterable[str]) -> UserError:
-    """One error for all problems, a line each; of more than a screen, the first ones and how many there are."""
+def combined(problems: Iterable[str]) -> UserError:
+    """Return one error with a line for each problem; of more than SCREEN, the first ones and the number of the others."""
     lines = list(dict.fromkeys(problems))
     if len(lines) <= SCREEN:
         return UserError("\n".join(lines))
@@ -42,7 +40,7 @@ def several(problems: Iterable[str]) -> UserError:
 
 
 def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:
-    """The message for a name that does not exist, with the closest valid ones (`how` says what to type instead)."""
+    """Return the message for a name that does not exist, with the closest valid names; `how` says what to type instead."""
     names = sorted(valid)
     got = got if got.isprintable() else repr(got)[1:-1]
     got = got if len(got) <= LONGEST else got[:LONGEST] + "..."

@@ -1,7 +1,7 @@
-"""The one owner of every file and folder name: a name that is written in two modules is a fault. No I/O beyond looking.
+"""All file and folder names of the store and the output. No other module spells one out. No I/O beyond looking.
 
 <store>/<kind>/<fingerprint>/                 an artifact: metadata.json, done.json, heads.safetensors, model files;
-                                              of a trained one also the notes README.md (its model card) and scores.json
+                                              a trained one also has the notes README.md (its model card) and scores.json
 <store>/<kind>/.<fingerprint>.work/           an unfinished training: job, checkpoints, log
 <store>/<kind>/.<fingerprint>.lock            held by the process that trains it
 <store>/.checksums.json                       sha256 of raw data files that were read before
@@ -10,11 +10,11 @@
 <output>/predictions/<cell>.parquet           its predictions
 <output>/work/<cell>/                         job and log of its evaluation
 <output>/curves/<phase>/                      training curves, a folder for each attempt
-<output>/logs/<phase>.log                     what the workers of a sweep said
+<output>/logs/<phase>.log                     log of a worker of a sweep
 <output>/sweep.json                           how every unit of the last sweep ended
-<output>/report/report.html                   what the study found, beside its tables and figures
+<output>/report/report.html                   the report of the study, beside its tables and figures
 <output>/wandb/                               W&B's own files, a folder for each run
-<output>/wandb/<run>.history.jsonl            what an unfinished training has logged
+<output>/wandb/<run>.history.jsonl            values that an unfinished training has logged
 """
 
 import re
@@ -30,24 +30,24 @@ DONE = "done.json"
 CARD = "README.md"
 SCORES = "scores.json"
 NOTES = (CARD, SCORES)
-"""Files of an artifact that are no content of it: they change after it is published, and no checksum holds them."""
+"""Files of an artifact that may change after it is published; they have no checksum."""
 HEADS = "heads.safetensors"
 LAST_CHECKPOINT = "last.ckpt"
 LAST_STEP = ".step"
-"""Suffix of the file beside a checkpoint that holds the number of its step, to be read without torch."""
+"""Suffix of the file beside a checkpoint that holds its step number, readable without torch."""
 BEST_WEIGHTS = "best.safetensors"
 WORD_EMBEDDINGS = "word_embeddings.npy"
 DYNAMICS = "dynamics.parquet"
 LONGEST_NAME = 200
-"""Bytes of a study's name."""
+"""Maximum length of a study's name, in bytes."""
 FORBIDDEN = '/\\:*?"<>|'
-"""Characters that no name has: file systems, shells or spreadsheets give them a meaning."""
+"""Characters that are not allowed in names because they are special in file systems, shells or spreadsheets."""
 LONGEST_CELL_NAME = 200
-"""Bytes; file systems end at 255, and temporary names are longer than the final one."""
+"""Maximum length of a cell's name, in bytes; file systems allow 255, and temporary names are longer than final ones."""
 
 
 def conf_dir() -> Path:
-    """The folder of Hydra's config groups, of the checkout or of the installed wheel."""
+    """Return the folder of Hydra's config groups, in the checkout or in the installed wheel."""
     # A checkout comes first: an editable install may have left an old copy in the environment.
     checkout = PACKAGE.parents[1]
     is_checkout = PACKAGE.parent.name == "src" and (checkout / "pyproject.toml").is_file() and (checkout / "conf").is_dir()
@@ -60,60 +60,63 @@ def experiments_dir() -> Path:
 
 
 def checksum_cache(store: Path) -> Path:
-    """Where the checksums of raw data files are remembered."""
+    """Return the cache file for checksums of raw data files."""
     return store / ".checksums.json"
 
 
 def read_mark(store: Path, key: str) -> Path:
-    """The note that a split was read without a problem; `key` is the hash of all that this depends on."""
+    """Return the file that marks a split as read without a problem; `key` hashes everything that this depends on."""
     return store / "read" / f"{key}.json"
 
 
 def results_dir(output: Path) -> Path:
-    """The folder with one result file per cell of a study."""
+    """Return the folder with one result file per cell of a study."""
     return output / "results"
 
 
 def sweep_summary(output: Path) -> Path:
-    """How every unit of the study's last sweep ended."""
+    """Return the file that records how every unit of the study's last sweep ended."""
     return output / "sweep.json"
 
 
 def report_dir(output: Path) -> Path:
-    """The folder of the study's report: its page, tables and figures."""
+    """Return the folder of the study's report: its page, tables and figures."""
     return output / "report"
 
 
 def report_page(folder: Path) -> Path:
-    """The page in a report's folder."""
+    """Return the HTML page in a report's folder."""
     return folder / "report.html"
 
 
 def curves_dir(output: Path, tasks: list[str], fingerprint: str) -> Path:
-    """The folder for the curves of one training phase."""
+    """Return the folder for the training curves of one phase."""
     return output / "curves" / f"{'+'.join(tasks)}.{fingerprint[:8]}"
 
 
 def log_file(output: Path, label: str, name: str) -> Path:
-    """Where a worker of a sweep writes; `name` tells apart what has one label: `phase2.mnli+mlm.5f0c9a3e.log`."""
+    """Return the log of a worker of a sweep, such as `phase2.mnli+mlm.5f0c9a3e.log`; `name` distinguishes equal labels."""
     start, end = label.replace(": ", ".").replace(" ", ""), f".{name}.log"
     return output / "logs" / (start[: max(0, LONGEST_CELL_NAME + 7 - len(end))] + end)
 
 
 def wandb_history(output: Path, run: str) -> Path:
-    """What a training that is not finished has logged to W&B, in all its attempts."""
+    """Return the file with the values that an unfinished training has logged to W&B, over all its attempts."""
     return output / "wandb" / f"{run}.history.jsonl"
 
 
 def cell_name(intermediate: list[str], target: str, seed: int, fingerprint: str) -> str:
-    """The name of a cell's files, such as `mnli+mlm.xnli.seed1.5f0c9a3e`: readable, and unique through the fingerprint."""
+    """Return the name of a cell's files, such as `mnli+mlm.xnli.seed1.5f0c9a3e`; the fingerprint makes it unique."""
     start = "+".join(intermediate) or "none"
     end = f".{target}.seed{seed}.{fingerprint[:8]}"
     return start[: LONGEST_CELL_NAME - len(end)] + end
 
 
 def name_problem(name: str) -> str:
-    """Why a study or a language cannot have this name, which becomes part of file names; empty if it can. Any script will do."""
+    """Return why a study or language cannot have this name, which becomes part of file names; empty if it can.
+
+    Letters of every script are allowed.
+    """
     if not name or name != name.strip():
         return f"got {name!r}, expected a name, without white space around it"
     if name.startswith((".", "-", "~")):
@@ -129,7 +132,7 @@ def name_problem(name: str) -> str:
 
 
 def task_name_problem(name: str) -> str:
-    """Why a task cannot have this name, which becomes part of a cell's file names; empty if it can."""
+    """Return why a task cannot have this name, which becomes part of a cell's file names; empty if it can."""
     if not re.fullmatch(r"[\w+][\w+.=-]*", name, re.ASCII) or len(name) > LONGEST_NAME // 2:
         shown = repr(name) if len(name) < 40 else f"'{name[:40]}...'"
         return f"got {shown}, expected at most {LONGEST_NAME // 2} letters a to z, digits and _+.=-, with none of .=- in front"
@@ -142,7 +145,7 @@ class ArtifactPaths:
 
     store: Path
     kind: str
-    """The phase that made it; a folder name."""
+    """The phase that produced it; a folder name."""
     fingerprint: str
 
     @property
@@ -167,17 +170,17 @@ class ArtifactPaths:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever makes or removes the artifact."""
+        """The lock of processes that build or remove the artifact."""
         return self.store / self.kind / f".{self.fingerprint}.lock"
 
     @property
     def work(self) -> Path:
-        """What an unfinished training needs to go on; removed when the artifact is published."""
+        """The folder from which an unfinished training resumes; removed when the artifact is published."""
         return self.store / self.kind / f".{self.fingerprint}.work"
 
     @property
     def last_checkpoint(self) -> Path:
-        """The point to resume from."""
+        """The checkpoint to resume from."""
         return self.work / LAST_CHECKPOINT
 
     @property
@@ -192,7 +195,7 @@ class ArtifactPaths:
 
     @property
     def worker_log(self) -> Path:
-        """What the worker said, over all its attempts."""
+        """The log of the worker, over all its attempts."""
         return self.work / "worker.log"
 
 
@@ -202,7 +205,7 @@ class CellPaths:
 
     output: Path
     name: str
-    """As `cell_name` gives it."""
+    """As returned by `cell_name`."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w+][\w+.=-]*", self.name, re.ASCII) or len(self.name) > LONGEST_CELL_NAME:
@@ -223,12 +226,12 @@ class CellPaths:
 
     @property
     def work(self) -> Path:
-        """What an unfinished evaluation keeps."""
+        """The working folder of an unfinished evaluation."""
         return self.output / "work" / self.name
 
     @property
     def lock(self) -> Path:
-        """Held by the process that evaluates the cell."""
+        """The lock of the process that evaluates the cell."""
         return self.output / "work" / f".{self.name}.lock"
 
     @property
@@ -238,5 +241,5 @@ class CellPaths:
 
     @property
     def worker_log(self) -> Path:
-        """What the worker said, over all its attempts."""
+        """The log of the worker, over all its attempts."""
         return self.work / "worker.log"

@@ -1,8 +1,8 @@
-"""python -m xstilts.plan: what `train -m` with the same options would do, and why. Downloads nothing, trains nothing.
+"""python -m xstilts.plan: show what `train -m` with the same options would do, and why. Downloads nothing, trains nothing.
 
     python -m xstilts.plan +experiments=phang2020 seed=1,2,3
 
-Shows the waves, what of them exists, what is nearly there and what tells it apart, and what is left to pay for.
+Shows the waves, which artifacts exist, which stored artifacts differ only slightly and in what, and the remaining cost.
 """
 
 import sys
@@ -14,12 +14,12 @@ from xstilts.launch.entry import entry_point
 
 @entry_point()
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point."""
+    """Run the command."""
     given = sys.argv[1:] if arguments is None else arguments
-    own = [] if {"-m", "--multirun"} & set(given) else ["-m"]
-    # No launcher is needed, and a cluster's may not be installed here.
+    multirun = [] if {"-m", "--multirun"} & set(given) else ["-m"]
+    # No launcher is needed, and a cluster's launcher may not be installed here.
     added = ["hydra/launcher=basic", "hydra/sweeper=waves", "hydra.sweeper.only_plan=true"]
-    start(train.cell, [*own, *given], __doc__, added)
+    start(train.cell, [*multirun, *given], __doc__, added)
     if failures:
         sys.exit(1)
 

@@ -1,9 +1,9 @@
-"""python -m xstilts.pretrain: phase 1 from text, a tokenizer and an encoder, left in the store. Takes the options of `train`.
+"""python -m xstilts.pretrain: pretrain a tokenizer and an encoder on text (phase 1) and store them. Takes the options of `train`.
 
     python -m xstilts.pretrain data=babel
     python -m xstilts.pretrain model=tiny data=xtreme data.root=PATH pretraining.tasks.mlm.languages=[en,de,sw]
 
-A cell with the same options uses it, and trains it itself where it is missing.
+A cell with the same options uses the stored encoder; without it, the cell trains it first.
 """
 
 import sys
@@ -23,15 +23,15 @@ from xstilts.paths import conf_dir
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
 def cell(config: DictConfig) -> str | None:
-    """One encoder, or one job of a sweep over encoders; returns what went wrong."""
+    """Pretrain an encoder, alone or as a job of a sweep; return the error message, None on success."""
     return attempt(config, pretrain, only_pretraining=True)
 
 
 def pretrain(config: Config) -> None:
-    """Check the options, make what is missing of phase 1, and show where it is."""
+    """Check the options, train the missing parts of phase 1, and print their folder."""
     if not trains_encoder(config.model):
         given = config.model.name_or_path or f"model.tokenizer={config.model.tokenizer}"
-        raise UserError(f"there is nothing to pretrain, {given} is given: type model=tiny, without model.tokenizer")
+        raise UserError(f"nothing to pretrain: got {given}, expected model=tiny without model.tokenizer")
     check(config, runs_here=True)
     folder = run(config)
     use = f"model.name_or_path={folder}" if config.pretraining.encoder else f"model=tiny model.tokenizer={folder}"
@@ -40,7 +40,7 @@ def pretrain(config: Config) -> None:
 
 @entry_point()
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point."""
+    """Run the command."""
     given = sys.argv[1:] if arguments is None else arguments
     sweeps = bool({"-m", "--multirun"} & set(given))
     added = ["hydra/sweeper=waves", "hydra.sweeper.waves=false"] if sweeps else []  # phase 1 has no waves

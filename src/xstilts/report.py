@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from xstilts.errors import UserError, complain
+from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.paths import report_dir, report_page
 from xstilts.reporting.analysis import analyse
@@ -33,7 +33,7 @@ def main(words: list[str] | None = None) -> int:
         else:
             shown = "".join(f"{path}\n" for path in report(given.study, given.out or report_dir(given.study)))
     except UserError as error:
-        complain(error)
+        print_error(error)
         return 2
     sys.stdout.write(shown)
     return 0

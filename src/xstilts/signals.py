@@ -1,7 +1,7 @@
-"""Signals that stop the work: the one list of them, and the two ways of handling them.
+"""The signals that stop a command, and two ways to handle them.
 
-A command or a worker that gets one raises `Stopped` wherever it is (`raised`), prints one line and ends with code 128+n. Where
-stopping takes more (training writes a checkpoint, a driver waits for its worker), another handler is in force (`handled`).
+By default (`raised`) a command or worker raises `Stopped` wherever it is, prints one line and exits with code 128+n. Where
+stopping takes more work (training writes a checkpoint, a driver waits for its worker), `handled` installs another handler.
 """
 
 import contextlib
@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""Ctrl-C, schedulers and `kill`, a closed terminal, and the two by which SLURM announces the end of a job's time."""
-FINISHED = "what was finished is kept"
+"""Ctrl-C, schedulers and `kill`, a closed terminal, and the two by which SLURM announces the end of a job's time limit."""
+FINISHED = "finished work is kept"
 GRACE = 10.0
-"""Seconds after which a process ends that `Stopped` has not ended: a library caught it, or waits for its threads."""
+"""Seconds after which a process is ended if `Stopped` did not end it, because a library caught it or waits for its threads."""
 
 Handler = Callable[[int, FrameType | None], None]
 received: list[signal.Signals] = []
-"""The stop signals that this process has got, in order."""
+"""The stop signals that this process has received, in order."""
 _ours: list[Handler] = []
 
 
 class Stopped(SystemExit):
-    """A signal has stopped the work. Its text is the line that the user sees, its code 128+n."""
+    """Raised when a signal stops the work. Its text is the line that the user sees, its exit code 128+n."""
 
     def __init__(self, number: int, kept: str = FINISHED) -> None:
         super().__init__(128 + number)
@@ -34,45 +34,45 @@ class Stopped(SystemExit):
         self.kept = kept
 
     def __str__(self) -> str:
-        return f"stopped by {self.number.name}: {self.kept}; the same command goes on"
+        return f"stopped by {self.number.name}: {self.kept}; rerun the command to continue"
 
     def __reduce__(self) -> tuple[type, tuple[int, str]]:
         return Stopped, (int(self.number), self.kept)
 
 
-def tells_of_a_stop(text: str) -> bool:
-    """Return whether the text is the line of a `Stopped`."""
+def is_stop_message(text: str) -> bool:
+    """Return whether a text is the message of a `Stopped`."""
     return text.startswith("stopped by SIG")
 
 
 def stop_signal(code: int) -> signal.Signals | None:
-    """The stop signal that ended a process with this exit code: 128+n, or -n if it had no handler."""
+    """Return the stop signal that ended a process with this exit code (128+n, or -n without a handler); None for other codes."""
     number = -code if code < 0 else code - 128
     return signal.Signals(number) if number in STOP_SIGNALS else None
 
 
 def has_foreign_handler(number: signal.Signals) -> bool:
-    """Return whether somebody else in this process, such as submitit, handles the signal."""
+    """Return whether another library in this process, such as submitit, handles the signal."""
     handler = signal.getsignal(number)
     return callable(handler) and handler is not signal.default_int_handler and handler not in _ours
 
 
 def last_received() -> signal.Signals | None:
-    """The last stop signal that this process has got."""
+    """Return the last stop signal that this process has received; None without one."""
     return received[-1] if received else None
 
 
 def stop_if_received() -> None:
-    """Raise `Stopped` if this process has got a stop signal."""
+    """Raise `Stopped` if this process has received a stop signal."""
     if received:
         raise Stopped(received[-1])
 
 
 @contextlib.contextmanager
 def handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """While in the body, stop signals are noted in `received` and go to `handler`.
+    """Append stop signals to `received` and call `handler` with them while in the body.
 
-    Those that this process was started to ignore (`nohup`) stay ignored. Does nothing outside the main thread.
+    Signals that this process was started to ignore (`nohup`) stay ignored. Does nothing outside the main thread.
     """
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -85,10 +85,10 @@ def handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def raised() -> Iterator[None]:
-    """While in the body, the first stop signal raises `Stopped` in the main thread.
+    """Raise `Stopped` in the main thread on the first stop signal while in the body.
 
-    A second one, from a second later on, ends the process at once, and so does `GRACE`. If `Stopped` came where Python ignores
-    exceptions, such as the end of an object, it is raised again. Does nothing outside the main thread.
+    A second signal, at least a second later, ends the process at once; so does the end of `GRACE`. If `Stopped` was raised where
+    Python ignores exceptions, such as a destructor, it is raised again. Does nothing outside the main thread.
     """
     since: list[float] = []
 
@@ -125,14 +125,14 @@ def raised() -> Iterator[None]:
                     signal.setitimer(signal.ITIMER_REAL, 0)
                     sys.unraisablehook = unraisable
     finally:
-        if received:  # this process is ending: signals come too late
+        if received:  # this process is ending: ignore further signals
             for number in heeded:
                 signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def _installed(handlers: dict[signal.Signals, Handler]) -> Iterator[bool]:
-    """While in the body, these are the handlers; only the main thread may set any."""
+    """Install these handlers while in the body; yield False and do nothing outside the main thread, which alone may set them."""
     if threading.current_thread() is not threading.main_thread():
         yield False
         return

@@ -1,29 +1,29 @@
-"""python -m xstilts.submit: the predictions of a study -> a folder in the layout of XTREME's leaderboard.
+"""python -m xstilts.submit: write the predictions of a study as a folder in the layout of XTREME's leaderboard.
 
-`xstilts.reporting.submission` says what is in the files.
+`xstilts.reporting.submission` describes the files.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from xstilts.errors import UserError, complain
+from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.reporting.submission import VERSIONS, submit
 
 
 @entry_point()
 def main(words: list[str] | None = None) -> int:
-    """The entry point; returns an exit code: 2 for something that the user can put right."""
+    """Run the command and return its exit code: 2 for wrong input."""
     parser = argparse.ArgumentParser(prog="xstilts submit", description="Predictions of a study in XTREME's leaderboard layout.")
     parser.add_argument("study", type=Path, help="folder of the study, for instance outputs/default")
     parser.add_argument("--intermediate", default="none", help="intermediate tasks joined by +, as in the result files (none)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the cells (1)")
     parser.add_argument("--version", choices=sorted(VERSIONS), default="xtreme", help="version of the benchmark (xtreme)")
     parser.add_argument("--output", type=Path, help="folder to make (STUDY/VERSION.INTERMEDIATE.seedSEED)")
-    parser.add_argument("--model", help="of several cells of a target, those of this model")
-    parser.add_argument("--recipe", help="of several cells of a target, those of this recipe")
-    parser.add_argument("--cell", action="append", default=[], help="of a target, take this cell, named as its result file")
+    parser.add_argument("--model", help="use cells of this model, if a target has several cells")
+    parser.add_argument("--recipe", help="use cells of this recipe, if a target has several cells")
+    parser.add_argument("--cell", action="append", default=[], help="use this cell for its target, named as its result file")
     parser.add_argument("--partial", action="store_true", help="leave out tasks that have no cell")
     given = parser.parse_args(words)
     folder = given.output or given.study / f"{given.version}.{given.intermediate}.seed{given.seed}"
@@ -31,7 +31,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         absent = submit(given.study, folder, given.version, given.intermediate, given.seed, **chosen)
     except UserError as error:
-        complain(error)
+        print_error(error)
         return 2
     if absent:
         sys.stdout.write(f"left out, no cell: {' '.join(absent)}\n")

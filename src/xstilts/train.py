@@ -1,6 +1,6 @@
-"""python -m xstilts.train: one Hydra job = one cell. A thin driver without torch.
+"""python -m xstilts.train: run one cell as one Hydra job. A thin driver without torch.
 
-It checks the config, asks the store what is missing, and has each missing phase done by `xstilts.worker`.
+It checks the config, looks up what is missing in the store, and starts `xstilts.worker` for each missing phase.
 """
 
 import sys
@@ -21,12 +21,12 @@ __all__ = ["cell", "main", "to_schema"]
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
 def cell(config: DictConfig) -> str | None:
-    """One cell, or one job of a sweep; returns what went wrong."""
+    """Run one cell, alone or as a job of a sweep; return the error message, None on success."""
     return attempt(config, train)
 
 
 def train(config: Config) -> None:
-    """Check a cell, run it, and show its result."""
+    """Check a cell, run it and print its result."""
     check(config, runs_here=True)
     if result := run(config):
         show(result)
@@ -34,7 +34,7 @@ def train(config: Config) -> None:
 
 @entry_point()
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point."""
+    """Run the command."""
     start(cell, sys.argv[1:] if arguments is None else arguments)
     if failures:
         sys.exit(1)

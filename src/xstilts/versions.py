@@ -1,4 +1,4 @@
-"""Which versions of what produced a result: part of every artifact's and result's provenance."""
+"""Versions of Python and of the libraries, recorded with every artifact and result."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -7,11 +7,11 @@ PACKAGES = ("xstilts", "torch", "pytorch-lightning", "transformers", "tokenizers
 
 
 def versions() -> dict[str, str]:
-    """Package -> version, and Python's."""
-    found = {"python": platform.python_version()}
+    """Return name -> version of Python and of PACKAGES; "not installed" if a package is missing."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            installed[package] = "not installed"
+    return installed

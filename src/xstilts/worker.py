@@ -1,7 +1,7 @@
-"""python -m xstilts.worker JOB: one phase of one cell in its own process, without Hydra.
+"""python -m xstilts.worker JOB: run one phase of one cell in a separate process, without Hydra.
 
-Success is what the job leaves behind (an artifact with done.json, a result file), never the exit code. Imports what is large
-only when signals have their handlers.
+The driver recognises success by the files of the job (an artifact with done.json, a result file), never by the exit code. Large
+libraries are imported only after the signal handlers are installed.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run(job: "Job") -> None:
-    """Do the job in this process."""
+    """Run the job in this process."""
     from xstilts.jobs import ReadingJob, TokenizerJob, TrainingJob
     from xstilts.training.libraries import quiet_libraries
 
@@ -54,17 +54,17 @@ def run(job: "Job") -> None:
 USAGE = """\
 usage: xstilts worker JOB
 
-Runs one phase of one cell from its job file. `xstilts train` writes the file and starts this by itself.
+Runs one phase of one cell from its job file. `xstilts train` writes the file and starts the worker automatically.
 """
 
 
-def job_of(words: list[str]) -> "Job":
-    """The job in the file that a command line names; with `--help` the usage, and the end. UserError for any other file."""
+def read_job_argument(words: list[str]) -> "Job":
+    """Read the job file that the command line names; print the usage and exit for `--help`. Raises UserError for other files."""
     if words and words[0] in ("-h", "--help"):
         sys.stdout.write(USAGE)
         sys.exit(0)
     if len(words) != 1:
-        raise UserError(f"expected one job file, got {len(words)} words: `xstilts train` writes it and starts this by itself")
+        raise UserError(f"expected one job file, got {len(words)} arguments: `xstilts train` writes it and starts the worker")
     from omegaconf.errors import OmegaConfBaseException
 
     from xstilts.jobs import read_job
@@ -72,29 +72,29 @@ def job_of(words: list[str]) -> "Job":
     try:
         return read_job(Path(words[0]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OmegaConfBaseException):
-        raise UserError(f"{words[0]} is no job file of this version, as `xstilts train` writes them") from None
+        raise UserError(f"{words[0]} is no job file of this version: expected a file written by `xstilts train`") from None
 
 
 def main(words: list[str] | None = None) -> None:
-    """The entry point."""
+    """Run the command."""
     by_user = not {PARENT, "SLURM_PROCID"} & set(os.environ)
     parent = join_parent()
-    with entry_point(by_user), _passing_on(parent):
+    with entry_point(by_user), _forwarding_signals(parent):
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         logging.getLogger().setLevel(logging.WARNING)
         first = {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")} == {"0"}
-        logging.getLogger("xstilts").setLevel(logging.INFO if first else logging.WARNING)  # one process speaks for all
-        run(job_of(sys.argv[1:] if words is None else words))
+        logging.getLogger("xstilts").setLevel(logging.INFO if first else logging.WARNING)  # only the first rank logs
+        run(read_job_argument(sys.argv[1:] if words is None else words))
 
 
-def _passing_on(parent: int) -> contextlib.AbstractContextManager[None]:
-    """In a rank that Lightning started: send stop signals to the rank that started it, whose end is the end of all."""
+def _forwarding_signals(parent: int) -> contextlib.AbstractContextManager[None]:
+    """Pass stop signals from a rank that Lightning started on to the first rank, whose end ends all of them."""
 
-    def pass_on(number: signal.Signals) -> None:
+    def forward(number: signal.Signals) -> None:
         if os.getppid() == parent:
             os.kill(parent, number)
 
-    return signals.handled(pass_on) if os.environ.get("LOCAL_RANK", "0") != "0" else contextlib.nullcontext()
+    return signals.handled(forward) if os.environ.get("LOCAL_RANK", "0") != "0" else contextlib.nullcontext()
 
 
 if __name__ == "__main__":

@@ -31,10 +31,7 @@ def world(**values: Any) -> WorldConfig:
         ({"stories": 0}, ["data.world.stories: got 0, expected 1 or more"]),
         (
             {"languages": {"qab": Language(order="SOV", names=0.5)}},
-            [
-                "data.world.languages.qab: got order=SOV, names=0.5, but the first language is the pivot, "
-                "which has no values of its own"
-            ],
+            ["data.world.languages.qab: got order=SOV, names=0.5, but the first language is the pivot: leave its values out"],
         ),
         (
             {"languages": {"q/a": Language()}},

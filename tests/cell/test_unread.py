@@ -123,7 +123,7 @@ def test_a_problem_of_all_languages_together(data: DataConfig, tmp_path: Path, p
         ({"options": {"names": ["text_a", "text_b", "label"], "banana": 1}}, "'banana'"),
         ({"columns": {"text_b": "{hypothesis}"}}, "hypothesis"),
         ({"labels": {"yes": "perhaps"}}, "perhaps"),
-        ({"expect": {"test": Expect(rows={"*": 11})}}, "got 10 rows, expected 11; the data has drifted"),
+        ({"expect": {"test": Expect(rows={"*": 11})}}, "got 10 rows, expected 11; the data differs"),
     ],
 )
 def test_a_declaration_that_does_not_fit_its_files(

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from xstilts.config import DataConfig
 from xstilts.data.featurizers import classification
-from xstilts.store.features import Prepared, feature_identity, prepared, tokenizer_identity
+from xstilts.store.features import Prepared, feature_identity, load_or_build, tokenizer_identity
 from xstilts.store.fingerprint import fingerprint
 from xstilts.tasks.declaration import Limits, Source, Task
 from xstilts.training.fit import evaluated_features
@@ -147,5 +147,5 @@ def test_who_fails_leaves_nothing(tmp_path, caplog):
 
     caplog.set_level(logging.INFO)
     with pytest.raises(RuntimeError, match="out of luck"):
-        prepared(str(tmp_path), lambda: {"kind": "features"}, fail)
+        load_or_build(str(tmp_path), lambda: {"kind": "features"}, fail)
     assert not [path for path in (tmp_path / "features").iterdir() if path.is_dir()]

@@ -78,7 +78,7 @@ def test_a_data_set_that_others_downloaded(served: Any, restart: Callable[..., N
         assert list(locate(task(revision), DATA, "train", "en").values()) == files[:2]
         assert load(task(revision), DATA, "train", ["en", "sw"])["text_a"][:] == [*PARTS, "sw/train-00000-of-00001.parquet"]
     assert len(served.requests) == asked, "nobody is asked"
-    assert f"{NAME} at revision main: offline, using what lies in " in caplog.text
+    assert f"{NAME} at revision main: offline, using the files in " in caplog.text
 
 
 def test_with_a_network_the_whole_list_is_asked_for(served: Any, restart: Callable[..., None]) -> None:

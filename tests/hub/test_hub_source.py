@@ -110,7 +110,7 @@ def test_a_hub_that_stays_away_is_given_up(pairs, waits):
         fetched(task())
     assert str(error.value) == (
         f"data set {NAME} at revision {COMMIT}: gave up after 6 attempts, the last ended with: HTTP 500; "
-        "run the same command again later, what has arrived is kept"
+        "run the same command again later, finished downloads are kept"
     )
     assert len(waits) == retry.ATTEMPTS - 1 and sum(waits) <= 31
 
@@ -151,7 +151,7 @@ def test_a_file_that_went_bad_on_disk_is_fetched_again_or_refused(pairs, restart
 @pytest.mark.parametrize(
     ("expect", "message"),
     [
-        (Expect(rows={"en": 5}), "got 4 rows, expected 5; the data has drifted"),
+        (Expect(rows={"en": 5}), "got 4 rows, expected 5; the data differs"),
         (Expect(labels={"entailment": 3, "neutral": 1}), "contradiction: got 1, expected 0; entailment: got 2, expected 3"),
     ],
 )

@@ -101,7 +101,7 @@ def test_task_from_the_hub_to_its_result(
     assert found == {(split, language) for split in splits for language in of_split[split]}
     assert all((row["value"] is None) == (name in BLIND and row["split"] == "test") for row in result["rows"])
     moved = {f"{name}, {split}, {language}" for split, language in found} if name in STRIPPED else set()
-    assert {text.split(":")[0] for text in caplog.messages if "2 placed again, 0 " in text} == moved
+    assert {text.split(":")[0] for text in caplog.messages if "2 corrected, 0 " in text} == moved
     assert result["config"]["target"]["task"]["sources"]["hub"]["revision"], "the commit that was read is on record"
     assert len(list((tmp_path / "store" / "features").glob("*/done.json"))) == 3
 

@@ -58,8 +58,8 @@ def test_ctrl_c_ends_local_with_all_its_jobs(start_cell: Any, toy_world: Any, tm
     driver.send_signal(signal.SIGINT)
     out, err = driver.communicate(timeout=120)
     assert driver.returncode == 130 and "Traceback" not in out + err, err
-    assert len(re.findall(r"^interrupted .*: stopped by SIGINT: .*; the same command goes on$", out, re.MULTILINE)) == 2, out
-    assert err.splitlines()[-1] == "stopped by SIGINT: what was finished is kept; the same command goes on"
+    assert len(re.findall(r"^interrupted .*: stopped by SIGINT: .*; rerun the command to continue$", out, re.MULTILINE)) == 2, out
+    assert err.splitlines()[-1] == "stopped by SIGINT: finished work is kept; rerun the command to continue"
     assert not running(tmp_path)
 
 

@@ -149,7 +149,7 @@ def test_the_command_pretrains_on_real_text_and_the_folder_is_of_use_to_anybody(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ((), "there is nothing to pretrain, FacebookAI/xlm-roberta-large is given: type model=tiny, without model.tokenizer"),
+        ((), "nothing to pretrain: got FacebookAI/xlm-roberta-large, expected model=tiny without model.tokenizer"),
         (("model=tiny", "pretraining=mlmm"), "unknown pretraining 'mlmm': did you mean mlm"),
         (("model=tiny", "data=xtreme", "data.root=/"), "no train data of task 'mlm' in language 'en': looked for /mlm/en.txt"),
         (("model=tiny", "data=xtreme", "data.root=/", "pretraining.recipe.dropout=-1"), "dropout: got -1"),

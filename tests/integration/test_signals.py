@@ -86,7 +86,10 @@ def test_in_one_process_it_stops_after_the_step(
 ) -> None:
     cell = lambda: run_inline(*options(toy_world, tmp_path), *SHORT)  # noqa: E731
     code, line = forked(cell, number, moment)
-    assert (code, line) == (128 + number, f"stopped by {number.name}: checkpoint at step {moment}; the same command goes on")
+    assert (code, line) == (
+        128 + number,
+        f"stopped by {number.name}: checkpoint at step {moment}; rerun the command to continue",
+    )
     (checkpoint,) = (tmp_path / "store" / "trained").glob(".*.work/last.ckpt")
     assert torch.load(checkpoint, weights_only=True)["global_step"] == moment
     assert not half_written(tmp_path)
@@ -100,7 +103,7 @@ def test_after_the_last_step_the_artifact_is_finished_first(
 ) -> None:
     cell = lambda: run_inline(*options(toy_world, tmp_path), *SHORT)  # noqa: E731
     code, line = forked(cell, signal.SIGTERM, 24)
-    assert (code, line) == (143, "stopped by SIGTERM: what was finished is kept; the same command goes on")
+    assert (code, line) == (143, "stopped by SIGTERM: finished work is kept; rerun the command to continue")
     assert list((tmp_path / "store" / "trained").glob("*/done.json"))
     assert outcome(cell().result, tmp_path, weights_of) == expected
 
@@ -189,7 +192,7 @@ def test_one_worker_stops(whom: str, started: Any) -> None:
     assert not is_alive(worker) and not paths.done.exists()
     assert paths.last_checkpoint.stat().st_mtime_ns > before
     assert driver.returncode == 143, err
-    assert re.fullmatch(r"stopped by SIGTERM: checkpoint at step \d+; the same command goes on", err.splitlines()[-1]), err
+    assert re.fullmatch(r"stopped by SIGTERM: checkpoint at step \d+; rerun the command to continue", err.splitlines()[-1]), err
     assert "Traceback" not in err and "error: " not in err
 
 
@@ -253,7 +256,7 @@ def test_before_training_it_stops_at_once(number: signal.Signals, started: Any, 
         driver.send_signal(number)
     _, err = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 128 + number and not is_alive(worker), err
-    assert err.splitlines()[-1] == f"stopped by {number.name}: what was finished is kept; the same command goes on"
+    assert err.splitlines()[-1] == f"stopped by {number.name}: finished work is kept; rerun the command to continue"
     assert not paths.last_checkpoint.exists() and not half_written(tmp_path)
     assert "Traceback" not in err
 
@@ -266,6 +269,6 @@ def test_an_evaluation_stops_at_once(started: Any, tmp_path: Path) -> None:
     driver.terminate()
     _, err = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 143 and not is_alive(worker), err
-    assert err.splitlines()[-1] == "stopped by SIGTERM: what was finished is kept; the same command goes on"
+    assert err.splitlines()[-1] == "stopped by SIGTERM: finished work is kept; rerun the command to continue"
     assert not list((tmp_path / "out").glob("results/*")) and not half_written(tmp_path)
     assert "Traceback" not in err

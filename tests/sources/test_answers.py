@@ -157,14 +157,14 @@ def test_answers_are_placed_again_in_every_split(read):
     for split in ("train", "validation"):
         found, log = read(split, *GOOD, [stated("w2", 4)], [stated("w3", None)])
         assert [answers[0]["start"] for answers in found["answers"][-3:]] == [3, 6, 9]
-        assert log[0].startswith(f"qa, {split}, en: 2 of 42 answers are not where they are said to be: 2 placed again, 0 ")
+        assert log[0].startswith(f"qa, {split}, en: 2 of 42 answers have a wrong position: 2 corrected, 0 ")
 
 
 def test_what_is_not_found_is_left_out_of_training(read):
     found, log = read("train", *GOOD, [stated("w99", 4)], [stated("w99", 4), stated("w2", 6)])
     assert len(found) == 41 and found["id"][40] == "q41"
     assert found["answers"][40] == [{"text": "w2", "start": 6}]
-    assert log == ["qa, train, en: 2 of 43 answers are not where they are said to be: 0 placed again, 2 left out"]
+    assert log == ["qa, train, en: 2 of 43 answers have a wrong position: 0 corrected, 2 left out"]
 
 
 def test_what_is_not_found_counts_in_evaluation_by_its_text(read):
@@ -173,7 +173,7 @@ def test_what_is_not_found_counts_in_evaluation_by_its_text(read):
         [{"text": "w99", "start": None}],
         [{"text": "w99", "start": None}, {"text": "w2", "start": 6}],
     ]
-    assert log == ["qa, test, en: 2 of 43 answers are not where they are said to be: 0 placed again, 2 kept by their texts"]
+    assert log == ["qa, test, en: 2 of 43 answers have a wrong position: 0 corrected, 2 kept by their texts"]
 
 
 def test_white_space_alone_changes_a_text_of_evaluation(read):
@@ -292,4 +292,4 @@ def test_training_pairs_for_answer_retrieval_are_placed(write, tmp_path, caplog)
         found = load(task, DataConfig(root=str(tmp_path)), "train", ["en"])
     queries = {row["id"]: row["relevant"] for row in found if row["side"] == "query"}
     assert queries["en/off"] == ["en/0-2"] and queries["en/strip"] == ["en/0-1"] and "en/lost" not in queries
-    assert "3 of 44 answers are not where they are said to be: 2 placed again, 1 left out with their" in caplog.text
+    assert "3 of 44 answers have a wrong position: 2 corrected, 1 left out with their" in caplog.text

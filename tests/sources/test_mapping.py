@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import UserError
 from xstilts.sources.mapping import examples, pick
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.formats import format_named, format_names
 
@@ -18,13 +18,13 @@ names = st.text("abcdefg", min_size=1, max_size=4)
 values = st.one_of(st.text(max_size=5), st.integers())
 
 
-def _rows(*fields: dict) -> list[Row]:
-    return [Row(f"file.jsonl:{number}", row) for number, row in enumerate(fields, start=1)]
+def _rows(*fields: dict) -> list[RawExample]:
+    return [RawExample(f"file.jsonl:{number}", row) for number, row in enumerate(fields, start=1)]
 
 
 @given(st.dictionaries(names, values, min_size=1))
 def test_a_column_is_itself_by_name_or_number_and_must_be_there(fields):
-    row = Row("file:7", fields)
+    row = RawExample("file:7", fields)
     for number, name in enumerate(fields, start=1):
         assert pick(row, name) == pick(row, f"H|{name}") == pick(row, number) == fields[name]
     assert pick(row, "H", ["H"]) is pick(row, "G|H", ["H"]) is pick(row, len(fields) + 1, [str(len(fields) + 1)]) is None
@@ -39,17 +39,17 @@ def test_paths_map_over_lists(path, items):
     for name in reversed(path[:-1]):
         nested = {name: nested}
     if len(path) > 1:
-        assert pick(Row("x", nested), ".".join(path)) == items
+        assert pick(RawExample("x", nested), ".".join(path)) == items
 
 
 @given(st.dictionaries(names, values, min_size=1), st.text("xyz .:", max_size=5))
 def test_braces_hold_columns(fields, between):
     column = between.join(f"{{{name}}}" for name in fields)
-    assert pick(Row("x", fields), column) == between.join(str(value) for value in fields.values())
+    assert pick(RawExample("x", fields), column) == between.join(str(value) for value in fields.values())
 
 
 def test_a_column_whose_name_has_a_dot():
-    assert pick(Row("x", {"a.b": "x", "a": {"b": "y"}}), "a.b") == "x"
+    assert pick(RawExample("x", {"a.b": "x", "a": {"b": "y"}}), "a.b") == "x"
 
 
 def test_a_missing_part_is_named_with_its_row():
@@ -124,7 +124,7 @@ def test_a_null_is_no_missing_column():
         examples(_rows({"a": "x", "b": "y"}, {"a": None, "b": "y"}), CLASSES, source, "train", "en")
     with pytest.raises(UserError, match=r"file.jsonl:1: no column 'text_a'; the row has x: set columns.text_a in the source"):
         examples(_rows({"x": "x"}), CLASSES, Source(reader="jsonl"), "train", "en")
-    with pytest.raises(UserError, match=r"no column 'text_a'; the row has text_a;label: set options.delimiter to what parts"):
+    with pytest.raises(UserError, match=r"no column 'text_a'; the row has text_a;label: set options.delimiter to the character"):
         examples(_rows({"text_a;label": "x;yes"}), CLASSES, Source(reader="delimited"), "train", "en")
     source = Source(reader="jsonl", columns={"text_a": "{a} {b}"})
     with pytest.raises(UserError, match=r"file.jsonl:1: the column 'b' is null, expected a text"):

@@ -174,7 +174,7 @@ def test_documents_are_no_sentences(read, line):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("EU B-PER\nx\tO\n", ":2: 2 column\\(s\\), expected a word alone.*; if they have tags too, part their columns by TAB"),
+        ("EU B-PER\nx\tO\n", ":2: 2 column\\(s\\), expected a word alone.*; if they have tags too, separate the columns by TAB"),
         (
             "#sent_id=1\n1\tEU\tB-PER\n",
             ":1: 1 column\\(s\\), expected 3; if this line is a comment, set options.comment='#sent_id'",
@@ -269,7 +269,7 @@ def test_a_query_none_of_whose_candidates_is_there_is_refused(read):
 
 
 def test_a_message_shows_a_delimiter_in_one_line(read):
-    with pytest.raises(UserError, match=r"parted by '\\n'"):
+    with pytest.raises(UserError, match=r"separated by '\\n'"):
         read("classification", "delimited", "a\tb\n", options={"delimiter": "\n", "names": ["text_a", "label"]})
 
 

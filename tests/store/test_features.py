@@ -11,7 +11,7 @@ RANK = """
 import json, logging, os, sys, time
 from pathlib import Path
 from datasets import Dataset
-from xstilts.store.features import Prepared, prepared
+from xstilts.store.features import Prepared, load_or_build
 
 store, notes = Path(sys.argv[1]), Path(sys.argv[2])
 
@@ -29,7 +29,7 @@ def build():
         time.sleep(0.01)
     return Prepared(Dataset.from_dict({"id": ["a", "b"]}), Dataset.from_dict({"length": [3, 4]}), [2])
 
-made = prepared(str(store), lambda: {"kind": "features", "of": "a test"}, build)
+made = load_or_build(str(store), lambda: {"kind": "features", "of": "a test"}, build)
 (file,) = (entry["filename"] for entry in made.features.cache_files)
 maps = Path("/proc/self/maps")
 mapped = file in maps.read_text() if maps.is_file() else True

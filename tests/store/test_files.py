@@ -15,12 +15,12 @@ import torch
 from safetensors.numpy import save_file
 
 from xstilts.errors import UserError
-from xstilts.store.files import ABANDONED, disk_full_means, read_json_object, whole_file, write_json
+from xstilts.store.files import ABANDONED, atomic_write, disk_full_as_user_error, read_json_object, write_json
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
     final = tmp_path / "deep" / "file"
-    with whole_file(final) as temporary:
+    with atomic_write(final) as temporary:
         temporary.write_text("half")
         assert not final.exists()
     assert final.read_text() == "half"
@@ -30,7 +30,7 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 def test_a_failing_body_changes_nothing(tmp_path: Path) -> None:
     final = tmp_path / "file"
     final.write_text("old")
-    with pytest.raises(KeyError), whole_file(final) as temporary:
+    with pytest.raises(KeyError), atomic_write(final) as temporary:
         temporary.write_text("half")
         raise KeyError
     assert final.read_text() == "old"
@@ -84,16 +84,16 @@ def test_broken_json(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_the_users_business(tmp_path: Path, number: int) -> None:
     expected = rf"^disk full \({os.strerror(number)}\) while writing {tmp_path}: nothing half-written is left; free space"
-    with pytest.raises(UserError, match=expected), disk_full_means(tmp_path):
+    with pytest.raises(UserError, match=expected), disk_full_as_user_error(tmp_path):
         raise OSError(number, os.strerror(number))
-    with pytest.raises(UserError, match=expected), disk_full_means(tmp_path):
+    with pytest.raises(UserError, match=expected), disk_full_as_user_error(tmp_path):
         raise RuntimeError(f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})")
 
 
 def test_other_errors_are_not(tmp_path: Path) -> None:
-    with pytest.raises(PermissionError), disk_full_means(tmp_path):
+    with pytest.raises(PermissionError), disk_full_as_user_error(tmp_path):
         raise PermissionError(errno.EACCES, "no")
-    with pytest.raises(RuntimeError, match="os error 13"), disk_full_means(tmp_path):
+    with pytest.raises(RuntimeError, match="os error 13"), disk_full_as_user_error(tmp_path):
         raise RuntimeError("(os error 13)")
 
 
@@ -127,10 +127,10 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_is_one_line_whoever_writes(writer: str, tmp_path: Path, little_space: None) -> None:
     file = tmp_path / "file.npy"
-    with pytest.raises(UserError, match=rf"^disk full \(.*\) while writing {file}: "), disk_full_means(file):
+    with pytest.raises(UserError, match=rf"^disk full \(.*\) while writing {file}: "), disk_full_as_user_error(file):
         WRITERS[writer](file)
 
 
 def test_sqlite_says_it_in_words(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^disk full \(No space left on device\)"), disk_full_means(tmp_path):
+    with pytest.raises(UserError, match=r"^disk full \(No space left on device\)"), disk_full_as_user_error(tmp_path):
         raise sqlite3.OperationalError("database or disk is full")

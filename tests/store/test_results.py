@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
-from xstilts.store.results import Row, read_predictions, read_result, read_results, write_predictions, write_result
+from xstilts.store.results import Score, read_predictions, read_result, read_results, write_predictions, write_result
 
 WRITE_FOR_A_WHILE = """
 import json, sys
@@ -23,7 +23,7 @@ for _ in range(40):
 
 
 def a_result(**changes: Any) -> dict[str, Any]:
-    rows = [Row("xnli", "en", "test", "accuracy", 84.25, 5010), Row("xnli", "sw", "test", "accuracy", None, 5010)]
+    rows = [Score("xnli", "en", "test", "accuracy", 84.25, 5010), Score("xnli", "sw", "test", "accuracy", None, 5010)]
     result = {
         "schema": 1,
         "cell": {"study": "default", "intermediate": ["mnli"], "target": "xnli", "seed": 1, "model": "tiny"},
@@ -49,7 +49,7 @@ def test_a_result_reads_back(tmp_path: Path) -> None:
 
 
 def test_a_row_has_layer_and_pooling_only_for_retrieval() -> None:
-    assert Row("xnli", "en", "test", "accuracy", None, 3).as_dict() == {
+    assert Score("xnli", "en", "test", "accuracy", None, 3).as_dict() == {
         "task": "xnli",
         "language": "en",
         "split": "test",
@@ -57,7 +57,7 @@ def test_a_row_has_layer_and_pooling_only_for_retrieval() -> None:
         "value": None,
         "examples": 3,
     }
-    row = Row("tatoeba", "sw", "test", "accuracy", 1.0, 3, layer=0, pooling="mean").as_dict()
+    row = Score("tatoeba", "sw", "test", "accuracy", 1.0, 3, layer=0, pooling="mean").as_dict()
     assert (row["layer"], row["pooling"]) == (0, "mean")
 
 
@@ -66,7 +66,7 @@ def test_a_result_must_be_complete(tmp_path: Path) -> None:
     del incomplete["versions"]
     with pytest.raises(ValueError, match=r"cell\.json would be no result of a cell: versions is missing$"):
         write_result(tmp_path / "cell.json", incomplete)
-    row = Row("xnli", "en", "test", "accuracy", 84.25, 5010).as_dict()
+    row = Score("xnli", "en", "test", "accuracy", 84.25, 5010).as_dict()
     with pytest.raises(ValueError, match=r"two rows for \('xnli', 'en', 'test', 'accuracy', None, None\)$"):
         write_result(tmp_path / "cell.json", a_result(rows=[row, row]))
     with pytest.raises(ValueError, match=r"rows\[0\].score is unknown$"):

@@ -7,7 +7,7 @@ import pytest
 from xstilts import errors
 from xstilts.cell import pipeline
 from xstilts.config import Config
-from xstilts.errors import UserError, several
+from xstilts.errors import UserError, combined
 from xstilts.jobs import Split
 from xstilts.study import sweep
 from xstilts.study.grid import Planned
@@ -77,5 +77,5 @@ def test_a_cell_with_nothing_to_evaluate_on(monkeypatch: pytest.MonkeyPatch, cel
     ("count", "last"), [(1, "0"), (errors.SCREEN, "19"), (errors.SCREEN + 5, "and 6 more problems of this kind")]
 )
 def test_at_most_a_screen_of_problems(count: int, last: str) -> None:
-    lines = str(several(str(number % count) for number in range(2 * count))).splitlines()
+    lines = str(combined(str(number % count) for number in range(2 * count))).splitlines()
     assert lines[0] == "0" and lines[-1] == last and len(lines) <= errors.SCREEN

@@ -100,7 +100,7 @@ class LocalLauncher(SweepLauncher):
 
         def ended(number: int, outcome: Outcome) -> None:
             reasons[number] = reason = reason_of(outcome, commands[number].log, earlier[number])
-            how = "ends" if reason is None else "is interrupted" if signals.tells_of_a_stop(reason) else "fails"
+            how = "ends" if reason is None else "is interrupted" if signals.is_stop_message(reason) else "fails"
             wrong = f": {reason}" if reason is not None else ""
             log.info(f"job {initial_job_idx + number} {how} after {time.monotonic() - since[number]:.0f} s{wrong}")
 

@@ -178,10 +178,10 @@ class WaveSweeper(Sweeper):
 
     def _keep_config(self) -> None:
         """Write the sweep's own config into its folder, as Hydra's sweepers do."""
-        from xstilts.store.files import disk_full_means
+        from xstilts.store.files import disk_full_as_user_error
 
         folder = Path(self.config.hydra.sweep.dir)
-        with disk_full_means(folder):
+        with disk_full_as_user_error(folder):
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self.config, folder / "multirun.yaml")
 

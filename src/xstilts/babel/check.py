@@ -1,4 +1,4 @@
-"""What a type cannot say about a synthetic world: every problem of its declaration, one line each."""
+"""Check the declaration of a synthetic world beyond its types: one line for each problem."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ NO_LANGUAGES = "data.world.languages: the synthetic world has no languages; type
 
 
 def problems(world: WorldConfig) -> Iterator[str]:
-    """One line for each thing that is wrong: what was got, what was expected."""
+    """Yield a line for each problem: the value and what was expected."""
     yield from bounds.problems("data.world", world)
     if not world.languages:
         yield NO_LANGUAGES
@@ -34,18 +34,18 @@ def problems(world: WorldConfig) -> Iterator[str]:
         place = f"data.world.languages.{code}"
         if not re.fullmatch(r"[A-Za-z0-9-]+", code):
             yield f"data.world.languages: got the code '{code}', expected letters, digits and hyphens"
-        yield from _of_language(place, language)
-        if number == 0 and (own := _own(language)):
-            yield f"{place}: got {', '.join(own)}, but the first language is the pivot, which has no values of its own"
+        yield from _language_problems(place, language)
+        if number == 0 and (changed := _differences_from_pivot(language)):
+            yield f"{place}: got {', '.join(changed)}, but the first language is the pivot: leave its values out"
 
 
-def _of_language(place: str, language: Language) -> Iterator[str]:
+def _language_problems(place: str, language: Language) -> Iterator[str]:
     for name, allowed in CHOICES.items():
         if (value := getattr(language, name)) not in allowed:
             yield unknown_name(f"{place}.{name}", value, allowed)
 
 
-def _own(language: Language) -> list[str]:
-    """The values in which a language differs from the pivot."""
+def _differences_from_pivot(language: Language) -> list[str]:
+    """Return the values in which a language differs from the pivot, as `name=value`."""
     values = ((field.name, getattr(language, field.name)) for field in fields(Language))
     return [f"{name}={value}" for name, value in values if value != getattr(Language(), name)]

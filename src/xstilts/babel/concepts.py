@@ -1,4 +1,4 @@
-"""What there is in every synthetic world, whatever its seed: concepts, names, and events made of them."""
+"""The concepts and names of every synthetic world, whatever its seed, and events composed of them."""
 
 import zlib
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ VERBS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("buy", "carry", "break", "mend", "hide", "lose"), ("food", "tool")),
     (("paint", "sell", "borrow", "clean", "find", "return"), ("garment", "vehicle")),
 )
-"""Verbs, and the classes of what they are done to. What follows from a verb is a verb of its own group."""
+"""Groups of verbs, each with the classes of nouns that can be their patients. The consequence of a verb is in the same group."""
 ANTONYMS = (("big", "small"), ("old", "new"))
 ADJECTIVES = (*(word for pair in ANTONYMS for word in pair), "red", "round", "strange")
 TIMES = ("morning", "noon", "evening", "night")
@@ -48,7 +48,7 @@ NAMES = (*PEOPLE, *CITIES, *ORGANISATIONS)
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, in concepts."""
+    """An event, as a concept for each role."""
 
     agent: str
     verb: str
@@ -56,18 +56,18 @@ class Event:
     place: str
     time: str
     adjective: str | None = None
-    """Of the patient."""
+    """Describes the patient."""
     number: int | None = None
-    """How many patients; None: one."""
+    """Number of patients; None means a single one."""
     negated: bool = False
 
 
 def patients_of(verb: str) -> tuple[str, ...]:
-    """The nouns that a verb can be done to."""
+    """Return the nouns that can be the patient of a verb."""
     return tuple(noun for hypernym in VERBS[VERB_GROUP[verb]][1] for noun in NOUNS[hypernym])
 
 
 def split_of(event: Event) -> str:
-    """The split in which an event may occur; pretraining text has those of `train`. An event and its consequence share theirs."""
+    """Return the split in which an event may occur, the same for its consequence; pretraining text has events of `train`."""
     key = f"{event.agent} {event.patient} {event.place} {event.time}"
     return {0: "test", 1: "validation"}.get(zlib.crc32(key.encode()) % 10, "train")

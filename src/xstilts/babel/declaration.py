@@ -1,6 +1,6 @@
-"""What a synthetic world is: data only, no generation.
+"""The declaration of a synthetic world: data only, no generation.
 
-A language is one entry, whose defaults are the pivot's: an entry names only what differs from the pivot.
+The defaults of a language are the values of the pivot language: an entry lists only the differences.
 """
 
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from xstilts.bounds import number
 
 @dataclass
 class Language:
-    """One language: ten typological features, then its script, its kinship with the pivot, and how much text it has."""
+    """A language: ten typological features, its script, the vocabulary it shares with the pivot, and its amount of text."""
 
     order: str = "SVO"
-    """Of subject, verb and object: `SVO`, `SOV` or `VSO`."""
+    """Word order of subject, verb and object: `SVO`, `SOV` or `VSO`."""
     adjective: str = "before"
     """The adjective and the number stand `before` or `after` their noun."""
     adposition: str = "before"
@@ -24,7 +24,7 @@ class Language:
     plural: str = "suffix"
     """`suffix`, `prefix` or `none`."""
     tense: str = "suffix"
-    """The past, which every clause is in: `suffix`, `prefix` or `particle`."""
+    """Marking of the past, the tense of every clause: `suffix`, `prefix` or `particle`."""
     negation: str = "before"
     """A word `before` or `after` the verb, or a `suffix` of the verb."""
     question: str = "front"
@@ -34,7 +34,7 @@ class Language:
     script: str = "Latin"
     """`Latin`, `Cyrillic`, `Georgian` or `Armenian`."""
     overlap: float = number(1.0, at_least=0, at_most=1)
-    """Share of the pivot's words, and of its affixes, that are this language's too, as written in its script."""
+    """Share of the pivot's words and affixes that this language has too, transliterated to its script."""
     names: float = number(1.0, at_least=0, at_most=1)
     """Share of names that are written as in the pivot."""
     text: float = number(1.0, above=0, at_most=1_000_000)
@@ -43,26 +43,26 @@ class Language:
 
 @dataclass
 class WorldConfig:
-    """A synthetic world: everything in it follows from these values."""
+    """A synthetic world, determined completely by these values."""
 
     seed: int = number(0, at_least=0, at_most=2**32 - 1)
     languages: dict[str, Language] = field(default_factory=dict)
-    """Code -> language. The first is the pivot: the source language, that tasks are trained in."""
+    """Code -> language. The first is the pivot, the source language in which tasks are trained."""
     stories: int = number(1500, at_least=1, at_most=1_000_000_000)
     """Monolingual stories per language, times its amount of `text`."""
     pairs: int = number(3000, at_least=1, at_most=1_000_000_000)
     """Translation pairs per language, times its amount of `text`."""
     pivot_pairs: float = number(0.5, at_least=0, at_most=1)
-    """Share of the translation pairs with the pivot on one side; the others join any two languages."""
+    """Share of the translation pairs that include the pivot; the others are between any two languages."""
     questions: float = number(0.4, at_least=0, at_most=1)
-    """Share of stories that end with a question and its answer; 0: no question words outside of the tasks."""
+    """Share of stories that end with a question and its answer; 0: question words occur in tasks only."""
     habit: float = number(0.7, at_least=0, at_most=1)
-    """In pretraining text, how often a name does what it usually does where it usually does it."""
+    """Probability, in pretraining text, that each role of an event follows the habits of its agent."""
     task_habit: float = number(0.25, at_least=0, at_most=1)
-    """The same in tasks, so that habits do not answer their questions; in inference and paraphrases there are none."""
+    """The same in tasks, lower so that habits do not reveal the answers; 0 in inference and paraphrases."""
     negated: float = number(0.1, at_least=0, at_most=1)
     """Share of negated events."""
     target_share: int = number(10, at_least=1, at_most=99)
-    """Per cent of a task's training examples, its last ones, that a target trains on; intermediate tasks have the others."""
+    """Per cent of a task's training examples, the last ones, for target training; intermediate training uses the others."""
     rows: float = number(1.0, above=0, at_most=1_000_000)
-    """Factor on the number of examples that the tasks declare."""
+    """Factor on the numbers of examples that the tasks declare."""

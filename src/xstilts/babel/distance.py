@@ -1,4 +1,4 @@
-"""How far apart two languages of a synthetic world are: in structure, in words, in script. Pure functions of their features."""
+"""Distances between languages of a synthetic world: structural, lexical and by script. Pure functions of their features."""
 
 from xstilts.babel.declaration import Language, WorldConfig
 
@@ -7,26 +7,26 @@ FEATURES = ("order", "adjective", "adposition", "case", "determiner", "plural", 
 
 
 def structural(a: Language, b: Language) -> float:
-    """The share of the ten typological features in which two languages differ, 0 to 1."""
+    """Return the share of the ten typological features in which two languages differ, 0 to 1."""
     return sum(getattr(a, name) != getattr(b, name) for name in FEATURES) / len(FEATURES)
 
 
 def lexical(a: Language, b: Language) -> float:
-    """The expected share of concepts for which two different languages have other words, whatever their scripts: 0 to 1.
+    """Return the expected share of concepts for which two languages have different words, regardless of script, 0 to 1.
 
-    Each language draws the words that it shares with the pivot by itself; for the pivot and another it is 1 - `overlap`.
+    Each language draws the words that it shares with the pivot independently; its distance to the pivot is 1 - `overlap`.
     """
     return 1 - a.overlap * b.overlap
 
 
 def script(a: Language, b: Language) -> float:
-    """0 for the same script, 1 for two."""
+    """Return 0 for the same script, 1 for different scripts."""
     return float(a.script != b.script)
 
 
 def distances(config: WorldConfig) -> dict[str, dict[str, float]]:
-    """Language -> `structural`, `lexical` and `script` distance to the pivot, the world's first language, whose own are all 0."""
+    """Return language -> its `structural`, `lexical` and `script` distance to the pivot, the world's first language."""
     languages = config.languages
     pivot = next(iter(languages.values()), Language())
     measures = {"structural": structural, "lexical": lexical, "script": script}
-    return {code: {name: of(language, pivot) for name, of in measures.items()} for code, language in languages.items()}
+    return {code: {name: measure(language, pivot) for name, measure in measures.items()} for code, language in languages.items()}

@@ -1,4 +1,4 @@
-"""Events in words: one clause in one language, every word with its part of speech, its role, its entity and its category."""
+"""Render events as clauses of a language; every word has its part of speech, role, entity tag and CCG category."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ CONNECTIVES = ("so", "then", "because")
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a clause, and what the tagging tasks ask about it."""
+    """A word of a clause with the tags of the tagging tasks."""
 
     text: str
     part_of_speech: str
-    """Universal Dependencies' tag."""
+    """Universal Dependencies tag."""
     category: str
-    """Combinatory categorial grammar's category, as the word order of the language asks for it."""
+    """CCG category, according to the word order of the language."""
     role: str = ""
-    """One of ROLES, or empty."""
+    """A role in ROLES, or empty."""
     entity: str = "O"
 
 
@@ -30,12 +30,12 @@ Clause = list[Word]
 
 
 def text_of(*clauses: Clause) -> str:
-    """The words, spaces between them."""
+    """Return the words of the clauses, joined by spaces."""
     return " ".join(word.text for clause in clauses for word in clause)
 
 
 class Speaker:
-    """Puts events into words of one language."""
+    """Renders events in a language."""
 
     def __init__(self, language: Language, lexicon: Lexicon) -> None:
         self.language = language
@@ -48,19 +48,19 @@ class Speaker:
         connective: str | None = None,
         general: Collection[str] = (),
     ) -> Clause:
-        """A statement that tells these roles (the verb always), the patient and place in `general` by their hypernyms."""
+        """Return a statement with these roles (always with the verb); roles in `general` are expressed by their hypernyms."""
         return self._clause(event, roles, None, connective, general)
 
     def ask(self, event: Event, role: str, roles: Collection[str] = ROLES, general: Collection[str] = ()) -> Clause:
-        """The question for one role, which tells the other `roles`."""
+        """Return the question about a role; it mentions the other `roles`."""
         return self._clause(event, {*roles, role}, role, None, general)
 
     def name(self, event: Event, role: str) -> Clause:
-        """The words that tell one role in a statement, as they stand there: the answer to a question."""
+        """Return the words of a role in the statement of an event: the answer to a question."""
         return [word for word in self.say(event) if word.role == role]
 
     def short(self, event: Event, role: str) -> str:
-        """The same without adposition and determiner: what question answering marks."""
+        """Return the words of a role without adposition and determiner: the answer span of question answering."""
         return " ".join(word.text for word in self.name(event, role) if word.part_of_speech not in ("ADP", "DET"))
 
     def _clause(

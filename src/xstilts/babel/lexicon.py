@@ -1,4 +1,4 @@
-"""The words of every language: pseudo-words made of syllables, some of them shared with the pivot, in the language's script."""
+"""Generate the words of every language: pseudo-words of syllables, some shared with the pivot, in the language's script."""
 
 import random
 from collections.abc import Sequence
@@ -15,43 +15,43 @@ SCRIPTS: dict[str, str] = {
 }
 """Script -> its letters in the order of the Latin ones."""
 AFFIXES = ("plural", "tense", "case", "negation")
-"""The grammatical features that have a prefix or suffix; no concept has such a name."""
+"""The grammatical features that have a prefix or suffix; no concept has the same name."""
 _CONSONANTS, _VOWELS = "bdfghklmnprstvz", "aeiou"
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """One language's words."""
+    """The words and affixes of a language."""
 
     words: dict[str, str]
     """Concept or name -> word; names begin with a capital where the script has them."""
     affixes: dict[str, str]
-    """One of AFFIXES -> the letters of its prefix or suffix."""
+    """Feature in AFFIXES -> the letters of its prefix or suffix."""
 
 
 def lexicons(config: WorldConfig, concepts: Sequence[str], names: Sequence[str]) -> dict[str, Lexicon]:
-    """Language -> lexicon. No word means two things, in one language or in two of one script; the pivot's come first."""
+    """Return language -> lexicon. No word has two meanings, not even in different languages of the same script."""
     used: set[str] = set()
-    found: dict[str, Lexicon] = {}
+    by_language: dict[str, Lexicon] = {}
     pivot: dict[str, str] = {}
     for code, language in config.languages.items():
         rng = random.Random(f"{config.seed}-{code}-lexicon")
         letters = _Letters(rng)
         shared = _shared(rng, concepts, language.overlap) | _shared(rng, names, language.names) if pivot else set()
-        own = {word: letters.new_word(used) for word in (*concepts, *names)}
-        own |= {feature: letters.syllable(closed=True) for feature in AFFIXES}
+        new = {word: letters.new_word(used) for word in (*concepts, *names)}
+        new |= {feature: letters.syllable(closed=True) for feature in AFFIXES}
         shared |= _shared(rng, AFFIXES, language.overlap) if pivot else set()
-        latin = {word: pivot[word] if word in shared else own[word] for word in own}
+        latin = {word: pivot[word] if word in shared else new[word] for word in new}
         pivot = pivot or latin
-        found[code] = Lexicon(
+        by_language[code] = Lexicon(
             {word: written(latin[word], language, capital=word in names) for word in (*concepts, *names)},
             {feature: written(latin[feature], language) for feature in AFFIXES},
         )
-    return found
+    return by_language
 
 
 def written(latin: str, language: Language, capital: bool = False) -> str:
-    """Latin letters in the language's script."""
+    """Transliterate Latin letters to the language's script."""
     text = latin.translate(str.maketrans(_LATIN, SCRIPTS[language.script]))
     return text.capitalize() if capital and language.script != "Georgian" else text
 
@@ -61,7 +61,7 @@ def _shared(rng: random.Random, words: Sequence[str], share: float) -> set[str]:
 
 
 class _Letters:
-    """The sounds of one language."""
+    """The consonants and vowels of a language, from which its words are drawn."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng

@@ -1,6 +1,6 @@
-"""What happens in a synthetic world: its events, who usually does what, and what usually follows from what.
+"""The events of a synthetic world: draw them, and know the habits of agents and the usual consequences of verbs.
 
-Everything follows from `WorldConfig`, by seeds made of names, so that one part never shifts the random numbers of another.
+Everything is determined by `WorldConfig`. Random seeds include names, so that no part shifts the random numbers of another.
 """
 
 import random
@@ -28,12 +28,12 @@ from xstilts.babel.grammar import Speaker
 from xstilts.babel.lexicon import lexicons
 
 VERSION = 1
-"""Raised whenever the same config would give other text or other examples."""
+"""Increase it whenever the same config would produce other text or other examples."""
 
 
 @dataclass(frozen=True)
 class Habit:
-    """What an agent usually does, and where and when."""
+    """The usual verbs, places and time of an agent."""
 
     verbs: tuple[str, ...]
     places: tuple[str, ...]
@@ -41,7 +41,7 @@ class Habit:
 
 
 class World:
-    """Draws events; knows what follows from them, and the words of every language."""
+    """Draws events, and returns their consequences and a speaker of every language."""
 
     def __init__(self, config: WorldConfig) -> None:
         self.config = config
@@ -63,16 +63,16 @@ class World:
 
     @cached_property
     def speakers(self) -> dict[str, Speaker]:
-        """Language -> who speaks it."""
+        """Language -> its speaker, which renders events in it."""
         words = lexicons(self.config, CONCEPTS, NAMES)
         return {code: Speaker(language, words[code]) for code, language in self.config.languages.items()}
 
     def rng(self, *names: object) -> random.Random:
-        """Random numbers that depend on the world's seed and these names, and on nothing else."""
+        """Return a random generator whose seed is the world's seed and these names."""
         return random.Random("-".join(map(str, (self.config.seed, *names))))
 
     def draw(self, rng: random.Random, split: str, habit: float | None = None) -> Event:
-        """An event of the split. `habit`: how often the agent does what it usually does; by default as in tasks."""
+        """Draw an event of the split. `habit` is the probability of the agent's habits; the default is `task_habit`."""
         while True:
             event = self._any(rng, self.config.task_habit if habit is None else habit)
             if split_of(event) == split:
@@ -96,9 +96,9 @@ class World:
         )
 
     def what_follows(self, event: Event) -> Event:
-        """The usual consequence: the same agent does what usually follows, to the same thing, at the same place and time."""
+        """Return the usual consequence: same agent, patient, place and time, with the verb that usually follows."""
         return replace(event, verb=self.consequence[event.verb], adjective=None, number=None, negated=False)
 
     def what_caused(self, event: Event) -> Event:
-        """The event that `event` usually follows from."""
+        """Return the usual cause of `event`."""
         return replace(event, verb=self.cause[event.verb], adjective=None, number=None, negated=False)

@@ -19,7 +19,7 @@ from xstilts.sources.fetch import fetch, fetch_model, pinned
 from xstilts.sources.generated import generate
 from xstilts.sources.hub import Checksum
 from xstilts.store.checksums import file_sha256
-from xstilts.store.files import disk_full_means
+from xstilts.store.files import disk_full_as_user_error
 from xstilts.tasks.declaration import Task, TrainingTask
 
 
@@ -52,7 +52,7 @@ def ensure(config: Config) -> Config:
 
 def download(config: Config, item: Wanted) -> None:
     """Bring one split to this disk, or make it; of the user's own files, nothing to do."""
-    with disk_full_means(Path(config.data.root or "")):
+    with disk_full_as_user_error(Path(config.data.root or "")):
         generate(item.task, config.data, item.split, item.languages)
     fetch(item.task, config.data, item.split, item.languages, _checksum(config))
 

@@ -23,13 +23,13 @@ from xstilts.cell.encoder_identity import check_world, encoder_identity, trains_
 from xstilts.cell.planning import Phase
 from xstilts.cell.unread import unread
 from xstilts.config import Config, ModelConfig
-from xstilts.errors import ToldAlready, UserError, several
+from xstilts.errors import AlreadyReported, UserError, combined
 from xstilts.jobs import EvaluationJob, Job, ReadingJob, Split, TrainingJob, write_job
 from xstilts.launch.process import describe_exit, last_error, run_worker
 from xstilts.launch.slurm import make_way, srun, starts_by_srun
 from xstilts.paths import LAST_CHECKPOINT, LAST_STEP, CellPaths, cell_name, checksum_cache, log_file
 from xstilts.store import artifacts
-from xstilts.store.files import disk_full_means, read_json_object
+from xstilts.store.files import disk_full_as_user_error, read_json_object
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
@@ -197,7 +197,7 @@ def unread_data(cell: Cell, config: Config) -> list[Split]:
 def check_data(splits: list[Split], config: Config) -> None:
     """Have the data read once, before anything is trained on it; UserError with a line for each problem."""
     if problems := data_problems(splits, config):
-        raise several(line for lines in problems.values() for line in lines)
+        raise combined(line for lines in problems.values() for line in lines)
 
 
 def data_problems(splits: list[Split], config: Config) -> dict[str, list[str]]:
@@ -334,7 +334,7 @@ def _ensure_evaluated(cell: Cell, config: Config) -> None:
 
 def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callable[[], bool], output: Path) -> None:
     """Have the job done; only what it leaves behind means success. `output`: where what it says goes with worker=logged."""
-    with disk_full_means(job_file):
+    with disk_full_as_user_error(job_file):
         write_job(job, job_file)
     by_srun = isinstance(job, TrainingJob | EvaluationJob) and starts_by_srun(job.trainer)
     if worker == "inline":
@@ -376,5 +376,5 @@ def _kept(work: Path) -> str:
     return signals.FINISHED
 
 
-class WorkerRefused(ToldAlready):
+class WorkerRefused(AlreadyReported):
     """The worker has told the user already what is wrong."""

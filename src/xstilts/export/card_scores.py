@@ -14,7 +14,7 @@ from xstilts.export.card import card
 from xstilts.paths import CARD, SCORES, ArtifactPaths
 from xstilts.reporting.summary import mean_of_others, source_language, source_score
 from xstilts.store.artifacts import is_done, read_metadata
-from xstilts.store.files import encode_json, read_json_object, whole_file, write_json
+from xstilts.store.files import atomic_write, encode_json, read_json_object, write_json
 from xstilts.store.locks import locked
 
 log = logging.getLogger("xstilts")
@@ -68,7 +68,7 @@ def add_scores(folder: Path, key: str, scores: dict[str, Any]) -> None:
                 raise UserError("it has been removed")
             noted = _noted(folder) | {key: scores}
             write_json(folder / SCORES, noted)
-            with whole_file(folder / CARD) as temporary:
+            with atomic_write(folder / CARD) as temporary:
                 temporary.write_text(card(read_metadata(folder), noted), encoding="utf-8")
     except Exception as error:  # whatever it is, the result is there, and a card is not worth its evaluation
         log.info(f"the scores are not in the model card of {folder}: {_reason(error)}")

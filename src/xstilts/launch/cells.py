@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from xstilts import config as schema
 from xstilts import signals
-from xstilts.errors import ToldAlready, UserError, complain
+from xstilts.errors import AlreadyReported, UserError, print_error
 from xstilts.launch import arguments, helptext, streams
 from xstilts.launch.commandline import check_command_line
 from xstilts.launch.fitting import of_cells
@@ -22,7 +22,7 @@ from xstilts.launch.slurm import is_extra_task
 from xstilts.launch.wording import plain, plain_errors
 from xstilts.sources.generated import resolve_generated
 from xstilts.sources.labels import resolve_labels
-from xstilts.store.files import disk_full_means
+from xstilts.store.files import disk_full_as_user_error
 
 failures: list[str] = []
 """What went wrong in each cell of this process."""
@@ -44,15 +44,15 @@ def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pre
         return None
     try:
         cell = to_schema(config, only_pretraining)
-        with disk_full_means(Path(cell.output)):
+        with disk_full_as_user_error(Path(cell.output)):
             action(cell)
     except signals.Stopped as stopped:
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             raise
         return str(stopped)
     except UserError as error:
-        if not isinstance(error, ToldAlready):
-            complain(error)
+        if not isinstance(error, AlreadyReported):
+            print_error(error)
         failures.append(str(error))
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             sys.exit(2)

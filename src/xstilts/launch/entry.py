@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from xstilts import signals
-from xstilts.errors import UserError, complain, complained
+from xstilts.errors import UserError, print_error, shown_already
 from xstilts.launch import streams
 from xstilts.store.files import disk_full
 
@@ -28,7 +28,7 @@ def entry_point(by_user: bool = True) -> Iterator[None]:
     streams.prepare()
     os.environ.setdefault(SAFE_PATH, "1")
     signals.received.clear()
-    complained.clear()
+    shown_already.clear()
     try:
         with signals.raised():
             _check_folder()
@@ -36,14 +36,14 @@ def entry_point(by_user: bool = True) -> Iterator[None]:
     except signals.Stopped as stopped:
         _end_stopped(stopped, by_user)
     except UserError as error:
-        complain(error)
+        print_error(error)
         sys.exit(2)
     except Exception as error:
         if signals.received:  # some libraries raise an error of their own when they are stopped
             _end_stopped(signals.Stopped(signals.received[0]), by_user)
         if (reason := disk_full(error)) is None:
             raise
-        complain(UserError(f"disk full ({reason}): free space and run the same command again"))
+        print_error(UserError(f"disk full ({reason}): free space and run the same command again"))
         sys.exit(2)
 
 

@@ -18,7 +18,7 @@ from xstilts.reporting.extras import Extras, Picture, extras
 from xstilts.reporting.latex import Cell, Table, latex
 from xstilts.reporting.markdown import code, text
 from xstilts.reporting.markdown import table as markdown_table
-from xstilts.store.files import whole_file
+from xstilts.store.files import atomic_write
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -72,6 +72,6 @@ def _text(cell: Cell) -> str:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     return path

@@ -14,9 +14,9 @@ from typing import Any
 
 from xstilts.errors import UserError, unknown_name
 from xstilts.paths import CellPaths, conf_dir, results_dir
-from xstilts.store.files import beside, disk_full_means
+from xstilts.store.files import disk_full_as_user_error, temporary_name
 from xstilts.store.results import name_of, read_predictions, read_results
-from xstilts.store.shapes import Shape, count, listed, matching, text, told
+from xstilts.store.shapes import Shape, count, listed, matching, summary, text
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.format import Predictions, Submission
@@ -165,7 +165,7 @@ def _incomplete(rows: Predictions, expected: int, task: Task) -> str | None:
         if row["prediction"] is None or (by_line and not row["prediction"]):
             return f"no prediction for id '{row['id']}'"
         if wrong := list(shape(row["prediction"], f"the prediction for id '{row['id']}'")):
-            return told(wrong)
+            return summary(wrong)
     return None
 
 
@@ -184,9 +184,9 @@ def _shape(form: Submission) -> Shape:
 
 def _write(folder: Path, files: Mapping[Path, str]) -> None:
     """All files in a folder beside `folder`, which then gets its name."""
-    temporary = beside(folder, "tmp")
+    temporary = temporary_name(folder, "tmp")
     try:
-        with disk_full_means(folder):
+        with disk_full_as_user_error(folder):
             for name, text in files.items():
                 path = temporary / name
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Raw data -> examples in the format's schema.
+"""Read raw data as examples in the format's schema.
 
-This module answers what the driver asks (which files, which languages, which part of a split) without torch and datasets;
-`xstilts.sources.load` reads the examples.
+This module finds files, languages and parts of splits for the driver, without torch and datasets; `xstilts.sources.load` reads
+the examples.
 """
 
 from xstilts.sources.check import problems

@@ -1,9 +1,9 @@
-"""Answers that are spans of a text: read in each form that data sets have, and placed again where their position is wrong.
+"""Parse answers that are spans of a text, in every form that data sets use, and correct wrong positions.
 
-Loaders of the Hub strip contexts and answers but keep the positions, so that `answer_start` is a few characters off (TyDiQA,
-XQuAD). Such an answer is looked for near its position, with any white space for its own, then in Unicode's composed and
-decomposed forms. One that is not found cannot be trained on; its text still counts in evaluation. If more than `MOST_LOST` of a
-split are not found, that is an error.
+Loaders on the Hub strip contexts and answers but keep the positions, so that `answer_start` is a few characters off (TyDiQA,
+XQuAD). Such an answer is searched near its position: first with any white space in place of the answer's, then in Unicode's
+composed and decomposed forms. An answer that is not located is left out of training; its text still counts in evaluation. If
+more than `MOST_LOST` of a split cannot be located, that is an error.
 """
 
 import logging
@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 
 _LOGGER = logging.getLogger("xstilts")
 Answer = dict[str, Any]
-"""`text`, and `start`: where it begins in the context, in characters; None if that is unknown."""
+"""`text`, and `start`: its first character in the context, counted from 0; None if unknown."""
 NEAR = 50
-"""Characters between an answer's position and the place where it is looked for, if its text occurs more than once."""
+"""Maximum distance in characters between an answer's position and an occurrence of its text, if there are several."""
 MOST_LOST = 0.05
-"""The share of a split's answers that may be found nowhere."""
+"""The share of a split's answers that may be missing from their contexts."""
 _BLANK = r"[\s\u200b\u2060\ufeff]+"
-"""White space and no-break spaces, with those of no width."""
+"""White space, including no-break and zero-width spaces."""
 _FORMS = 'a list of {"text": TEXT, "answer_start": NUMBER} or {"text": [TEXT, ...], "answer_start": [NUMBER, ...]}'
 
 
 def parse_answers(raw: Any, where: str) -> list[Answer] | None:
-    """Answers in the form of SQuAD's JSON, of the Hub, or of the format span_qa; None without gold: no answers, or blank ones."""
+    """Parse answers in the form of SQuAD's JSON, of the Hub or of the format span_qa; None (no gold) if all are empty texts."""
     if raw is None:
         return None
     pairs = _pairs(raw)
@@ -41,7 +41,7 @@ def parse_answers(raw: Any, where: str) -> list[Answer] | None:
 
 
 def _pairs(raw: Any) -> list[tuple[Any, Any]] | None:
-    """Text and position of each answer; None if `raw` has another form."""
+    """Return (text, position) of each answer; None if `raw` has another form."""
     if isinstance(raw, dict):
         name = "start" if "start" in raw else "answer_start"
         if "text" not in raw or name not in raw:
@@ -53,12 +53,12 @@ def _pairs(raw: Any) -> list[tuple[Any, Any]] | None:
         return list(zip(texts, starts, strict=True)) if both_lists and len(texts) == len(starts) else None
     if not isinstance(raw, list) or not all(isinstance(answer, dict) for answer in raw):
         return None
-    found = [_pairs(answer) for answer in raw]
-    return None if any(pairs is None or len(pairs) != 1 for pairs in found) else [pairs[0] for pairs in found if pairs]
+    parsed = [_pairs(answer) for answer in raw]
+    return None if any(pairs is None or len(pairs) != 1 for pairs in parsed) else [pairs[0] for pairs in parsed if pairs]
 
 
 def _position(value: Any, where: str) -> int | None:
-    """A position as a number; None for null and for -1, by which data sets say that it is unknown."""
+    """Return a position as a number; None for null and -1, which data sets use for unknown positions."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value):
         value = int(value)
     if isinstance(value, float):
@@ -75,7 +75,7 @@ def _short(value: Any) -> str:
 
 @dataclass
 class Placing:
-    """Places the answers of a split in their contexts and counts those that were not where they are said to be."""
+    """Locates the answers of a split in their contexts and counts those with a wrong position."""
 
     name: str
     """Task, split and language, for messages."""
@@ -85,15 +85,14 @@ class Placing:
     first_lost: str = ""
 
     def place(self, context: str, answer: Answer, where: str) -> Answer | None:
-        """The answer with its position and its text as they are in the context; None if it is not found."""
+        """Return the answer with its position and text as in the context; None if it cannot be located."""
         text, start = answer["text"], answer["start"]
         self.total += 1
         if start is not None and context[start : start + len(text)] == text:
             return answer
-        found = _find(context, text, start)
-        if found is not None:
+        if (corrected := _find(context, text, start)) is not None:
             self.moved += 1
-            return found
+            return corrected
         self.lost += 1
         if not self.first_lost:
             if start is None:
@@ -104,7 +103,7 @@ class Placing:
         return None
 
     def close(self, consequence: str) -> None:
-        """Log the counts; UserError if too many answers were not found. `consequence`: what becomes of those."""
+        """Log the counts. Raises UserError if too many answers were not located; `consequence` says what happens to these."""
         if self.lost > MOST_LOST * self.total:
             raise UserError(
                 f"{self.first_lost}; {self.lost:,} of {self.total:,} answers of {self.name} are not found near their positions, "
@@ -112,15 +111,15 @@ class Placing:
             )
         if self.moved or self.lost:
             _LOGGER.info(
-                f"{self.name}: {self.moved + self.lost:,} of {self.total:,} answers are not where they are said to be: "
-                f"{self.moved:,} placed again, {self.lost:,} {consequence}"
+                f"{self.name}: {self.moved + self.lost:,} of {self.total:,} answers have a wrong position: "
+                f"{self.moved:,} corrected, {self.lost:,} {consequence}"
             )
 
 
 def _find(context: str, text: str, start: int | None) -> Answer | None:
-    """The occurrence of the text: the only one, or the nearest one near `start`, first of all with the text's own white space.
+    """Return the only occurrence of the text, or the nearest one within NEAR of `start`, preferably with the same white space.
 
-    Of two equally near, it is the first: what stripping a context takes away moves answers towards its beginning.
+    Of two equally near occurrences it is the first: stripping a context moves answers towards its beginning.
     """
     matches = _occurrences(context, text)
     for form in ("NFC", "NFD"):
@@ -140,21 +139,21 @@ def _find(context: str, text: str, start: int | None) -> Answer | None:
 
 
 def _occurrences(context: str, text: str) -> list[re.Match[str]]:
-    """All places of the text, each in group 1, with any white space for its own."""
+    """Return all occurrences of the text, each in group 1, with any white space in place of the text's white space."""
     words = [word for word in re.split(_BLANK, text) if word]
     return list(re.finditer(f"(?=({_BLANK.join(map(re.escape, words))}))", context)) if words else []
 
 
 def place_answers(
-    name: str, rows: list[Row], found: list[dict[str, Any]], training: bool
-) -> tuple[list[Row], list[dict[str, Any]]]:
-    """The examples of the format span_qa, and their rows, with their answers placed.
+    name: str, rows: list[RawExample], examples: list[dict[str, Any]], training: bool
+) -> tuple[list[RawExample], list[dict[str, Any]]]:
+    """Return rows and examples of the format span_qa with corrected positions of the answers.
 
-    An answer that is not found has the start None; for training it is left out, and with the last one the example. In evaluation
-    its text stays as it is given but for white space, which no metric looks at.
+    For training, answers that cannot be located are left out, and examples without any located answer too. For evaluation, such
+    an answer keeps its text and gets the start None. Only white space of texts may change, which metrics ignore.
     """
     placing, kept = Placing(name), []
-    for row, example in zip(rows, found, strict=True):
+    for row, example in zip(rows, examples, strict=True):
         answers, placed = parse_answers(example["answers"], row.where), []
         for answer in answers or []:
             place = placing.place(example["context"], answer, row.where)

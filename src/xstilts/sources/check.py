@@ -1,8 +1,7 @@
-"""Problems of a source's declaration that are seen without reading its files: options, paths, columns. No torch, no datasets."""
+"""Check a source's declaration without reading its files: options, paths, columns. No torch, no datasets."""
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from xstilts.errors import UserError, unknown_name
 from xstilts.sources.options import COMMON, KINDS, Option, is_column
@@ -15,18 +14,18 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def options_of(reader: str) -> dict[str, Option]:
-    """The options that a reader uses beside those of all readers."""
+    """Return the options of a reader beside those of all readers."""
     return dict(getattr(reader_module(reader), "OPTIONS", {}))
 
 
 def check_source(task: Task, name: str) -> None:
     """Raise one UserError with a line for each problem of a task's source."""
-    if found := [f"task '{task.name}', source '{name}': {problem}" for problem in problems(task, task.sources[name])]:
-        raise UserError("\n".join(found))
+    if wrong := [f"task '{task.name}', source '{name}': {problem}" for problem in problems(task, task.sources[name])]:
+        raise UserError("\n".join(wrong))
 
 
 def problems(task: Task, source: Source) -> Iterator[str]:
-    """One line for each problem; none for a source that is unusable or made by a generator. Of readers that exist."""
+    """Yield a line for each problem; unusable or generated sources and unknown readers are skipped."""
     if source.unusable or source.generator:
         return
     if source.hub is not None and not _HUB_ID.fullmatch(source.hub):
@@ -45,8 +44,8 @@ def _options(source: Source, readers: list[str]) -> Iterator[str]:
         if name not in valid:
             users = [reader for reader in reader_names() if name in options_of(reader)]
             used_by = f" (it is one of {', '.join(users)})" if users else ""
-            told = f"option of the reader {' or '.join(readers)}"
-            yield f"{unknown_name(told, name, valid)}{used_by}"
+            message = f"option of the reader {' or '.join(readers)}"
+            yield f"{unknown_name(message, name, valid)}{used_by}"
         elif not KINDS[valid[name].kind](value):
             yield f"options.{name}: got {value!r}, expected {valid[name].kind}"
     if "header" in valid and source.options.get("header") is True and "names" in source.options:
@@ -79,7 +78,7 @@ def _paths(task: Task, source: Source) -> Iterator[str]:
 
 
 def _counted(place: str, path: str, reader: str) -> Iterator[str]:
-    """A problem if an alternative has not as many files as the reader takes."""
+    """Yield a problem if an alternative names more or fewer files than the reader takes."""
     wanted = getattr(reader_module(reader), "FILES", (1,))
     takes = " or ".join(map(str, wanted))
     for alternative in path.split("|"):
@@ -96,7 +95,7 @@ def _columns(task: Task, source: Source, readers: list[str]) -> Iterator[str]:
             yield unknown_name(f"field in columns of the format {task.format}", str(field), fields)
         elif not (is_column(column) or (isinstance(column, list) and column and all(map(is_column, column)))):
             yield f"{place}: got {column!r}, expected a column, a list of columns, or a text with columns in braces"
-        elif any(_is_number(one) for one in (column if isinstance(column, list) else [column])):
+        elif any(isinstance(item, int) for item in (column if isinstance(column, list) else [column])):
             others = [reader for reader in readers if not hasattr(reader_module(reader), "NUMBERED")]
             if others:
                 yield f"{place}: got the number {column!r}, but the columns of the reader {others[0]} have names"
@@ -115,7 +114,3 @@ def _unused(task: Task, source: Source) -> Iterator[str]:
         yield f"revision: {source.revision} is of a data set on the Hub, and the source has no hub: leave it out"
     if source.labels and task.format in format_names() and not format_of(task).gold_is_label:
         yield f"labels: examples of the format {task.format} have no labels: leave it out"
-
-
-def _is_number(column: Any) -> bool:
-    return isinstance(column, int)

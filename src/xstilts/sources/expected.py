@@ -1,4 +1,4 @@
-"""Which rows of a file belong to a language, and whether there are as many as the task declares."""
+"""Select the rows of a file that belong to a language, and compare their number and labels with the task's declaration."""
 
 from collections import Counter
 from fnmatch import fnmatchcase
@@ -6,14 +6,14 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.sources.placeholders import fill
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source, Task
 from xstilts.tasks.format import Format
 from xstilts.tasks.formats import format_of
 
 
-def keeps(row: Row, source: Source, language: str) -> bool:
-    """Return whether every column that the option `keep` names fits its pattern. UserError where the row has no such column."""
+def keeps(row: RawExample, source: Source, language: str) -> bool:
+    """Return whether all columns in the option `keep` match their patterns. Raises UserError if the row lacks such a column."""
     for column, pattern in source.options.get("keep", {}).items():
         if column not in row.fields:
             raise UserError(f"{row.where}: no column '{column}' (options.keep); the row has {', '.join(row.fields)}")
@@ -23,13 +23,13 @@ def keeps(row: Row, source: Source, language: str) -> bool:
     return True
 
 
-def check_expected(task: Task, source: Source, split: str, language: str, found: list[dict[str, Any]]) -> None:
-    """Hold the examples of one split and language against `Source.expect`; UserError at the first difference."""
+def check_expected(task: Task, source: Source, split: str, language: str, examples: list[dict[str, Any]]) -> None:
+    """Compare the examples of one split and language with `Source.expect`. Raises UserError at the first difference."""
     expected = source.expect.get(split)
     if expected is None:
         return
     format = format_of(task)
-    counted = [example for example in found if format.counts(example)]
+    counted = [example for example in examples if format.counts(example)]
     place = f"from {source.hub} at revision {source.revision or 'main'}" if source.hub else "from files"
     where = f"task '{task.name}', {split}, '{language}', {place}"
     rows = expected.rows.get(language, expected.rows.get("*"))
@@ -38,16 +38,16 @@ def check_expected(task: Task, source: Source, split: str, language: str, found:
     if expected.labels:
         got = Counter(label for example in counted for label in _labels(example, format))
         if got != Counter(expected.labels):
-            told = (
+            differences = (
                 f"{label or 'no gold'}: got {got[label]}, expected {expected.labels.get(label, 0)}"
                 for label in sorted(
                     label for label in got.keys() | expected.labels.keys() if got[label] != expected.labels.get(label, 0)
                 )
             )
-            raise UserError(f"{where}: other labels than declared ({'; '.join(told)}); {_REMEDY}")
+            raise UserError(f"{where}: other labels than declared ({'; '.join(differences)}); {_REMEDY}")
 
 
-_REMEDY = "the data has drifted from the task's declaration: fetch it again, pin another revision, or set data.expect=false"
+_REMEDY = "the data differs from the task's declaration: fetch it again, pin another revision, or set data.expect=false"
 
 
 def _labels(example: dict[str, Any], format: Format) -> list[str]:

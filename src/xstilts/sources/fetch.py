@@ -1,4 +1,4 @@
-"""Bringing what a task needs from the Hub to this disk, ahead of reading it; files of one's own are left where they are."""
+"""Download data sets and models from the Hub before they are read; local files stay where they are."""
 
 import re
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ WEIGHTS = tuple(
     re.compile(name)
     for name in (r"model\.safetensors", r"model-.*\.safetensors", r"pytorch_model\.bin", r"pytorch_model-.*\.bin")
 )
-"""The weights' files, whole or in parts; the first kind that there is."""
+"""File names of weights, whole or in parts; the first kind that exists is used."""
 
 
 def pinned(task: Task, data: DataConfig) -> Task:
-    """The task with its source's revision as a commit; the task itself if its data is not on the Hub."""
+    """Return the task with its source's revision resolved to a commit; unchanged if its data is not on the Hub."""
     name = source_name(task, data)
     source = task.sources.get(name)
     if source is None or not source.hub:
@@ -30,9 +30,9 @@ def pinned(task: Task, data: DataConfig) -> Task:
 
 
 def fetch(task: Task, data: DataConfig, split: str, languages: Iterable[str] | None, checksum: hub.Checksum) -> list[Path]:
-    """Download what is missing of a split in some languages (None: in all that the repository has); the files, checked.
+    """Download missing files of a split in some languages (None: all in the repository); return all files, verified.
 
-    UserError if the repository lacks one of the languages. Of a source that is not on the Hub: nothing to do.
+    Returns [] for a source that is not on the Hub. Raises UserError if the repository lacks one of the languages.
     """
     source = source_of(task, data)
     if not source.hub or split not in source.files:
@@ -52,7 +52,7 @@ def fetch(task: Task, data: DataConfig, split: str, languages: Iterable[str] | N
 
 
 def fetch_model(name: str, revision: str | None, weights: bool, checksum: hub.Checksum) -> Path:
-    """The folder on this disk with a Hub model's tokenizer and config.json, and with its weights if asked for."""
+    """Download a Hub model's tokenizer and config.json, with `weights` also its weights; return their local folder."""
     listed = hub.listing("model", name, revision)
     top = [path for path in listed.files if "/" not in path]
     chosen = [path for path in top if path == "config.json" or is_tokenizer_file(path)]

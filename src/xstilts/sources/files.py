@@ -1,9 +1,9 @@
-"""Which files a task's split is read from: `Source.files` and `Source.gold` looked up under the data roots.
+"""Find the files of a task's split: look up `Source.files` and `Source.gold` under the data roots.
 
-A path may hold placeholders (`xstilts.sources.placeholders`), or a split has a map language -> path. `|` parts alternatives: the
-first that exists is read. `&` joins the two files of a sentence pair: the side of the language, then the English side; both must
-exist. Every path may also stand there with `.gz` at its end. Of a source on the Hub, paths are patterns inside its repository,
-and all files that match one are read. Neither torch nor datasets is imported here.
+A path may contain placeholders (`xstilts.sources.placeholders`), or a split has a map language -> path. `|` separates
+alternatives; the first that exists is read. `&` joins the two files of a sentence pair, the language's side and the English side;
+both must exist. Every file may also be compressed, with the suffix `.gz`. For a source on the Hub, paths are patterns inside its
+repository, and all files that match are read. Neither torch nor datasets is imported here.
 """
 
 import os
@@ -20,7 +20,7 @@ from xstilts.tasks.declaration import Source, Task
 
 
 def source_name(task: Task, data: DataConfig) -> str:
-    """Which source the task is read from: `data.fallback` where `data.source` cannot give it and a root is set."""
+    """Return the source to read the task from: `data.source`, or `data.fallback` if that is unusable and a root is set."""
     declared = task.sources.get(data.source)
     if (declared is None or declared.unusable) and data.root and data.fallback in task.sources:
         return data.fallback
@@ -28,7 +28,7 @@ def source_name(task: Task, data: DataConfig) -> str:
 
 
 def source_of(task: Task, data: DataConfig) -> Source:
-    """The task's source that `data` picks."""
+    """Return the task's source that `data` selects. Raises UserError if it is unknown or unusable."""
     name = source_name(task, data)
     if name not in task.sources:
         raise UserError(unknown_name(f"source of task '{task.name}'", name, task.sources, "Set data.source."))
@@ -39,7 +39,7 @@ def source_of(task: Task, data: DataConfig) -> Source:
 
 
 def place_of(task: Task, data: DataConfig) -> str:
-    """Where the task's data is looked for, in words for a message."""
+    """Return where the task's data is searched, in words for a message."""
     source = source_of(task, data)
     if source.generator:
         return f"in the synthetic world of seed {data.world.seed}"
@@ -50,7 +50,7 @@ def place_of(task: Task, data: DataConfig) -> str:
 
 
 def roots_of(data: DataConfig) -> list[Path]:
-    """The folders in which files are looked for, in order; UserError if one is unset or is no folder."""
+    """Return the folders to search for files, in order. Raises UserError if `data.root` is unset or a folder is missing."""
     if not data.root:
         raise UserError("data.root is not set: give the folder with the raw data, e.g. data.root=PATH/download")
     roots = [Path(root).expanduser() for root in (data.root, *data.extra_roots)]
@@ -65,9 +65,9 @@ def _candidates(roots: list[Path], declared: dict[str, Any], split: str, languag
 
 
 def _existing(paths: list[Path]) -> list[Path] | None:
-    """The paths or their `.gz` twins, if all of them exist. UserError for a link to nothing, and for what is no file."""
-    found = [next((p for p in (path, path.with_name(path.name + ".gz")) if _is_file(p)), None) for path in paths]
-    existing = [path for path in found if path is not None]
+    """Return the paths, or these with `.gz` appended, if all exist; else None. Raises UserError for broken links and folders."""
+    variants = [next((p for p in (path, path.with_name(path.name + ".gz")) if _is_file(p)), None) for path in paths]
+    existing = [path for path in variants if path is not None]
     return existing if len(existing) == len(paths) else None
 
 
@@ -78,22 +78,22 @@ def _is_file(path: Path) -> bool:
     except OSError as error:  # a name that is too long, a folder that must not be read
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     if path.is_symlink():
-        raise UserError(f"{path}: a link to {os.readlink(path)}, which does not exist; fetch the file that it stands for")
+        raise UserError(f"{path}: a link to {os.readlink(path)}, which does not exist; fetch that file")
     if path.exists():
         raise UserError(f"{path}: a {'folder' if path.is_dir() else 'device'}, expected a file")
     return False
 
 
 def _first_existing(candidates: list[list[Path]]) -> list[Path]:
-    return next((found for paths in candidates if (found := _existing(paths))), [])
+    return next((existing for paths in candidates if (existing := _existing(paths))), [])
 
 
 def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str, Path]:
-    """Role -> existing file that `split` of `language` is read from; {} if there is no data.
+    """Return role -> existing file of a split in a language; {} if there is no data.
 
-    Roles: `data`, or `source` and `english` for a sentence pair; and `gold`, or `gold` and `gold.english`, where the answers
-    stand in files of their own that exist. Further parts of the data, of a source on the Hub, are `data.1`, `data.2`, … in order.
-    Never asks the network, and never makes what a generator makes. Raises UserError for an unknown source or a missing root.
+    Roles: `data`, or `source` and `english` for a sentence pair; also `gold`, or `gold` and `gold.english`, if the gold answers
+    are in separate files. Further parts of data on the Hub are `data.1`, `data.2`, … in order. Uses no network and generates
+    nothing. Raises UserError for an unknown source or a missing root.
     """
     source = source_of(task, data)
     if split not in source.files or language not in task.languages:
@@ -108,13 +108,13 @@ def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str,
     existing = _first_existing(_candidates(roots, source.files, split, language))
     gold = _first_existing(_candidates(roots, source.gold, split, language)) if existing else []
     files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=False))
-    if gold == existing:  # the data are aligned, and their own gold
+    if gold == existing:  # aligned data are their gold
         return files
     return files | dict(zip(("gold", "gold.english"), gold, strict=False))
 
 
 def hub_files(task: Task, source: Source, split: str, language: str, listed: hub.Listing) -> dict[str, str]:
-    """Role -> path inside the repository, for one split and language; {} if the repository has no such files."""
+    """Return role -> path inside the repository, for one split and language; {} if the repository has no such files."""
 
     def first(declared: dict[str, Any]) -> list[list[str]]:
         for patterns in alternatives(declared, split, language):
@@ -133,7 +133,7 @@ def hub_files(task: Task, source: Source, split: str, language: str, listed: hub
 
 
 def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str, Path]:
-    """As `locate`, but a UserError that names every path that was tried if there is no data."""
+    """Return the files as `locate` does. Raises UserError, naming every path that was tried, if there is no data."""
     files = locate(task, data, split, language)
     if files:
         return files
@@ -157,8 +157,8 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
     if not tried:
         paths, what = source.files[split], f"no {split} data of task '{task.name}' in language '{language}'"
         if isinstance(paths, str):
-            told = f"this language has no {' or '.join(used(paths))}, which is in files.{split}"
-            raise UserError(f"{what}: {told}; write a map, for instance files.{split}: {{{language}: PATH}}")
+            message = f"this language has no {' or '.join(used(paths))}, which is in files.{split}"
+            raise UserError(f"{what}: {message}; write a map, for instance files.{split}: {{{language}: PATH}}")
         raise UserError(f"{what}: files.{split} has {', '.join(paths)}; add it there")
     raise UserError(
         f"no {split} data of task '{task.name}' in language '{language}': looked for {', '.join(tried)}; put the file there, "
@@ -167,27 +167,29 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
 
 
 def without_gold(task: Task, data: DataConfig, split: str, languages: Iterable[str]) -> str | None:
-    """Why the data of these languages is refused because nothing says what is right, and what to do; None if it is not.
+    """Return an error message if the data of these languages lacks its gold files, else None.
 
-    Of readers that have `without_gold`, unless the source's option `no_gold` lists the split.
+    Asks the reader's `without_gold`, if it has one, unless the source's option `no_gold` lists the split.
     """
     source = source_of(task, data)
     why = getattr(reader_module(source.readers.get(split, source.reader)), "without_gold", None)
     if why is None or source.hub or split in source.options.get("no_gold", []):
         return None
-    found = {language: why(files, language) for language in languages if (files := locate(task, data, split, language))}
-    lacking = [language for language, reason in found.items() if reason]
+    reasons = {language: why(files, language) for language in languages if (files := locate(task, data, split, language))}
+    lacking = [language for language, reason in reasons.items() if reason]
     if not lacking:
         return None
     return (
-        f"task '{task.name}' has no gold for {split} in {', '.join(lacking)}: {found[lacking[0]]}. For predictions without a "
+        f"task '{task.name}' has no gold for {split} in {', '.join(lacking)}: {reasons[lacking[0]]}. For predictions without a "
         f"score, as for a submission, type 'target.task.sources.{source_name(task, data)}.options.no_gold=[{split}]'"
     )
 
 
 def languages_with_data(task: Task, data: DataConfig, split: str) -> list[str]:
-    """The task's languages that have data for `split`, in the task's order: on this disk, on the Hub by its list of files, or in
-    a synthetic world, which can make them."""
+    """Return the task's languages that have data for `split`, in the task's order.
+
+    Looks at the local files, at the list of files of a repository on the Hub, or at the generator of a synthetic world.
+    """
     source = source_of(task, data)
     if source.generator:
         return list(task.languages) if split in source.generator.rows else []

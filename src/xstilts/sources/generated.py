@@ -1,7 +1,7 @@
-"""Examples that a synthetic world makes, kept as files, so that all else reads them like any other source. No torch.
+"""Generate examples of a synthetic world as files, which are then read like those of any other source. No torch.
 
-`resolve_generated` turns a source with a generator into one with files; `generate` writes those that are missing. A file lies
-under `<store.root>/worlds/<digest>/<task>/`, the digest that of all that its content follows from.
+`resolve_generated` turns a source with a generator into a source with files; `generate` writes missing files. They are stored
+under `<store.root>/worlds/<digest>/<task>/`; the digest hashes everything that determines their content.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ READER = "examples"
 
 
 def resolve_generated(config: Config) -> None:
-    """Give every task that the world of `data.world` makes its languages, labels and files, in place.
+    """Set languages, labels and files of every task that `data.world` generates, in place.
 
-    Training tasks that name no language train on the pivot; on all languages in pretraining, and where the task does not have the
-    pivot. Those that name no part of `train` get the target's or the intermediate tasks' share of it. UserError for a world
-    without languages, an unknown generator or option.
+    Training tasks without a language train on the pivot, or on all languages in pretraining and if the task lacks the pivot.
+    Training tasks without a part of `train` get the share of the target or of the intermediate tasks. Raises UserError for a
+    world without languages, an unknown generator or an unknown option.
     """
     training = (config.pretraining.tasks, config.intermediate.tasks, config.target.training)
     every = [config.target.task, *(used.task for tasks in training for used in tasks.values())]
@@ -44,7 +44,7 @@ def resolve_generated(config: Config) -> None:
     world = config.data.world
     if not world.languages:
         raise UserError(NO_LANGUAGES)
-    if 0 < world.target_share < 100:  # else it is told with the other problems
+    if 0 < world.target_share < 100:  # other values are reported by the checks
         parts = ("train", f"train:{100 - world.target_share}%", f"train:-{world.target_share}%")
     else:
         parts = ("train", "train", "train")
@@ -68,7 +68,7 @@ def _resolve_training(used: TrainingTask, data: DataConfig, part: str, everythin
 
 
 def _resolved(task: Task, data: DataConfig) -> Task:
-    """The task in the world's languages, with the paths of its files."""
+    """Return the task in the world's languages, with the paths of its files."""
     declared = _generator_of(task, data)
     if declared is None:
         return task
@@ -88,10 +88,10 @@ def _resolved(task: Task, data: DataConfig) -> Task:
 
 
 def generate(task: Task, data: DataConfig, split: str, languages: Iterable[str] | None) -> list[Path]:
-    """Write the files of a split in some languages (None: in all of the task's) that are missing; all of their paths.
+    """Write missing files of a split in some languages (None: all of the task's); return the paths of all of them.
 
-    Two processes may do so at once: both write the same. Of a source without generator: nothing to do. UserError for a language
-    that the task does not have.
+    Two processes may do this at once: both write the same. Returns [] for a source without a generator. Raises UserError for a
+    language that the task does not have.
     """
     source = source_of(task, data)
     if source.generator is None or split not in source.files:
@@ -107,14 +107,13 @@ def generate(task: Task, data: DataConfig, split: str, languages: Iterable[str] 
 
 
 def file_of(source: Source, data: DataConfig, split: str, language: str) -> Path:
-    """Where the examples of a generated source lie, or will lie."""
+    """Return the file of a generated source, whether it exists or not."""
     return Path(data.root or "") / (fill(source.files[split], language) or "")
 
 
 def _examples(declared: Generator, config: WorldConfig, split: str, language: str) -> Iterator[dict[str, Any]]:
     count = max(1, round(declared.rows[split] * config.rows))
-    made = _module(declared).examples(_world(_canonical(config)), split, language, count, **declared.options)
-    yield from made
+    yield from _module(declared).examples(_world(_canonical(config)), split, language, count, **declared.options)
 
 
 def _write(path: Path, examples: Iterator[dict[str, Any]]) -> None:
@@ -155,11 +154,11 @@ def _digest(world: WorldConfig, declared: Generator) -> str:
 
 
 def _canonical(world: WorldConfig) -> str:
-    """The world as JSON, which keeps the order of its languages: the first is the pivot."""
-    return json.dumps({**asdict(world), "languages": [[code, asdict(one)] for code, one in world.languages.items()]})
+    """Return the world as JSON with its languages in order: the first is the pivot."""
+    return json.dumps({**asdict(world), "languages": [[code, asdict(entry)] for code, entry in world.languages.items()]})
 
 
 @lru_cache(maxsize=4)
 def _world(canonical: str) -> World:
     values = json.loads(canonical)
-    return World(WorldConfig(**values | {"languages": {code: Language(**one) for code, one in values["languages"]}}))
+    return World(WorldConfig(**values | {"languages": {code: Language(**entry) for code, entry in values["languages"]}}))

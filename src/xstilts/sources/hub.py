@@ -1,9 +1,9 @@
-"""Repositories of the Hugging Face Hub: what is in one at a commit, and its files on this disk, checked. No torch, no datasets.
+"""List and download files of Hugging Face Hub repositories at a commit, and verify them. No torch, no datasets.
 
-Files lie where huggingface_hub puts them (`$HF_HOME/hub`). Beside them, in the repository's folder `xstilts/`, is the list of the
-repository's files at each commit that was asked for, with sizes and checksums: it says without a network which languages there
-are, whether all parts of a split have arrived, and whether each is what was announced. Offline, and where there is no such list,
-what other programs have left in the cache is used (`xstilts.sources.hub_cache`).
+Files are stored where huggingface_hub puts them (`$HF_HOME/hub`). Beside them, in the repository's folder `xstilts/`, is the list
+of its files at each requested commit, with sizes and checksums. Without a network it shows which languages exist, whether all
+parts of a split are downloaded, and whether they are intact. Offline and without such a list, files that other programs have left
+in the cache are used (`xstilts.sources.hub_cache`).
 """
 
 import contextlib
@@ -29,7 +29,7 @@ log = logging.getLogger("xstilts")
 
 NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 AT_ONCE = 8
-"""Files that are downloaded at the same time."""
+"""Number of parallel downloads."""
 Checksum = Callable[[Path], str]
 _asked: dict[tuple[str, ...], "Listing"] = {}
 
@@ -44,29 +44,28 @@ class Listing:
     commit: str
     files: dict[str, Entry]
     partial: bool = False
-    """Only what other programs have left in the cache; the repository may have more."""
+    """True if only files that other programs left in the cache are known; the repository may have more."""
 
     @property
     def folder(self) -> Path:
-        """Where huggingface_hub shows the files of this commit."""
+        """The folder in which huggingface_hub stores the files of this commit."""
         return repository_folder(self.kind, self.repository) / "snapshots" / self.commit
 
     def present(self, path: str) -> Path | None:
-        """The file on this disk, if it has the announced size."""
+        """Return the local file if it exists with the announced size; else None."""
         local = self.folder / path
         return local if local.is_file() and local.stat().st_size == self.files[path].size else None
 
 
 def offline() -> bool:
-    """Return whether the user forbids the network (`HF_HUB_OFFLINE=1`)."""
+    """Return whether the network is forbidden (`HF_HUB_OFFLINE=1`)."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
 
 
 def stored_listing(kind: str, repository: str, revision: str | None) -> Listing | None:
-    """The list that was stored when this revision was last asked for; offline, else the files that lie in the cache. Looks at the
-    disk only."""
+    """Return the stored list of files of a revision; if there is none and we are offline, the files in the cache. No network."""
     folder = repository_folder(kind, repository) / "xstilts"
     commit = revision or "main"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -80,10 +79,10 @@ def stored_listing(kind: str, repository: str, revision: str | None) -> Listing 
 
 
 def listing(kind: str, repository: str, revision: str | None) -> Listing:
-    """The files of a repository at a revision. A commit that was asked for before, on any day, costs no request; a branch costs
-    one in each process, and without a network it is what it was when it was last asked for.
+    """Return the files of a repository at a revision.
 
-    UserError for an unknown repository or revision, and where the network is needed and cannot be had.
+    A known commit needs no request. A branch needs one in each process; without a network its last known commit is used. Raises
+    UserError for an unknown repository or revision, and if the network is needed but unavailable.
     """
     key = (str(repository_folder(kind, repository)), revision or "main")
     if key not in _asked:
@@ -91,7 +90,7 @@ def listing(kind: str, repository: str, revision: str | None) -> Listing:
         if stored is None or not (offline() or COMMIT.fullmatch(revision or "")):
             stored = _ask(kind, repository, revision, stored)
         if stored.partial:
-            log.info(f"{_told(kind, repository, revision)}: offline, using what lies in {stored.folder}")
+            log.info(f"{_describe(kind, repository, revision)}: offline, using the files in {stored.folder}")
         _asked[key] = stored
     return _asked[key]
 
@@ -99,7 +98,7 @@ def listing(kind: str, repository: str, revision: str | None) -> Listing:
 def _ask(kind: str, repository: str, revision: str | None, stored: Listing | None) -> Listing:
     from huggingface_hub import HfApi
 
-    what = _told(kind, repository, revision)
+    what = _describe(kind, repository, revision)
     if offline():
         have = hub_cache.commits_of(kind, repository)
         there = f", which has it at {_some(have)}" if have else ""
@@ -119,17 +118,17 @@ def _ask(kind: str, repository: str, revision: str | None, stored: Listing | Non
             raise refused from error
         log.warning(f"{refused}; going on with commit {stored.commit}, the last one known here")
         return stored
-    found = Listing(kind, repository, commit, files)
-    _store(found, revision)
-    return found
+    listed = Listing(kind, repository, commit, files)
+    _store(listed, revision)
+    return listed
 
 
-def _store(found: Listing, revision: str | None) -> None:
-    """Keep the list for those who come without a network; a cache that cannot be written is none."""
-    folder = repository_folder(found.kind, found.repository) / "xstilts"
-    texts = {folder / f"{found.commit}.json": json.dumps({path: asdict(entry) for path, entry in sorted(found.files.items())})}
+def _store(listed: Listing, revision: str | None) -> None:
+    """Store the list of files for later use without a network; do nothing if the cache is read-only."""
+    folder = repository_folder(listed.kind, listed.repository) / "xstilts"
+    texts = {folder / f"{listed.commit}.json": json.dumps({path: asdict(entry) for path, entry in sorted(listed.files.items())})}
     if not COMMIT.fullmatch(revision or "main"):
-        texts[folder / "revisions" / quote(revision or "main", safe="")] = found.commit
+        texts[folder / "revisions" / quote(revision or "main", safe="")] = listed.commit
     for path, text in texts.items():
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,31 +138,31 @@ def _store(found: Listing, revision: str | None) -> None:
             os.replace(temporary, path)
 
 
-def download(found: Listing, paths: Iterable[str], checksum: Checksum) -> list[Path]:
-    """The files on this disk, in order: what is missing is downloaded, and every one is held against its announced checksum.
+def download(listed: Listing, paths: Iterable[str], checksum: Checksum) -> list[Path]:
+    """Download missing files, verify all against their announced checksums, and return the local paths, in order.
 
-    `checksum` gives the SHA-256 of a file (it may remember it). UserError if a file cannot be had, or is not what it should be.
+    `checksum` returns the SHA-256 of a file (it may be cached). Raises UserError if a file is unavailable or damaged.
     """
     wanted = list(paths)
-    missing = [path for path in wanted if found.present(path) is None]
-    what = _told(found.kind, found.repository, found.commit)
+    missing = [path for path in wanted if listed.present(path) is None]
+    what = _describe(listed.kind, listed.repository, listed.commit)
     if missing and offline():
         raise UserError(
-            f"{what}: {_some(missing)} not in the cache {repository_folder(found.kind, found.repository).parent}{FETCH}"
+            f"{what}: {_some(missing)} not in the cache {repository_folder(listed.kind, listed.repository).parent}{FETCH}"
         )
     if missing:
-        log.info(f"{what}: downloading {_some(missing)}, {sum(found.files[path].size for path in missing) / 1e6:.1f} MB")
+        log.info(f"{what}: downloading {_some(missing)}, {sum(listed.files[path].size for path in missing) / 1e6:.1f} MB")
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        return list(pool.map(lambda path: _sound(found, path, checksum, what), wanted))
+        return list(pool.map(lambda path: _verified(listed, path, checksum, what), wanted))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _sound(found: Listing, path: str, checksum: Checksum, what: str) -> Path:
+def _verified(listed: Listing, path: str, checksum: Checksum, what: str) -> Path:
     def get() -> Path:
-        local = found.present(path) or _download(found, path)
-        problem = _problem(local, found.files[path], checksum)
+        local = listed.present(path) or _download(listed, path)
+        problem = _problem(local, listed.files[path], checksum)
         if problem and offline():
             raise UserError(f"{local}: {problem}; delete the file{FETCH}")
         if problem:
@@ -181,11 +180,11 @@ def _sound(found: Listing, path: str, checksum: Checksum, what: str) -> Path:
         raise _refused(error, f"{what}: {path}") from error
 
 
-def _download(found: Listing, path: str) -> Path:
+def _download(listed: Listing, path: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     watch_answers()
-    return Path(hf_hub_download(found.repository, path, repo_type=found.kind, revision=found.commit))
+    return Path(hf_hub_download(listed.repository, path, repo_type=listed.kind, revision=listed.commit))
 
 
 def _problem(local: Path, announced: Entry, checksum: Checksum) -> str | None:
@@ -208,7 +207,7 @@ FETCH = ", and HF_HUB_OFFLINE=1 forbids the network: run `python -m xstilts.fetc
 
 
 def _refused(error: Exception, what: str) -> Exception:
-    """A UserError for what the Hub refuses; any other error as it is."""
+    """Return a UserError for a request that the Hub refused; any other error unchanged."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
@@ -219,7 +218,7 @@ def _refused(error: Exception, what: str) -> Exception:
         return UserError(f"{what}: no such revision; give a commit, a branch or a tag that the repository has")
     if isinstance(error, WebPage):
         return UserError(f"{what}: {error}")
-    if isinstance(error, errors.LocalEntryNotFoundError):  # what it stands for: no answer of the Hub, and nothing in the cache
+    if isinstance(error, errors.LocalEntryNotFoundError):  # no answer of the Hub, and not in the cache
         return _refused(error.__cause__, what) if isinstance(error.__cause__, Exception) else UserError(f"{what}: {error}")
     if isinstance(error, errors.EntryNotFoundError):
         return UserError(f"{what}: no such file in the repository")
@@ -230,7 +229,7 @@ def _refused(error: Exception, what: str) -> Exception:
     return error
 
 
-def _told(kind: str, repository: str, revision: str | None) -> str:
+def _describe(kind: str, repository: str, revision: str | None) -> str:
     return f"{'data set' if kind == 'dataset' else kind} {repository} at revision {revision or 'main'}"
 
 

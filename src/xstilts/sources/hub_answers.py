@@ -1,5 +1,5 @@
-"""Recognise answers that do not come from the Hugging Face Hub (a login page, a proxy's page, a description that is cut off), and
-those that name a wait, for which huggingface_hub would wait without limit."""
+"""Recognise answers that do not come from the Hugging Face Hub (a login page, a proxy's page, truncated JSON), and answers with a
+waiting time, for which huggingface_hub would wait without limit."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ PAGES = ("text/html", "application/xhtml+xml")
 
 
 class WebPage(Exception):
-    """A page for people where data was asked for."""
+    """An HTML page was received instead of data."""
 
     def __init__(self, host: str, answer: str) -> None:
         super().__init__(
@@ -22,7 +22,7 @@ class WebPage(Exception):
 
 
 class Busy(Exception):
-    """The server names a time after which it wants to be asked again."""
+    """The server asks for a waiting time before the next request."""
 
     def __init__(self, response: Any) -> None:
         super().__init__(f"HTTP {response.status_code}")
@@ -30,8 +30,10 @@ class Busy(Exception):
 
 
 def watch_answers() -> None:
-    """Have huggingface_hub's HTTP client raise `WebPage` or `Busy` for such an answer. Call it before every request, because the
-    client is made anew after some errors."""
+    """Make huggingface_hub's HTTP client raise `WebPage` or `Busy` for such answers.
+
+    Call it before every request, because the client is replaced after some errors.
+    """
     from huggingface_hub import get_session
 
     client = get_session()
@@ -51,7 +53,7 @@ def _refuse(response: Any) -> None:
 
 
 def described(ask: Callable[[], Any]) -> tuple[str, dict[str, Entry]]:
-    """Commit and files of a repository, as `ask` describes it. `Damaged` for what is no such description."""
+    """Return commit and files of a repository from the description that `ask` requests. Raises `Damaged` if it is malformed."""
     from huggingface_hub.errors import HFValidationError
 
     try:

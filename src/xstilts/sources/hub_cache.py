@@ -1,7 +1,7 @@
 """Find files that other programs have left in the cache of the Hugging Face Hub. No torch, no datasets.
 
-A repository's folder has the layout that huggingface_hub documents: `refs/REVISION` holds a commit, `snapshots/COMMIT/` the files
-of it that were downloaded, as links to `blobs/CHECKSUM`; where there are no links, the files themselves.
+A repository's folder has the layout that huggingface_hub documents: `refs/REVISION` holds a commit, and `snapshots/COMMIT/` its
+downloaded files, as links to `blobs/CHECKSUM` or, on file systems without links, as plain files.
 """
 
 import contextlib
@@ -14,30 +14,32 @@ from pathlib import Path
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PART = re.compile(r"(?P<name>.*-)(?P<number>[0-9]{5})-of-(?P<of>[0-9]{5})(?P<end>\b.*)")
-"""One file of several: `train-00000-of-00002.parquet`."""
+"""Name of a part of a file, such as `train-00000-of-00002.parquet`."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file as the repository announces it."""
+    """Size and checksum of a file, as announced by the repository."""
 
     size: int
     sha256: str | None
     """Checksum of a file in Git LFS."""
     git: str | None
-    """Git's own name of the content of any other file."""
+    """Git's object name of the content of any other file."""
 
 
 def repository_folder(kind: str, repository: str) -> Path:
-    """The repository's folder in the cache of huggingface_hub. `kind`: `dataset` or `model`."""
+    """Return the repository's folder in the cache of huggingface_hub. `kind`: `dataset` or `model`."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE) / f"{kind}s--{repository.replace('/', '--')}"
 
 
 def commit_of(kind: str, repository: str, revision: str | None) -> str | None:
-    """The commit of a revision of which files lie in the cache. Where nothing says which commit `main` is, because others asked
-    for a commit by its name, it is the only one that is there."""
+    """Return the commit of a revision if some of its files are in the cache, else None.
+
+    If the cache does not record which commit `main` is, and holds a single commit, that one is returned.
+    """
     folder, commit = repository_folder(kind, repository), revision or "main"
     here = commits_of(kind, repository)
     if not COMMIT.fullmatch(commit):
@@ -49,7 +51,7 @@ def commit_of(kind: str, repository: str, revision: str | None) -> str | None:
 
 
 def commits_of(kind: str, repository: str) -> list[str]:
-    """All commits of which files lie in the cache."""
+    """Return all commits with files in the cache."""
     snapshots = repository_folder(kind, repository) / "snapshots"
     with contextlib.suppress(OSError):
         return sorted(folder.name for folder in snapshots.iterdir() if COMMIT.fullmatch(folder.name) and any(folder.iterdir()))
@@ -57,22 +59,22 @@ def commits_of(kind: str, repository: str) -> list[str]:
 
 
 def files_of(kind: str, repository: str, commit: str) -> dict[str, Entry]:
-    """Path in the repository -> what is known of the file, by what lies in the cache.
+    """Return path in the repository -> Entry, for the files in the cache.
 
-    Of a file in parts, all parts are listed, so that a missing one is noticed.
+    For a file in parts, missing parts are listed too, with size 0, so that they are noticed.
     """
     folder = repository_folder(kind, repository) / "snapshots" / commit
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for place, _, names in os.walk(folder):
         for name in names:
             file = Path(place) / name
             if file.is_file():
-                found[file.relative_to(folder).as_posix()] = _entry(file)
-    return found | {path: Entry(0, None, None) for path in _missing_parts(found)}
+                entries[file.relative_to(folder).as_posix()] = _entry(file)
+    return entries | {path: Entry(0, None, None) for path in _missing_parts(entries)}
 
 
 def _missing_parts(paths: Iterable[str]) -> list[str]:
-    """Names for the parts that are not among the paths; those of weights are counted from 1, all others from 0."""
+    """Return the names of parts that are missing among the paths; parts of weights are counted from 1, all others from 0."""
     groups: dict[tuple[str, str], dict[int, str]] = {}
     for part in filter(None, map(PART.fullmatch, paths)):
         groups.setdefault((part["name"], part["of"]), {})[int(part["number"])] = part["end"]

@@ -1,4 +1,4 @@
-"""The labels of a task that are read from a file of the data, because a licence keeps them from being declared (CCGbank)."""
+"""Read the labels of a task from a file of its data, if a licence forbids to publish them in its declaration (CCGbank)."""
 
 from dataclasses import replace
 
@@ -11,12 +11,12 @@ from xstilts.tasks.declaration import Task
 
 
 def with_labels(task: Task, data: DataConfig) -> Task:
-    """The task with the labels of its `labels_file`, by their numbers; itself if it declares none, or has its labels already.
+    """Return the task with the labels of its `labels_file` in the order of their numbers; unchanged if it has no such file.
 
-    Raises UserError if the file is nowhere, or its numbers are not 0, 1, 2, ...
+    Raises UserError if the file is missing or its numbers are not 0, 1, 2, ...
     """
     source = task.sources.get(source_name(task, data))
-    if task.labels_file is None or task.labels or source is None or source.unusable:  # the last two are told elsewhere
+    if task.labels_file is None or task.labels or source is None or source.unusable:  # the last two are reported elsewhere
         return task
     tried = [root / task.labels_file for root in roots_of(data)]
     path = next((path for path in tried if path.is_file()), None)
@@ -34,7 +34,7 @@ def with_labels(task: Task, data: DataConfig) -> Task:
 
 
 def resolve_labels(config: Config) -> None:
-    """Give every task of the config the labels of its file, in place."""
+    """Read the labels of every task of the config from its file, in place."""
     for training in [*config.intermediate.tasks.values(), *config.target.training.values()]:
         training.task = with_labels(training.task, config.data)
     config.target.task = with_labels(config.target.task, config.data)

@@ -1,4 +1,4 @@
-"""A task's split in some languages -> one `datasets.Dataset` in the format's schema, every example checked."""
+"""Load a task's split in some languages as one `datasets.Dataset` in the format's schema, and check every example."""
 
 import logging
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from xstilts.sources.files import languages_with_data, locate, place_of, require
 from xstilts.sources.labels import with_labels
 from xstilts.sources.mapping import check_gold_column
 from xstilts.sources.mapping import examples as map_examples
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
 from xstilts.sources.surrogates import check_surrogates
@@ -30,13 +30,13 @@ _LOGGER = logging.getLogger("xstilts")
 Example = dict[str, Any]
 
 
-def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, str]) -> None:
+def _check(task: Task, rows: list[RawExample], examples: list[Example], seen: dict[str, str]) -> None:
     """Raise a UserError for the first example that breaks the format's invariants or repeats an id."""
     problem = format_of(task).problem
-    for row, example in zip(rows, found, strict=True):
+    for row, example in zip(rows, examples, strict=True):
         check_surrogates(example, row.where)
         if message := problem(example, task.labels):
-            raise UserError(f"{where_undeclared(task, row, example)}: {message}{undeclared(task, found)}")
+            raise UserError(f"{where_undeclared(task, row, example)}: {message}{undeclared(task, examples)}")
         if example["id"] in seen:
             raise UserError(
                 f"{row.where}: id '{example['id']}' was used at {seen[example['id']]} already; "
@@ -45,42 +45,41 @@ def _check(task: Task, rows: list[Row], found: list[Example], seen: dict[str, st
         seen[example["id"]] = row.where
 
 
-def _with_gold(task: Task, split: str, language: str, found: list[Example]) -> list[Example]:
-    """Training examples without those that have no gold, whose number is logged."""
+def _with_gold(task: Task, split: str, language: str, examples: list[Example]) -> list[Example]:
+    """Drop training examples without gold and log their number."""
     format = format_of(task)
     if split != "train" or format.gold is None:
-        return found
-    kept = [example for example in found if example[format.gold] is not None or not format.counts(example)]
-    if len(kept) < len(found):
-        _LOGGER.info(
-            "%s, train, %s: left out %d of %d examples without gold", task.name, language, len(found) - len(kept), len(found)
-        )
+        return examples
+    kept = [example for example in examples if example[format.gold] is not None or not format.counts(example)]
+    if len(kept) < len(examples):
+        left_out = len(examples) - len(kept)
+        _LOGGER.info("%s, train, %s: left out %d of %d examples without gold", task.name, language, left_out, len(examples))
     if not any(map(format.counts, kept)):
         raise UserError(f"task '{task.name}': no example of the train split in '{language}' has gold; nothing to train on")
     return kept
 
 
 def _log_without_gold(task: Task, split: str, read: dict[str, list[Example]]) -> None:
-    """Log the languages none of whose examples has gold."""
+    """Log the languages that have no gold at all."""
     format = format_of(task)
     lacking = [
         language
-        for language, found in read.items()
-        if format.gold and all(example[format.gold] is None for example in found if format.counts(example))
+        for language, examples in read.items()
+        if format.gold and all(example[format.gold] is None for example in examples if format.counts(example))
     ]
     if lacking:
         _LOGGER.info("%s, %s: no gold in %s: predictions without a score", task.name, split, " ".join(lacking))
 
 
-def _take(format: Format, found: list[Example], start: int, stop: int) -> list[Example]:
-    """The examples `start` to `stop`; of retrieval, these queries and all candidates."""
-    counted = [number for number, example in enumerate(found) if format.counts(example)][start:stop]
+def _take(format: Format, examples: list[Example], start: int, stop: int) -> list[Example]:
+    """Return the examples `start` to `stop`; for retrieval, these queries and all candidates."""
+    counted = [number for number, example in enumerate(examples) if format.counts(example)][start:stop]
     chosen = set(counted)
-    return [example for number, example in enumerate(found) if number in chosen or not format.counts(example)]
+    return [example for number, example in enumerate(examples) if number in chosen or not format.counts(example)]
 
 
 def _read(task: Task, data: DataConfig, source: Source, split: str, language: str, seen: dict[str, str]) -> list[Example]:
-    """All examples of one language."""
+    """Read and check all examples of one language."""
     if split in source.files and language in task.languages and not locate(task, data, split, language):
         have = languages_with_data(task, data, split)
         if have and language not in have:
@@ -96,30 +95,30 @@ def _read(task: Task, data: DataConfig, source: Source, split: str, language: st
     if not rows:
         none, place = "no row fits options.keep" if source.options.get("keep") else "no row", next(iter(files.values()))
         raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
-    found = map_examples(rows, format_of(task), source, split, language)
+    examples = map_examples(rows, format_of(task), source, split, language)
     if split == "train":
         check_gold_column(rows, format_of(task), source)
-    if told := tags_among_words(task, source, found):
-        raise UserError(f"{rows[0].where}: {told}")
+    if reason := tags_among_words(task, source, examples):
+        raise UserError(f"{rows[0].where}: {reason}")
     if data.expect:
-        check_expected(task, source, split, language, found)
+        check_expected(task, source, split, language, examples)
     if check := format_of(task).check_answers:
-        rows, found = load_object(check)(f"{task.name}, {split}, {language}", rows, found, training=split == "train")
-    _check(task, rows, found, seen)
-    return found
+        rows, examples = load_object(check)(f"{task.name}, {split}, {language}", rows, examples, training=split == "train")
+    _check(task, rows, examples, seen)
+    return examples
 
 
 def _pool(task: Task, data: DataConfig, source: Source, split: str, language: str, seen: dict[str, str]) -> list[Example]:
-    """The candidates that the reader keeps apart because all languages share them; they go with the first language."""
+    """Read the candidates that all languages share, if the reader has a `pool`; they are added to the first language."""
     pool = getattr(reader_module(source.readers.get(split, source.reader)), "pool", None)
     rows = list(pool(require(task, data, split, language), source, split)) if pool else []
-    found = map_examples(rows, format_of(task), source, split, language)
-    _check(task, rows, found, seen)
-    return found
+    examples = map_examples(rows, format_of(task), source, split, language)
+    _check(task, rows, examples, seen)
+    return examples
 
 
 def _parts(files: dict[str, Path]) -> list[dict[str, Path]]:
-    """Readers see one part of the data at a time."""
+    """Split the files into one set per part of the data: readers read one part at a time."""
     rest = {role: path for role, path in files.items() if not role.startswith("data.")}
     return [rest, *({**rest, "data": path} for role, path in files.items() if role not in rest)]
 
@@ -127,11 +126,11 @@ def _parts(files: dict[str, Path]) -> list[dict[str, Path]]:
 def load(
     task: Task, data: DataConfig, split_expression: str, languages: Iterable[str], max_examples: int | None = None
 ) -> Dataset:
-    """The examples of a split, or of a part of it, in the format's schema: language after language in the order given.
+    """Load a split, or a part of it, in the format's schema: language after language in the given order.
 
-    `split_expression` is as in `xstilts.sources.parse_split`; parts are taken per language. `max_examples` keeps the first so
-    many examples of each language (of retrieval: queries; the candidates stay whole). In the split `train` examples without gold
-    are left out. Raises UserError, naming file and line or id, for whatever is wrong with the data.
+    `split_expression` is as in `xstilts.sources.parse_split`; parts are taken per language. `max_examples` keeps the first
+    examples of each language (for retrieval, queries; all candidates stay). In the split `train`, examples without gold are left
+    out. Raises UserError, naming file and line or id, for anything wrong with the data.
     """
     split, from_percent, to_percent = parse_split(split_expression)
     wanted = list(languages)
@@ -154,18 +153,18 @@ def load(
     read[wanted[0]] += _pool(task, data, source, split, wanted[0], seen)
     link = getattr(reader_module(source.readers.get(split, source.reader)), "link", None)
     if link:
-        link([example for found in read.values() for example in found])
+        link([example for examples in read.values() for example in examples])
     if split != "train":
         _log_without_gold(task, split, read)
 
     chosen: list[Example] = []
-    for language, found in read.items():
-        found = _with_gold(task, split, language, found)
-        start, stop = bounds(sum(map(format.counts, found)), from_percent, to_percent)
+    for language, examples in read.items():
+        examples = _with_gold(task, split, language, examples)
+        start, stop = bounds(sum(map(format.counts, examples)), from_percent, to_percent)
         stop = stop if max_examples is None else min(stop, start + max_examples)
         if start >= stop:
             raise UserError(f"'{split_expression}' of task '{task.name}' has no example in '{language}'; take a larger part")
-        chosen += _take(format, found, start, stop)
+        chosen += _take(format, examples, start, stop)
     columns = {name: [example[name] for example in chosen] for name in format.fields}
     return Dataset(
         pyarrow.table(columns, schema=format.features.arrow_schema)

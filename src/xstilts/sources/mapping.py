@@ -1,11 +1,11 @@
-"""Raw row -> example of a format, through a source's `columns` and `labels`.
+"""Map raw rows to examples of a format, by a source's `columns` and `labels`.
 
-`columns` says where a field comes from; a field that is not named there comes from the raw field of its own name. Forms:
-`answerKey`, a column; `3`, a column by its number from 1 (delimited, conll); `ctx|context`, the first of several that the row
-has; `question.choices.text`, a path into objects (a list on the way is mapped over); `[choice1, choice2]`, a list of those;
-`"{context} {question}"`, a text with them in braces. A column that is named must be there, unless the option `optional` lists it.
-`labels` renames classes, tags and choices; the empty string stands for "no gold". Option `no_gold` lists splits whose labels may
-be placeholders: if all labels of a file are the same there, it has no gold (XCOPA's tests, all 0 in XTREME's form).
+`columns` maps a field to a column; a field that is not listed is read from the column of the same name. Forms: `answerKey`, a
+column; `3`, a column by its number from 1 (delimited, conll); `ctx|context`, the first of several columns that exists;
+`question.choices.text`, a path into objects (lists on the way are mapped over); `[choice1, choice2]`, a list of columns;
+`"{context} {question}"`, a text with columns in braces. A listed column must exist, unless the option `optional` lists it.
+`labels` renames classes, tags and choices; the empty string means "no gold". The option `no_gold` lists splits whose labels may
+be placeholders: if all labels of a file are equal, it has no gold (XCOPA's tests, all 0 in XTREME's form).
 """
 
 import math
@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.format import Format
 
@@ -42,8 +42,8 @@ def _path(fields: dict[str, Any], path: str) -> Any:
     return _ABSENT
 
 
-def pick(row: Row, column: Any, optional: Collection[str] = ()) -> Any:
-    """The raw value that `column` names. UserError where the row does not have it; None where it is optional and absent."""
+def pick(row: RawExample, column: Any, optional: Collection[str] = ()) -> Any:
+    """Return the raw value of `column`; None if it is optional and absent. Raises UserError if it is absent otherwise."""
     if isinstance(column, list):
         return [_part(row, item) for item in column]
     if isinstance(column, str) and _IN_BRACES.search(column):
@@ -59,14 +59,14 @@ def pick(row: Row, column: Any, optional: Collection[str] = ()) -> Any:
     )
 
 
-def _value(row: Row, column: str | int) -> Any:
+def _value(row: RawExample, column: str | int) -> Any:
     if isinstance(column, str):
         return _path(row.fields, column)
     values = list(row.fields.values())
     return values[column - 1] if column <= len(values) else _ABSENT
 
 
-def _part(row: Row, column: str | int) -> Any:
+def _part(row: RawExample, column: str | int) -> Any:
     value = _value(row, column)
     if value is _ABSENT:
         raise UserError(f"{row.where}: no column '{column}'; the row has {', '.join(row.fields)}")
@@ -84,12 +84,12 @@ def _text(value: Any, where: str) -> str:
 
 
 def _short(value: Any) -> str:
-    told = repr(value)
-    return told if len(told) <= 60 else f"{told[:60]}… ({type(value).__name__})"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}… ({type(value).__name__})"
 
 
 def _convert(value: Any, field: str, format: Format, labels: dict[str, str], where: str) -> Any:
-    """`value` in the type of the format's field; `labels` is empty for fields that are no label."""
+    """Convert `value` to the type of the format's field; `labels` is empty for fields other than labels."""
     kind = format.fields[field]
     if value is None:
         return None
@@ -122,8 +122,8 @@ def _convert(value: Any, field: str, format: Format, labels: dict[str, str], whe
     return int(text)
 
 
-def _has_gold(rows: list[Row], source: Source, split: str, format: Format) -> bool:
-    """False if the split's gold is a placeholder, the same in every row."""
+def _has_gold(rows: list[RawExample], source: Source, split: str, format: Format) -> bool:
+    """Return False if the split's gold is a placeholder: the same value in every row."""
     if format.gold is None or split not in source.options.get("no_gold", []):
         return True
     values = [_picked(row, source, format.gold) for row in rows]
@@ -132,10 +132,10 @@ def _has_gold(rows: list[Row], source: Source, split: str, format: Format) -> bo
     return any(value != values[0] for value in values)
 
 
-def _picked(row: Row, source: Source, field: str) -> Any:
-    """The raw value of a field. A field that `columns` does not name comes from the column of its own name, or is absent.
+def _picked(row: RawExample, source: Source, field: str) -> Any:
+    """Return the raw value of a field, from its entry in `columns` or else from the column of the same name; None if absent.
 
-    NaN is None: pandas and JSON written by Python have it for what is missing.
+    NaN becomes None: pandas and Python's JSON use it for missing values.
     """
     if field in source.columns:
         value = pick(row, source.columns[field], set(map(str, source.options.get("optional", []))))
@@ -144,8 +144,8 @@ def _picked(row: Row, source: Source, field: str) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def check_gold_column(rows: list[Row], format: Format, source: Source) -> None:
-    """Raise UserError where no row has a column for the gold, as in a file whose header has a typing error."""
+def check_gold_column(rows: list[RawExample], format: Format, source: Source) -> None:
+    """Raise UserError if no row has a column for the gold, as with a typing error in the header of a file."""
     gold = format.gold
     if not rows or gold is None or gold in source.columns or gold in source.options.get("optional", []):
         return
@@ -153,11 +153,11 @@ def check_gold_column(rows: list[Row], format: Format, source: Source) -> None:
         raise UserError(f"{rows[0].where}: {_missing(rows[0], source, gold)}")
 
 
-def examples(rows: list[Row], format: Format, source: Source, split: str, language: str) -> list[dict[str, Any]]:
-    """One example per row, in order, with exactly the fields of the format.
+def examples(rows: list[RawExample], format: Format, source: Source, split: str, language: str) -> list[dict[str, Any]]:
+    """Return one example per row, in order, with exactly the fields of the format.
 
-    The id is the row's own, or `{split}-{row number from 0}` if the split is in `positional_ids` or the rows have no id. Raises
-    UserError, naming the row, for a missing column, a label that is no index of a choice, or a value of the wrong shape.
+    The id is taken from the row, or is `{split}-{row number from 0}` if the split is in `positional_ids` or rows have no id.
+    Raises UserError, naming the row, for a missing column, a label that is no index of a choice, or a value of the wrong shape.
     """
     keep_gold = _has_gold(rows, source, split, format)
     fields = [field for field in format.fields if field not in ("id", "language")]
@@ -182,11 +182,11 @@ def examples(rows: list[Row], format: Format, source: Source, split: str, langua
     return result
 
 
-def _missing(row: Row, source: Source, field: str) -> str:
+def _missing(row: RawExample, source: Source, field: str) -> str:
     column = source.columns.get(field, field)
     if field in source.columns or field in row.fields:
         return f"the column '{column}' is null, but {field} is needed"
-    told = f"no column '{field}'; the row has {', '.join(row.fields)}"
+    message = f"no column '{field}'; the row has {', '.join(row.fields)}"
     if len(row.fields) == 1 and any(mark in name for name in row.fields for mark in ",;|\t"):
-        return f"{told}: set options.delimiter to what parts them"
-    return f"{told}: set columns.{field} in the source"
+        return f"{message}: set options.delimiter to the character between the columns"
+    return f"{message}: set columns.{field} in the source"

@@ -1,7 +1,7 @@
 """Options of a source: their types and their meaning.
 
-A reader declares the options that it uses in `OPTIONS`; `COMMON` holds those of every reader. The table in docs/own_task.md is
-made from both, and `xstilts.sources.check` refuses all others.
+A reader declares its options in `OPTIONS`; `COMMON` holds the options of all readers. The table in docs/own_task.md is generated
+from both, and `xstilts.sources.check` refuses all other options.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:
 
 
 def is_column(value: Any) -> bool:
-    """Return whether the value names a column: by its name, or by its number from 1."""
+    """Return whether the value is a column's name or its number from 1."""
     return _is_text(value) or (type(value) is int and value > 0)
 
 
@@ -34,17 +34,17 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "a list of splits": lambda value: _is_list(value, SPLITS.__contains__),
     "a map column: pattern": lambda value: isinstance(value, dict) and all(map(_is_text, [*value, *value.values()])),
 }
-"""Name of a type, as messages and the table have it -> test of a value."""
+"""Name of a type, as in messages and in the table -> test of a value."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a reader."""
+    """An option of a reader."""
 
     kind: str
     """A key of KINDS."""
     meaning: str
-    """What it does and what holds without it, for the table in docs/own_task.md."""
+    """Its effect and its default, for the table in docs/own_task.md."""
 
 
 COMMON: dict[str, Option] = {
@@ -63,10 +63,10 @@ COMMON: dict[str, Option] = {
 
 
 def tab(delimiter: str) -> str:
-    """The delimiter, a TAB that was typed as backslash and t included."""
+    """Return the delimiter; backslash and t become a TAB."""
     return "\t" if delimiter == "\\t" else delimiter
 
 
 def shown(delimiter: str) -> str:
-    """The delimiter in words, for a message."""
+    """Return the delimiter in words, for a message."""
     return {"\t": "TAB", " ": "blanks"}.get(delimiter, repr(delimiter))

@@ -1,7 +1,7 @@
-"""Paths and patterns with a language in them: `{language}` (the code), `{iso3}` (LASER's three letters), `{name}` (lower case).
+"""Fill placeholders for a language into paths and patterns.
 
-`{Name}` is the English name as it is written; `{first}` and `{second}` are the halves of a code that is a pair, such as `de-en`.
-`|` parts alternatives, `&` the two files of a sentence pair.
+`{language}` is the code, `{iso3}` LASER's three letters, `{Name}` the English name, `{name}` the same in lower case; `{first}`
+and `{second}` are the halves of a pair such as `de-en`. `|` separates alternatives, `&` the two files of a sentence pair.
 """
 
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from xstilts.tasks.languages import ISO3, LANGUAGES
 
 PLACEHOLDERS = ("{language}", "{iso3}", "{name}", "{Name}", "{first}", "{second}")
 OTHERS = "*"
-"""In a map language -> path: every language that is not named."""
+"""Key of a map language -> path that stands for all languages that are not listed."""
 
 
 def used(template: str) -> list[str]:
-    """The placeholders in a text."""
+    """Return the placeholders in a text."""
     return [placeholder for placeholder in PLACEHOLDERS if placeholder in template]
 
 
 def fill(template: str, language: str) -> str | None:
-    """The text for one language; None if the language has no such name."""
+    """Return the text with its placeholders filled in for a language; None if the language lacks one of these names."""
     name = LANGUAGES.get(language, "")
     first, _, second = language.partition("-")
     known = (language, ISO3.get(language), name.lower() or None, name or None, first, second or None)
@@ -35,14 +35,14 @@ def fill(template: str, language: str) -> str | None:
 
 
 def alternatives(paths: Mapping[str, Any], split: str, language: str) -> list[list[str]]:
-    """The alternatives of `Source.files` or `Source.gold` for a split and a language: lists of one or two relative paths."""
+    """Return the alternatives of `Source.files` or `Source.gold` for a split and language: lists of one or two relative paths."""
     declared = paths.get(split, "")
     template = declared.get(language, declared.get(OTHERS, "")) if isinstance(declared, Mapping) else declared
     filled = [fill(alternative, language) for alternative in template.split("|")]
-    return [[path.strip() for path in one.split("&")] for one in filled if one]
+    return [[path.strip() for path in alternative.split("&")] for alternative in filled if alternative]
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Return whether a path inside a repository fits a pattern, in which `*` stands for any text within one name."""
+    """Return whether a path inside a repository matches a pattern; `*` matches any text within one folder or file name."""
     names, wanted = path.split("/"), pattern.split("/")
     return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))

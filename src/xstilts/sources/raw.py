@@ -1,8 +1,8 @@
-"""Raw files, read strictly: what every reader shares.
+"""Read raw text and JSON files strictly, for all readers.
 
-UTF-8 or an error that names file and line; only LF and CRLF end a line (a cell of PAWS-X holds U+001C, which
-`str.splitlines` would break at); `.gz` files are decompressed on the way, of a `.tar.gz` its one file is read; an empty file is
-an error.
+Text that is not UTF-8 is an error that names file and line. Only LF and CRLF end a line: a cell of PAWS-X contains U+001C, at
+which `str.splitlines` would break. `.gz` files and `.tar.gz` archives with a single file are decompressed. An empty file is an
+error.
 """
 
 import gzip
@@ -28,23 +28,23 @@ _OTHER_FORMS = {
     b"<!doctype html": "a web page, not data: fetch the file again",
     b"<html": "a web page, not data: fetch the file again",
 }
-"""First bytes of a file, of web pages in lower case -> what it is and what to do."""
+"""First bytes of a file (in lower case for web pages) -> its form and what to do."""
 _OPENED, _COMMA, _CLOSED = (re.compile(rf"[ \t\n\r]*{mark}[ \t\n\r]*") for mark in (r"\[", ",", r"\]"))
 
 
 @dataclass
-class Row:
-    """One raw row, before the task's declaration maps it to an example."""
+class RawExample:
+    """A raw row, before the task's declaration maps it to an example."""
 
     where: str
-    """Place for messages: `path:line`, or the path and the row's own id."""
+    """Place for messages: `path:line`, or the path and the row's id."""
     fields: dict[str, Any]
     """Column (or the format's field) -> raw value."""
     word_lines: list[int] = field(default_factory=list)
-    """Of a sentence with a line for each word: the numbers of these lines."""
+    """The line numbers of the words of a sentence, if each word has a line."""
 
     def where_of(self, word: int) -> str:
-        """Place of one word of a sentence."""
+        """Return the place of a word of a sentence."""
         return f"{self.where.rpartition(':')[0]}:{self.word_lines[word]}" if self.word_lines else self.where
 
 
@@ -74,18 +74,16 @@ def _decode(data: bytes, where: str) -> str:
 
 
 def _check_start(path: Path, data: bytes) -> None:
-    """UserError where a file's first line shows that it is no text, another text than meant, or has other line ends."""
-    told = next(
-        (told for start, told in _OTHER_FORMS.items() if data.startswith(start) or data[:50].lower().startswith(start)), None
-    )
-    if told:
-        raise UserError(f"{path}: is {told}")
+    """Raise UserError if a file's first line shows that it is not plain text or has unknown line ends."""
+    for start, form in _OTHER_FORMS.items():
+        if data.startswith(start) or data[:50].lower().startswith(start):
+            raise UserError(f"{path}: is {form}")
     if not data.endswith(b"\n") and b"\r" in data.rstrip(b"\r"):
         raise UserError(f"{path}: its lines end in CR alone, expected LF or CRLF; convert the line ends")
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file as (number from 1, text without its LF or CRLF).
+    """Yield the lines of a text file as (number from 1, text without its LF or CRLF).
 
     A byte order mark at the start is dropped. Raises UserError for an empty file, bytes that are not UTF-8, a broken `.gz`, or
     a file of another form than text.
@@ -109,7 +107,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; ValueError where it has a key twice, of which Python would keep the last."""
+    """Return a JSON object. Raises ValueError if a key occurs twice, of which Python would keep the last."""
     made = dict(pairs)
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
@@ -118,7 +116,7 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_object(text: str, where: str) -> dict[str, Any]:
-    """`text` parsed as one JSON object; UserError otherwise."""
+    """Parse `text` as one JSON object. Raises UserError for anything else."""
     try:
         value = json.loads(text, object_pairs_hook=_object_of)
     except json.JSONDecodeError as error:
@@ -131,20 +129,20 @@ def json_object(text: str, where: str) -> dict[str, Any]:
 
 
 def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a file, each with its place: one in each line, blank lines skipped, or one JSON array of all of them."""
+    """Yield (place, object) for the objects of a file: one per line, blank lines skipped, or one JSON array of all of them."""
     first = next((line.lstrip(" \t\r\n") for _, line in lines(path) if line.strip()), "")
     if first.startswith("["):
         yield from _array(path)
         return
-    if first.startswith("{") and (told := _single_object(path)):
-        raise UserError(f"{path}: {told}; expected one object per line, or one array of objects")
+    if first.startswith("{") and (message := _single_object(path)):
+        raise UserError(f"{path}: {message}; expected one object per line, or one array of objects")
     for number, line in lines(path):
         if line.strip():
             yield f"{path}:{number}", json_object(line, f"{path}:{number}")
 
 
 def _single_object(path: Path) -> str | None:
-    """What is wrong with a file that is one JSON object around the rows, or one row over several lines; None of other files."""
+    """Return the problem of a file that is one JSON object around all rows, or one row over several lines; else None."""
     filled = [line for _, line in islice(((number, line) for number, line in lines(path) if line.strip()), 2)]
     if len(filled) == 2 and _is_object(filled[0]):
         return None
@@ -193,13 +191,13 @@ def _array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def json_document(path: Path) -> dict[str, Any]:
-    """A file that is one JSON object, on one line or many."""
+    """Read a file that is one JSON object, on one line or many."""
     text = "\n".join(line for _, line in lines(path))
     try:
         value = json.loads(text, object_pairs_hook=_object_of)
     except json.JSONDecodeError as error:
-        told = "; expected one object in the whole file" if error.msg == "Extra data" else ""
-        raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno}){told}") from None
+        message = "; expected one object in the whole file" if error.msg == "Extra data" else ""
+        raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno}){message}") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: JSON that cannot be read ({error})") from None
     return _object(value, str(path))

@@ -1,8 +1,8 @@
-"""What a network does wrong for a moment is tried again; what is wrong for good is not.
+"""Retry requests after temporary network faults, and only after these.
 
-huggingface_hub tries some of it again by itself, but not a connection that is reset while a repository or a file's metadata is
-asked for, and not a body that came short. Waits double from `FIRST_WAIT` up to `LONGEST_WAIT` seconds, each shortened by chance
-so that the jobs of a grid do not come back all at once. A wait that the server names (`Retry-After`, `RateLimit`) goes first.
+huggingface_hub retries some faults itself, but not a connection reset while it requests metadata, nor a truncated body. Waiting
+times double from `FIRST_WAIT` to `LONGEST_WAIT` seconds, each shortened at random so that the jobs of a grid do not all retry at
+once. A waiting time that the server sends (`Retry-After`, `RateLimit`) takes precedence.
 """
 
 import logging
@@ -21,23 +21,23 @@ ATTEMPTS = 6
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 LONGEST_NAMED_WAIT = 300.0
-"""The window in which the Hub counts requests."""
+"""Seconds; the window in which the Hub counts requests."""
 SINCE_1970 = 1e9
-"""A larger number is a point in time, not a number of seconds from now."""
+"""A larger number is a Unix time, not a number of seconds from now."""
 TEMPORARY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "requests", "urllib3"})
-"""Those that huggingface_hub has used so far."""
+"""HTTP libraries that versions of huggingface_hub use."""
 Result = TypeVar("Result")
 
 
 class Damaged(Exception):
-    """What arrived is not what was announced."""
+    """The received data differs from what was announced."""
 
 
 def persistently(action: Callable[[], Result], what: str) -> Result:
-    """The action's result, tried at most `ATTEMPTS` times; UserError naming `what` after the last network fault.
+    """Return the action's result; after a network fault, retry up to `ATTEMPTS` times. Then raises UserError naming `what`.
 
-    An error that is no network fault is raised as it is, at once.
+    Any other error is raised at once, unchanged.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -49,7 +49,7 @@ def persistently(action: Callable[[], Result], what: str) -> Result:
             if attempt == ATTEMPTS:
                 raise UserError(
                     f"{what}: gave up after {ATTEMPTS} attempts, the last ended with: {reason}; "
-                    "run the same command again later, what has arrived is kept"
+                    "run the same command again later, finished downloads are kept"
                 ) from error
             wait = _wait(attempt, error)
             log.info(f"{what}: {reason}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
@@ -58,7 +58,7 @@ def persistently(action: Callable[[], Result], what: str) -> Result:
 
 
 def network_fault(error: BaseException) -> str | None:
-    """What went wrong on the way, in a few words; None if the error is of another kind."""
+    """Return a short description of a temporary network fault; None if the error is of another kind."""
     for cause in _causes(error):
         status = _status(cause)
         if status is not None:
@@ -96,17 +96,17 @@ def _wait(attempt: int, error: BaseException) -> float:
 
 
 def named_wait(headers: Mapping[str, str]) -> float | None:
-    """The seconds after which a server wants to be asked again, by the headers of its answer; None if they name none.
+    """Return the waiting time in seconds that the headers of an answer ask for; None if there is none.
 
-    `Retry-After` in seconds or as a date (RFC 9110) goes before the headers of a rate limit that is used up: those of the IETF
-    drafts, `RateLimit: "api";r=0;t=120`, `RateLimit: limit=10, remaining=0, reset=120` and `RateLimit-Reset: 120`, and the form
-    with `X-` in front, which many servers have.
+    `Retry-After` in seconds or as a date (RFC 9110) takes precedence over an exhausted rate limit, in the forms of the IETF
+    drafts, `RateLimit: "api";r=0;t=120`, `RateLimit: limit=10, remaining=0, reset=120` and `RateLimit-Reset: 120`, and the same
+    with the prefix `X-`, which many servers use.
     """
     given = {name.lower(): str(value).strip() for name, value in headers.items()}
     waits = [_seconds(given["retry-after"])] if "retry-after" in given else []
     if not any(wait is not None for wait in waits):
         limits = re.sub(r"\s*=\s*", "=", given.get("ratelimit", "")).lower()
-        items = [limits] if "remaining=" in limits else limits.split(",")  # in the older form the comma parts the parameters
+        items = [limits] if "remaining=" in limits else limits.split(",")  # in the older form commas separate the parameters
         waits += [_reset(item) for item in items]
         for prefix in ("ratelimit", "x-ratelimit"):
             if given.get(f"{prefix}-remaining", "0") == "0" and f"{prefix}-reset" in given:
@@ -115,7 +115,7 @@ def named_wait(headers: Mapping[str, str]) -> float | None:
 
 
 def _reset(limit: str) -> float | None:
-    """The seconds to the reset of one limit, if it is used up."""
+    """Return the seconds until a limit is reset, if it is exhausted; else None."""
     left, reset = (re.search(rf"\b(?:{names})=(\d+)", limit) for names in ("r|remaining", "t|reset"))
     return float(reset[1]) if left and reset and int(left[1]) == 0 else None
 

@@ -1,4 +1,4 @@
-"""Names of splits and parts of them: `train`, `validation:90%`, `train:-10%`."""
+"""Parse names of splits and of their parts: `train`, `validation:90%`, `train:-10%`."""
 
 import re
 
@@ -9,7 +9,7 @@ _PART = re.compile(r"(-?)([0-9]{1,3})%")
 
 
 def parse_split(expression: str) -> tuple[str, int, int]:
-    """(split, from per cent, to per cent) of a split expression.
+    """Return (split, from per cent, to per cent) of a split expression.
 
     `validation:90%` is the first 90 % -> ("validation", 0, 90); `train:-10%` the last 10 % -> ("train", 90, 100), so that
     `train:90%` and `train:-10%` share no example. Raises UserError for anything else.
@@ -30,5 +30,5 @@ def parse_split(expression: str) -> tuple[str, int, int]:
 
 
 def bounds(count: int, from_percent: int, to_percent: int) -> tuple[int, int]:
-    """Start and end (exclusive) of the part of `count` examples; neighbouring parts neither overlap nor leave a gap."""
+    """Return start and end (exclusive) of a part of `count` examples; neighbouring parts neither overlap nor leave a gap."""
     return count * from_percent // 100, count * to_percent // 100

@@ -1,7 +1,7 @@
-"""A deterministic sample of training examples, nested: 1k lies inside 10k, 10 % inside 20 %.
+"""Draw deterministic, nested samples of training examples: 1k is a subset of 10k, 10 % of 20 %.
 
-The order in which examples come in is that of sha256(`{language}/{id}`), so that it depends on neither seed, machine, nor the
-order of files. With a language exponent every language has its share, and the samples are nested all the same.
+Examples are drawn in the order of sha256(`{language}/{id}`), which does not depend on seed, machine or order of files. With a
+language exponent every language gets its share, and the samples are still nested.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from xstilts.errors import UserError
 
 
 def order_key(language: str, identifier: str) -> bytes:
-    """What examples are sorted by to be sampled."""
+    """Return the key by which examples are sorted for sampling, 32 bytes."""
     return hashlib.sha256(f"{language}/{identifier}".encode()).digest()
 
 
@@ -24,12 +24,12 @@ def subset(
     language_exponent: float | None = None,
     candidate: tuple[str, str] | None = None,
 ) -> Dataset:
-    """`max_examples` of the examples, or a `fraction` of them (rounded, one at least), in their original order.
+    """Return `max_examples` of the examples, or a `fraction` of them (rounded, at least one), in their original order.
 
-    With `language_exponent` a, languages of n_l examples are drawn from in the ratio of n_l^a, until they are used up.
-
-    With neither, all of them. Every `candidate` (`Format.candidate`) stays, and the others are sampled. Raises UserError for
-    `max_examples` < 1, a fraction outside (0, 1], or both, and for a `language_exponent` without either.
+    With `language_exponent` a, a language with n_l examples is drawn from in proportion to n_l^a, until it is exhausted. With
+    neither `max_examples` nor `fraction`, all examples are returned. Every `candidate` (`Format.candidate`) stays; the others are
+    sampled. Raises UserError for `max_examples` < 1, a fraction outside (0, 1], or both, and for `language_exponent` without
+    either.
     """
     if max_examples is not None and fraction is not None:
         raise UserError(f"max_examples={max_examples} and fraction={fraction} are both set: set one of them to null")
@@ -56,7 +56,7 @@ def subset(
 
 
 def _by_shares(order: list[int], languages: list[str], exponent: float) -> list[int]:
-    """The rows in an order of which every beginning holds n_l^exponent shares of each language (Sainte-Lague's rule)."""
+    """Reorder rows so that every prefix holds languages in proportion to n_l^exponent (method of Sainte-Laguë)."""
     weights = {language: count**exponent for language, count in Counter(languages[row] for row in order).items()}
     taken: dict[str, int] = defaultdict(int)
     place = {}

@@ -1,4 +1,4 @@
-"""Refuses texts that no file in UTF-8 can hold: JSON's escapes can write one half of a surrogate pair."""
+"""Refuse texts that cannot be encoded as UTF-8: JSON escapes can contain half of a surrogate pair."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from xstilts.errors import UserError
 
 
 def check_surrogates(value: Any, where: str) -> None:
-    """UserError if a text in the value, or in a list or an object in it, has half of a surrogate pair."""
+    """Raise UserError if a text in the value, nested lists and objects included, has half of a surrogate pair."""
     if isinstance(value, dict):
         for key, item in value.items():
             check_surrogates(key, where)
@@ -20,7 +20,7 @@ def check_surrogates(value: Any, where: str) -> None:
             value.encode()
         except UnicodeEncodeError as error:
             half, start = value[error.start], max(0, error.start - 20)
-            place = where.encode(errors="backslashreplace").decode()  # an id may have one, too
+            place = where.encode(errors="backslashreplace").decode()  # an id may have half a pair, too
             raise UserError(
                 f"{place}: got half of a surrogate pair, {half!r}, after {value[start : error.start]!r}; expected both halves: "
                 "write the whole character, or leave it out"

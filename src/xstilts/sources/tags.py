@@ -1,4 +1,4 @@
-"""What labels of the data say about its form: labels that the task does not declare, and tags that were taken for words."""
+"""Diagnose labels that the task does not declare, and tags that were read as words."""
 
 import json
 import re
@@ -6,22 +6,22 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source, Task
 from xstilts.tasks.formats import format_of
 
 SHOWN = 8
-"""Labels that a message names."""
+"""Number of labels that a message lists."""
 
 
 def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
-    """The end of a message: all labels that the task does not declare, the most frequent first, and what to do; "" if none."""
+    """Return the end of a message with all undeclared labels, the most frequent first, and what to do; "" if there are none."""
     format = format_of(task)
     field = format.gold
     if not format.fewest_labels or field is None:
         return ""
-    found = [example[field] for example in examples if example[field] is not None]
-    labels = (label for value in found for label in (value if isinstance(value, list) else [value]))
+    values = [example[field] for example in examples if example[field] is not None]
+    labels = (label for value in values for label in (value if isinstance(value, list) else [value]))
     counts = Counter(label for label in labels if label not in task.labels)
     if not counts:
         return ""
@@ -38,26 +38,26 @@ def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
 
 
 def _alike(label: str, declared: Sequence[str]) -> str:
-    """The declared label that differs from `label` in case, white space, quotes or the prefix of BIOES alone; else any."""
+    """Return the declared label that differs from `label` only in case, white space, quotes or BIOES prefix; else a stand-in."""
 
     def bare(text: str) -> str:
         return text.strip("\"' \t\u00a0").casefold()
 
     prefix = {"S-": "B-", "E-": "I-", "L-": "I-", "U-": "B-"}.get(bare(label)[:2].upper(), "")
     wanted = (bare(label), f"{prefix}{bare(label)[2:]}".casefold() if prefix else bare(label))
-    found = next((one for one in declared if bare(one) in wanted), None)
-    return json.dumps(found, ensure_ascii=False) if found else ("O" if "O" in declared and re.match("[A-Z]-", label) else "LABEL")
+    alike = next((name for name in declared if bare(name) in wanted), None)
+    return json.dumps(alike, ensure_ascii=False) if alike else ("O" if "O" in declared and re.match("[A-Z]-", label) else "LABEL")
 
 
-def where_undeclared(task: Task, row: Row, example: dict[str, Any]) -> str:
-    """The place of the first tag that the task does not declare, or of the whole row."""
+def where_undeclared(task: Task, row: RawExample, example: dict[str, Any]) -> str:
+    """Return the place of the first tag that the task does not declare, or of the whole row."""
     format = format_of(task)
     tags = example[format.gold] if format.labelled_items and format.gold else None
     return row.where_of(next((number for number, tag in enumerate(tags) if tag not in task.labels), 0)) if tags else row.where
 
 
 def tags_among_words(task: Task, source: Source, examples: Sequence[dict[str, Any]]) -> str | None:
-    """Why sentences that were read as words alone are not: most of their words end in a declared tag."""
+    """Return an error message if tags were read as parts of the words: most words end in a declared tag. Else None."""
     format = format_of(task)
     if format.labelled_items is None or format.gold is None:
         return None
@@ -68,7 +68,7 @@ def tags_among_words(task: Task, source: Source, examples: Sequence[dict[str, An
         return None
     return (
         f"words and tags were read as words alone, for instance '{ending[0]}': {len(ending)} of {len(words)} words end in a tag. "
-        "Set options.delimiter to what parts words and tags"
+        "Set options.delimiter to the character between words and tags"
     )
 
 

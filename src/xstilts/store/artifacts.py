@@ -1,8 +1,8 @@
-"""Artifacts: folders that are complete or absent, whatever happens to the process that writes them.
+"""Artifacts: folders that are complete or absent, even if the process that writes them dies.
 
-An artifact is built under a hidden name beside its place; its files are brought to the disk, then `done.json` with their
-sizes and checksums, but for its notes, and last the folder gets its name. Whoever builds, replaces or removes one, or writes its
-notes, holds its lock (`ArtifactPaths.lock`); readers need none.
+An artifact is built under a hidden name beside its final place. Its files are synced to disk, then `done.json` with their sizes
+and checksums (the notes are left out), and last the folder is renamed. A process that builds, replaces or removes an artifact, or
+writes its notes, holds its lock (`ArtifactPaths.lock`); readers need no lock.
 """
 
 import contextlib
@@ -16,9 +16,8 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.paths import DONE, METADATA, NOTES
-from xstilts.store.files import beside, disk_full_means, encode_json, read_json_object, sync_folder
-from xstilts.store.shapes import count, keyed, matching, named, optional, text, told
-from xstilts.store.shapes import listed as list_of
+from xstilts.store.files import disk_full_as_user_error, encode_json, read_json_object, sync_folder, temporary_name
+from xstilts.store.shapes import count, keyed, listed, matching, named, optional, summary, text
 
 SCHEMA = 1
 _LIST = keyed({"files": named(keyed({"bytes": count, "sha256": matching("[0-9a-f]{64}", "a sha256")}), empty=False)})
@@ -26,46 +25,46 @@ _OBJECT = keyed({})
 _METADATA = keyed(
     {},
     {"label": text, "fingerprint": text, "identity": _OBJECT, "encoder": optional(_OBJECT)}
-    | {"heads": named(text), "data": named(_OBJECT), "lineage": list_of(_OBJECT)},
+    | {"heads": named(text), "data": named(_OBJECT), "lineage": listed(_OBJECT)},
 )
 
 
 def is_done(folder: Path) -> bool:
-    """Return whether `folder` is a finished artifact; looks, but does not verify."""
+    """Return whether `folder` is a finished artifact, by its `done.json` alone; `check` and `verify` look closer."""
     return (folder / DONE).is_file()
 
 
 @contextlib.contextmanager
 def temporary_folder(final: Path) -> Iterator[Path]:
-    """A fresh empty folder beside `final`, to be filled and published in the body; what is not published is removed.
+    """Yield a new empty folder beside `final`, to fill and publish in the body; remove it afterwards if it was not published.
 
-    Also removes what processes left that died in here: the caller holds the lock, so nobody is using it.
+    Also remove leftovers of processes that died in here: the caller holds the lock, so nobody is using them.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     for purpose in ("tmp", "trash"):
         for leftover in final.parent.glob(f".{glob.escape(final.name)}.{purpose}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-    folder = beside(final, "tmp")
+    folder = temporary_name(final, "tmp")
     try:
-        with disk_full_means(final):
-            folder.mkdir()  # and not mkdtemp, whose folders nobody else can read
+        with disk_full_as_user_error(final):
+            folder.mkdir()  # not mkdtemp, whose folders only their owner can read
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(temporary: Path, final: Path, metadata: dict[str, Any]) -> None:
-    """Make the files in `temporary` (on the same file system) the artifact `final`; an older artifact there is replaced.
+    """Turn the files in `temporary` (on the same file system) into the artifact `final`; replace an older artifact there.
 
-    UserError when the disk is full: then `temporary` is gone and `final` is as it was.
+    Raises UserError when the disk is full; then `temporary` is removed and `final` is unchanged.
     """
     try:
-        with disk_full_means(final):
+        with disk_full_as_user_error(final):
             (temporary / METADATA).write_bytes(encode_json(metadata))
             mode = (temporary / METADATA).stat().st_mode & 0o777
             files = {}
             for path in _files(temporary):
-                path.chmod(mode)  # safetensors writes files that nobody else can read
+                path.chmod(mode)  # safetensors writes files that only their owner can read
                 _sync_file(path)
                 if (name := path.relative_to(temporary).as_posix()) not in NOTES:
                     files[name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
@@ -84,13 +83,13 @@ def publish(temporary: Path, final: Path, metadata: dict[str, Any]) -> None:
 
 
 def check(folder: Path) -> None:
-    """Look whether a folder is the artifact that its name says, with all of its files in their sizes; reads none of them whole.
+    """Check that a folder is the artifact that its name says and that all files have their sizes; read none of them whole.
 
-    UserError naming the first file that is missing, truncated or of another length, and for another artifact's folder.
+    Raises UserError for the first file that is missing, truncated or too long, and for a folder of another artifact.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is no folder, expected an artifact: {remedy(folder)}")
-    for name, expected in listed(folder).items():
+    for name, expected in listed_files(folder).items():
         path = folder / name
         if not path.is_file():
             raise UserError(f"{path} is missing from the artifact: {remedy(folder)}")
@@ -99,25 +98,25 @@ def check(folder: Path) -> None:
             raise UserError(f"{path} is {damage}: got {size} bytes, expected {expected['bytes']}; {remedy(folder)}")
     if (other := read_metadata(folder).get("fingerprint", folder.name)) != folder.name:
         raise UserError(
-            f"{folder} holds another artifact, {other}, as its {METADATA} says: give the folder its own name, or {remedy(folder)}"
+            f"{folder} holds another artifact, {other}, as its {METADATA} says: rename the folder to that, or {remedy(folder)}"
         )
 
 
 def verify(folder: Path) -> None:
-    """Check an artifact and read every file of it again; UserError naming the first that is not as it was published."""
+    """Check an artifact and the checksums of all its files. Raises UserError for the first file that has changed."""
     check(folder)
-    for name, expected in listed(folder).items():
+    for name, expected in listed_files(folder).items():
         if (digest := _sha256(folder / name)) != expected["sha256"]:
             raise UserError(f"{folder / name} is altered: got sha256 {digest}, expected {expected['sha256']}; {remedy(folder)}")
 
 
 def remedy(folder: Path) -> str:
-    """Return the advice about a broken artifact."""
+    """Return advice on how to repair a broken artifact."""
     return f"delete the folder {folder}, or run again with store.refresh=all"
 
 
-def listed(folder: Path) -> dict[str, Any]:
-    """The files of a finished artifact, each with its size and checksum. UserError for a broken or a newer list."""
+def listed_files(folder: Path) -> dict[str, Any]:
+    """Return the files of a finished artifact: name -> size in bytes and sha256. Raises UserError for a broken or newer list."""
     path = folder / DONE
     done = read_json_object(path, "list of an artifact's files", remedy(folder))
     if done.get("schema") != SCHEMA:
@@ -128,26 +127,26 @@ def listed(folder: Path) -> dict[str, Any]:
     if files and METADATA not in files:
         problems.append(f"{METADATA} is missing")
     if problems:
-        raise UserError(f"{path} is no list of this artifact's files: {told(problems)}; {remedy(folder)}")
+        raise UserError(f"{path} is no list of this artifact's files: {summary(problems)}; {remedy(folder)}")
     return files
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """What `publish` was given. UserError if there is none."""
+    """Return the metadata that `publish` wrote. Raises UserError if it is missing or broken."""
     metadata = read_json_object(folder / METADATA, "metadata of an artifact", remedy(folder))
     if problems := list(_METADATA(metadata, "")):
-        raise UserError(f"{folder / METADATA} is no metadata of an artifact: {told(problems)}; {remedy(folder)}")
+        raise UserError(f"{folder / METADATA} is no metadata of an artifact: {summary(problems)}; {remedy(folder)}")
     return metadata
 
 
 def remove(folder: Path) -> None:
-    """Remove an artifact, if it is there, at once: a crash half-way leaves a hidden leftover and never half an artifact."""
+    """Remove an artifact, if it exists. It is renamed first, so that a crash leaves a hidden folder, never half an artifact."""
     if trash := _set_aside(folder):
         shutil.rmtree(trash)
 
 
 def _set_aside(folder: Path) -> Path | None:
-    trash = beside(folder, "trash")
+    trash = temporary_name(folder, "trash")
     try:
         os.rename(folder, trash)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""SHA-256 of data files, remembered: an unchanged file of many gigabytes is read for its checksum only once.
+"""Cached SHA-256 of data files: an unchanged file of many gigabytes is hashed only once.
 
-The cache is one JSON file, `device:real path` -> [size in bytes, mtime in ns, ctime in ns, inode, sha256]. All of them must
-agree: archives, container images and `cp -p` give another content the same size and mtime, but nobody can set the ctime. A cache
-that is broken, unreadable or cannot be written is as good as an empty one.
+The cache is one JSON file, `device:real path` -> [size in bytes, mtime in ns, ctime in ns, inode, sha256]. An entry counts only
+if all of them agree: archives, container images and `cp -p` can give other content the same size and mtime, but no program can
+set the ctime. A cache that is broken, unreadable or read-only counts as empty.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from xstilts.store.locks import locked
 _DIGEST = re.compile("[0-9a-f]{64}")
 MARGIN = 2_000_000_000
 """Nanoseconds, more than one tick of any file system's clock (FAT has the longest). A file that was changed less than this before
-it was hashed may change again and keep its times, so its checksum is not remembered; as git does with racy entries."""
+it was hashed may change again and keep its times, so its checksum is not cached, as with git's racy entries."""
 
 
 def file_sha256(path: Path, cache: Path | None = None) -> str:
-    """The hex SHA-256 of a file, from `cache` if nothing about the file has changed since. OSError if unreadable."""
+    """Return the hex SHA-256 of a file, from `cache` if the file has not changed since. Raises OSError if it is unreadable."""
     real = os.path.realpath(path)
     before = os.stat(real)
     key = f"{before.st_dev}:{real}"

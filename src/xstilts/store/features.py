@@ -1,8 +1,8 @@
-"""Examples and features, made once and shared by all cells and ranks: an artifact of the kind `features`, read as mapped memory.
+"""Cache examples and their features as artifacts of the kind `features`, shared by all cells and ranks and memory-mapped.
 
-The fingerprint is a hash of all that determines them: the raw files' checksums, what the task's declaration says they mean, the
-part of them that is taken, the tokenizer, the lengths, and the version of the featurizer. Nothing goes through `Dataset.map`,
-whose own cache knows a function by its name only and hands out what an older version of its text made.
+The fingerprint hashes everything that determines them: checksums of the raw files, the task's declaration, the part of the data
+that is used, the tokenizer, the lengths and the version of the featurizer. `Dataset.map` is not used: its cache can return the
+results of an older version of a function.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.paths import ArtifactPaths, checksum_cache
-from xstilts.store.artifacts import is_done, listed, publish, read_metadata, remove, temporary_folder
+from xstilts.store.artifacts import is_done, listed_files, publish, read_metadata, remove, temporary_folder
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.locks import locked
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("xstilts")
 KIND = "features"
 SCHEMA = 1
-"""Raised when the form of what is kept changes."""
+"""Increase it when the layout of the stored files changes."""
 
 SHORT = 100_000
-"""Bytes of a file that is read to see whether it is what was written."""
+"""Files of up to this many bytes are verified by their checksum on every use, longer ones by their size."""
 
 _identities: dict[str, str] = {}
-"""Checksum of a tokenizer as it is written -> its identity. XLM-R's 250,000 pieces take a second or two to put in order."""
+"""Checksum of a serialised tokenizer -> its identity. Sorting XLM-R's 250,000 pieces takes a second or two."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Prepared:
     examples: "Dataset"
     features: "Dataset"
     sizes: list[int]
-    """Examples of each part."""
+    """Number of examples of each part, in order."""
 
 
 def feature_identity(
@@ -59,7 +59,10 @@ def feature_identity(
     training: bool,
     store: str,
 ) -> dict[str, Any]:
-    """What the features are the result of. `parts`: split expressions, each with its languages in order; `taken`: how much."""
+    """Return everything that determines the features, to be hashed as their fingerprint.
+
+    `parts` are split expressions, each with its languages in order; `taken` says how many examples are used.
+    """
     from xstilts.data.featurizers import featurizer
     from xstilts.sources import parse_split, source_name
     from xstilts.tasks.formats import format_of
@@ -74,7 +77,7 @@ def feature_identity(
         "task": task_identity(task, source_name(task, data)),
         "parts": [[split, languages, checksums] for (split, languages), checksums in zip(parts, files, strict=True)],
         "taken": taken,
-        "expected": {split: without_defaults(told) for split, told in expected.items()},  # it was held against it, or not
+        "expected": {split: without_defaults(counts) for split, counts in expected.items()},  # empty if they were not checked
         "tokenizer": tokenizer_identity(tokenizer),
         "limits": without_defaults(limits),
         "training": training,
@@ -84,7 +87,7 @@ def feature_identity(
 
 
 def tokenizer_identity(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """The SHA-256 of all that a fast tokenizer does with a text; not of how its last call cut and padded."""
+    """Return the SHA-256 of a fast tokenizer's settings, without truncation and padding, which its last call left behind."""
     description, special = tokenizer.backend_tokenizer.to_str(), sorted(tokenizer.all_special_ids)
     written = hashlib.sha256(f"{special} {description}".encode()).hexdigest()
     if written not in _identities:
@@ -96,20 +99,21 @@ def tokenizer_identity(tokenizer: "PreTrainedTokenizerBase") -> str:
     return _identities[written]
 
 
-def prepared(store: str, identity: Callable[[], dict[str, Any]], build: Callable[[], Prepared]) -> Prepared:
-    """What `build` gives, from the store if it was built before; an empty `store` means: do not keep it, as does a read-only one.
+def load_or_build(store: str, identity: Callable[[], dict[str, Any]], build: Callable[[], Prepared]) -> Prepared:
+    """Return the stored examples and features, or call `build` and store its result.
 
-    Whoever comes while another process builds waits for it. What was kept and has lost a file is built again.
+    An empty or read-only `store` keeps nothing. If another process is building the same features, wait for it. A stored result
+    that has lost a file is built again.
     """
     if not store:
         return build()
     described = identity()
     paths = ArtifactPaths(Path(store), KIND, fingerprint(described))
-    if not _whole(paths.folder):
+    if not _is_complete(paths.folder):
         if os.path.exists(store) and not os.access(store, os.W_OK):
             return build()
         with locked(paths.lock, lambda holder: log.info(f"features: waiting for {holder}")):
-            if not _whole(paths.folder):
+            if not _is_complete(paths.folder):
                 remove(paths.folder)
                 with temporary_folder(paths.folder) as folder:
                     made = build()
@@ -120,11 +124,11 @@ def prepared(store: str, identity: Callable[[], dict[str, Any]], build: Callable
     return _open(paths.folder)
 
 
-def _whole(folder: Path) -> bool:
-    """Whether all files are there in their size and the folder holds the features of its name. What is long is not read."""
+def _is_complete(folder: Path) -> bool:
+    """Return whether the folder holds the features of its name and all files have their sizes; long files are not read."""
     if not is_done(folder):
         return False
-    for name, expected in listed(folder).items():
+    for name, expected in listed_files(folder).items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != expected["bytes"]:
             return False

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: temporary name, fsync, rename. Also what a full disk means."""
+"""Write files atomically (temporary name, fsync, rename), read JSON files strictly, and recognise a full disk."""
 
 import contextlib
 import errno
@@ -15,24 +15,25 @@ from typing import Any
 from xstilts.errors import UserError
 
 ABANDONED = 3600.0
+"""Seconds after which a temporary file counts as left behind by a process that died."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NUMBER = re.compile(r"\((?:os error|error code:?) (\d+)\)")
-"""How libraries in Rust and C++ write the number of an error."""
+"""The number of an error in messages of Rust and C++ libraries."""
 _WORDS = {
     **{os.strerror(number): number for number in _FULL},
     "database or disk is full": errno.ENOSPC,  # SQLite
 }
 _CUT = re.compile(r"\d+ requested and \d+ written|unexpected pos \d+ vs \d+")
-"""NumPy and torch, which do not say why."""
+"""Messages of NumPy and torch about a failed write, which do not give the reason."""
 
 
-def beside(final: Path, purpose: str) -> Path:
-    """A fresh hidden name in `final`'s folder, `.<name>.<purpose>-<random>`: a rename from there to `final` is atomic."""
+def temporary_name(final: Path, purpose: str) -> Path:
+    """Return a new hidden name in `final`'s folder, `.<name>.<purpose>-<random>`, from which a rename to `final` is atomic."""
     return final.with_name(f".{final.name}.{purpose}-{secrets.token_hex(6)}")
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in `folder` to the disk."""
+    """Sync the directory entries of `folder` to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -41,15 +42,15 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(final: Path) -> Iterator[Path]:
-    """A temporary path to write; it becomes `final` (fsync, then rename) if the body ends well, and disappears if not.
+def atomic_write(final: Path) -> Iterator[Path]:
+    """Yield a temporary path to write; rename it to `final` after fsync if the body succeeds, and remove it otherwise.
 
-    Makes the folder. Of several writers the last one wins; readers see one of the whole files. Also removes what writers
-    left that died in here, at least `ABANDONED` seconds ago: no lock tells which of the younger ones are still being written.
+    Creates the folder. If several processes write, the last one wins, and readers always see a whole file. Temporary files older
+    than `ABANDONED` are removed; younger ones may still be in use, since there is no lock.
     """
-    temporary = beside(final, "tmp")
+    temporary = temporary_name(final, "tmp")
     try:
-        with disk_full_means(final):
+        with disk_full_as_user_error(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             for leftover in final.parent.glob(f".{glob.escape(final.name)}.tmp-*"):
                 with contextlib.suppress(FileNotFoundError):
@@ -65,14 +66,14 @@ def whole_file(final: Path) -> Iterator[Path]:
 
 
 def encode_json(value: Any) -> bytes:
-    """`value` as indented JSON. ValueError for NaN and infinity, which JSON does not have; write null instead."""
+    """Return `value` as indented JSON. Raises ValueError for NaN and infinity, which JSON lacks; write null instead."""
     return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
 
 
 def write_json(final: Path, value: Any) -> None:
-    """Write `value` whole or not at all."""
+    """Write `value` atomically as indented JSON."""
     data = encode_json(value)
-    with whole_file(final) as temporary:
+    with atomic_write(final) as temporary:
         temporary.write_bytes(data)
 
 
@@ -80,7 +81,7 @@ _JSON_NAMES = {list: "a list", str: "a text", int: "a number", float: "a number"
 
 
 def read_json_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
-    """The JSON object in `path`; `what` it should be and the `remedy` go into the UserError for a missing or broken file."""
+    """Return the JSON object in a file. Raises UserError, which names `what` was expected and the `remedy`, if it is broken."""
     try:
         if path.exists() and not path.is_file():  # reading a pipe would wait for ever
             got = "a folder" if path.is_dir() else "a device or pipe"
@@ -100,8 +101,8 @@ def read_json_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def disk_full_means(final: Path) -> Iterator[None]:
-    """Turn "no space", "quota exceeded" and "file too large" into a UserError that names `final`."""
+def disk_full_as_user_error(final: Path) -> Iterator[None]:
+    """Turn "no space", "quota exceeded" and "file too large" in the body into a UserError that names `final`."""
     try:
         yield
     except Exception as error:
@@ -115,7 +116,7 @@ def disk_full_means(final: Path) -> Iterator[None]:
 
 
 def disk_full(error: BaseException | None) -> str | None:
-    """How an error, or one that it came from, says that a file could not grow; None if none does."""
+    """Return the system's text for a full disk if `error`, or an error that caused it, reports that; otherwise None."""
     while error is not None and not isinstance(error, UserError):
         if (number := _number(error)) in _FULL and number is not None:
             return os.strerror(number)

@@ -1,9 +1,9 @@
-"""The name of an artifact: a hash of everything that determines it, and of nothing else.
+"""Fingerprints: the name of an artifact is a hash of everything that determines it, and of nothing else.
 
-Canonical JSON: keys sorted, no white space, UTF-8, and a float without a fractional part written as an integer, because
-YAML users mean the same by `1` and `1.0`. Two rules keep old fingerprints valid: what does not change the result is never
-put in, and a field that has its default is left out, so that a new field costs nothing. Hence a changed *default* is a
-changed meaning under an old name: raise the version that the caller puts into the identity.
+The hash is over canonical JSON: sorted keys, no white space, UTF-8, and floats without a fractional part as integers, because
+`1` and `1.0` mean the same in YAML. Two rules keep old fingerprints valid: values that do not change the result are left out, and
+so are fields that have their default, so that a new field changes no fingerprint. If a *default* changes, increase the version
+that the caller puts into the identity.
 """
 
 import dataclasses
@@ -17,10 +17,10 @@ LENGTH = 20
 
 
 def fingerprint(identity: dict[str, Any]) -> str:
-    """The first 20 hex digits of the SHA-256 of `identity` as canonical JSON.
+    """Return the first 20 hex digits of the SHA-256 of `identity` as canonical JSON.
 
-    `identity` may hold None, bool, int, float, str, and lists and dicts (with str keys) of them: TypeError for anything
-    else, also for subclasses, whose JSON may differ between versions of a library. ValueError for NaN and infinity.
+    `identity` may hold None, bool, int, float, str, and lists and dicts (with str keys) of them. Raises TypeError for anything
+    else, including subclasses, whose JSON may differ between versions of a library, and ValueError for NaN and infinity.
     """
     if type(identity) is not dict:
         raise TypeError(f"an identity must be a dict, got {type(identity).__name__}")
@@ -28,7 +28,7 @@ def fingerprint(identity: dict[str, Any]) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """`value` as canonical JSON."""
+    """Return `value` as canonical JSON in UTF-8."""
     plain = _checked(value, "identity")
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -51,10 +51,10 @@ def _checked(value: Any, where: str) -> Any:
 
 
 def without_defaults(instance: Any) -> dict[str, Any]:
-    """A dataclass instance as nested dicts, without the fields that equal their default; tuples become lists.
+    """Return a dataclass instance as nested dicts, without the fields that equal their default; tuples become lists.
 
-    A nested dataclass that differs from its default is kept, with only its own fields that differ from *their* defaults.
-    TypeError if `instance` is no dataclass instance.
+    A nested dataclass that differs from its default is kept, but only with the fields that differ from *their* defaults.
+    Raises TypeError if `instance` is not a dataclass instance.
     """
     if not dataclasses.is_dataclass(instance) or isinstance(instance, type):
         raise TypeError(f"expected an instance of a dataclass, got {instance!r}")
@@ -68,7 +68,7 @@ def without_defaults(instance: Any) -> dict[str, Any]:
         else:
             kept[field.name] = value
             continue
-        if canonical(value) != canonical(default):  # and not `==`, by which True is 1
+        if canonical(value) != canonical(default):  # `==` would treat True and 1 as equal
             kept[field.name] = value
     return kept
 

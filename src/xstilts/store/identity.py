@@ -1,4 +1,4 @@
-"""What of a task's declaration and of its raw files determines the examples: part of every fingerprint that they enter."""
+"""The parts of a task's declaration and of its raw files that determine its examples, for fingerprints."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,13 +11,13 @@ from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.declaration import Task
 
 READING = 2
-"""Raised when readers give other examples for the same declaration and the same files."""
+"""Increase it when readers return other examples for the same declaration and the same files."""
 PLACE = ("files", "gold", "hub", "revision", "expect", "unusable")
-"""Where a file lies, and what is expected of it, say nothing about what is in it; its checksum does."""
+"""Fields that say where a file is and what is expected of it. They are left out: the file's checksum identifies its content."""
 
 
 def task_identity(task: Task, source: str) -> dict[str, Any]:
-    """What of a task's declaration says what its examples mean."""
+    """Return the parts of a task's declaration that determine what its examples mean, as plain JSON values."""
     declared = task.sources.get(source)
     reading = without_defaults(declared) if declared else {}
     for place in PLACE:
@@ -36,7 +36,7 @@ def task_identity(task: Task, source: str) -> dict[str, Any]:
 def data_checksums(
     task: Task, data: DataConfig, splits: Iterable[str], languages: Iterable[str], cache: Path | None
 ) -> dict[str, str]:
-    """`split/language/role` -> sha256 of the raw file; a file that is missing has no entry here and is an error when read."""
+    """Return `split/language/role` -> sha256 of the raw file. A missing file has no entry; reading it later is an error."""
     chosen = list(languages)
     return {
         f"{split}/{language}/{role}": file_sha256(path, cache)

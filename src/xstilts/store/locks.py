@@ -1,7 +1,7 @@
-"""One process at a time, among all processes of all hosts that share a file system.
+"""File locks between processes, also of several hosts that share a file system.
 
-The lock is flock(2): the kernel frees it when its holder dies, however it dies, so there is no stale lock to clean up.
-Across hosts it needs a file system that passes flock on (NFS from version 4, Lustre with `-o flock`).
+The lock is flock(2): the kernel releases it when its holder dies, so there are no stale locks to clean up. Across hosts the file
+system must support flock (NFS from version 4, Lustre with `-o flock`).
 """
 
 import contextlib
@@ -21,11 +21,11 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 @contextlib.contextmanager
 def locked(path: Path, on_wait: Callable[[str], None] | None = None, to_write: bool = True) -> Iterator[None]:
-    """Hold the lock file `path` exclusively; if somebody else has it, tell `on_wait` once who
-    ("process 123 on HOST, which holds PATH"), and wait without limit.
+    """Hold the lock file `path` exclusively in the body. If another process holds it, call `on_wait` once with a description
+    ("process 123 on HOST, which holds PATH") and wait without limit.
 
-    UserError if the lock file cannot be made; but without `to_write`, where nobody can write there is nothing to hold. The empty
-    lock file stays behind: removing it would let two processes lock two different files of one name.
+    Raises UserError if the lock file cannot be created; with `to_write=False` a read-only folder needs no lock and is accepted.
+    The empty lock file stays behind: if it were removed, two processes could lock two different files of the same name.
     """
     from filelock import FileLock, Timeout
 
@@ -56,7 +56,7 @@ def locked(path: Path, on_wait: Callable[[str], None] | None = None, to_write: b
 
 
 def holder_note(path: Path) -> Path:
-    """The file beside a lock in which its holder says who it is; a courtesy to those who wait, never read to decide."""
+    """Return the file beside a lock that names its holder. It only serves the message for waiting processes."""
     return path.with_name(f"{path.name}.holder")
 
 

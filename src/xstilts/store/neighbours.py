@@ -1,4 +1,4 @@
-"""Which artifact of a store comes closest to one that is missing, and what tells them apart: why it cannot be reused."""
+"""Find the stored artifact that is closest to a missing one, and how the two differ: why it cannot be reused."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,11 +8,11 @@ from xstilts.errors import UserError
 from xstilts.store.artifacts import is_done, read_metadata
 
 MOST = 3
-"""With more differences, two artifacts are just two artifacts."""
+"""Artifacts with more differences are not reported as near misses."""
 
 
 class Neighbour(NamedTuple):
-    """An artifact that is nearly the one asked for."""
+    """An artifact that differs in a few values from the requested one."""
 
     fingerprint: str
     differences: list[str]
@@ -20,20 +20,20 @@ class Neighbour(NamedTuple):
 
 
 def identities(folder: Path) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Fingerprint -> label and identity of every finished artifact in `folder`, one kind of a store."""
-    found = {}
+    """Return fingerprint -> (label, identity) of every finished artifact in `folder`, which holds one kind of artifact."""
+    known = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if not path.name.startswith(".") and is_done(path):
             try:
                 metadata = read_metadata(path)
             except UserError:
                 continue
-            found[path.name] = metadata.get("label", ""), metadata.get("identity", {})
-    return found
+            known[path.name] = metadata.get("label", ""), metadata.get("identity", {})
+    return known
 
 
 def nearest(known: Mapping[str, tuple[str, dict[str, Any]]], label: str, identity: Mapping[str, Any]) -> Neighbour | None:
-    """Of the artifacts with this label and seed the one with the fewest differences, at most MOST; None if there is none."""
+    """Return the artifact of this label and seed with the fewest differences, at most MOST; None if there is none."""
     best: Neighbour | None = None
     for fingerprint, (other_label, other) in known.items():
         if other_label != label or other.get("seed") != identity.get("seed"):
@@ -45,7 +45,7 @@ def nearest(known: Mapping[str, tuple[str, dict[str, Any]]], label: str, identit
 
 
 def differences(got: Any, asked: Any, place: str = "") -> Iterator[str]:
-    """Every leaf in which two JSON values differ, by its path."""
+    """Yield a line for every leaf in which two JSON values differ, with its path."""
     if isinstance(got, Mapping) and isinstance(asked, Mapping):
         for key in sorted({*got, *asked}):
             yield from differences(got.get(key), asked.get(key), f"{place}.{key}" if place else str(key))

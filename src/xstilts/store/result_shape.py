@@ -1,4 +1,4 @@
-"""What a result file must hold: its types, and what its parts say about each other."""
+"""The schema of a result file, and consistency checks between its parts."""
 
 import json
 from collections import Counter
@@ -13,10 +13,11 @@ from xstilts.tasks.declaration import SPLITS
 
 SCHEMA = 1
 IDENTITY = ("task", "language", "split", "metric", "layer", "pooling")
-"""Keys of a row that no other row has alike."""
+"""Keys that together identify a row; no two rows share all of them."""
 LARGEST = 1e100
-"""No perplexity is beyond; squares of larger ones overflow."""
+"""Upper limit of a perplexity; squares of larger values overflow."""
 ROUNDING = 1e-6
+"""Tolerance for scores slightly below 0 or above 100."""
 _BY_TYPE: Mapping[type, Shape] = {str: text, bool: flag, float: number}
 
 
@@ -81,10 +82,10 @@ _check = keyed(_RESULT)
 
 
 def problems(result: Mapping[str, Any]) -> Iterator[str]:
-    """Everything that is wrong with a result: first of types, and where these are right, of what its rows say."""
-    found = list(_check(result, ""))
-    yield from found
-    if found:
+    """Yield everything that is wrong with a result: wrong types first; if there are none, inconsistent rows."""
+    wrong_types = list(_check(result, ""))
+    yield from wrong_types
+    if wrong_types:
         return
     target, seen = result["cell"]["target"], Counter(tuple(row.get(key) for key in IDENTITY) for row in result["rows"])
     for place, row in enumerate(result["rows"]):

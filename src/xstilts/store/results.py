@@ -1,21 +1,21 @@
-"""Results and predictions of a cell: the files that reports, submissions and notebooks read, and nothing else.
+"""Read and write results and predictions of a cell: the only files that reports, submissions and notebooks read.
 
 A result is one JSON object; `result_shape` has the types:
 
     schema       1
-    cell         what was chosen: {"study", "intermediate": [names], "target", "seed", "model", ...}
+    cell         the choices: {"study", "intermediate": [names], "target", "seed", "model", ...}
     fingerprint  of the cell
     artifacts    the lineage, phase by phase: [{"kind", "fingerprint", "label"}, ...]
-    rows         one object per task x language x split x metric (`Row`; "layer", "pooling", "threshold" only for retrieval)
-    degenerate   texts that name results not to be trusted, e.g. one class predicted for all examples of a language
+    rows         one object per task x language x split x metric (`Score`; "layer", "pooling", "threshold" only for retrieval)
+    degenerate   messages about results not to be trusted, e.g. the same class predicted for all examples of a language
     versions     of xstilts and the libraries
     config       the resolved config of the cell
 
 Predictions are a Parquet table with one row per evaluated example: task, language, split, id, prediction, gold; the last
 two as JSON text, gold null where the split has no gold.
 
-A file is checked whole when it is read: a missing key, a value of the wrong type, a number that is not finite and another cell's
-file are each one line that names the file and says what to do.
+A file is checked completely when it is read. A missing key, a value of the wrong type, a number that is not finite or a file of
+another cell raises a one-line error that names the file and says what to do.
 """
 
 import json
@@ -28,50 +28,50 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, cell_name
-from xstilts.store.files import read_json_object, whole_file, write_json
+from xstilts.store.files import atomic_write, read_json_object, write_json
 from xstilts.store.result_shape import KEYS, SCHEMA, problems
-from xstilts.store.shapes import told
+from xstilts.store.shapes import summary
 
 COLUMNS = ("task", "language", "split", "id", "prediction", "gold")
 REMEDY = "delete the file and run its cell again"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One score."""
+class Score:
+    """The score of one task, language, split and metric."""
 
     task: str
     language: str
     split: str
     metric: str
     value: float | None
-    """In the metric's own unit, at full precision; None: the split has no gold."""
+    """In the metric's unit, at full precision; None if the split has no gold."""
     examples: int
-    """How many examples the score is over."""
+    """Number of examples that the score is computed from."""
     layer: int | None = None
-    """Of a retrieval score: the layer whose hidden states were pooled; 0 is the embeddings."""
+    """For retrieval: the layer whose hidden states were pooled; 0 is the embeddings."""
     pooling: str | None = None
     threshold: float | None = None
-    """Of bitext mining: the margin score from which on pairs count."""
+    """For bitext mining: the smallest margin score at which a pair is accepted."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As in the result file: without `layer`, `pooling` and `threshold` where there are none."""
+        """Return the score as in the result file: `layer`, `pooling` and `threshold` are left out if they are None."""
         return {
             key: value for key, value in vars(self).items() if value is not None or key not in ("layer", "pooling", "threshold")
         }
 
 
 def name_of(result: Mapping[str, Any]) -> str:
-    """The name of a cell's files."""
+    """Return the name of a cell's files."""
     cell = result["cell"]
     chosen = [] if cell["intermediate"] == ["none"] else cell["intermediate"]
     return cell_name(chosen, cell["target"], cell["seed"], result["fingerprint"])
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write a cell's result whole or not at all.
+    """Write a cell's result atomically.
 
-    UserError for a score that is not finite, as that of a model which has diverged; ValueError for all else that `read_result`
+    Raises UserError for a score that is not finite, as from a diverged model, and ValueError for anything else that `read_result`
     would refuse.
     """
     for row in result.get("rows", ()):
@@ -81,27 +81,27 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
                 f"{row.get('metric')} of {row.get('task')} in '{row.get('language')}' ({row.get('split')}) is {value}: the model "
                 "has diverged; train it again, for instance with a lower learning rate"
             )
-    if found := list(problems(result)):
-        raise ValueError(f"{path} would be no result of a cell: {told(found)}")
+    if wrong := list(problems(result)):
+        raise ValueError(f"{path} would be no result of a cell: {summary(wrong)}")
     write_json(path, result)
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """A cell's result. UserError for a missing or broken file, or one of another schema."""
+    """Return a cell's result. Raises UserError for a missing or broken file and for another schema version."""
     result = read_json_object(path, "result of a cell", REMEDY)
     if result.get("schema") != SCHEMA:
         raise UserError(f"{path} has schema {result.get('schema')!r}, expected {SCHEMA}: update xstilts, or {REMEDY}")
     if missing := [key for key in KEYS if key not in result]:
         raise UserError(f"{path} is no result of a cell: {', '.join(missing)} missing; {REMEDY}")
-    if found := list(problems(result)):
-        raise UserError(f"{path} is no result of a cell: {told(found)}; {REMEDY}")
+    if wrong := list(problems(result)):
+        raise UserError(f"{path} is no result of a cell: {summary(wrong)}; {REMEDY}")
     return result
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
-    """All results in a folder, in the order of their file names.
+    """Return all results in a folder, in the order of their file names.
 
-    UserError if the folder is missing, and with a line for each file that is broken or has another name than its cell.
+    Raises UserError if the folder is missing, with a line for each file that is broken or not named after its cell.
     """
     try:
         there = folder.is_dir()
@@ -126,10 +126,10 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 
 
 def write_predictions(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a cell's predictions whole or not at all.
+    """Write a cell's predictions atomically as Parquet.
 
-    `rows` have the keys of COLUMNS; `prediction` and `gold` are any JSON values, a gold of None being no gold. ValueError
-    if an example (language, split, id) occurs twice, a key is missing or unknown, or an id is no text.
+    `rows` have the keys of COLUMNS; `prediction` and `gold` are any JSON values, and a gold of None means that there is none.
+    Raises ValueError if an example (language, split, id) occurs twice, a key is missing or unknown, or an id is no text.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -150,12 +150,12 @@ def write_predictions(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         columns["prediction"].append(_encode(row["prediction"]))
         columns["gold"].append(None if row["gold"] is None else _encode(row["gold"]))
     table = pa.table(columns, schema=pa.schema([(name, pa.string()) for name in COLUMNS]))
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
 def read_predictions(path: Path) -> list[dict[str, Any]]:
-    """The rows that `write_predictions` was given, in their order. UserError for a missing or broken file."""
+    """Return the rows that `write_predictions` wrote, in their order. Raises UserError for a missing or broken file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -193,7 +193,7 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
 
 
 def cell_predictions(study: Path, result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The predictions of a cell, given its result. UserError for a missing or broken file, and for that of another cell."""
+    """Return the predictions of a cell, given its result. Raises UserError if the file is missing, broken or another cell's."""
     path = CellPaths(study, name_of(result)).predictions
     rows = read_predictions(path)
     known = {(row["task"], row["language"], row["split"]): row["examples"] for row in result["rows"]}

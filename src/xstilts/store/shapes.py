@@ -1,5 +1,7 @@
-"""Shapes of JSON values: what a stored file must hold, checked value by value. A problem names the place, what was got and what
-was expected."""
+"""Schemas for JSON values, composed from small checks. A problem names the place, the value and what was expected.
+
+A shape is a function (value, place) -> problems. Each function below checks a value or builds a shape.
+"""
 
 import json
 import math
@@ -8,15 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 LONGEST = 40
-"""Characters of a value in a message."""
+"""Characters of a value that a message shows."""
 LONGEST_LINE = 300
-"""Characters of a problem: names in a damaged file may be of any length."""
+"""Characters of a problem that are shown: names in a damaged file may be of any length."""
 Shape = Callable[[Any, str], Iterator[str]]
 """Value and its place -> its problems."""
 
 
 def text(value: Any, place: str) -> Iterator[str]:
-    """A text that can be written as UTF-8."""
+    """Check for a text that can be written as UTF-8."""
     if not isinstance(value, str):
         yield _problem(value, place, "a text")
     elif re.search("[\ud800-\udfff]", value):
@@ -24,25 +26,25 @@ def text(value: Any, place: str) -> Iterator[str]:
 
 
 def count(value: Any, place: str) -> Iterator[str]:
-    """A whole number from 0 on that fits into 64 bits."""
+    """Check for a whole number from 0 on that fits into 64 bits."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         yield _problem(value, place, "a whole number from 0 on")
 
 
 def number(value: Any, place: str) -> Iterator[str]:
-    """A finite number."""
+    """Check for a finite number."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         yield _problem(value, place, "a finite number")
 
 
 def flag(value: Any, place: str) -> Iterator[str]:
-    """True or false."""
+    """Check for true or false."""
     if not isinstance(value, bool):
         yield _problem(value, place, "true or false")
 
 
 def matching(pattern: str, what: str) -> Shape:
-    """A text of this form."""
+    """Return the shape of a text that matches a regular expression; `what` describes it in messages."""
 
     def check(value: Any, place: str) -> Iterator[str]:
         if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
@@ -52,7 +54,7 @@ def matching(pattern: str, what: str) -> Shape:
 
 
 def one_of(*values: str) -> Shape:
-    """One of some texts."""
+    """Return the shape of a text out of `values`."""
 
     def check(value: Any, place: str) -> Iterator[str]:
         if value not in values:
@@ -62,12 +64,12 @@ def one_of(*values: str) -> Shape:
 
 
 def optional(shape: Shape) -> Shape:
-    """Null, or a value of this shape."""
+    """Return the shape of null or a value of `shape`."""
     return lambda value, place: iter(()) if value is None else shape(value, place)
 
 
 def listed(shape: Shape, empty: bool = True) -> Shape:
-    """A list of values of this shape; `empty`: it may be."""
+    """Return the shape of a list of values of `shape`; `empty` says whether it may be empty."""
 
     def check(value: Any, place: str) -> Iterator[str]:
         if not isinstance(value, list):
@@ -82,7 +84,7 @@ def listed(shape: Shape, empty: bool = True) -> Shape:
 
 
 def named(shape: Shape, empty: bool = True) -> Shape:
-    """An object with any keys and values of this shape; `empty`: it may be."""
+    """Return the shape of an object with any keys and values of `shape`; `empty` says whether it may be empty."""
 
     def check(value: Any, place: str) -> Iterator[str]:
         if not isinstance(value, dict):
@@ -98,7 +100,7 @@ def named(shape: Shape, empty: bool = True) -> Shape:
 
 
 def keyed(required: Mapping[str, Shape], further: Mapping[str, Shape] | None = None, closed: bool = False) -> Shape:
-    """An object with these keys and perhaps the further ones; others too, unless it is `closed`."""
+    """Return the shape of an object with `required` and optional `further` keys; `closed` refuses all other keys."""
     known = {**required, **(further or {})}
 
     def check(value: Any, place: str) -> Iterator[str]:
@@ -115,8 +117,8 @@ def keyed(required: Mapping[str, Shape], further: Mapping[str, Shape] | None = N
     return check
 
 
-def told(problems: list[str]) -> str:
-    """The first of some problems in one line, and how many more there are."""
+def summary(problems: list[str]) -> str:
+    """Return the first of some problems in one line, and how many more there are."""
     first = " ".join(problems[0].split())
     shown = first if len(first) <= LONGEST_LINE else f"{first[:LONGEST_LINE]}..."
     return shown + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")

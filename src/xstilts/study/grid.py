@@ -140,7 +140,7 @@ def run(all_waves: Sequence[Sequence[Unit]], launch: Callable[[list[Unit]], list
 
 def _end(unit: Unit, reason: str | None) -> None:
     """Note how the job of a unit ended: `reason` is what went wrong."""
-    interrupted = reason is not None and signals.tells_of_a_stop(reason)
+    interrupted = reason is not None and signals.is_stop_message(reason)
     if unit.made() and (reason is None or interrupted):
         unit.state = DONE
     elif interrupted:

@@ -15,7 +15,7 @@ from xstilts.cell import pipeline
 from xstilts.cell.checks import check
 from xstilts.cell.planning import Phase
 from xstilts.config import Config
-from xstilts.errors import UserError, complain, several
+from xstilts.errors import UserError, combined, print_error
 from xstilts.jobs import Split, TrainingJob
 from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
 from xstilts.paths import log_file, sweep_summary
@@ -55,7 +55,7 @@ def planned(
             config = to_schema(compose(overrides))
             check(config)
             if problems := list(impossible(config)):
-                raise several(problems)
+                raise combined(problems)
             cells.append(Planned(overrides, config))
         except UserError as error:
             cells.append(Planned(overrides, problem=str(error)))
@@ -93,10 +93,10 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
     log_to_stderr()
     log.info(f"planning {len(grid_)} cells")
     cells = planned(grid_, compose, True, lambda config: combinations.problems(launcher, config))
-    complain(_problems(cells))
+    print_error(_problems(cells))
     cells = _with_data_checked(cells)
     _refuse_if_all_are_bad(cells)
-    complain(_problems(cells))
+    print_error(_problems(cells))
     waves = grid.waves(cells)
     number = 0
 

@@ -49,7 +49,7 @@ class Source:
     generator: Generator | None = None
     """Examples are made by the synthetic world of `data.world`; its languages and files follow from it."""
     files: dict[str, Any] = written_as(dict[str, str | dict[str, str]])
-    """Split -> path under a data root; `{language}` stands for the language code. Several paths are parted by `|`:
+    """Split -> path under a data root; `{language}` stands for the language code. Several paths are separated by `|`:
     the first that exists is read. Where names do not follow a pattern, a map language -> path: `{zh: a.iob2, tl: b.iob2}`; `"*"`
     stands for every language that is not named."""
     readers: dict[str, str] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from xstilts.jobs import EvaluationJob, evaluated_languages, languages_without_d
 from xstilts.models.heads import build_head
 from xstilts.sources.files import source_of
 from xstilts.store.features import Prepared
-from xstilts.store.results import Row, write_predictions, write_result
+from xstilts.store.results import Score, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.runs import tracked
@@ -164,7 +164,7 @@ def _rows(task: Task, block: Block, scored: prediction.Scored) -> list[dict[str,
     layer, pooling = scored.variant.split("-") if scored.variant is not None else (None, None)
     values: dict[str, float | None] = {**scored.values} or {metrics.main_key(task.metrics[0]): None}
     return [
-        Row(
+        Score(
             task=task.name,
             language=block.language,
             split=block.split,

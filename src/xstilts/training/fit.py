@@ -34,8 +34,8 @@ from xstilts.paths import DYNAMICS, LAST_STEP, WORD_EMBEDDINGS
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset
 from xstilts.store.artifacts import publish, temporary_folder
-from xstilts.store.features import Prepared, feature_identity, prepared
-from xstilts.store.files import disk_full_means, whole_file
+from xstilts.store.features import Prepared, feature_identity, load_or_build
+from xstilts.store.files import atomic_write, disk_full_as_user_error
 from xstilts.tasks.declaration import head_name
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.identity import resolved
@@ -117,7 +117,7 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         encoder.padding_free,
     )
     with stop.listening():
-        with disk_full_means(work), out_of_memory_means(job.label):
+        with disk_full_as_user_error(work), out_of_memory_means(job.label):
             _trim(job, model, [*training.values(), *(item.features for item in validation.values())], trainer.is_global_zero)
             trainer.fit(model, datamodule=data, ckpt_path=job.resume, weights_only=True)
         selection.restore_best(model)
@@ -157,7 +157,7 @@ def _trim(job: TrainingJob, model: TaskModule, features: list[TaskFeatures], fir
     if kept is None:
         return
     if first and not (job.resume and file.exists()):
-        with whole_file(file) as temporary:
+        with atomic_write(file) as temporary:
             trimming.write_rows(encoder, temporary)
     before = trimming.gradient_bytes(model)
     trimming.trim(encoder, kept)
@@ -175,9 +175,9 @@ class WholeCheckpoints(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
+        with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
-        with whole_file(Path(path).with_suffix(LAST_STEP)) as temporary:
+        with atomic_write(Path(path).with_suffix(LAST_STEP)) as temporary:
             temporary.write_text(str(checkpoint["global_step"]))
 
 
@@ -289,7 +289,7 @@ def training_features(job: TrainingJob, name: str, tokenizer: PreTrainedTokenize
         return Prepared(examples, features, [len(examples)])
 
     parts = [(training.train, training.languages)]
-    return prepared(
+    return load_or_build(
         job.features, lambda: feature_identity(task, job.data, parts, taken, tokenizer, limits, True, job.features), build
     )
 
@@ -330,7 +330,7 @@ def evaluated_features(
         features = featurizer(task.format).featurize(examples, tokenizer, task, limits, False)
         return Prepared(examples, features, [len(part) for part in read])
 
-    return prepared(store, lambda: feature_identity(task, data, parts, taken, tokenizer, limits, False, store), build)
+    return load_or_build(store, lambda: feature_identity(task, data, parts, taken, tokenizer, limits, False, store), build)
 
 
 def _publish(

@@ -85,8 +85,8 @@ def test_examples_fit_their_format(world: World, name: str) -> None:
         assert len(ids) == len(set(ids))
         seen.update(ids)
         for example in examples:
-            row = dict.fromkeys(schema.FEATURES) | example
-            assert set(row) == set(schema.FEATURES)
+            row = dict.fromkeys(schema.fields) | example
+            assert set(row) == set(schema.fields)
             if task["format"] == "classification":
                 row["label"] = names.get(row["label"], row["label"])
             assert schema.problem(row, labels) is None

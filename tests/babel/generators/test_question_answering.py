@@ -37,10 +37,10 @@ def test_the_answer_stands_at_its_place_in_every_language(language: Language, sp
         assert example["context"].count(" .") == difficulty + 1
         role = role_of(example["question"], world, "qab")
         # The question and its answer, put together, are one of the statements: what is asked for is what is answered.
-        told = set(example["question"].split()) - {speaker.lexicon.words[QUESTIONS[role]], "?"}
+        given = set(example["question"].split()) - {speaker.lexicon.words[QUESTIONS[role]], "?"}
         clause = example["context"][:start].count(" .")
         statement = set(example["context"].split(" .")[clause].split())
-        left = statement - told
+        left = statement - given
         assert left <= {*answer["text"].split(), speaker.lexicon.words["in"], speaker.lexicon.words["the"]}
 
 
@@ -73,13 +73,13 @@ def test_no_two_events_of_a_context_have_a_constituent_in_common(world: World) -
         assert all(len({getattr(event, role) for event in events}) == 3 for role in ROLES)
 
 
-@pytest.mark.parametrize("told", [1, 2, 4])
-def test_a_question_tells_as_much_as_it_is_to(make: Make, world: World, told: int) -> None:
-    lengths = [len(example["question"].split()) for example in make("question_answering", told=told)]
-    assert 2 + told <= min(lengths) and max(lengths) <= 2 + 1 + 3 * 4
+@pytest.mark.parametrize("given", [1, 2, 4])
+def test_a_question_tells_as_much_as_it_is_to(make: Make, world: World, given: int) -> None:
+    lengths = [len(example["question"].split()) for example in make("question_answering", given=given)]
+    assert 2 + given <= min(lengths) and max(lengths) <= 2 + 1 + 3 * 4
     words = {name: word for name, word in world.speakers["qaa"].lexicon.words.items()}
     agents = [
         any(words[agent] in example["question"].split() for agent in world.agents)
-        for example in make("question_answering", told=told, count=200)
+        for example in make("question_answering", given=given, count=200)
     ]
-    assert abs(sum(agents) / 200 - 0.75 * told / 4) < 0.12
+    assert abs(sum(agents) / 200 - 0.75 * given / 4) < 0.12

@@ -39,7 +39,7 @@ def test_a_sound_cell_has_no_problem(config):
     ("values", "found"),
     [
         ({"model_type": "mt5", "is_encoder_decoder": True}, "a model of the type mt5, an encoder-decoder"),
-        ({"model_type": "gpt2"}, "a model of the type gpt2, a decoder, in which a token sees only what stands before it"),
+        ({"model_type": "gpt2"}, "a model of the type gpt2, a decoder, whose tokens attend only to earlier tokens"),
         ({}, "a model without model_type in its config.json"),
     ],
 )

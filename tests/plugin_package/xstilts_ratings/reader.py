@@ -1,7 +1,7 @@
 """Lines such as `4.5 * A warm and funny film.`"""
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row, lines
+from xstilts.sources.raw import RawExample, lines
 
 FORMATS = ("rating",)
 
@@ -12,4 +12,4 @@ def read(files, source, split, language):
         rating, star, text = line.partition(" * ")
         if not star:
             raise UserError(f"{files['data']}:{number}: no ' * ', expected a rating, ' * ' and a text")
-        yield Row(f"{files['data']}:{number}", {"rating": rating, "text": text})
+        yield RawExample(f"{files['data']}:{number}", {"rating": rating, "text": text})

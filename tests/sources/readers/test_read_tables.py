@@ -163,10 +163,10 @@ def test_a_file_may_lack_its_optional_columns_but_only_as_a_whole(write):
     assert _fields(delimited, write("two.tsv", "x\ty\n"), **options) == [{"a": "x", "b": "y"}]
     assert _fields(delimited, write("three.tsv", "x\ty\t1\n"), **options) == [{"a": "x", "b": "y", "label": "1"}]
     mixed = write("mixed.tsv", "x\ty\t1\nx\ty\n")
-    with pytest.raises(UserError, match=re.escape(f"{mixed}:2: 2 column(s), expected 3 (a, b, label) parted by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{mixed}:2: 2 column(s), expected 3 (a, b, label) separated by TAB")):
         _fields(delimited, mixed, **options)
     other = write("other.tsv", "x\ty\nx\ty\t1\n")
-    with pytest.raises(UserError, match=re.escape(f"{other}:2: 3 column(s), expected 2 (a, b) parted by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{other}:2: 3 column(s), expected 2 (a, b) separated by TAB")):
         _fields(delimited, other, **options)
 
 
@@ -175,7 +175,7 @@ def test_a_wrong_number_of_columns(write, line):
     path = write("a.tsv", f"x\ty\t1\n{line}\n")
     count = len(line.split("\t"))
     for quoting in (False, True, "auto"):
-        with pytest.raises(UserError, match=re.escape(f"{path}:2: {count} column(s), expected 3 (a, b, label) parted by TAB")):
+        with pytest.raises(UserError, match=re.escape(f"{path}:2: {count} column(s), expected 3 (a, b, label) separated by TAB")):
             _fields(delimited, path, names=NAMES, quoting=quoting)
 
 
@@ -192,8 +192,8 @@ def test_a_wrong_number_of_columns(write, line):
             {"delimiter": ","},
             ":2: 1 column.*if its quotes are plain characters, set options.quoting=false",
         ),
-        ("x,y,1\n", {}, "1 column.* parted by TAB; its cells are parted by ',': set options.delimiter"),
-        ("x;y;1\n", {"delimiter": ","}, "parted by ','; its cells are parted by ';': set options.delimiter"),
+        ("x,y,1\n", {}, "1 column.* separated by TAB; its cells are separated by ',': set options.delimiter"),
+        ("x;y;1\n", {"delimiter": ","}, "separated by ','; its cells are separated by ';': set options.delimiter"),
     ],
 )
 def test_a_wrong_number_of_columns_comes_with_advice(write, content, options, advice):

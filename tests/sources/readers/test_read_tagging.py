@@ -30,7 +30,7 @@ def test_words_alone_have_no_gold_and_only_a_test_may_lack_it(write):
     words = [{"words": ["one", "two"]}, {"words": ["three"]}]
     assert _fields(conll, path, split="test") == _fields(conll, path, no_gold=["train"]) == words
     for split in ("train", "validation"):
-        told = f"{path}:1: no tags in the {split} split, expected two columns, word and tag, parted by TAB or blanks"
+        told = f"{path}:1: no tags in the {split} split, expected two columns, word and tag, separated by TAB or blanks"
         with pytest.raises(UserError, match=re.escape(told) + rf".*options.no_gold=\[{split}\]"):
             _fields(conll, path, split=split)
 
@@ -77,11 +77,11 @@ def test_columns_are_chosen_by_number_or_name(write):
     assert [row["1"] for row in found] == [["EU", "rejects"], ["Peter"]] and found[0]["4"] == ["B-ORG", "O"]
     named = _fields(conll, path, columns={"words": "form"}, names=["form", "pos", "chunk", "tags"])
     assert named[0] == {"form": ["EU", "rejects"], "pos": ["NNP", "VBZ"], "chunk": ["B-NP", "B-VP"], "tags": ["B-ORG", "O"]}
-    with pytest.raises(UserError, match=re.escape(f"{path}:1: 4 columns parted by blanks; name those of words and tags")):
+    with pytest.raises(UserError, match=re.escape(f"{path}:1: 4 columns separated by blanks; name those of words and tags")):
         _fields(conll, path)
     with pytest.raises(UserError, match=re.escape("columns: {words: 1, tags: 4}")):
         _fields(conll, path, columns={"words": 1})
-    with pytest.raises(UserError, match=re.escape(f"{path}:1: 4 column(s), expected 2 (words, tags) parted by blanks")):
+    with pytest.raises(UserError, match=re.escape(f"{path}:1: 4 column(s), expected 2 (words, tags) separated by blanks")):
         _fields(conll, path, names=["words", "tags"])
 
 
@@ -90,10 +90,10 @@ def test_lines_may_differ_after_the_last_numbered_column_of_a_file_parted_by_tab
     path = write("a.iob2", "1\tIn\tO\n2\tRome\tB-LOC\t-\tann\n")
     found = _fields(conll, path, columns={"words": 2, "tags": 3})
     assert (found[0]["2"], found[0]["3"]) == (["In", "Rome"], ["O", "B-LOC"])
-    with pytest.raises(UserError, match=re.escape(f"{path}:2: 5 column(s), expected 3 (id, words, tags) parted by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{path}:2: 5 column(s), expected 3 (id, words, tags) separated by TAB")):
         _fields(conll, path, names=["id", "words", "tags"])
     short = write("b.iob2", "1\tIn\tO\n2\tRome\n")
-    with pytest.raises(UserError, match=re.escape(f"{short}:2: 2 column(s), expected 3 (1, 2, 3) parted by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{short}:2: 2 column(s), expected 3 (1, 2, 3) separated by TAB")):
         _fields(conll, short, columns={"words": 2, "tags": 3})
 
 
@@ -123,13 +123,17 @@ def test_a_prefix_is_cut_at_the_first_colon(write):
 @pytest.mark.parametrize(
     ("content", "line", "expected"),
     [
-        ("a\tO\nb\n", 2, "1 column(s), expected 2 (words, tags) parted by TAB"),
-        ("a\tO\nb O\n", 2, "1 column(s), expected 2 (words, tags) parted by TAB; this line is parted by blanks, others by TAB"),
-        ("a O\nb\n", 2, "1 column(s), expected 2 (words, tags) parted by blanks"),
-        ("a O\nNew York O\n", 2, "3 column(s), expected 2 (words, tags) parted by blanks; if a word holds blanks, part all"),
-        ("a\tO\nb\tO\tx\n", 2, "3 column(s), expected 2 (words, tags) parted by TAB"),
+        ("a\tO\nb\n", 2, "1 column(s), expected 2 (words, tags) separated by TAB"),
+        ("a\tO\nb O\n", 2, "1 column(s), expected 2 (words, tags) separated by TAB; this line is separated by blanks"),
+        ("a O\nb\n", 2, "1 column(s), expected 2 (words, tags) separated by blanks"),
+        (
+            "a O\nNew York O\n",
+            2,
+            "3 column(s), expected 2 (words, tags) separated by blanks; if a word contains blanks, separate all",
+        ),
+        ("a\tO\nb\tO\tx\n", 2, "3 column(s), expected 2 (words, tags) separated by TAB"),
         ("a\n\nb\tO\n", 1, "no tags in the train split"),
-        ("a\tO\tx\n", 1, "3 columns parted by TAB; name those of words and tags"),
+        ("a\tO\tx\n", 1, "3 columns separated by TAB; name those of words and tags"),
     ],
 )
 def test_a_wrong_number_of_columns(write, content, line, expected):

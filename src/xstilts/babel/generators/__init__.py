@@ -1,7 +1,8 @@
-"""One module per kind of example: `examples(world, split, language, count, **options)`, canonical examples of its format.
+"""Generators: one module per kind of example, each with `examples(world, split, language, count, **options)`.
 
-An example with the same id tells the same events in every language. A module may also have `languages(config)`, where the task
-is not there in every language of the world, and `labels(config)`, where the labels depend on the world's grammar.
+It yields examples in the schema of the format. Examples with the same id describe the same events in every language. A module may
+also have `languages(config)`, if the task does not exist in every language of the world, and `labels(config)`, if its labels
+depend on the world's grammar.
 """
 
 import importlib
@@ -9,5 +10,5 @@ from types import ModuleType
 
 
 def generator_module(name: str) -> ModuleType:
-    """The module of the generator `name`."""
+    """Import and return the module of the generator `name`."""
     return importlib.import_module(f"{__name__}.{name}")

@@ -1,4 +1,4 @@
-"""Answer retrieval: a question finds the sentence that answers it, in its paragraph, in every language, as in LAReQA."""
+"""Answer retrieval as in LAReQA: a question retrieves the sentences that answer it, in every language."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,10 @@ SENTENCES = 2
 
 
 def examples(world: World, split: str, language: str, count: int) -> Iterator[dict[str, Any]]:
-    """`count` questions, one for each paragraph of two sentences; both sentences are candidates. `relevant` names the answer's
-    sentence in all languages of the world; readers leave out those that are not loaded."""
+    """Yield `count` questions, one per paragraph of two sentences; both sentences are candidates.
+
+    `relevant` lists the answer's sentence in all languages of the world; readers drop languages that are not loaded.
+    """
     rng = world.rng("answers", split)
     speaker = world.speakers[language]
     for number in range(count):

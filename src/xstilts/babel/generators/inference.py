@@ -1,8 +1,8 @@
 """Natural language inference: a premise and a hypothesis -> contradiction, entailment or neutral.
 
-The hypothesis is drawn first and the premise then made to fit the label, so that the hypothesis alone says nothing about it; nor
-does the premise, since there are no habits here that a change would break, and half of the hypotheses are negated. Somebody did
-something else: neutral. The same but for what it was done to, where, when, or whether at all: contradiction.
+The hypothesis is drawn first and the premise is then adapted to the label, so that the hypothesis alone does not reveal the
+label. Neither does the premise: events follow no habits that a change would break, and half of the hypotheses are negated.
+Neutral: another event by another agent. Contradiction: another patient, place or time, or the negated event.
 """
 
 import random
@@ -18,38 +18,41 @@ LABELS = ("contradiction", "entailment", "neutral")
 
 
 def examples(world: World, split: str, language: str, count: int, difficulty: int = 2) -> Iterator[dict[str, Any]]:
-    """`difficulty` 1: the hypothesis repeats words of the premise; 2: half of the hypotheses are negated; 3: there are general
-    terms, a second event in the premise, and neutral premises about the same agent."""
+    """Yield `count` examples.
+
+    `difficulty` 1: the hypothesis repeats words of the premise; 2: half of the hypotheses are negated; 3: also hypernyms, a
+    second event in the premise, and neutral premises about the same agent.
+    """
     rng = world.rng("inference", split, difficulty)
     speaker = world.speakers[language]
     for number in range(count):
         label = LABELS[number % 3]
-        told = {"agent", "verb", "patient", rng.choice(("place", "time"))}
-        general = {role for role in ("patient", "place") if difficulty > 2 and role in told and rng.random() < 0.3}
-        # Who did not wash the dog may have washed another animal: no hypernyms beside a negation.
+        given = {"agent", "verb", "patient", rng.choice(("place", "time"))}
+        general = {role for role in ("patient", "place") if difficulty > 2 and role in given and rng.random() < 0.3}
+        # No hypernyms with a negation: "did not wash the dog" does not entail "did not wash an animal".
         negated = difficulty > 1 and not general and rng.random() < 0.5
         event = replace(world.draw(rng, split, habit=0), adjective=None, number=None, negated=negated)
-        premise = [_premise(world, rng, split, event, label, told, general, difficulty)]
+        premise = [_premise(world, rng, split, event, label, given, general, difficulty)]
         if difficulty > 2:
-            premise.append(_beside(world, rng, split, premise[0]))
+            premise.append(_distractor(world, rng, split, premise[0]))
             rng.shuffle(premise)
         yield {
             "id": f"{split}-{number}",
             "text_a": text_of(*(speaker.say(part) for part in premise)),
-            "text_b": text_of(speaker.say(event, told, general=general)),
+            "text_b": text_of(speaker.say(event, given, general=general)),
             "label": label,
         }
 
 
 def _premise(
-    world: World, rng: random.Random, split: str, event: Event, label: str, told: Set[str], general: Set[str], difficulty: int
+    world: World, rng: random.Random, split: str, event: Event, label: str, given: Set[str], general: Set[str], difficulty: int
 ) -> Event:
     if label == "entailment":
         return event
     if label == "neutral":
         other = _another(world, rng, split, event)
         return replace(other, agent=event.agent) if difficulty > 2 and rng.random() < 0.5 else other
-    changeable = [role for role in ("patient", "place", "time") if role in told]
+    changeable = [role for role in ("patient", "place", "time") if role in given]
     changed = rng.choice(["negated", *changeable] if difficulty > 1 and not general else changeable)
     if changed == "negated":
         return replace(event, negated=not event.negated)
@@ -64,14 +67,14 @@ def _premise(
 
 
 def _another(world: World, rng: random.Random, split: str, event: Event) -> Event:
-    """Something else that another agent did, as likely to be negated."""
+    """Draw an event with another agent and another verb, negated if `event` is."""
     while True:
         other = replace(world.draw(rng, split, habit=0), adjective=None, number=None, negated=event.negated)
         if other.agent != event.agent and other.verb != event.verb:
             return other
 
 
-def _beside(world: World, rng: random.Random, split: str, event: Event) -> Event:
-    """The same, but at the place or the time of the premise."""
+def _distractor(world: World, rng: random.Random, split: str, event: Event) -> Event:
+    """Draw an event with another agent and verb, but at the place or time of the premise."""
     other = _another(world, rng, split, event)
     return replace(other, place=event.place) if rng.random() < 0.5 else replace(other, time=event.time)

@@ -1,4 +1,4 @@
-"""Sentence matching: a sentence finds its translation among the pivot's sentences, as in Tatoeba."""
+"""Sentence matching as in Tatoeba: a sentence retrieves its translation among sentences of the pivot."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,18 +9,18 @@ from xstilts.babel.world import World
 
 
 def languages(config: WorldConfig) -> list[str]:
-    """All but the pivot."""
+    """Return all languages but the pivot."""
     return list(config.languages)[1:]
 
 
 def examples(world: World, split: str, language: str, count: int) -> Iterator[dict[str, Any]]:
-    """`count` queries in the language, and as many candidates in the pivot."""
+    """Yield `count` queries in the language, and as many candidates in the pivot."""
     rng = world.rng("matching", split)
-    told: dict[str, Any] = {}
-    while len(told) < count:
+    events: dict[str, Any] = {}
+    while len(events) < count:
         event = world.draw(rng, split)
-        told.setdefault(text_of(world.speakers[world.pivot].say(event)), event)
-    for number, (translation, event) in enumerate(told.items()):
+        events.setdefault(text_of(world.speakers[world.pivot].say(event)), event)
+    for number, (translation, event) in enumerate(events.items()):
         candidate = f"{language}/{world.pivot}-{number}"
         text = text_of(world.speakers[language].say(event))
         yield {"id": f"{language}/{number}", "side": "query", "text": text, "relevant": [candidate]}

@@ -1,4 +1,4 @@
-"""Bitext mining: the translation pairs that are hidden in two pools of sentences, as in BUCC."""
+"""Bitext mining as in BUCC: two pools of sentences that contain some translation pairs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,16 +11,16 @@ __all__ = ["examples", "languages"]
 
 
 def examples(world: World, split: str, language: str, count: int) -> Iterator[dict[str, Any]]:
-    """`count` sentences in the language and in the pivot; half of either pool has no translation in the other."""
+    """Yield `count` sentences in the language and in the pivot; half of each pool has no translation in the other."""
     rng = world.rng("mining", split)
-    told: dict[str, Any] = {}
-    while len(told) < count + count // 2:
+    by_text: dict[str, Any] = {}
+    while len(by_text) < count + count // 2:
         event = world.draw(rng, split)
-        told.setdefault(text_of(world.speakers[world.pivot].say(event)), event)
-    events = list(told.values())
-    own, common, pivot = events[: count // 2], events[count // 2 : count], events[count:]
+        by_text.setdefault(text_of(world.speakers[world.pivot].say(event)), event)
+    events = list(by_text.values())
+    unpaired, common, pivot = events[: count // 2], events[count // 2 : count], events[count:]
     names = {event: f"{language}/{world.pivot}-{number}" for number, event in enumerate([*common, *pivot])}
-    queries = [*own, *common]
+    queries = [*unpaired, *common]
     rng.shuffle(queries)
     for number, event in enumerate(queries):
         relevant = [names[event]] if event in common else []

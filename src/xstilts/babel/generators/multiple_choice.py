@@ -1,8 +1,9 @@
-"""Multiple choice about what usually follows: knowledge that the stories of every language hold.
+"""Multiple choice about the usual consequence of an event, knowledge that the stories of every language contain.
 
-A wrong choice is another action of the same agent. Most of them are not done to such things as the prompt's, some are but do not
-follow: knowing the kinds of actions helps, and knowing what follows from what settles it. Every action is as often right as any
-other, whatever the agent's habits, and choices do not say what it was done to: by themselves they give nothing away.
+A wrong choice is another action of the same agent. For most wrong choices the prompt's patient is impossible; for the others it
+is possible, but the action is not the usual consequence. So knowing the classes of actions helps, and knowing consequences
+decides. Every action is correct equally often, whatever the agent's habits, and choices do not mention the patient: the choices
+alone do not reveal the answer.
 """
 
 import random
@@ -18,8 +19,11 @@ from xstilts.babel.world import World
 def examples(
     world: World, split: str, language: str, count: int, kind: str = "ending", choices: int = 3
 ) -> Iterator[dict[str, Any]]:
-    """`kind`: `ending` (what follows), `reason` (what was before), `cause_effect` (one or the other, as the connective of the
-    choices says) or `concept` (the noun that a hypernym stands for)."""
+    """Yield `count` examples.
+
+    `kind`: `ending` (the consequence), `reason` (the cause), `cause_effect` (either; the connective of the choices shows which)
+    or `concept` (the noun that a hypernym refers to).
+    """
     rng = world.rng("multiple_choice", kind, choices, split)
     make = _concept if kind == "concept" else _sequel
     for number in range(count):
@@ -30,7 +34,7 @@ def examples(
 
 
 def _sequel(world: World, rng: random.Random, split: str, kind: str, choices: int, speaker: Speaker) -> tuple[str, list[str]]:
-    """The prompt and its choices, the right one first."""
+    """Return the prompt and its choices, the correct one first."""
     event = replace(world.draw(rng, split, habit=0), negated=False)
     backwards = kind == "reason" or (kind == "cause_effect" and rng.random() < 0.5)
     right = (world.what_caused if backwards else world.what_follows)(event)
@@ -41,7 +45,7 @@ def _sequel(world: World, rng: random.Random, split: str, kind: str, choices: in
 
 
 def _concept(world: World, rng: random.Random, split: str, kind: str, choices: int, speaker: Speaker) -> tuple[str, list[str]]:
-    """A clause that tells the patient by its hypernym, and nouns of several kinds."""
+    """Return a clause with the hypernym of its patient, and nouns of several classes, the correct one first."""
     hypernym = rng.choice(tuple(NOUNS))
     event: Event = world.draw(rng, split)
     while event.patient not in NOUNS[hypernym]:

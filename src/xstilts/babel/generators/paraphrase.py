@@ -1,8 +1,8 @@
 """Paraphrase identification: two texts -> `same` or `different`.
 
-`question`: two questions, as in QQP; one may leave out what the other tells. `sentence`: two clauses with the same words in both
-texts, as in PAWS: what was done by whom differs, and no bag of words shows it. Events follow no habits here: a change would break
-them, so that one text alone would tell.
+`question`: two questions, as in QQP; one may leave out a constituent of the other. `sentence`: two clauses with the same words in
+both texts, as in PAWS: roles are exchanged between the clauses, which a bag of words cannot show. Events follow no habits here,
+because a change would break them and a single text would reveal the label.
 """
 
 import random
@@ -18,7 +18,7 @@ LABELS = ("different", "same")
 
 
 def examples(world: World, split: str, language: str, count: int, kind: str = "question") -> Iterator[dict[str, Any]]:
-    """`kind`: question or sentence."""
+    """Yield `count` examples. `kind`: question or sentence."""
     rng = world.rng("paraphrase", kind, split)
     make = {"question": _questions, "sentence": _sentences}[kind]
     for number in range(count):
@@ -43,7 +43,7 @@ def _questions(world: World, rng: random.Random, split: str, same: bool, speaker
 
 
 def _changed(world: World, rng: random.Random, event: Event, roles: list[str]) -> Event:
-    """The event with another filler in one of the roles."""
+    """Return the event with another filler in one of the roles."""
     role = rng.choice(roles)
     fillers = {"agent": world.agents, "patient": patients_of(event.verb), "place": world.places, "time": TIMES}[role]
     new = rng.choice([filler for filler in fillers if filler != getattr(event, role)])
@@ -53,15 +53,14 @@ def _changed(world: World, rng: random.Random, event: Event, roles: list[str]) -
 def _sentences(world: World, rng: random.Random, split: str, same: bool, speaker: Speaker) -> tuple[str, str]:
     plain = {"adjective": None, "number": None, "negated": False}
     while True:
-        one, two = (replace(world.draw(rng, split, habit=0), **plain) for _ in range(2))  # type: ignore[arg-type]
-        if one.agent != two.agent and one.place != two.place and one.time != two.time:
+        a, b = (replace(world.draw(rng, split, habit=0), **plain) for _ in range(2))  # type: ignore[arg-type]
+        if a.agent != b.agent and a.place != b.place and a.time != b.time:
             break
-    first = [one, two]
-    second = [one, two]
+    first = [a, b]
+    second = [a, b]
     if not same:
         role = rng.choice(("agent", "place", "time"))
-        mine, other = getattr(one, role), getattr(two, role)
-        second = [replace(one, **{role: other}), replace(two, **{role: mine})]
+        second = [replace(a, **{role: getattr(b, role)}), replace(b, **{role: getattr(a, role)})]
     if rng.random() < 0.5:
         second.reverse()
     return text_of(*map(speaker.say, first)), text_of(*map(speaker.say, second))

@@ -1,6 +1,6 @@
-"""Extractive question answering: some events are told, and one of their constituents is asked for by the others.
+"""Extractive question answering: a context describes some events, and a question asks for a constituent of one of them.
 
-Every event of a context fills every role differently, so that the role alone leaves as many answers as there are events.
+All events of a context differ in every role, so that the role alone leaves as many possible answers as there are events.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,20 @@ from xstilts.babel.world import World
 
 
 def examples(
-    world: World, split: str, language: str, count: int, difficulty: int = 1, told: int = 4, unanswerable: float = 0.0
+    world: World, split: str, language: str, count: int, difficulty: int = 1, given: int = 4, unanswerable: float = 0.0
 ) -> Iterator[dict[str, Any]]:
-    """`difficulty` + 1 events in a context; a question tells `told` (3 or 4) of the other constituents; of the `unanswerable`
-    share of questions one of those is nowhere in the context."""
-    rng = world.rng("question_answering", split, difficulty, told, unanswerable)
+    """Yield `count` examples with `difficulty` + 1 events per context.
+
+    A question mentions `given` (3 or 4) of the other constituents. For the share `unanswerable` of questions, one of these is not
+    in the context.
+    """
+    rng = world.rng("question_answering", split, difficulty, given, unanswerable)
     speaker = world.speakers[language]
     for number in range(count):
         context = distinct_events(world, rng, split, difficulty + 1)
         asked = rng.choice(context)
         role = rng.choice(tuple(QUESTIONS))
-        roles = rng.sample([other for other in ROLES if other != role], told)
+        roles = rng.sample([other for other in ROLES if other != role], given)
         if rng.random() < unanswerable and (absent := _absent(world, context, asked, roles, split)):
             asked = rng.choice(absent)
         question = speaker.ask(asked, role, roles)
@@ -36,7 +39,7 @@ def examples(
 
 
 def distinct_events(world: World, rng: Any, split: str, count: int) -> list[Event]:
-    """So many events, no two of which have a constituent in common."""
+    """Draw `count` events, no two of which have a constituent in common."""
     events: list[Event] = []
     while len(events) < count:
         event = replace(world.draw(rng, split), negated=False)
@@ -46,7 +49,7 @@ def distinct_events(world: World, rng: Any, split: str, count: int) -> list[Even
 
 
 def _absent(world: World, context: list[Event], asked: Event, roles: list[str], split: str) -> list[Event]:
-    """Events of the split that differ from the one asked for in one of the roles, by what no event of the context has."""
+    """Return the events of the split that differ from `asked` in one of the roles, by a filler that is not in the context."""
     fillers = {"agent": world.agents, "place": world.places, "time": TIMES}
     others = [
         replace(asked, **{role: filler})  # type: ignore[arg-type]
@@ -58,7 +61,7 @@ def _absent(world: World, context: list[Event], asked: Event, roles: list[str], 
 
 
 def _answer(speaker: Speaker, context: list[Event], asked: Event, role: str) -> dict[str, Any]:
-    """The constituent without its adposition and determiner, and the character where it starts in the context."""
+    """Return the constituent without adposition and determiner, and its first character in the context."""
     position = 0
     for event in context:
         for word in speaker.say(event):

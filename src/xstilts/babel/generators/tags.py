@@ -1,4 +1,4 @@
-"""Tagging: the words of a clause -> `part_of_speech` (UD), `entity` (BIO) or `category` (CCG) tags."""
+"""Tagging of the words of a clause: `part_of_speech` (UD), `entity` (BIO) or `category` (CCG)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,21 +11,21 @@ from xstilts.babel.world import World
 
 
 def labels(config: WorldConfig) -> list[str]:
-    """Every category that a clause of one of the world's languages can have."""
+    """Return every CCG category that occurs in clauses of the world's languages, sorted."""
     verb, place = next(iter(VERB_GROUP)), next(iter(PLACE_CLASS))
     plain = Event("person0", verb, patients_of(verb)[0], place, TIMES[0])
-    found: set[str] = set()
+    categories: set[str] = set()
     for speaker in World(config).speakers.values():
         for event in (plain, replace(plain, negated=True, adjective=ADJECTIVES[0], number=2, place="city0")):
             clauses = [speaker.say(event, connective=word) for word in CONNECTIVES] + [
                 speaker.ask(event, role) for role in QUESTIONS
             ]
-            found |= {word.category for clause in clauses for word in clause}
-    return sorted(found)
+            categories |= {word.category for clause in clauses for word in clause}
+    return sorted(categories)
 
 
 def examples(world: World, split: str, language: str, count: int, kind: str = "part_of_speech") -> Iterator[dict[str, Any]]:
-    """`kind`: part_of_speech, entity or category."""
+    """Yield `count` examples. `kind`: part_of_speech, entity or category."""
     rng = world.rng("tags", kind, split)
     speaker = world.speakers[language]
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Text to pretrain on: a story per line, `WorldConfig.stories` of them times the language's amount of text, whatever `count`."""
+"""Pretraining text: a story per example. The split `train` has `WorldConfig.stories` times the language's amount of text."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from xstilts.babel.world import World
 
 
 def examples(world: World, split: str, language: str, count: int) -> Iterator[dict[str, Any]]:
-    """Each language has stories of its own; those of `validation` tell events of its split, and are `count`."""
+    """Yield the stories of a language, which differ between languages; `count` is used for `validation` only."""
     speaker = world.speakers[language]
     rng = world.rng("text", split, language)
     if split == "train":

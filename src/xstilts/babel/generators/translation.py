@@ -1,7 +1,7 @@
-"""Translation pairs to pretrain on: a sentence or two of a story in two languages.
+"""Translation pairs for pretraining: one or two sentences of a story in two languages.
 
-`WorldConfig.pivot_pairs` of them have the pivot on one side, the others any other language; a pair counts for the language that
-it is made for, and each language has as many as `WorldConfig.pairs` times its amount of text, whatever `count`.
+The share `WorldConfig.pivot_pairs` of them includes the pivot, the others include any other language. In the split `train` each
+language has `WorldConfig.pairs` times its amount of text; a pair counts for the language that it is generated for.
 """
 
 import random
@@ -15,12 +15,12 @@ from xstilts.babel.world import World
 
 
 def languages(config: WorldConfig) -> list[str]:
-    """All but the pivot: its share of the pairs is that of the others."""
+    """Return all languages but the pivot, which occurs in the pairs of the others."""
     return list(config.languages)[1:]
 
 
 def examples(world: World, split: str, language: str, count: int) -> Iterator[dict[str, Any]]:
-    """`text` and `translation`, either of which may be in `language`; the other language is drawn by its amount of text."""
+    """Yield pairs of `text` and `translation`, one of them in `language`; the other language is drawn by its amount of text."""
     rng = world.rng("translation", split, language)
     if split == "train":
         count = max(1, round(world.config.pairs * world.config.languages[language].text))

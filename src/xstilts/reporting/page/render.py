@@ -21,7 +21,7 @@ from xstilts.reporting.extras import Extras, extras
 from xstilts.reporting.page.numbers import STEPS, fixed, interval, packed, probability, step
 from xstilts.reporting.page.sections import sections
 from xstilts.reporting.statistics import SIGNIFICANT
-from xstilts.store.files import whole_file
+from xstilts.store.files import atomic_write
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -87,7 +87,7 @@ class Target:
 def write_page(analysis: Analysis, path: Path, more: Extras | None = None) -> None:
     """Write the page whole or not at all."""
     text = render(analysis, more)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 

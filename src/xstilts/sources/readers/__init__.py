@@ -1,16 +1,16 @@
-"""One module per raw form, each with `read(files, source, split, language)` that yields its rows.
+"""Readers: one module per raw file format, each with `read(files, source, split, language)`, which yields its rows.
 
-`files` is what `xstilts.sources.locate` returns (role -> path); of data in several parts, one part at a time. A reader of a form
-that fixes the example's shape (SQuAD, retrieval) yields the format's own field names; others yield raw columns, which the task's
-`columns` map. A reader may also have
+`files` is the result of `xstilts.sources.locate` (role -> path); data in several parts is read one part at a time. Readers whose
+file format determines the example (SQuAD, retrieval) yield the fields of the task's format; others yield raw columns, which the
+task's `columns` map. A reader may also have
 
-- `FORMATS`: the formats of its rows, where it is not for all;
-- `OPTIONS`: the options that it uses beside those of all readers; `NEEDED`: those that a source must set;
-- `NUMBERED`, where its columns have an order, so that `columns` may give a number;
-- `FILES`: the numbers of files of a split that it takes, (1,) by default; `READS_GOLD`, where it reads a file of gold answers;
+- `FORMATS`: the formats of its rows, if it is not for all formats;
+- `OPTIONS`: its options beside those of all readers; `NEEDED`: those that a source must set;
+- `NUMBERED`, if its columns have an order, so that `columns` may refer to them by number;
+- `FILES`: the numbers of files per split that it accepts, (1,) by default; `READS_GOLD` if it reads a file of gold answers;
 - `link(examples)`, called once with the examples of all languages, to join them across languages;
-- `pool(files, source, split)`, called once, whose rows are candidates that all languages share;
-- `without_gold(files, language)`: why files are refused whose gold is missing, or None.
+- `pool(files, source, split)`, called once, which yields candidates that all languages share;
+- `without_gold(files, language)`, which returns an error message if the files lack gold, else None.
 """
 
 from types import ModuleType
@@ -21,7 +21,7 @@ _REGISTRY = Registry("reader", __name__, "xstilts.readers", ("read",))
 
 
 def reader_names() -> tuple[str, ...]:
-    """The names of all readers. Imports none."""
+    """Return the names of all readers without importing them."""
     return _REGISTRY.names()
 
 

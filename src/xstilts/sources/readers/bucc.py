@@ -1,9 +1,9 @@
 """BUCC 2018 bitext mining: two pools of `id TAB sentence`, and pairs `id TAB English id` in a gold file.
 
-Queries are the sentences that are not English, candidates the English ones. With a gold file, a query without a pair has an
-empty list of relevant candidates; without one, all queries have no gold. Ids are `{pair}/{id}`, e.g. `zh/en-000000057`, since
-the English pools of the four pairs use the same ids for different sentences. A sentence that is there more than once
-keeps all its ids, as in jiant; XTREME's script leaves out every mined pair with such a sentence.
+Queries are the sentences in the other language, candidates those in English. With a gold file, a query without a pair has an
+empty list of relevant candidates; without it, no query has gold. Ids are `{pair}/{id}`, e.g. `zh/en-000000057`, since the English
+pools of the four pairs use the same ids for different sentences. A repeated sentence keeps all its ids, as in jiant; XTREME's
+script leaves out every mined pair with such a sentence.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row, lines
+from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 
 FORMATS = ("retrieval",)
@@ -28,8 +28,8 @@ def _pairs(path: Path, expected: str) -> Iterator[tuple[int, str, str]]:
         yield number, left, right
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with the fields of the retrieval format."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield rows with the fields of the retrieval format."""
     pools = {role: list(_pairs(files[role], "id TAB sentence")) for role in ("source", "english")}
     known = {role: {name for _, name, _ in pool} for role, pool in pools.items()}
     gold: dict[str, list[str]] | None = None
@@ -44,4 +44,4 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         for number, name, text in pools[role]:
             relevant = gold.get(name, []) if gold is not None and side == "query" else None
             fields = {"id": f"{language}/{name}", "side": side, "text": text.strip(), "relevant": relevant}
-            yield Row(f"{files[role]}:{number}", fields)
+            yield RawExample(f"{files[role]}:{number}", fields)

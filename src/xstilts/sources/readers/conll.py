@@ -1,13 +1,13 @@
-"""CoNLL columns: one word per line with its tag, a blank line between sentences; or words alone where a split has no tags.
+"""CoNLL columns: one word per line with its tag, a blank line between sentences; or words alone if a split has no tags.
 
-The columns are parted by TAB if any line has one, else by blanks. In a file of two columns they are `words` and `tags`. Of
-more, `columns` of the source names the two, by number or by the name that `names` gives; by number, and parted by TAB, lines may
-differ in what follows the last one. Lines that begin with `-DOCSTART-` end
-a sentence and are left out. So are comments: lines before the first word of a sentence of the form `# key = value`, or that
-begin with `# ` and have not as many columns as the words' lines.
+Columns are separated by TABs if any line has one, else by blanks. Two columns are `words` and `tags`. If there are more, the
+source's `columns` selects the two, by number or by a name from `names`; if they are selected by number and separated by TABs,
+lines may differ after the last selected column. Lines that begin with `-DOCSTART-` end a sentence and are skipped. Comments are
+skipped too: before the first word of a sentence, lines of the form `# key = value`, and lines that begin with `# ` and have
+another number of columns than the words.
 
-A word may be any text, also quotes or, in a file parted by TAB, an empty one. With `prefix`, words are cut at the first colon,
-as in the raw WikiANN files (google-research/xtreme utils_preprocess.py, panx_preprocess).
+A word may be any text, including quotes and, in TAB-separated files, the empty text. With `prefix`, words are cut at the first
+colon, as in the raw WikiANN files (google-research/xtreme utils_preprocess.py, panx_preprocess).
 """
 
 import re
@@ -17,7 +17,7 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.sources.options import Option, shown, tab
-from xstilts.sources.raw import Row, lines
+from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 
 FORMATS = ("tagging",)
@@ -25,10 +25,10 @@ NUMBERED = True
 
 OPTIONS = {
     "delimiter": Option(
-        "a text", 'what parts the columns; `" "` is any run of blanks and TABs. Default: TAB if a line has one, else `" "`'
+        "a text", 'separator of the columns; `" "` is any run of blanks and TABs. Default: TAB if a line has one, else `" "`'
     ),
-    "names": Option("a list of names", "names of the columns, in order. Default: `words`, `tags`; of more columns their numbers"),
-    "comment": Option("a text", "lines that begin with it are left out, wherever they stand"),
+    "names": Option("a list of names", "names of the columns, in order. Default: `words`, `tags`; more columns: their numbers"),
+    "comment": Option("a text", "lines that begin with it are skipped everywhere"),
     "prefix": Option("true or false", "words are written `xx:word`, as in the raw WikiANN files. Default: false"),
 }
 _BLANKS = re.compile(r"[ \t]+")
@@ -36,8 +36,8 @@ _KEY_AND_VALUE = re.compile(r"# *[\w.:-]+ += ")
 _DOCUMENT = "-DOCSTART-"
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with a list of cells for each column; `where` is a sentence's first line. UserError for a line of another width."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield sentences: for each column a list of cells. Raises UserError for a line with another number of columns."""
     path, options = files["data"], source.options
     comment = options.get("comment")
     numbered = [(number, line) for number, line in lines(path) if not (comment and line.startswith(comment))]
@@ -56,15 +56,15 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         if not line.strip() or _is_document(line):
             if sentence:
                 columns = map(list, zip(*sentence, strict=True))
-                yield Row(f"{path}:{word_lines[0]}", dict(zip(names, columns, strict=True)), word_lines)
+                yield RawExample(f"{path}:{word_lines[0]}", dict(zip(names, columns, strict=True)), word_lines)
             sentence, word_lines = [], []
             continue
         cells = _cells(line, delimiter)
         if not sentence and (_KEY_AND_VALUE.match(line) or (line.startswith("# ") and line[1:].strip() and len(cells) != width)):
             continue
         if line.startswith("#") and len(cells) < min(width, last or width):
-            told = f"{len(cells)} column(s), expected {width}; if this line is a comment, set options.comment='{_mark(line)}'"
-            raise UserError(f"{path}:{number}: {told}")
+            message = f"{len(cells)} column(s), expected {width}; if this line is a comment, set options.comment='{_mark(line)}'"
+            raise UserError(f"{path}:{number}: {message}")
         cells = cells[: last or None]
         if not names:
             names = _names(f"{path}:{number}", len(cells), delimiter, source, split)
@@ -87,18 +87,18 @@ def _is_document(line: str) -> bool:
 
 
 def _mark(line: str) -> str:
-    """The beginning of a comment, up to a blank or `=`."""
+    """Return the beginning of a comment, up to a blank, `=` or colon."""
     return re.split(r"[\s=:]", line)[0]
 
 
 def _last_numbered(source: Source) -> int:
-    """The last column that is read, where `columns` gives numbers; 0: all, which then must be as many in every line."""
-    chosen = [source.columns.get("words"), source.columns.get("tags")]
-    return max((one for one in chosen if isinstance(one, int)), default=0) if all(isinstance(one, int) for one in chosen) else 0
+    """Return the last column that is read, if `columns` gives numbers; else 0: then all lines must have equally many columns."""
+    chosen = [number for number in (source.columns.get("words"), source.columns.get("tags")) if isinstance(number, int)]
+    return max(chosen) if len(chosen) == 2 else 0
 
 
 def _delimiter(every: list[str]) -> str | None:
-    """Return the delimiter of the columns; None of words alone."""
+    """Return the delimiter of the columns; None if lines are words alone."""
     if any("\t" in line for line in every):
         return "\t"
     return " " if any(" " in line.strip(" ") for line in every) else None
@@ -111,47 +111,47 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
 
 
 def _names(where: str, width: int, delimiter: str | None, source: Source, split: str) -> list[str]:
-    """The names of the columns. UserError if they are not as many as the first line has, or none is that of words or of tags."""
+    """Return the names of the columns. Raises UserError if the first line has more or fewer, or none is for words or tags."""
     if "names" in source.options:
         names = list(source.options["names"])
         missing = names[width:]
         if width > len(names) or not set(missing) <= set(map(str, source.options.get("optional", []))):
-            raise UserError(f"{where}: {width} column(s), expected {len(names)} ({', '.join(names)}){_parted(delimiter)}")
+            raise UserError(f"{where}: {width} column(s), expected {len(names)} ({', '.join(names)}){_separated(delimiter)}")
         names = names[:width]
     else:
         names = ["words", "tags"][:width] if width <= 2 else [str(number) for number in range(1, width + 1)]
     words, tags = (_place(source.columns.get(field, field), names) for field in ("words", "tags"))
     if words is None or (tags is None and width > 1 and "tags" not in source.columns):
         raise UserError(
-            f"{where}: {width} columns{_parted(delimiter)}; name those of words and tags in the source's `columns`, for instance "
-            f"columns: {{words: 1, tags: {width}}}"
+            f"{where}: {width} columns{_separated(delimiter)}; name those of words and tags in the source's `columns`, for "
+            f"instance columns: {{words: 1, tags: {width}}}"
         )
     if tags is None and split != "test" and split not in source.options.get("no_gold", []):
         raise UserError(
-            f"{where}: no tags in the {split} split, expected two columns, word and tag, parted by TAB or blanks; if this split "
-            f"has no gold, set options.no_gold=[{split}]"
+            f"{where}: no tags in the {split} split, expected two columns, word and tag, separated by TAB or blanks; if this "
+            f"split has no gold, set options.no_gold=[{split}]"
         )
     return names
 
 
 def _place(column: Any, names: list[str]) -> int | None:
-    """The index of a column that is named, or numbered from 1; None if the file does not have it."""
+    """Return the index of a column, given by name or by number from 1; None if the file does not have it."""
     if isinstance(column, int):
         return column - 1 if column <= len(names) else None
     return names.index(column) if column in names else None
 
 
-def _parted(delimiter: str | None) -> str:
-    return f" parted by {shown(delimiter)}" if delimiter else ""
+def _separated(delimiter: str | None) -> str:
+    return f" separated by {shown(delimiter)}" if delimiter else ""
 
 
 def _other_width(line: str, cells: list[str], names: list[str], delimiter: str | None) -> str:
     expected = "a word alone, as in the lines above" if len(names) == 1 else f"{len(names)} ({', '.join(names)})"
-    told = f"{len(cells)} column(s), expected {expected}{_parted(delimiter) if len(names) > 1 else ''}"
+    message = f"{len(cells)} column(s), expected {expected}{_separated(delimiter) if len(names) > 1 else ''}"
     if delimiter == "\t" and len(names) == 1:
-        return f"{told}; if they have tags too, part their columns by TAB, as in this line"
+        return f"{message}; if they have tags too, separate the columns by TAB, as in this line"
     if delimiter == "\t" and len(_cells(line, " ")) == len(names) > 1:
-        return f"{told}; this line is parted by blanks, others by TAB: use one of them in the whole file"
+        return f"{message}; this line is separated by blanks, others by TAB: use one of them in the whole file"
     if delimiter == " ":
-        return f"{told}; if a word holds blanks, part all columns by TAB"
-    return told
+        return f"{message}; if a word contains blanks, separate all columns by TAB"
+    return message

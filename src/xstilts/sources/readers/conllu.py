@@ -1,14 +1,14 @@
-"""CoNLL-U treebanks: words and UPOS tags, as XTREME makes its udpos files; for mlm, the sentences as plain text.
+"""CoNLL-U treebanks: words and UPOS tags as in XTREME's udpos files; for mlm, the sentences as plain text.
 
-A multiword token replaces its syntactic words by its surface form with one tag. The tag is that of the word nearest to the root,
-counted as XTREME counts it: by the number of ancestors over basic and enhanced edges; where several words are equally near, of
-the one whose tag comes first in a list of precedence. With `fused: false` the syntactic words are kept. As in XTREME, U+200C and
-spaces inside a word are deleted, empty nodes (`8.1`) are skipped, and a sentence is dropped if all of its words, or all but one,
-are `_` (treebanks released without text).
+A multiword token is one word with one tag. The tag is taken from its syntactic word that is nearest to the root, measured as in
+XTREME by the number of ancestors over basic and enhanced edges; among equally near words, from the word whose tag comes first in
+a list of precedence. With `fused: false` the syntactic words are kept. As in XTREME, U+200C and spaces inside a word are deleted,
+empty nodes (`8.1`) are skipped, and a sentence is dropped if all or all but one of its words are `_` (treebanks released without
+text).
 
 The rules are those of google-research/xtreme: third_party/ud-conversion-tools (conllu_to_conll.py; lib/conll.py,
-_choose_spanhead_from_heuristics) and utils_preprocess.py (udpos_preprocess). On 29 treebanks this reader and that script gave the
-same words and tags. Unlike that script, it refuses a sentence whose ids do not run 1, 2, 3.
+_choose_spanhead_from_heuristics) and utils_preprocess.py (udpos_preprocess). On 29 treebanks this reader and that script produced
+the same words and tags. Unlike that script, it refuses a sentence whose ids are not 1, 2, 3, ...
 """
 
 import re
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from xstilts.errors import UserError
 from xstilts.sources.options import Option
-from xstilts.sources.raw import Row, lines
+from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 
 FORMATS = ("tagging", "mlm")
@@ -36,7 +36,7 @@ _DEFAULT_PRECEDENCE = "VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CC
 
 
 def _ancestors(word: int, heads: dict[int, set[int]]) -> int:
-    """How many nodes (the root too) have a path down to `word`."""
+    """Return how many nodes, the root included, have a path down to `word`."""
     seen: set[int] = set()
     waiting = [word]
     while waiting:
@@ -48,14 +48,14 @@ def _ancestors(word: int, heads: dict[int, set[int]]) -> int:
 
 
 def _head(span: range, tags: dict[int, str], heads: dict[int, set[int]], precedence: list[str]) -> int:
-    """The word of a multiword token whose tag the token gets."""
+    """Return the word of a multiword token from which the token takes its tag."""
     depth = {word: _ancestors(word, heads) for word in span}
     highest = [word for word in span if depth[word] == min(depth.values())]
     return min(highest, key=lambda word: precedence.index(tags[word]) if tags[word] in precedence else len(precedence))
 
 
 def _tokens(rows: list[tuple[str, list[str]]]) -> list[tuple[range, str]]:
-    """The multiword tokens of a sentence. UserError where ids do not run 1, 2, 3, or a range does not fit them."""
+    """Return the multiword tokens of a sentence. Raises UserError if ids are not 1, 2, 3, ... or a range does not fit them."""
     tokens: list[tuple[range, str]] = []
     words = last = 0
     for where, (name, form, *_) in rows:
@@ -85,7 +85,7 @@ def _tokens(rows: list[tuple[str, list[str]]]) -> list[tuple[range, str]]:
 
 
 def _sentence(rows: list[tuple[str, list[str]]], fused: bool, precedence: list[str]) -> tuple[list[str], list[str]] | None:
-    """Words and tags of one sentence, or None if its text is withheld."""
+    """Return words and tags of a sentence; None if its text is withheld."""
     tokens = _tokens(rows)
     forms: dict[int, str] = {}
     tags: dict[int, str] = {}
@@ -108,10 +108,10 @@ def _sentence(rows: list[tuple[str, list[str]]], fused: bool, precedence: list[s
     return [forms[word].replace("\u200c", "").replace(" ", "") for word in order], [tags[word] for word in order]
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with `words`, `tags` and `text`; `where` is a sentence's first word line.
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield rows with `words`, `tags` and `text`; `where` is a sentence's first word line.
 
-    `text` is that of the comment `# text = `, or the words joined by spaces where it is missing.
+    `text` is taken from the comment `# text = `; if it is missing, it is the words joined by spaces.
     """
     path, fused = files["data"], source.options.get("fused", True)
     precedence = _PRECEDENCE.get(language, _DEFAULT_PRECEDENCE).split()
@@ -125,10 +125,10 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         if line.strip():
             cells = line.split("\t")
             if len(cells) != 10:
-                raise UserError(f"{path}:{number}: {len(cells)} column(s), expected the 10 of CoNLL-U parted by TAB")
+                raise UserError(f"{path}:{number}: {len(cells)} column(s), expected the 10 of CoNLL-U separated by TAB")
             sentence.append((f"{path}:{number}", cells))
         elif sentence:
-            made = _sentence(sentence, fused, precedence)
-            if made:
-                yield Row(sentence[0][0], {"words": made[0], "tags": made[1], "text": text or " ".join(made[0])})
+            if words_and_tags := _sentence(sentence, fused, precedence):
+                words, tags = words_and_tags
+                yield RawExample(sentence[0][0], {"words": words, "tags": tags, "text": text or " ".join(words)})
             sentence, text = [], ""

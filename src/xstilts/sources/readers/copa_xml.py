@@ -1,18 +1,18 @@
-"""COPA's XML, also of Balanced COPA: `<item id asks-for most-plausible-alternative><p/><a1/><a2/></item>`."""
+"""XML of COPA and Balanced COPA: `<item id asks-for most-plausible-alternative><p/><a1/><a2/></item>`."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row, lines
+from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 
 FORMATS = ("multiple_choice",)
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with the fields of SuperGLUE's COPA: id, premise, question, choice1, choice2, label ("0" or "1")."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield rows with the fields of SuperGLUE's COPA: id, premise, question, choice1, choice2, label ("0" or "1")."""
     path = files["data"]
     text = "\n".join(line for _, line in lines(path))
     try:
@@ -27,7 +27,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             raise UserError(f"{where}: expected id, asks-for (cause or effect), and texts in p, a1 and a2")
         if plausible not in ("1", "2", None):
             raise UserError(f"{where}: most-plausible-alternative '{plausible}', expected 1 or 2")
-        yield Row(
+        yield RawExample(
             where,
             {
                 "id": item.get("id"),

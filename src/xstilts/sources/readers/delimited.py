@@ -1,13 +1,13 @@
 """Tables of text: TSV and CSV, with or without a header.
 
-Columns are named by the header, by `names`, or by their numbers from 1. The first row fixes the number of columns of its file.
-Blank lines at the end are skipped.
+Columns are named by the header, by `names`, or by their numbers from 1. The first row determines the number of columns. Blank
+lines at the end are skipped.
 
-Quotes: in a file parted by TAB they are characters like any other, unless the file was written by a CSV writer: it has cells in
-quotes with the quotes inside doubled (`"a ""b"" c"`), and no quote in any other cell. A file that has both is refused. That
-undoes what Python's csv writer did to XTREME's PAWS-X, and reads PAWS-X's own lines as they are. In a file parted by something
-else, cells that begin with a quote are unwrapped, and may hold the delimiter and line breaks; if each of a row's lines could be a
-row, it is refused. In a file parted by TAB they may hold neither: a quote that is a character would join rows unseen.
+In TAB-separated files, quotes are plain characters unless a CSV writer wrote the file: then some cells are quoted with doubled
+quotes inside (`"a ""b"" c"`), and no other cell has a quote. A file with both is refused. This undoes the quoting of XTREME's
+PAWS-X files and reads the original PAWS-X files unchanged. With other delimiters, cells that begin with a quote are unquoted and
+may contain the delimiter and line breaks; a row whose lines could all be rows is refused. In TAB-separated files, quoted cells
+may contain neither, because a plain quote would silently join rows.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from xstilts.errors import UserError
 from xstilts.sources.options import Option, shown, tab
-from xstilts.sources.raw import Row, lines
+from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 
 NUMBERED = True
@@ -23,17 +23,17 @@ NUMBERED = True
 OPTIONS = {
     "header": Option("true or false", "the first line names the columns. Default: false"),
     "names": Option("a list of names", "names of the columns of a file without header, in order. Default: their numbers"),
-    "delimiter": Option("a text", "what parts the columns. Default: TAB"),
+    "delimiter": Option("a text", "separator of the columns. Default: TAB"),
     "quoting": Option(
         "true, false or auto",
-        'false: a quote is a character; true: cells that begin with `"` are unwrapped; auto, the default: true, but in a file '
-        "parted by TAB only if a CSV writer wrote its quotes",
+        'false: quotes are plain characters; true: cells that begin with `"` are unquoted; auto (default): true, but in '
+        "TAB-separated files only if a CSV writer wrote the quotes",
     ),
 }
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """The rows, column name -> cell; columns that the file lacks are absent."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield the rows, column name -> cell; columns that the file lacks are absent."""
     path, options = files["data"], source.options
     delimiter = tab(options.get("delimiter", "\t"))
     asked = options.get("quoting", "auto")
@@ -50,14 +50,14 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         if names is None and options.get("header"):
             names, width = _header(cells, f"{path}:{number}"), len(cells)
             continue
-        names = names or [str(one) for one in range(1, len(cells) + 1)]
+        names = names or [str(column) for column in range(1, len(cells) + 1)]
         if not width and names[len(cells) :] and optional.issuperset(names[len(cells) :]):
             width = len(cells)
         width = width or len(names)
         if len(cells) != width:
-            told = f"{len(cells)} column(s), expected {width} ({', '.join(names[:width])}) parted by {shown(delimiter)}"
-            raise UserError(f"{path}:{number}: {told}{_advice(delimiter.join(cells), delimiter, width, quoting)}")
-        yield Row(f"{path}:{number}", dict(zip(names, cells, strict=False)))
+            message = f"{len(cells)} column(s), expected {width} ({', '.join(names[:width])}) separated by {shown(delimiter)}"
+            raise UserError(f"{path}:{number}: {message}{_advice(delimiter.join(cells), delimiter, width, quoting)}")
+        yield RawExample(f"{path}:{number}", dict(zip(names, cells, strict=False)))
 
 
 def _header(cells: list[str], where: str) -> list[str]:
@@ -72,12 +72,12 @@ def _advice(line: str, delimiter: str, width: int, quoting: bool) -> str:
         return "; its cells are in quotes: set options.quoting=true"
     if quoting and line.count(delimiter) + 1 == width:
         return "; if its quotes are plain characters, set options.quoting=false"
-    other = next((one for one in ("\t", ",", ";", "|") if one != delimiter and line.count(one) + 1 == width), None)
-    return f"; its cells are parted by {shown(other)}: set options.delimiter" if other and width > 1 else ""
+    other = next((mark for mark in ("\t", ",", ";", "|") if mark != delimiter and line.count(mark) + 1 == width), None)
+    return f"; its cells are separated by {shown(other)}: set options.delimiter" if other and width > 1 else ""
 
 
 def _rows(path: Path, delimiter: str, quoting: bool, careful: bool) -> Iterator[tuple[int, list[str]]]:
-    """(Number of the row's first line, cells). `careful`: refuse a row over several lines each of which could be a row."""
+    """Yield (number of the row's first line, cells). `careful` refuses a row over several lines if each line could be a row."""
     opened = 0
     parts: list[str] = []
     for number, line in lines(path):
@@ -90,7 +90,7 @@ def _rows(path: Path, delimiter: str, quoting: bool, careful: bool) -> Iterator[
             continue
         cells = _cells("\n".join(parts), delimiter)
         if cells is None and delimiter != "\t":
-            continue  # a cell goes on in the next line
+            continue  # a cell continues in the next line
         if not cells:
             what = "a quote is not closed in its line" if cells is None else "a quoted cell goes on after its closing quote"
             raise UserError(f"{path}:{opened}: wrongly quoted ({what}); {_PLAIN}")
@@ -111,7 +111,7 @@ _PLAIN = "if its quotes are plain characters, set options.quoting=false"
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
-    """The cells of a row; None if a quote is not closed, [] if a cell goes on after its closing quote."""
+    """Return the cells of a row; None if a quote is not closed, [] if a cell continues after its closing quote."""
     cells: list[str] = []
     place = 0
     while place <= len(text):
@@ -133,7 +133,7 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
 
 
 def _closing(text: str, place: int) -> int | None:
-    """Where the quote that closes a cell stands: the first one that is not doubled."""
+    """Return the position of the quote that closes a cell, the first that is not doubled; None if there is none."""
     while (end := text.find('"', place)) >= 0:
         if not text.startswith('"', end + 1):
             return end
@@ -142,7 +142,7 @@ def _closing(text: str, place: int) -> int | None:
 
 
 def _written_as_csv(path: Path, delimiter: str) -> bool:
-    """Return whether the file's quotes were written by a CSV writer. UserError if some cells say so and others the opposite."""
+    """Return whether a CSV writer wrote the file's quotes. Raises UserError if some cells indicate it and others contradict."""
     doubled = plain = 0
     all_wrapped = True
     for number, line in lines(path):
@@ -160,6 +160,6 @@ def _written_as_csv(path: Path, delimiter: str) -> bool:
     if doubled and plain:
         raise UserError(
             f"{path}: line {doubled} has a cell in quotes with doubled quotes inside, as CSV writers make them, but line {plain} "
-            "has quotes of another form: set options.quoting=false if quotes are plain characters, or mend the others"
+            "has quotes of another form: set options.quoting=false if quotes are plain characters, or correct the others"
         )
     return bool(doubled) or (all_wrapped and not plain)

@@ -1,6 +1,6 @@
-"""Examples in the schema of the task's own format, as JSON: one object per line, or one array of objects.
+"""Examples in the schema of the task's format from JSON: one object per line, or one array of objects.
 
-The fields are those of FEATURES in `xstilts.tasks.formats`; `language` need not be there, and what may be null may be absent.
+The fields are those of FEATURES in `xstilts.tasks.formats`; `language` and fields that may be null can be left out.
 """
 
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.sources.readers import jsonl
 from xstilts.tasks.declaration import Source
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """The objects as they are."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield the objects unchanged."""
     yield from jsonl.read(files, source, split, language)
 
 
 def link(examples: list[dict[str, Any]]) -> None:
-    """Drop from every query's `relevant`, in place, the candidates that are not there: those of languages that were not read.
+    """Drop candidates of languages that were not read from every query's `relevant`, in place.
 
-    UserError for a query that has none left: whatever is found for it would be wrong.
+    Raises UserError for a query without any relevant candidate left: every result for it would be wrong.
     """
     ids = {example["id"] for example in examples if example.get("side") == "candidate"}
     for example in examples:
@@ -30,6 +30,6 @@ def link(examples: list[dict[str, Any]]) -> None:
             if example["relevant"] and not there:
                 raise UserError(
                     f"query '{example['id']}': none of its relevant candidates is there, such as '{example['relevant'][0]}': "
-                    "mend their ids, or read the languages that have them too"
+                    "correct their ids, or read the languages that have them too"
                 )
             example["relevant"] = there

@@ -1,11 +1,11 @@
-"""XQuAD-R: SQuAD's JSON with `sentence_breaks`; a question is to find the sentences that answer it, in all languages.
+"""XQuAD-R: SQuAD's JSON with `sentence_breaks`. A question retrieves the sentences that answer it, in all languages.
 
 Candidates are all sentences of all paragraphs, with the paragraph as context; a question's relevant candidates are the sentence
 in which its answer starts and any equal sentence of that paragraph. A question whose answer starts in no sentence is dropped
 (google-research/xtreme third_party/utils_lareqa.py, generate_examples and load_data).
 
-Ids are `{language}/{question id}` and `{language}/{paragraph}-{sentence}`, counted from 0. The same question has the same id in
-all languages but its answer's sentence has another number, so that `link` joins languages through the question.
+Ids are `{language}/{question id}` and `{language}/{paragraph}-{sentence}`, counted from 0. A question has the same id in all
+languages, but the number of its answer's sentence differs, so `link` joins languages by the question.
 """
 
 from collections import defaultdict
@@ -15,15 +15,15 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.sources.answers import Placing
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.sources.readers.squad import answers_of, paragraphs
 from xstilts.tasks.declaration import Source
 
 FORMATS = ("retrieval",)
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with the fields of the retrieval format; `relevant` has candidates of this language only."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield rows with the fields of the retrieval format; `relevant` has candidates of this language only."""
     path = files["data"]
     placing = Placing(f"{path}, {split}")
     for number, paragraph in enumerate(paragraphs(path)):
@@ -42,9 +42,9 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
                     continue
                 relevant = [f"{language}/{number}-{i}" for i, (a, b) in enumerate(breaks) if context[a:b] == sentence]
             name = f"{language}/{question['id']}"
-            yield Row(where, {"id": name, "side": "query", "text": question["question"], "relevant": relevant})
+            yield RawExample(where, {"id": name, "side": "query", "text": question["question"], "relevant": relevant})
         for i, (start, end) in enumerate(breaks):
-            yield Row(
+            yield RawExample(
                 f"{path}: paragraph {number}, sentence {i}",
                 {
                     "id": f"{language}/{number}-{i}",
@@ -58,7 +58,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
 
 
 def _breaks(raw: Any, length: int, where: str) -> list[tuple[int, int]]:
-    """The sentences as (start, end); UserError for anything but places in a context of `length` characters."""
+    """Return the sentences as (start, end). Raises UserError for anything but positions in a context of `length` characters."""
     try:
         breaks = [(start, end) for start, end in raw]
     except (TypeError, ValueError):

@@ -1,12 +1,12 @@
-"""Mewsli-X: a mention of an entity in a text is to find the entity's description, among those of all languages.
+"""Mewsli-X: a mention of an entity in a text retrieves the entity's description, among descriptions in all languages.
 
-Three kinds of JSON lines: training pairs (`contextual_mention` with `context` and `mention`; `entity`); texts with their mentions
-(`context`, `mentions`), whose entities are withheld in some copies, and then looked up in a file of labels {example: [entity]};
-entities (`entity_id`, `description`, `sentence_spans`), the candidates.
+There are three kinds of JSON lines: training pairs (`contextual_mention` with `context` and `mention`; `entity`); texts with
+their mentions (`context`, `mentions`), whose entities are withheld in some copies and then looked up in a file of labels
+{example: [entity]}; and entities (`entity_id`, `description`, `sentence_spans`), the candidates.
 
-Texts are made as in google-research/xtreme third_party/utils_mewslix.py, preprocess_mention and preprocess_entity_description:
-a query is the mention, a colon and its sentence with the mention between braces; a candidate the sentences of its description.
-Ids are `{language}/{example}` and the entity's own.
+Texts are built as in google-research/xtreme third_party/utils_mewslix.py, preprocess_mention and preprocess_entity_description: a
+query is the mention, a colon and its sentence with the mention in braces; a candidate is the sentences of its description. Ids
+are `{language}/{example}` and the entity's id.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row, json_document, json_object, lines
+from xstilts.sources.raw import RawExample, json_document, json_object, lines
 from xstilts.tasks.declaration import Source
 
 FORMATS = ("retrieval",)
@@ -25,8 +25,8 @@ READS_GOLD = True
 _IN_BRACES = re.compile(r"\{(.*?)\}")
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Pairs: a query and, once, its entity. Texts: their queries alone; `pool` has the candidates."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield a query per pair and, once, its entity; for texts only the queries. `pool` yields the other candidates."""
     path = files.get("source", files.get("data"))
     assert path is not None
     labels = json_document(files["gold"]) if "gold" in files else {}
@@ -54,8 +54,8 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             ) from None
 
 
-def pool(files: dict[str, Path], source: Source, split: str) -> Iterator[Row]:
-    """The candidates that all languages share: the entities of the second file, if there is one."""
+def pool(files: dict[str, Path], source: Source, split: str) -> Iterator[RawExample]:
+    """Yield the candidates that all languages share: the entities of the second file, if there is one."""
     if "english" not in files:
         return
     for number, line in lines(files["english"]):
@@ -84,15 +84,15 @@ def query_text(context: dict[str, Any], mention: dict[str, Any], where: str) -> 
     return _one_line(f"{span['text']}: {left} {{ {span['text']} }} {right}")
 
 
-def _query(context: dict[str, Any], mention: dict[str, Any], language: str, relevant: list[str] | None, where: str) -> Row:
+def _query(context: dict[str, Any], mention: dict[str, Any], language: str, relevant: list[str] | None, where: str) -> RawExample:
     fields = {"id": f"{language}/{mention['example_id']}", "side": "query", "text": query_text(context, mention, where)}
-    return Row(where, fields | {"relevant": relevant})
+    return RawExample(where, fields | {"relevant": relevant})
 
 
-def _candidate(entity: dict[str, Any], where: str) -> Row:
+def _candidate(entity: dict[str, Any], where: str) -> RawExample:
     description = entity["description"]
     text = _one_line(" ".join(description[span["start"] : span["end"]] for span in entity["sentence_spans"]))
-    return Row(where, {"id": entity["entity_id"], "side": "candidate", "text": text, "relevant": None})
+    return RawExample(where, {"id": entity["entity_id"], "side": "candidate", "text": text, "relevant": None})
 
 
 def _one_line(text: str) -> str:

@@ -1,19 +1,19 @@
-"""Parquet, as the Hub keeps data sets: one row of a table is one raw row, its columns as they are."""
+"""Parquet files, the Hub's form of data sets: a row of the table is a raw row, with its columns unchanged."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source
 
 BATCH = 2000
-"""Rows that are turned into Python values at a time."""
+"""Number of rows that are converted to Python values at a time."""
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """The rows in order; a place in a message is `path:row`, counted from 1."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield the rows in order; a place in a message is `path:row`, counted from 1."""
     import pyarrow
     from pyarrow import parquet
 
@@ -26,7 +26,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             for batch in file.iter_batches(BATCH):
                 for fields in _values(batch, f"{path}:{number + 1}"):
                     number += 1
-                    yield Row(f"{path}:{number}", fields)
+                    yield RawExample(f"{path}:{number}", fields)
     except UnicodeDecodeError:
         raise UserError(f"{path}:{number + 1}: this row, or one of the {BATCH} after it, has a text that is not UTF-8") from None
     except (pyarrow.ArrowException, OSError) as error:
@@ -36,7 +36,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
 
 
 def _values(batch: Any, where: str) -> list[dict[str, Any]]:
-    """The rows of a batch; UserError for a date that is beyond Python's, or in an unknown time zone."""
+    """Return the rows of a batch. Raises UserError for dates outside of Python's range or in an unknown time zone."""
     try:
         return list(batch.to_pylist())
     except (ValueError, OverflowError) as error:

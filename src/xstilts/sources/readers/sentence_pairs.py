@@ -1,6 +1,6 @@
 """Translated sentence pairs, one per row of a Parquet file: queries in English, candidates in the other language.
 
-Row i is a pair; equal sentences are interchangeable, as in `xstilts.sources.readers.tatoeba`, whose ids and rule these are.
+Equal sentences are interchangeable; this rule and the ids are those of `xstilts.sources.readers.tatoeba`.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xstilts.errors import UserError
 from xstilts.sources.options import Option
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.sources.readers import parquet
 from xstilts.sources.readers.tatoeba import retrieval_rows
 from xstilts.tasks.declaration import Source
@@ -19,7 +19,7 @@ NEEDED = ("names",)
 OPTIONS = {"names": Option("two names", "the columns of the other language's sentence and of the English one. Needed")}
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
     """Rows with the fields of the retrieval format."""
     names = source.options["names"]
     pairs: list[tuple[str, str]] = []

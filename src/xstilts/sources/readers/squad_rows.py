@@ -1,14 +1,13 @@
-"""SQuAD's questions as the Hub keeps them, one per row: id, question, context, answers {text: [...], answer_start: [...]}.
+"""SQuAD's questions in the Hub's form, one per row: id, question, context, answers {text: [...], answer_start: [...]}.
 
-An empty list of answers, or a true `is_impossible`, is an unanswerable question (SQuAD 2.0); a row without `answers`, or with
-blank ones, has no gold.
-Files that end in .parquet are Parquet, all others hold JSON: one object per line, or one array of objects.
+A question with an empty list of answers or with `is_impossible` is unanswerable (SQuAD 2.0); a row without `answers`, or with
+empty texts as answers, has no gold. Files named .parquet are Parquet, all others JSON: one object per line, or one array.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.sources.readers import jsonl, parquet
 from xstilts.sources.readers.squad import answers_of
 from xstilts.tasks.declaration import Source
@@ -16,8 +15,8 @@ from xstilts.tasks.declaration import Source
 FORMATS = ("span_qa", "retrieval")
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """The rows as they are; `xstilts.sources.answers` reads their answers."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield the rows unchanged; `xstilts.sources.answers` parses their answers."""
     reader = parquet if ".parquet" in files["data"].suffixes else jsonl
     for row in reader.read(files, source, split, language):
         if row.fields.get("is_impossible") is not None:

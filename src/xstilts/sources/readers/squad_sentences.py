@@ -1,10 +1,10 @@
-"""SQuAD's JSON -> training pairs for answer retrieval: a question, and the sentence that contains its answer.
+"""SQuAD's JSON as training pairs for answer retrieval: a question and the sentence that contains its answer.
 
 The candidate's context is the paragraph, as in google-research/xtreme third_party/processors/squad_retrieval.py, which also uses
-the first answer only; it is placed as in `xstilts.sources.answers`.
-Sentences are split by a plain rule, not by that script's list of cases: a sentence ends after one of
-. ! ? with any closing quotes and brackets, where white space follows and then no lower-case letter; after a CJK full stop, a
-Devanagari danda or a line break it always ends. A boundary inside the answer of any of the paragraph's questions is no boundary.
+only the first answer; its position is corrected as in `xstilts.sources.answers`. Sentences are split by a simple rule, not by
+that script's list of cases: a sentence ends after . ! or ? with any closing quotes and brackets, if white space and then no
+lower-case letter follow; it always ends after a CJK full stop, a Devanagari danda or a line break. A sentence never ends inside
+the answer to a question of the paragraph.
 
 Ids are `{language}/{question id}` and `{language}/{paragraph}-{sentence}`, counted from 0 over distinct paragraphs; only
 sentences that answer a question are candidates, each once. Unanswerable questions have no candidate and are left out.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.sources.answers import Placing
-from xstilts.sources.raw import Row
+from xstilts.sources.raw import RawExample
 from xstilts.sources.readers.squad import answers_of, paragraphs
 from xstilts.tasks.declaration import Source
 
@@ -27,7 +27,7 @@ _END = re.compile(rf"[.!?]{_CLOSING}\s+|[\u3002\uff01\uff1f\u0964\u061f\u06d4]{_
 
 
 def sentence_spans(text: str, whole: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """(Start, end) of the sentences of `text` in characters, without white space at the ends; no span of `whole` is split."""
+    """Return (start, end) of the sentences of `text` in characters, without surrounding blanks; never split a span in `whole`."""
     cuts = [0]
     for match in _END.finditer(text):
         cut = match.end()
@@ -43,8 +43,8 @@ def sentence_spans(text: str, whole: list[tuple[int, int]]) -> list[tuple[int, i
     return spans
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with the fields of the retrieval format."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield rows with the fields of the retrieval format."""
     path = files["data"]
     placing = Placing(f"{path}, {split}")
     contexts: dict[str, list[dict[str, Any]]] = {}
@@ -72,9 +72,9 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
                 used.add(sentence)
                 relevant = [f"{language}/{number}-{sentence}"]
             name = f"{language}/{question['id']}"
-            yield Row(where, {"id": name, "side": "query", "text": question["question"], "relevant": relevant})
+            yield RawExample(where, {"id": name, "side": "query", "text": question["question"], "relevant": relevant})
         for sentence in sorted(used):
-            yield Row(
+            yield RawExample(
                 f"{path}: paragraph {number}, sentence {sentence}",
                 {
                     "id": f"{language}/{number}-{sentence}",

@@ -1,10 +1,10 @@
 """Tatoeba sentence pairs: two files of lines, queries in English, candidates in the other language.
 
-XTREME sorts the English side, so that line i of one file is not the translation of line i of the other; the task is to find,
-for each English sentence, its translation among the other language's (google-research/xtreme third_party/evaluate_retrieval.py).
-In that form (`{lg}-en.*`, or renamed to `tatoeba.{lg}-eng.*`) the files do not say which lines belong together. Gold comes from
-a file of line numbers (per line of the other language, the number, from 0, of its English line), or from LASER's own files,
-`tatoeba.{iso3}-eng.*`, which are aligned line by line and hold the same sentences. LASER's files can be read alone, too.
+XTREME sorts the English side, so that line i of one file is not the translation of line i of the other. The task is to retrieve
+the translation of each English sentence (google-research/xtreme third_party/evaluate_retrieval.py). In that form (`{lg}-en.*`, or
+renamed to `tatoeba.{lg}-eng.*`) the files do not show which lines belong together. Gold comes from a file of line numbers (per
+line of the other language, the number of its English line, from 0), or from LASER's files `tatoeba.{iso3}-eng.*`, which are
+aligned line by line and contain the same sentences. LASER's files can also be read alone.
 
 Ids are `{pair}/{side}-{line from 0}`, e.g. `sw/en-74` and `sw/sw-0`.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import Row, lines
+from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.languages import ISO3
 
@@ -27,19 +27,19 @@ _ALIGNED = re.compile(r"tatoeba\.[a-z]{3}-eng\.")
 
 
 def without_gold(files: dict[str, Path], language: str) -> str | None:
-    """Why the files do not say which sentences belong together, and what to get; None if they do."""
+    """Return an error message if the files do not show which sentences belong together; else None."""
     if "gold" in files or "source" not in files or _ALIGNED.match(files["source"].name):  # not two files: shown elsewhere
         return None
     code = ISO3.get(language, language)
     return (
-        f"the English side of {files['source'].name} is sorted, so that nothing says which sentences belong together. Put "
+        f"the English side of {files['source'].name} is sorted, so that its translations are unknown. Put "
         f"LASER's aligned files, tatoeba.{code}-eng.{code} and tatoeba.{code}-eng.eng (github.com/facebookresearch/LASER, "
         f"data/tatoeba/v1), into {files['source'].parent}, or add their folder to data.extra_roots"
     )
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[Row]:
-    """Rows with the fields of the retrieval format. Equal lines are interchangeable: all of them are relevant."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+    """Yield rows with the fields of the retrieval format. Equal lines are interchangeable: all of them are relevant."""
     queries, candidates = _texts(files["english"]), _texts(files["source"])
     _check_equal(files["english"], queries, files["source"], candidates)
     pairs: Iterable[tuple[str, str]] | None = None
@@ -60,8 +60,8 @@ def retrieval_rows(
     language: str,
     query_file: str,
     candidate_file: str,
-) -> Iterator[Row]:
-    """Queries, then candidates. `pairs`: English texts and texts that translate them; None: no gold."""
+) -> Iterator[RawExample]:
+    """Yield queries, then candidates. `pairs`: (English text, its translation); None: no gold."""
     translations = defaultdict(set)  # English text -> texts that translate it
     for english, other in pairs or []:
         translations[english].add(other)
@@ -76,10 +76,10 @@ def retrieval_rows(
                 "sentence: the gold is of other files, or has a line twice"
             )
         fields = {"id": f"{language}/en-{line}", "side": "query", "text": query, "relevant": relevant}
-        yield Row(f"{query_file}:{line + 1}", fields)
+        yield RawExample(f"{query_file}:{line + 1}", fields)
     for line, candidate in enumerate(candidates):
         fields = {"id": f"{language}/{language}-{line}", "side": "candidate", "text": candidate, "relevant": None}
-        yield Row(f"{candidate_file}:{line + 1}", fields)
+        yield RawExample(f"{candidate_file}:{line + 1}", fields)
 
 
 def _texts(path: Path) -> list[str]:
@@ -92,7 +92,7 @@ def _check_equal(english: Path, queries: list[str], other: Path, candidates: lis
 
 
 def _gold(path: Path, count: int, english: Path) -> list[int]:
-    """Per line of the other language, the number of its English line."""
+    """Return, for each line of the other language, the number of its English line."""
     numbers = []
     for number, line in lines(path):
         digits = line.strip()
@@ -105,7 +105,7 @@ def _gold(path: Path, count: int, english: Path) -> list[int]:
 
 
 def _aligned(files: dict[str, Path], queries: list[str], candidates: list[str]) -> list[tuple[str, str]]:
-    """The pairs of LASER's files. UserError if a sentence of the data is not in them: they are of another release."""
+    """Return the pairs of LASER's files. Raises UserError if they lack a sentence of the data: then the releases differ."""
     english, other = _texts(files["gold.english"]), _texts(files["gold"])
     _check_equal(files["gold.english"], english, files["gold"], other)
     for role, texts, aligned, place in (("english", queries, english, "gold.english"), ("source", candidates, other, "gold")):
