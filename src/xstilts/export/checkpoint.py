@@ -90,6 +90,11 @@ def _hugging_face(encoder: Encoder, task: Task, head: nn.Module) -> PreTrainedMo
     auto = auto_class(format_of(task))
     if auto is None or encoder.family.heads == "none":
         return None
+    base = f"{encoder.backbone.base_model_prefix}."
+    renamed = getattr(head, "transformers_weights", None)
+    ours: dict[str, Tensor] | None = renamed(encoder, base) if renamed else dict(head.state_dict())
+    if ours is None:
+        return None
     config = type(encoder.backbone.config).from_dict(encoder.backbone.config.to_dict())
     if task.labels:
         config.id2label = dict(enumerate(task.labels))
@@ -98,11 +103,6 @@ def _hugging_face(encoder: Encoder, task: Task, head: nn.Module) -> PreTrainedMo
         with torch.device("meta"):
             model: PreTrainedModel = auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
     except ValueError:  # transformers has no such head for this kind of encoder
-        return None
-    base = f"{model.base_model_prefix}."
-    renamed = getattr(head, "transformers_weights", None)
-    ours: dict[str, Tensor] | None = renamed(encoder, base) if renamed else dict(head.state_dict())
-    if ours is None:
         return None
     if encoder.pooler is not None and cast(Head, head).needs_pooler:
         ours |= {f"{base}pooler.dense.{key}": value for key, value in encoder.pooler.state_dict().items()}
