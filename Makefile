@@ -17,10 +17,10 @@ help:  ## List the targets
 demo: $(READY)  ## A small example from end to end, without network
 	$(BIN)/python -m xstilts.demo
 
-# The synthetic world's studies: the grid of one seed, what docs/babel.md says of three, and the dose of parallel text.
+# The synthetic world's studies: the grid of one seed, parts of it in three worlds, amounts of parallel text, and retrieval.
 STUDY := $(BIN)/python -m xstilts.train -m +experiments
 THREE := seed=1,2,3
-evidence: $(READY)  ## The figures of docs/babel_*.md: hours
+evidence: $(READY)  ## The synthetic world's studies and their reports: hours
 	$(STUDY)=babel study=babel_grid
 	$(STUDY)=babel $(THREE) +intermediate=none +target=udpos,xcopa,xquad,xnli,tatoeba,bucc2018
 	$(STUDY)=babel $(THREE) +intermediate=squad_v1 +target=xquad
@@ -32,8 +32,7 @@ evidence: $(READY)  ## The figures of docs/babel_*.md: hours
 	$(STUDY)=babel_dose pretraining=mlm data.world.pairs=3000
 	$(STUDY)=babel_retrieval $(THREE) +intermediate=none,mnli
 	$(STUDY)=babel_retrieval +intermediate=qqp,hellaswag,cosmosqa,commonsenseqa,squad_v1,ccg
-	$(BIN)/python -m xstilts.demo --page outputs/babel > docs/babel_results.md
-	for study in grid dose retrieval; do $(BIN)/python -m xstilts.demo --page outputs/babel_$$study > docs/babel_$$study.md; done
+	for study in babel babel_grid babel_dose babel_retrieval; do $(BIN)/python -m xstilts.report outputs/$$study; done
 
 bench: $(READY)  ## Speed and memory against peers, small sizes: under 10 minutes
 	$(BIN)/python -m benchmarks

@@ -438,9 +438,9 @@ def test_a_bad_pretraining(line: str, refused: Refused) -> None:
 
 
 OTHERS = {
-    "report": ["", "nowhere", "--compare a", "--compare a b", "a b", "--bogus", "data", "--out x"],
+    "report": ["", "nowhere", "--compare a", "--compare a b", "a b", "--bogus", "data", "--out x", "--table", "nowhere --table"],
     "submit": ["", "nowhere", "data --seed=x", "data --version=x", "data --bogus"],
-    "demo": ["--bogus", "--table", "--table nowhere", "--page nowhere", "--table a --page b"],
+    "demo": ["--bogus", "--table"],
     "worker": ["", "-h", "--help", "nowhere", "data", "tokenizer/tokenizer.json", "a b"],
 }
 

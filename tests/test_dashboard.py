@@ -41,6 +41,12 @@ def test_a_workspace_and_a_report_with_the_gains(wandb_server: Any, study: Path,
     (gains,) = wandb_server.runs.values()
     assert (gains.told["groupName"], gains.told["jobType"]) == ("small", "gains")
     assert gains.summary["gain/xnli/snli"] == 10.0
+    rows = dashboard.gains(study)["xnli"]
+    assert [(row["group"], row["difference"], row["seeds"]) for row in rows] == [
+        ("source language", 5.0, 1),
+        ("other languages", 10.0, 1),
+    ]
+    assert all(row["p_corrected"] is row["low"] is None for row in rows), "one run, no items"
     (workspace,), (report,) = wandb_server.variables("UpsertView2"), wandb_server.variables("upsertView")
     titles = ["Gains: intermediate x target", "Languages", "Transfer gap", "Training curves", "Throughput", "Lineage"]
     sections = json.loads(workspace["spec"])["section"]["panelBankConfig"]["sections"]

@@ -47,7 +47,7 @@ WORKER = ("models", "training")
 TOP = set("__main__ cli dashboard demo fetch plan pretrain report submit train worker".split())
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
-    "hydra": {"config", "demo", "fetch", "launch", "pretrain", "train"},
+    "hydra": {"config", "fetch", "launch", "pretrain", "train"},
     "pytorch_lightning": {"data", "export", "tracking", "training"},
     "lightning": set(),  # the same library under another name: objects of the two do not mix
     "pickle": set(),  # loading a pickle runs what its author wrote

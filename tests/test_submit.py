@@ -8,8 +8,7 @@ import pytest
 
 from xstilts import submit
 from xstilts.paths import CellPaths, conf_dir
-from xstilts.reporting.submission import name_of
-from xstilts.store.results import write_predictions, write_result
+from xstilts.store.results import name_of, write_predictions, write_result
 from xstilts.tasks.catalogue import load_task
 
 

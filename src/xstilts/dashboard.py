@@ -1,8 +1,8 @@
 """python -m xstilts.dashboard: a workspace and a report in W&B for the runs of a study.
 
-The only file that knows wandb_workspaces. The runs are those that `logger=wandb` made. What can be read from the result files
-only, the gains over the baseline, becomes a run of its own, `gains`. Every call makes a new workspace and a new report, and
-overwrites that run.
+The only file that imports wandb_workspaces. The runs are those that `logger=wandb` made. The gains over the baseline, which come
+from the study's analysis, become a run of their own, `gains`. Every call makes a new workspace and a new report, and overwrites
+that run.
 """
 
 import argparse
@@ -15,21 +15,26 @@ from xstilts.config import LoggerConfig
 from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.paths import results_dir
+from xstilts.reporting.analysis import analyse
+from xstilts.reporting.groups import OTHERS as OTHER_LANGUAGES
+from xstilts.reporting.groups import SOURCE
 from xstilts.store.results import read_results
-from xstilts.tracking import gains
 from xstilts.tracking.history import STEP
 from xstilts.tracking.identity import RunIdentity
 from xstilts.tracking.runs import LOG_IN, artifact_name, logged_in, problem_with_server, tracked
 from xstilts.tracking.scores import GAP, OTHERS, main_rows
 
 THROUGHPUT = ("examples_per_second", "tokens_per_second", "seconds_per_step")
+GAINS = "target condition intermediate group difference low high covers p_corrected seeds".split()
+Gains = dict[str, list[dict[str, Any]]]
+"""Target with its condition -> rows with the columns GAINS."""
 Sections = dict[str, list[Any]]
 
 
 def make(study: Path, entity: str, project: str) -> tuple[str, str]:
-    """Make the dashboard of the study with this output folder; the addresses of its workspace and its report.
+    """Make the dashboard of the study with this output folder; return the addresses of its workspace and its report.
 
-    UserError where nobody is logged in, W&B does not answer, or wandb_workspaces is not installed.
+    UserError if nobody is logged in, W&B does not answer, or wandb_workspaces is not installed.
     """
     if not logged_in():
         raise UserError(f"nobody is logged in to W&B: {LOG_IN}")
@@ -37,10 +42,10 @@ def make(study: Path, entity: str, project: str) -> tuple[str, str]:
         raise UserError(f"W&B cannot be reached ({problem}): a dashboard is made online")
     results = read_results(results_dir(study)) if results_dir(study).is_dir() else []
     name = results[0]["cell"]["study"] if results else study.name
-    found = gains.gained(study) if results else []
-    if found:
-        _post_gains(study, name, found, LoggerConfig(name="wandb", entity=entity, project=project))
-    chosen = sections(results, found)
+    gained = gains(study) if results else {}
+    if gained:
+        _post_gains(study, name, gained, LoggerConfig(name="wandb", entity=entity, project=project))
+    chosen = sections(results, gained)
     try:
         return _workspace(name, entity, project, chosen), _report(name, entity, project, chosen)
     except UserError:
@@ -49,19 +54,32 @@ def make(study: Path, entity: str, project: str) -> tuple[str, str]:
         raise UserError(f"W&B did not take the dashboard: {str(error).strip() or type(error).__name__}") from None
 
 
-def sections(results: list[dict[str, Any]], found: list[gains.Gained]) -> Sections:
-    """Title -> panels. Without results: those that need no name of a target, language or artifact."""
+def gains(study: Path) -> Gains:
+    """Return, for each target and condition, its rows of `Analysis.effects` for the source language and the other languages.
+
+    UserError if the study has no scores or a broken result.
+    """
+    effects = analyse(study).effects
+    chosen = effects[effects["group"].isin((SOURCE, OTHER_LANGUAGES))].astype(object)
+    rows = chosen.where(chosen.notna(), None)[list(GAINS)].to_dict("records")
+    gained: Gains = {}
+    for row in rows:
+        gained.setdefault(" ".join(filter(None, (row["target"], row["condition"]))), []).append(row)
+    return gained
+
+
+def sections(results: list[dict[str, Any]], gained: Gains) -> Sections:
+    """Return title -> panels. Without results: those that need no name of a target, language or artifact."""
     wr = _library("reports.v2")
     targets: dict[str, list[str]] = {}
     for result in results:
         languages = targets.setdefault(result["cell"]["target"], [])
         languages += [row["language"] for row in main_rows(result) if row["language"] not in languages]
     by_intermediate = {"groupby": wr.Config("intermediate"), "groupby_aggfunc": "mean", "max_bars_to_show": 50}
-    gained = [
-        wr.BarPlot(title=f"gain over none: {target}", metrics=[f"gain/{one.target}/{one.intermediate}" for one in own])
-        for target, own in _by_target(found).items()
+    plots = [
+        wr.BarPlot(title=f"gain over none: {target}", metrics=list(_gain_metrics(target, own))) for target, own in gained.items()
     ]
-    seen = [wr.WeavePanelSummaryTable(table_name="gains"), *gained] if found else []
+    seen = [wr.WeavePanelSummaryTable(table_name="gains"), *plots] if gained else []
     means, gaps = (
         [wr.BarPlot(title=f"{one}: {what}", metrics=[f"{one}/{what}"], **by_intermediate) for one in targets or ["score"]]
         for what in (OTHERS, GAP)
@@ -88,16 +106,13 @@ def sections(results: list[dict[str, Any]], found: list[gains.Gained]) -> Sectio
     return {title: panels for title, panels in named.items() if panels}
 
 
-def _by_target(found: list[gains.Gained]) -> dict[str, list[gains.Gained]]:
-    targets: dict[str, list[gains.Gained]] = {}
-    for one in found:
-        if one.others is not None:
-            targets.setdefault(one.target, []).append(one)
-    return targets
+def _gain_metrics(target: str, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the name of each gain in the other languages and its value."""
+    return {f"gain/{target}/{row['intermediate']}": row["difference"] for row in rows if row["group"] == OTHER_LANGUAGES}
 
 
 def _last_artifacts(results: list[dict[str, Any]]) -> list[str]:
-    """One per target, from which the graph leads back to the encoder and on to the evaluations."""
+    """Return the last artifact of each target, whose lineage graph shows the encoder and the evaluations."""
     last = {}
     for result in results:
         trained = [artifact for artifact in result["artifacts"] if artifact["kind"] == "trained"]
@@ -106,13 +121,13 @@ def _last_artifacts(results: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(last.values()))
 
 
-def _post_gains(study: Path, name: str, found: list[gains.Gained], logger: LoggerConfig) -> None:
+def _post_gains(study: Path, name: str, gained: Gains, logger: LoggerConfig) -> None:
     own = hashlib.sha256(f"gains\n{name}".encode()).hexdigest()[:16]
     chosen = {"study": name, "phase": "gains"}
     identity = RunIdentity(own, name, "gains", f"{name}: gains", ["gains"], str(study.absolute()), chosen)
     with tracked(logger, identity, {}) as run:
-        run.table("gains", gains.COLUMNS, [one.row() for one in found])
-        run.summary({f"gain/{one.target}/{one.intermediate}": one.others for one in found if one.others is not None})
+        run.table("gains", GAINS, [list(row.values()) for rows in gained.values() for row in rows])
+        run.summary({key: value for target, rows in gained.items() for key, value in _gain_metrics(target, rows).items()})
 
 
 def _workspace(name: str, entity: str, project: str, chosen: Sections) -> str:

@@ -1,8 +1,7 @@
-"""python -m xstilts.demo: a small study in the synthetic world, from nothing to its table, without network.
+"""python -m xstilts.demo: a small study in the synthetic world, from pretraining to its table, without network.
 
-It types what a user would: `xstilts pretrain` once, then `xstilts train -m` over a grid of cells, as two processes side by side,
-and then shows the comparison of `xstilts.reporting.transfer`. `--table STUDY` shows that of any study and runs nothing;
-`--page STUDY` writes all that it found as Markdown.
+It runs the commands that a user would type: `xstilts pretrain` once, `xstilts train -m` over a grid of cells in two processes
+side by side, and `xstilts report --table`.
 """
 
 import argparse
@@ -17,20 +16,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-
 from xstilts import signals
 from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.launch.process import begin, clean_environment
 from xstilts.paths import results_dir
-from xstilts.reporting import study_page
-from xstilts.reporting.transfer_table import show_transfer
+from xstilts.reporting.analysis import analyse
+from xstilts.reporting.views.terminal import show_study
 
 FOLDER = Path("outputs") / "demo"
 PRETRAINING = "pretraining.recipe.max_steps=2500"
-"""Of 4,000: enough for the table to tell what it tells after all of them."""
+"""4,000 steps are the default; 2,500 give the same picture."""
 TARGETS = "xquad,xcopa,tatoeba"
 SHARES = ("none,hellaswag", "squad_v1")
 """The intermediate choices of each process: about equally long, and neither needs an artifact that the other trains."""
@@ -42,21 +38,20 @@ language only, and evaluated in every language. Five to six minutes on two cores
 
 
 def commands(folder: Path, more: list[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """What the demo runs, without the interpreter: the pretraining, and the cells by their share of the intermediate choices.
+    """Return the commands of the demo without the interpreter: pretraining, and cells by their share of the intermediate choices.
 
-    `more` are the user's options, which count for all. Numbers of threads are fixed, since other numbers give other roundings.
+    `more` are the user's options for all commands. The number of threads is fixed, since another number rounds differently.
     """
     folders = [f"output={folder.as_posix()}", f"store.root={(folder / 'store').as_posix()}"]
     common = ["data=babel", PRETRAINING, "study=demo", *folders]
-    sweep = ["-m"] if _sweeps(more) else []
-    pretraining = ["-m", "xstilts.pretrain", *sweep, *common, "worker=inline", "trainer.num_threads=1", *more]
+    pretraining = ["-m", "xstilts.pretrain", "-m", *common, "worker=inline", "trainer.num_threads=1", *more]
     train = ["-m", "xstilts.train", "-m"]
     rest = [f"+target={TARGETS}", *common, "worker=inline", "trainer.num_threads=1", *more]
     return pretraining, {share: [*train, f"+intermediate={share}", *rest] for share in SHARES}
 
 
 def run(folder: Path, more: list[str]) -> int:
-    """Run all commands and show the table; returns an exit code, that of the first command that failed."""
+    """Run all commands and show the table; return an exit code, that of the first command that failed."""
     pretraining, cells = commands(folder, more)
     _say(INTRODUCTION, "\nPhase 1, the encoder:\n\n", _shown(pretraining), "\n\n")
     (code,) = _ended([lambda: _started(pretraining)])
@@ -64,24 +59,27 @@ def run(folder: Path, more: list[str]) -> int:
         _say("\nPhases 2 to 4, the cells, by two processes side by side:\n\n", "\n\n".join(map(_shown, cells.values())), "\n\n")
         code = _side_by_side(cells, folder / "logs")
     if signals.stop_signal(code):
-        return code  # the command has said so
+        return code  # the command has reported it
     if code:
         sys.stderr.write(f"error: the demo failed: a command ended with exit code {code}\n")
         return code if code > 0 else 1
     output, store = (Path(_last(key, cells[SHARES[0]])) for key in ("output", "store.root"))
     _say("\n")
-    show_transfer(output)
+    show_study(analyse(output))
     _say(
         f"\nresults:        {results_dir(output)}\npredictions:    {output / 'predictions'}\n"
         f"per language:   {folder / 'logs'}\nartifacts:      {store / 'trained'}\n"
-        "\nIs it noise? Give several seeds (`xstilts demo seed=1,2,3`) or another world (`xstilts demo data.world.seed=1`).\n"
+        f"\nThe whole report: `xstilts report {output}`.\nOne run shows nothing about chance: give several seeds "
+        "(`xstilts demo seed=1,2,3`) or another world (`xstilts demo data.world.seed=1`).\n"
     )
     return 0
 
 
 def _side_by_side(cells: dict[str, list[str]], logs: Path) -> int:
-    """Run the commands at once; the first exit code that is not 0. Their progress is shown, line by line, and their standard
-    output, the tables of all cells, is kept in files."""
+    """Run the commands at once; return the first exit code that is not 0.
+
+    Show their progress line by line; write their standard output, the tables of all cells, to files.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     followers: list[threading.Thread] = []
 
@@ -99,7 +97,7 @@ def _side_by_side(cells: dict[str, list[str]], logs: Path) -> int:
 
 
 def _ended(starts: list[Callable[[], "subprocess.Popen[str]"]]) -> list[int]:
-    """Start processes and wait for all; stop signals go on to them. Their exit codes."""
+    """Start processes, forward stop signals to them, wait for all, and return their exit codes."""
     processes: list[subprocess.Popen[str]] = []
 
     def forward(number: signal.Signals) -> None:
@@ -117,7 +115,7 @@ def _ended(starts: list[Callable[[], "subprocess.Popen[str]"]]) -> list[int]:
 
 
 def _started(words: list[str], output: IO[bytes] | None = None, errors: int | None = None) -> "subprocess.Popen[str]":
-    """A command as a process of its own group, so that Ctrl-C reaches it once, through us; it ends when we are killed (Linux)."""
+    """Start a command in a new process group, so that Ctrl-C reaches it once, through us; on Linux it ends if we are killed."""
     return subprocess.Popen(
         [sys.executable, *words],
         env=clean_environment(os.environ) | {"HF_HUB_OFFLINE": "1"},
@@ -131,7 +129,7 @@ def _started(words: list[str], output: IO[bytes] | None = None, errors: int | No
 
 
 def _follow(share: str, process: "subprocess.Popen[str]") -> None:
-    """Show what a process says, with its name in front, but for what it only reused."""
+    """Show the messages of a process with its name in front, except those about reused artifacts."""
     width = max(map(len, SHARES))
     for line in process.stderr or ():
         if ": reused " not in line:
@@ -139,7 +137,7 @@ def _follow(share: str, process: "subprocess.Popen[str]") -> None:
 
 
 def _shown(words: list[str]) -> str:
-    """The command as it can be typed here, over several lines."""
+    """Return the command as it can be typed here, over several lines."""
     python = Path(sys.executable)
     interpreter = str(python.relative_to(Path.cwd())) if python.is_relative_to(Path.cwd()) else str(python)
     lines = [[interpreter, *words[:2]]]
@@ -150,16 +148,8 @@ def _shown(words: list[str]) -> str:
     return " \\\n      ".join(shlex.join(line) for line in lines)
 
 
-def _sweeps(words: list[str]) -> bool:
-    """Return whether there are several values of an option, as in seed=1,2,3."""
-    try:
-        return any(override.is_sweep_override() for override in OverridesParser.create().parse_overrides(words))
-    except HydraException:
-        return False  # the command itself will say what is wrong
-
-
 def _last(key: str, words: list[str]) -> str:
-    """The value of an option in a command: the last one counts."""
+    """Return the value of an option in a command: the last one counts."""
     return [word.removeprefix(f"{key}=") for word in words if word.startswith(f"{key}=")][-1]
 
 
@@ -173,17 +163,8 @@ def main(words: list[str] | None = None) -> int:
     """The entry point; returns an exit code."""
     parser = argparse.ArgumentParser(prog="xstilts demo", description="A small study in a synthetic world, without network.")
     parser.add_argument("overrides", nargs="*", help="further options of `xstilts train`, for instance seed=2")
-    show = parser.add_mutually_exclusive_group()
-    show.add_argument("--table", type=Path, metavar="STUDY", help="only show the table of a study's folder, e.g. outputs/demo")
-    show.add_argument("--page", type=Path, metavar="STUDY", help="only print the page of a study's folder, in Markdown")
     given = parser.parse_args(words)
     try:
-        if given.table:
-            show_transfer(given.table)
-            return 0
-        if given.page:
-            sys.stdout.write(study_page.write(given.page))
-            return 0
         return run(FOLDER, given.overrides)
     except UserError as error:
         print_error(error)

@@ -154,21 +154,6 @@ class ArtifactPaths:
         return self.store / self.kind / self.fingerprint
 
     @property
-    def metadata(self) -> Path:
-        """Config, versions, checksums, metrics."""
-        return self.folder / METADATA
-
-    @property
-    def done(self) -> Path:
-        """Size and sha256 of every other file of the artifact."""
-        return self.folder / DONE
-
-    @property
-    def heads(self) -> Path:
-        """Weights that are not the encoder's."""
-        return self.folder / HEADS
-
-    @property
     def lock(self) -> Path:
         """The lock of processes that build or remove the artifact."""
         return self.store / self.kind / f".{self.fingerprint}.lock"
@@ -182,11 +167,6 @@ class ArtifactPaths:
     def last_checkpoint(self) -> Path:
         """The checkpoint to resume from."""
         return self.work / LAST_CHECKPOINT
-
-    @property
-    def best_weights(self) -> Path:
-        """The best by validation score so far."""
-        return self.work / BEST_WEIGHTS
 
     @property
     def job(self) -> Path:

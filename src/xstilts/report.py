@@ -1,6 +1,6 @@
-"""python -m xstilts.report: the results of a study -> one HTML page, tables and figures; or two studies -> what differs.
+"""python -m xstilts.report: write the report of a study, show its differences in the terminal, or compare two studies.
 
-`xstilts.reporting.analysis` says what is told, and docs/report.md how to read it.
+`xstilts.reporting.analysis` describes the tables, and docs/report.md how to read them.
 """
 
 import argparse
@@ -12,51 +12,56 @@ from xstilts.launch.entry import entry_point
 from xstilts.paths import report_dir, report_page
 from xstilts.reporting.analysis import analyse
 from xstilts.reporting.compare import compare
-from xstilts.reporting.export import export
 from xstilts.reporting.extras import extras
-from xstilts.reporting.page.render import write_page
+from xstilts.reporting.views.folder import write_folder
+from xstilts.reporting.views.html.page import write_page
+from xstilts.reporting.views.terminal import show_study
 
 
 @entry_point()
 def main(words: list[str] | None = None) -> int:
     """The entry point; returns an exit code: 2 for something that the user can put right."""
-    parser = argparse.ArgumentParser(prog="xstilts report", description="What a study found, from its result files.")
+    parser = argparse.ArgumentParser(prog="xstilts report", description="The report of a study, from its result files.")
     parser.add_argument("study", type=Path, nargs="?", help="folder of the study, for instance outputs/default")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder to write to, made where it is missing (STUDY/report)")
+    parser.add_argument("--table", action="store_true", help="write nothing, and show the differences in the terminal")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="instead, show how two studies differ")
     given = parser.parse_args(words)
     try:
         if given.compare:
-            shown = _compared(given)
+            if given.study or given.out or given.table:
+                raise UserError("--compare takes two studies and shows its table: leave out --out, --table and the other folder")
+            sys.stdout.write(compare(*given.compare).rstrip() + "\n")
         elif given.study is None:
             raise UserError("no study to report: expected its folder, for instance `xstilts report outputs/default`")
+        elif given.table:
+            if given.out:
+                raise UserError("--table writes nothing: leave out --out")
+            show_study(analyse(given.study))
         else:
-            shown = "".join(f"{path}\n" for path in report(given.study, given.out or report_dir(given.study)))
+            files = report(given.study, given.out or report_dir(given.study))
+            sys.stdout.write("".join(f"{path}\n" for path in files))
     except UserError as error:
         print_error(error)
         return 2
-    sys.stdout.write(shown)
     return 0
 
 
 def report(study: Path, folder: Path) -> list[Path]:
-    """Write the report of a study into a folder; the files, the page first. UserError where nothing can be read or written."""
+    """Write the report of a study into a folder; return its files, the page first.
+
+    UserError if something cannot be read or written.
+    """
     analysis, page = analyse(study), report_page(folder)
     more = extras(analysis)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_page(analysis, page, more)
-        return [page, *export(analysis, folder, more)]
+        return [page, *write_folder(analysis, folder, more)]
     except OSError as error:
         raise UserError(
             f"cannot write the report to {folder} ({error.strerror or error}): name a folder that can be written to with --out"
         ) from None
-
-
-def _compared(given: argparse.Namespace) -> str:
-    if given.study or given.out:
-        raise UserError("--compare takes two studies and shows its table: leave out --out and the other folder")
-    return compare(*given.compare).rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from xstilts.config import Config
 from xstilts.launch.cells import attempt, failures, start, to_schema
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
-from xstilts.reporting.table import show
+from xstilts.reporting.views.terminal import show_cell
 
 __all__ = ["cell", "main", "to_schema"]
 
@@ -29,7 +29,7 @@ def train(config: Config) -> None:
     """Check a cell, run it and print its result."""
     check(config, runs_here=True)
     if result := run(config):
-        show(result)
+        show_cell(result)
 
 
 @entry_point()

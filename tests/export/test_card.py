@@ -133,10 +133,10 @@ def test_several_tasks_have_their_own_limits_and_a_mixture() -> None:
 
 def test_scores_of_the_validation_and_of_targets() -> None:
     text = section(card(METADATA, SCORES), "Scores")
-    assert "(step 50 was taken)" in text and "| 50 | 61.2 | 61.2 |" in text
-    row = "| `xnli` | test | `accuracy` | `en` | 81.2 | 70.0 | limited: the first 500 of a language | `snli` | 7 | `mine` |"
+    assert "(step 50 was taken)" in text and "| 50 | 61.3 | 61.3 |" in text
+    row = "| `xnli` | test | `accuracy` | `en` | 81.3 | 70.0 | limited: the first 500 of a language | `snli` | 7 | `mine` |"
     assert row in text and "| `sw` | 70.0 | 499 |" in text
-    assert text.index("| `en` | 81.2 | 500 |") < text.index("| `sw` |") and "synthetic" not in text
+    assert text.index("| `en` | 81.3 | 500 |") < text.index("| `sw` |") and "synthetic" not in text
     assert text.count("<details>") == text.count("</details>") == 2
 
 

@@ -149,7 +149,7 @@ def composed(overrides: tuple[str, ...]) -> Config:
 def inline(*overrides: str) -> Ran:
     """Run a cell in this process."""
     from xstilts.cell import pipeline
-    from xstilts.reporting.table import render
+    from xstilts.reporting.views.terminal import cell_text
 
     kept, log = Lines(), logging.getLogger("xstilts")
     with preserved():
@@ -157,7 +157,7 @@ def inline(*overrides: str) -> Ran:
         log.addHandler(kept)
         config = composed((*overrides, "worker=inline"))
         result = pipeline.run(config)
-    return Ran(result, kept.lines, config, render(result))
+    return Ran(result, kept.lines, config, cell_text(result))
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,11 @@ import pytest
 
 from xstilts import report
 from xstilts.paths import report_dir, report_page, results_dir
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, analyse
-from xstilts.reporting.export import export
+from xstilts.reporting.analysis import analyse
 from xstilts.reporting.extras import extras
-from xstilts.reporting.page.render import write_page
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE
+from xstilts.reporting.views.folder import write_folder
+from xstilts.reporting.views.html.page import write_page
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 EVIL_TARGET = "<img src=x onerror=alert(3)>"
@@ -59,6 +60,12 @@ def simulated() -> Any:
     return found
 
 
+def write_whole_page(folder: Path, path: Path) -> None:
+    """Write the page of the study in a folder, with its optional parts."""
+    analysis = analyse(folder)
+    write_page(analysis, path, extras(analysis))
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a small study; one of its cells is degenerate."""
@@ -70,7 +77,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page_file(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = report_page(tmp_path_factory.mktemp("page"))
-    write_page(analyse(study), path)
+    write_whole_page(study, path)
     return path
 
 
@@ -79,7 +86,7 @@ def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of 9 choices and the baseline, 9 targets, 5 seeds and 40 languages, each with two scores on two splits."""
     folder = tmp_path_factory.mktemp("large")
     assert len(simulated().write_simulated(folder)) == 10 * 9 * 5
-    write_page(analyse(folder), report_page(folder))
+    write_whole_page(folder, report_page(folder))
     return report_page(folder)
 
 
@@ -95,7 +102,7 @@ def evil_file(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             row["language"] = EVIL if row["language"] == "af" else row["language"]
         result["degenerate"] = [EVIL] if result["degenerate"] else []
         path.write_text(json.dumps(result), encoding="utf-8")
-    write_page(analyse(folder), report_page(folder))
+    write_whole_page(folder, report_page(folder))
     return report_page(folder)
 
 
@@ -109,7 +116,7 @@ def sized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = replace(found, **frames)
     more, page = extras(found), report_page(report_dir(folder))
     write_page(found, page, more)
-    export(found, report_dir(folder), more)
+    write_folder(found, report_dir(folder), more)
     return page
 
 
@@ -120,7 +127,7 @@ def real_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulated().write_simulated(folder, 2, 1, 2, LANGUAGES, metrics=("accuracy",), named=("xnli",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "urielplus", None)
-        write_page(analyse(folder), report_page(folder))
+        write_whole_page(folder, report_page(folder))
     return report_page(folder)
 
 

@@ -15,7 +15,7 @@ import torch
 
 from xstilts.paths import ArtifactPaths
 from xstilts.signals import STOP_SIGNALS, Stopped
-from xstilts.store.artifacts import read_metadata
+from xstilts.store.artifacts import is_done, read_metadata
 
 Run = Callable[..., Any]
 Weights = Callable[[Path], dict[str, str]]
@@ -189,7 +189,7 @@ def test_one_worker_stops(whom: str, started: Any) -> None:
     before = paths.last_checkpoint.stat().st_mtime_ns
     os.kill(driver.pid if whom == "driver" else worker, signal.SIGTERM)
     _, err = driver.communicate(timeout=PATIENCE)
-    assert not is_alive(worker) and not paths.done.exists()
+    assert not is_alive(worker) and not is_done(paths.folder)
     assert paths.last_checkpoint.stat().st_mtime_ns > before
     assert driver.returncode == 143, err
     assert re.fullmatch(r"stopped by SIGTERM: checkpoint at step \d+; rerun the command to continue", err.splitlines()[-1]), err
@@ -244,7 +244,7 @@ def test_a_killed_rank_ends_its_cell(rank: int, started: Any) -> None:
     (line,) = (line for line in err.splitlines() if line.startswith("error: "))
     assert "phase 3: pawsx failed with " in line
     wait_for(lambda: not any(map(is_alive, ranks)), "a rank outlives its driver")
-    assert not paths.done.exists()
+    assert not is_done(paths.folder)
 
 
 @pytest.mark.slow

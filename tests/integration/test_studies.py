@@ -20,8 +20,9 @@ from nbclient import NotebookClient
 
 from xstilts.paths import DYNAMICS, report_page, results_dir
 from xstilts.report import report
-from xstilts.reporting.analysis import OTHERS, analyse, question
+from xstilts.reporting.analysis import analyse, question
 from xstilts.reporting.diversity import diversity
+from xstilts.reporting.groups import OTHERS
 from xstilts.reporting.scaling import curves
 from xstilts.store.results import read_results
 

@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir, sweep_summary
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, analyse, question
-from xstilts.reporting.gain import LEVEL
-from xstilts.reporting.statistics import effect, holm
+from xstilts.reporting.analysis import analyse, question
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE
+from xstilts.reporting.statistics import ITEMS, NOTHING, RUNS_AND_ITEMS, RunVariance, effect, holm
 from xstilts.store.results import name_of, write_result
 
 Write = Any
@@ -47,7 +48,7 @@ def test_an_effect_is_judged_by_seeds_of_all_choices_and_by_items(study: Path) -
     assert row["difference"] == -15.0 and row["low"] < -15.0 < row["high"]
     alone = effect([[58.0], [58.0]], [[48.0], [38.0]], row["item_sd"] ** 2)
     assert (row["low"], row["high"]) != pytest.approx((alone.low, alone.high)), "three choices know more of seeds than two"
-    assert row["item_sd"] > 0 and LEVEL == 0.95
+    assert row["item_sd"] > 0 and row["covers"] == RUNS_AND_ITEMS
 
 
 def test_p_values_are_corrected_for_the_cells_of_the_grid(study: Path) -> None:
@@ -64,6 +65,25 @@ def test_without_predictions_there_are_no_items_and_with_one_seed_no_interval(wr
         path.unlink()
     row = analyse(tmp_path).effects.iloc[0]
     assert row["difference"] == 10.0 and row["items"] == 0 and math.isnan(row["p"]) and math.isnan(row["low"])
+    assert row["covers"] == NOTHING
+
+
+def test_single_runs_are_never_significant(write_made_up: Write, tmp_path: Path) -> None:
+    """A gain of every item of every language would be certain, were there another run."""
+    write_made_up(right=dict.fromkeys(("qaa", "qab", "qac", "qae", "qaf"), 0))
+    write_made_up(intermediate="mnli", right=dict.fromkeys(("qaa", "qab", "qac", "qae", "qaf"), 10))
+    effects = analyse(tmp_path).effects
+    assert set(effects["difference"]) == {100.0} and set(effects["covers"]) == {ITEMS}
+    assert effects["p"].isna().all() and effects["p_corrected"].isna().all()
+
+
+def test_a_single_run_beside_choices_with_several_uses_their_run_variance(study: Path, write_made_up: Write) -> None:
+    write_made_up(intermediate="snli", target="xnli", better=2)
+    effects = analyse(study).effects
+    row = effects[(effects["intermediate"] == "snli") & (effects["group"] == ALL)].iloc[0]
+    assert (row["seeds"], row["covers"]) == (1, RUNS_AND_ITEMS) and math.isnan(row["p_corrected"])
+    others = effects[(effects["intermediate"] == "mnli") & (effects["target"] == "xnli") & (effects["group"] == ALL)].iloc[0]
+    assert row["high"] - row["low"] > others["high"] - others["low"]
 
 
 def test_averages_are_over_the_targets_that_all_choices_have(study: Path) -> None:
@@ -150,3 +170,42 @@ def test_results_that_are_left_out_are_named(write_made_up: Write, tmp_path: Pat
     assert told.loc[old.stem, "reason"].startswith(f"{new.stem} has the same description and is newer")
     assert told.loc[blind.stem, "reason"] == "no split has gold in all cells of its target"
     assert found.provenance["cell"].tolist() == [new.stem]
+
+
+def unpair(study: Path, training: dict[str, Any] | None = None) -> None:
+    """Rewrite the results of a folder as those of one world and one encoder, whose seeds are those of trainings only."""
+    for path in results_dir(study).iterdir():
+        result = json.loads(path.read_text())
+        result["config"]["data"]["world"]["seed"] = result["config"]["model"]["tiny"]["seed"] = 0
+        if training is not None:
+            result["config"]["target"]["training"] = training
+        path.write_text(json.dumps(result))
+
+
+def test_runs_of_one_encoder_are_compared_with_all_runs_of_the_baseline(write_made_up: Write, tmp_path: Path) -> None:
+    for seed, right in enumerate((8, 7, 9, 6), start=1):
+        write_made_up(seed=seed, right={"qaf": right})
+    for seed in (1, 5):
+        write_made_up(intermediate="mnli", seed=seed, right={"qaf": 9})
+    paired = analyse(tmp_path).effects.set_index("group").loc["qaf"]
+    assert (paired["seeds"], paired["baseline_seeds"], paired["difference"]) == (1, 1, 10.0) and math.isnan(paired["p"])
+    unpair(tmp_path)
+    row = analyse(tmp_path).effects.set_index("group").loc["qaf"]
+    assert (row["seeds"], row["baseline_seeds"], row["difference"]) == (2, 4, pytest.approx(15.0))
+    runs = RunVariance(500 / 3, 4), RunVariance(500 / 4, 4)  # none varies more than both together
+    wanted = effect(np.array([[80.0], [70], [90], [60]]), np.array([[90.0], [90]]), row["item_sd"] ** 2, runs)
+    assert (row["low"], row["high"], row["p"]) == pytest.approx((wanted.low, wanted.high, wanted.p))
+
+
+def test_the_baseline_of_a_target_without_training_has_no_run_variance(write_made_up: Write, tmp_path: Path) -> None:
+    for seed, right in enumerate((8, 7, 9), start=1):
+        write_made_up(seed=seed)
+        write_made_up(intermediate="mnli", seed=seed, right={"qaf": right})
+    widths = []
+    for training in ({"mnli": {}}, {}):
+        unpair(tmp_path, training)
+        row = analyse(tmp_path).effects.set_index("group").loc["qaf"]
+        widths.append(row["high"] - row["low"])
+    runs = RunVariance(0, 2), RunVariance(100, 2)
+    alone = effect(np.full((3, 1), 30.0), np.array([[80.0], [70], [90]]), row["item_sd"] ** 2, runs)
+    assert widths[1] == pytest.approx(alone.high - alone.low) != widths[0] and row["baseline_seeds"] == 3

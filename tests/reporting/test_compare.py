@@ -59,7 +59,7 @@ def test_differences_with_their_intervals(folders: tuple[Path, Path]) -> None:
     assert (a, b, seeds, same) == ("58.0", "68.0", "1 2", "0 of 2")
     value, low, high = (float(part.strip("*[],")) for part in difference.split())
     assert low < value == 10.0 < high
-    assert rows["none", "all languages"][2:] == ["+0.0 [0.0, 0.0]", "1.000", "1 2", "2 of 2"]
+    assert rows["none", "all languages"][2:] == ["0.0 [0.0, 0.0]", "1.000", "1 2", "2 of 2"]
     assert page.startswith("# b compared with a\n")
 
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from xstilts.reporting.conditions import condition, differences, following_seed, intermediate_settings, told
+from xstilts.reporting.conditions import condition, differences, following_seed, intermediate_settings, typed
 
 
 def a_result(**config: Any) -> dict[str, Any]:
@@ -50,9 +50,9 @@ def test_what_follows_the_seed_does_so_in_every_result() -> None:
         return {"cell": {"seed": seed}, "config": config}
 
     both = [of_seed(1, 1, 1), of_seed(2, 2, 2)]
-    assert following_seed(both) == {"data.world.seed": "world", "model.tiny.seed": "encoder"}
-    assert following_seed([*both, of_seed(3, 3, 0)]) == {"data.world.seed": "world"}
-    assert following_seed([*both, {"cell": {"seed": 3}, "config": {}}]) == {}
+    assert following_seed(both) == ["data.world.seed", "model.tiny.seed"]
+    assert following_seed([*both, of_seed(3, 3, 0)]) == ["data.world.seed"]
+    assert following_seed([*both, {"cell": {"seed": 3}, "config": {}}]) == []
     assert condition(both[0], following_seed(both)) == condition(both[1], following_seed(both)) == {}
 
 
@@ -63,7 +63,7 @@ def test_two_sets_of_languages_are_told_in_one_word() -> None:
 
     one, two = world("qaa", "qab"), world("qaa", "qba")
     assert differences([one, two]) == ["data.world.languages"]
-    assert told(two, ["data.world.languages"]) == "data.world.languages=qaa,qba"
+    assert typed(two, ["data.world.languages"]) == "data.world.languages=qaa,qba"
 
 
 def test_differences_are_told_as_options() -> None:
@@ -71,7 +71,7 @@ def test_differences_are_told_as_options() -> None:
     two = {"data.world.seed": "1", "recipe.name": '"jiant"', "recipe.default.epochs": "3", "same": "1"}
     keys = differences([one, two])
     assert keys == ["data.world.seed", "recipe.name"]
-    assert told(two, keys) == "data.world.seed=1 recipe.name=jiant"
+    assert typed(two, keys) == "data.world.seed=1 recipe.name=jiant"
     assert differences([one, one]) == [] and differences([]) == []
     assert differences([{"recipe.default.epochs": "1"}, {}]) == ["recipe.default.epochs"]
 
@@ -83,8 +83,8 @@ def test_a_target_without_training_is_told_in_a_word() -> None:
     untrained = condition(a_result(target={"training": {}}))
     assert differences([trained, untrained]) == ["target.training"]
     assert (
-        told(untrained, ["target.training"]) == "target.training=none"
-        and told(trained, ["target.training"]) == "target.training=snli"
+        typed(untrained, ["target.training"]) == "target.training=none"
+        and typed(trained, ["target.training"]) == "target.training=snli"
     )
     less = condition(a_result(target={"training": {"snli": used | {"max_examples": 5}}}))
     assert differences([trained, less]) == ["target.training.snli.max_examples"]

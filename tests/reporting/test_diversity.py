@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from xstilts.reporting import diversity as module
+from xstilts.reporting import language_distances as module
 from xstilts.reporting.analysis import analyse
 from xstilts.reporting.diversity import diversity
 

@@ -8,7 +8,7 @@ import pytest
 
 from xstilts.errors import UserError
 from xstilts.reporting.analysis import Analysis, analyse
-from xstilts.reporting.extras import Extras, Part, extras
+from xstilts.reporting.extras import Extra, Extras, extras
 
 Write = Any
 
@@ -23,13 +23,13 @@ def real(analysis: Analysis, codes: str = "en de fr sw ja") -> Analysis:
 
 def test_curves_and_regressions_with_their_pictures_and_what_is_to_be_seen(analysis: Analysis) -> None:
     found = extras(analysis)
-    assert found.sizes.table and found.distances.table and found.published == Part()
+    assert found.sizes.table and found.distances.table and found.published == Extra()
     assert [picture.name for picture in found.sizes.pictures] == ["scaling_1_xnli"]
-    told = found.sizes.pictures[0].told
+    told = found.sizes.pictures[0].description
     assert told.startswith("xnli, squad_v1. all languages: from ")
     assert "with 10 examples to " in told and "with 400, 58.0 without intermediate task; source language: " in told
     assert [picture.name for picture in found.distances.pictures] == ["typology_xnli_score", "typology_xnli_gain"]
-    of_score = found.distances.pictures[0].told
+    of_score = found.distances.pictures[0].description
     assert "structural: -" in of_score and " percent points per 0.1 of distance, 95 % interval -" in of_score
     assert [part.left_out for part in found.parts] == ["", "", ""]
     picture = found.sizes.pictures[0]
@@ -46,10 +46,10 @@ def test_what_is_left_out_is_told_where_a_user_can_help_it(analysis: Analysis, m
     def absent(*_: object) -> None:
         raise UserError("URIEL+ is not installed")
 
-    monkeypatch.setattr("xstilts.reporting.slopes.uriel_distances", absent)
+    monkeypatch.setattr("xstilts.reporting.language_distances.uriel_distances", absent)
     found = extras(real(analysis))
-    assert found.distances == Part(left_out="regressions on distance, as URIEL+ is not installed")
+    assert found.distances == Extra(left_out="regressions on distance, as URIEL+ is not installed")
     assert found.published.table and {row[0].text for row in found.published.table.rows} == {"xnli"}
     few = real(analysis)
     few = dataclasses.replace(few, scores=few.scores[few.scores["language"].isin(["en", "de", "fr"])])
-    assert extras(few).distances == Part(), "two languages are too few, whatever is installed"
+    assert extras(few).distances == Extra(), "two languages are too few, whatever is installed"

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from xstilts.reporting.analysis import ALL, Analysis, analyse
+from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.figures import COLOURS, MARKERS, _mark, curve_plot, distance_plot, dot_plot, figures, heat_map, rendered
+from xstilts.reporting.groups import ALL
+from xstilts.reporting.language_distances import distances
 from xstilts.reporting.scaling import Curve, fit
-from xstilts.reporting.slopes import GAIN, distances, points, slopes
+from xstilts.reporting.slopes import GAIN, points, slopes
 from xstilts.reporting.tables import headline
 
 Write = Any

@@ -4,7 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.reporting.comparison import Comparison, comparisons
-from xstilts.reporting.groups import FAMILY, SCRIPT, SIZES, TEXT, WORLD, groups, language_facts
+from xstilts.reporting.groups import (
+    ALL,
+    FAMILY,
+    LANGUAGE,
+    OTHERS,
+    SCRIPT,
+    SIZES,
+    SOURCE,
+    TEXT,
+    WHOLE,
+    WORLD,
+    compared_groups,
+    groups,
+    language_facts,
+    low_resource,
+)
 from xstilts.tasks.languages import LANGUAGES
 
 
@@ -16,7 +31,7 @@ def test_every_language_has_a_family_a_script_and_a_size() -> None:
 
 
 def test_real_languages_by_what_they_have_in_common() -> None:
-    real = Comparison("xnli", {}, [], "accuracy", "accuracy", "test", "en", {}, {}, [(None, None)], {}, [])
+    real = Comparison("xnli", {}, "accuracy", "accuracy", "test", (None, None), "en", {}, {}, False, {})
     found = groups(real)
     assert found["Turkic", FAMILY] == ["az", "kk", "tr"] and found["Cyrillic", SCRIPT] == ["bg", "kk", "ru", "uk"]
     assert found["no text", TEXT] == ["ht", "qu", "wo", "yo"]
@@ -29,3 +44,24 @@ def test_those_of_a_synthetic_world_by_its_parameters(write_made_up: Any, tmp_pa
     found = groups(comparisons(tmp_path)[0])
     assert found["low-resource", WORLD] == ["qbh"] and ("Latin", SCRIPT) in found
     assert not any(kind == FAMILY for _, kind in found)
+
+
+def test_near_and_far_languages_are_those_with_enough_text(write_made_up: Any, tmp_path: Path) -> None:
+    write_made_up()
+    (one,) = comparisons(tmp_path)
+    found = groups(one)
+    assert (found["near", WORLD], found["low-resource", WORLD]) == (["qab", "qac"], ["qae"]) and low_resource(one) == ["qae"]
+    assert ("far", WORLD) in found
+
+
+def test_only_languages_with_scores_are_compared(write_made_up: Any, tmp_path: Path) -> None:
+    write_made_up()
+    (one,) = comparisons(tmp_path)
+    found = compared_groups(one, ["qaa", "qab", "qae"])
+    assert (
+        found[ALL, WHOLE] == ["qaa", "qab", "qae"] and found[SOURCE, WHOLE] == ["qaa"] and found[OTHERS, WHOLE] == ["qab", "qae"]
+    )
+    assert found["near", WORLD] == ["qab"] and found["qae", LANGUAGE] == ["qae"] and ("far", WORLD) not in found
+    without = compared_groups(one, ["qab", "qae"])
+    assert (ALL, WHOLE) not in without and (SOURCE, WHOLE) not in without and without[OTHERS, WHOLE] == ["qab", "qae"]
+    assert compared_groups(one, []) == {}

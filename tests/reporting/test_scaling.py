@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, analyse
+from xstilts.reporting.analysis import analyse
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE
 from xstilts.reporting.scaling import curves, fit
 
 Write = Any

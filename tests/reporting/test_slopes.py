@@ -11,7 +11,8 @@ from pandas import DataFrame
 from scipy.stats import linregress
 
 from xstilts.reporting.analysis import analyse
-from xstilts.reporting.slopes import GAIN, SCORE, distances, points, regression, slopes
+from xstilts.reporting.language_distances import distances
+from xstilts.reporting.slopes import GAIN, SCORE, points, regression, slopes
 
 Write = Any
 DISTANCES = dict(zip("abcdefgh", (0.1, 0.2, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9), strict=True))
@@ -127,7 +128,7 @@ def test_languages_are_real_unless_the_study_is_synthetic(
         asked.append((sorted(languages), source))
         return {"syntactic": {code: 0.25 for code in languages}}
 
-    monkeypatch.setattr("xstilts.reporting.slopes.uriel_distances", known)
+    monkeypatch.setattr("xstilts.reporting.language_distances.uriel_distances", known)
     real = dataclasses.replace(analyse(tmp_path), synthetic=False)
     assert distances(real)["distance"].tolist() == [0.25] * 5
     assert asked == [(["qaa", "qab", "qac", "qae", "qaf"], "qaa")]

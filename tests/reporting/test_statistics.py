@@ -8,12 +8,24 @@ import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas import DataFrame
-from scipy.stats import ttest_rel
+from scipy.stats import t, ttest_ind, ttest_rel
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 
-from xstilts.reporting.gain import gains
-from xstilts.reporting.statistics import LEVEL, MANY, Scatter, effect, holm, scatter, variance_parts
+from xstilts.reporting.statistics import (
+    ITEMS,
+    LEVEL,
+    MANY,
+    NOTHING,
+    RUNS,
+    RUNS_AND_ITEMS,
+    Effect,
+    RunVariance,
+    effect,
+    holm,
+    run_variances,
+    variance_parts,
+)
 
 
 def test_without_items_it_is_the_paired_t_test_over_seeds() -> None:
@@ -26,12 +38,21 @@ def test_without_items_it_is_the_paired_t_test_over_seeds() -> None:
     assert math.isnan(found.item_sd)
 
 
-def test_one_seed_is_judged_by_items_alone_and_without_them_not_at_all() -> None:
+def test_one_seed_has_an_interval_over_items_alone_or_none_and_is_never_tested() -> None:
     one = effect(np.array([[50.0, 40.0]]), np.array([[52.0, 43.0]]), item_variance=1.0)
     assert (one.value, one.low, one.high) == pytest.approx((2.5, 2.5 - 1.959964, 2.5 + 1.959964))
-    assert one.freedom == MANY and one.item_sd == 1.0 and math.isnan(one.seed_sd)
+    assert (one.freedom, one.item_sd, one.covers) == (MANY, 1.0, ITEMS) and math.isnan(one.seed_sd) and math.isnan(one.p)
     none = effect(np.array([[50.0]]), np.array([[52.0]]))
-    assert none.value == 2.0 and all(math.isnan(value) for value in (none.low, none.high, none.p))
+    assert (none.value, none.covers) == (2.0, NOTHING) and all(math.isnan(value) for value in (none.low, none.high, none.p))
+
+
+def test_one_seed_uses_the_run_variance_that_other_choices_show_and_is_not_tested() -> None:
+    scores = np.array([[50.0, 40.0]]), np.array([[52.0, 43.0]])
+    runs = RunVariance(4.0, 12), RunVariance(4.0, 12)
+    found = effect(*scores, item_variance=1.0, runs=runs)
+    assert found.covers == RUNS_AND_ITEMS and math.isnan(found.p)
+    assert found.high - found.low == pytest.approx(2 * 3.0 * t.ppf(0.975, 12 * (9 / 8) ** 2))
+    assert effect(*scores, runs=runs).covers == RUNS
 
 
 def test_nothing_that_varies_leaves_no_doubt() -> None:
@@ -68,47 +89,92 @@ def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     assert [p for p in found if not math.isnan(p)] == pytest.approx(wanted)
 
 
-def test_seeds_scatter_as_all_choices_say_once_what_a_seed_does_to_all_is_taken_out() -> None:
+def named(scores_CS: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"choice{number}": scores_S for number, scores_S in enumerate(scores_CS)}
+
+
+def test_the_run_variance_is_that_of_all_choices_without_what_a_seed_does_to_all() -> None:
     rng = np.random.default_rng(6)
     scores = 60 + rng.normal(0, 20, (1, 6)) + rng.normal(0, 1, (9, 1)) + rng.normal(0, 2, (9, 6))
     rows = [{"choice": c, "seed": s, "value": scores[c, s]} for c in range(9) for s in range(6)]
     table = anova_lm(smf.ols("value ~ C(choice) + C(seed)", DataFrame(rows)).fit())
-    found = scatter(scores)
-    assert found is not None and found.freedom == table["df"]["Residual"] == 40
-    assert found.variance == pytest.approx(2 * table["mean_sq"]["Residual"])
-    two = scatter(scores[:2])
-    assert two == Scatter(pytest.approx((scores[1] - scores[0]).var(ddof=1)), 5), "of two, it is that of their difference"
-    assert scatter(scores[:, :1]) is None and scatter(scores[:1]) is None
+    found = run_variances(named(scores), paired=True)
+    assert found is not None and found.common.freedom == table["df"]["Residual"] == 40
+    assert found.common.variance == pytest.approx(table["mean_sq"]["Residual"])
+    two = run_variances(named(scores[:2]), paired=True)
+    assert two is not None and two.common == RunVariance(pytest.approx((scores[1] - scores[0]).var(ddof=1) / 2), 5)
+    assert run_variances(named(scores[:, :1]), paired=True) is run_variances(named(scores[:1]), paired=True) is None
 
 
-def test_a_difference_that_scatters_more_than_the_others_is_judged_by_itself() -> None:
-    baseline, treated = np.zeros((3, 1)), np.array([[0.0], [10.0], [20.0]])
-    wide = effect(baseline, treated, of_seeds=Scatter(1.0, 30))
-    assert wide.high - wide.low > 20 and wide.freedom == 30
-    narrow = effect(baseline, treated, of_seeds=Scatter(400.0, 30))
-    assert narrow.high - narrow.low == pytest.approx(2 * (wide.high - wide.low)), "and one that scatters less is not"
+def test_choices_with_seeds_of_their_own_are_pooled_by_their_number() -> None:
+    rng = np.random.default_rng(13)
+    scores = {"none": rng.normal(60, 1, 8), "mnli": rng.normal(62, 1, 3), "qqp": rng.normal(61, 1, 1)}
+    found = run_variances(scores, paired=False)
+    assert found is not None and found.common.freedom == 7 + 2 and found.of("qqp") == found.common
+    assert found.common.variance == pytest.approx((7 * scores["none"].var(ddof=1) + 2 * scores["mnli"].var(ddof=1)) / 9)
+    assert run_variances({"none": scores["qqp"]}, paired=False) is run_variances({}, paired=False) is None
 
 
-CELLS, SEEDS, LANGUAGES, ITEMS = 12, 4, 3, 40
-Grid = list[tuple[np.ndarray, np.ndarray, float, Scatter]]
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_choice_with_a_collapsed_run_has_a_variance_of_its_own(paired: bool) -> None:
+    scores = np.random.default_rng(9).normal(60, 1, (8, 3))
+    collapsed = scores.copy()
+    collapsed[5, 1] -= 30
+    found, without = run_variances(named(collapsed), paired), run_variances(named(np.delete(scores, 5, axis=0)), paired)
+    assert found is not None and without is not None
+    assert [choice for choice, own in found.by_choice.items() if not own.pooled] == ["choice5"] and found.common == without.common
+    own = found.of("choice5")
+    assert own.freedom == 2 and own.variance == pytest.approx(300, rel=0.3)
+    assert all(found.of(f"choice{n}").variance >= found.common.variance for n in range(8))
+
+
+def test_runs_that_do_not_vary_make_no_other_choice_an_outlier() -> None:
+    scores = np.full((4, 3), 50.0)
+    scores[3] = 40, 50, 60
+    found = run_variances(named(scores), paired=False)
+    assert found is not None and all(own.pooled for own in found.by_choice.values())
+
+
+def test_sides_with_variances_and_numbers_of_runs_of_their_own_are_compared_as_welch_does() -> None:
+    rng = np.random.default_rng(10)
+    sides = rng.normal(60, 1, (7, 1)), rng.normal(60, 9, (4, 1))
+    first, second = (RunVariance(float(side.var(ddof=1)), len(side) - 1, pooled=False) for side in sides)
+    found, wanted = effect(*sides, runs=(first, second)), ttest_ind(sides[1][:, 0], sides[0][:, 0], equal_var=False)
+    assert (found.p, found.freedom) == pytest.approx((wanted.pvalue, wanted.df))
+
+
+def test_with_one_common_variance_it_is_students_test() -> None:
+    rng = np.random.default_rng(11)
+    sides = rng.normal(60, 1, (7, 1)), rng.normal(61, 1, (4, 1))
+    runs = run_variances({"none": sides[0][:, 0], "mnli": sides[1][:, 0]}, paired=False)
+    assert runs is not None
+    found = effect(*sides, runs=(runs.common, runs.common))
+    assert found.p == pytest.approx(ttest_ind(sides[1][:, 0], sides[0][:, 0]).pvalue) and found.freedom == pytest.approx(9)
+
+
+CELLS, SEEDS, LANGUAGES, SIZE = 12, 4, 3, 40
+Grid = list[tuple[np.ndarray, np.ndarray, float, tuple[RunVariance, RunVariance]]]
 
 
 def grid(rng: np.random.Generator, planted: dict[int, float]) -> Grid:
-    """What `effect` is given for each cell: the choices of one target, which share the baseline and the test items.
+    """Arguments of `effect` for each cell: the choices of one target, which share the baseline and the test items.
 
     An item has a difficulty that all models share and one for each choice; a seed makes a model better or worse.
     """
     effects_C = np.array([0.0, *(planted.get(cell, 0.0) for cell in range(CELLS))])
-    items_CI = rng.normal(0, 10, ITEMS) + rng.normal(0, 6, (CELLS + 1, ITEMS)) * (np.arange(CELLS + 1) > 0)[:, None]
+    items_CI = rng.normal(0, 10, SIZE) + rng.normal(0, 6, (CELLS + 1, SIZE)) * (np.arange(CELLS + 1) > 0)[:, None]
     scores_CSLI = 50 + effects_C[:, None, None, None] + items_CI[:, None, None, :]
     scores_CSLI = scores_CSLI + rng.normal(0, 1.5, (CELLS + 1, SEEDS, 1, 1))
-    scores_CSLI = scores_CSLI + rng.normal(0, 8, (CELLS + 1, SEEDS, LANGUAGES, ITEMS))
+    scores_CSLI = scores_CSLI + rng.normal(0, 8, (CELLS + 1, SEEDS, LANGUAGES, SIZE))
     means_CSL = scores_CSLI.mean(axis=3)
-    of_seeds = scatter(means_CSL.mean(axis=2))
-    assert of_seeds is not None
+    runs = run_variances(named(means_CSL.mean(axis=2)), paired=False)
+    assert runs is not None
     by_item_CI = scores_CSLI.mean(axis=(1, 2))
-    variances = (by_item_CI[1:] - by_item_CI[0]).var(axis=1, ddof=1) / ITEMS
-    return [(means_CSL[0], means_CSL[1 + cell], float(variances[cell]), of_seeds) for cell in range(CELLS)]
+    variances = (by_item_CI[1:] - by_item_CI[0]).var(axis=1, ddof=1) / SIZE
+    return [
+        (means_CSL[0], means_CSL[1 + cell], float(variances[cell]), (runs.of("choice0"), runs.of(f"choice{1 + cell}")))
+        for cell in range(CELLS)
+    ]
 
 
 def significant(cells: Grid) -> set[int]:
@@ -136,18 +202,53 @@ def test_intervals_hold_the_true_difference_at_their_level() -> None:
     assert 0.94 <= inside <= 0.985, inside  # the sum of both variances errs on the wide side
 
 
+def test_a_grid_of_single_runs_without_effect_has_nothing_significant() -> None:
+    rng = np.random.default_rng(8)
+    cells = [effect(*rng.normal(60, 2, (2, 1, 5)), item_variance=0.1) for _ in range(90)]
+    assert all(math.isnan(p) for p in holm([one.p for one in cells])) and {one.covers for one in cells} == {ITEMS}
+
+
+def study(rng: np.random.Generator, seeds: int, collapsing: float, planted: float = 0.0, crashed: bool = False) -> list[Effect]:
+    """The effects of a study of 9 targets and 10 choices, run SD 1, item SD 0.3; the first choice of a target gains `planted`.
+
+    A choice has one run that is 25 points worse with the probability `collapsing`; `crashed`: the second choice has one always.
+    """
+    found = []
+    for _ in range(9):
+        scores_CS = 60 + rng.normal(0, 1, (11, seeds))
+        scores_CS[1] += planted
+        bad_C = rng.random(11) < collapsing
+        bad_C[:2], bad_C[2] = False, bad_C[2] or crashed
+        scores_CS[bad_C, 0] -= 25
+        runs = run_variances(named(scores_CS), paired=False)
+        assert runs is not None
+        items_C = rng.normal(0, 0.3, 11)
+        for choice in range(1, 11):
+            sides = scores_CS[0, :, None], scores_CS[choice, :, None] + items_C[choice]
+            found.append(effect(*sides, 0.09, (runs.of("choice0"), runs.of(f"choice{choice}"))))
+    return found
+
+
 @pytest.mark.slow
-def test_the_bootstrap_over_items_holds_the_true_gain_at_its_level() -> None:
-    """Single seeds of two given models: only the items are drawn anew."""
-    rng, repetitions, items = np.random.default_rng(5), 400, 120
-    inside = 0
-    for _ in range(repetitions):
-        chances = {"de": 0.55 + 0.1 * rng.standard_normal(items), "fr": 0.45 + 0.1 * rng.standard_normal(items)}
-        sides = []
-        for better in (0.0, 0.08):
-            right = {code: rng.random(items) < np.clip(chance, 0.1, 0.8) + better for code, chance in chances.items()}
-            sides.append({1: {code: {str(n): (float(hit), 1.0) for n, hit in enumerate(hits)} for code, hits in right.items()}})
-        gain = gains(*sides, {"all": ["de", "fr"]}, resamples=400)["all"]
-        inside += gain.low <= 8.0 <= gain.high
-    spread = math.sqrt(LEVEL * (1 - LEVEL) / repetitions)
-    assert abs(inside / repetitions - LEVEL) <= 3 * spread + 0.005, inside / repetitions
+@pytest.mark.parametrize("collapsing", [0.0, 0.05])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_a_study_without_effect_has_a_false_find_in_at_most_6_percent_whether_runs_collapse_or_not(
+    seeds: int, collapsing: float
+) -> None:
+    rng, studies = np.random.default_rng(11), 1000
+    found = [study(rng, seeds, collapsing) for _ in range(studies)]
+    false_finds = sum(min(holm([one.p for one in effects])) <= 0.05 for effects in found)
+    assert false_finds / studies <= 0.06, false_finds / studies
+    inside = np.mean([one.low <= 0.0 <= one.high for effects in found for one in effects[::10]])
+    assert 0.93 <= inside <= 0.99, inside
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "planted"), [(3, 5.0), (5, 3.5)])
+def test_a_collapsed_run_of_another_choice_hides_no_effect(seeds: int, planted: float) -> None:
+    power = []
+    for crashed in (False, True):
+        rng = np.random.default_rng(12)
+        studies = [study(rng, seeds, 0.0, planted, crashed) for _ in range(60)]
+        power.append(np.mean([np.array(holm([one.p for one in effects])[::10]) <= 0.05 for effects in studies]))
+    assert power[0] > 0.6 and power[1] >= 0.9 * power[0], power

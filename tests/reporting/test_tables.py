@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from xstilts.reporting.analysis import ALL, OTHERS, Analysis, analyse
-from xstilts.reporting.latex import Cell, Table, latex
-from xstilts.reporting.tables import conditions, headline, tables
+from xstilts.reporting.analysis import Analysis, analyse
+from xstilts.reporting.groups import ALL, OTHERS
+from xstilts.reporting.tables import ReportTable, TableCell, conditions, headline, tables
+from xstilts.reporting.views.latex import latex
 
 Write = Any
 
@@ -22,7 +23,7 @@ def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
     return analyse(tmp_path)
 
 
-def by_name(analysis: Analysis) -> dict[str, Table]:
+def by_name(analysis: Analysis) -> dict[str, ReportTable]:
     return {table.name: table for table in tables(analysis)}
 
 
@@ -34,11 +35,11 @@ def test_the_headline_is_over_all_languages_where_the_source_language_has_a_scor
 def test_differences_stand_under_the_score_without_intermediate_task(analysis: Analysis) -> None:
     table = by_name(analysis)["differences"]
     assert list(table.header) == ["intermediate", "tatoeba", "xnli"]
-    assert table.rows[0] == [Cell("none"), Cell("42.5"), Cell("58.0")]
+    assert table.rows[0] == [TableCell("none"), TableCell("42.5"), TableCell("58.0")]
     mnli = next(row for row in table.rows if row[0].text == "mnli")
     assert [cell.text for cell in mnli] == ["mnli", "+10.0", "+10.0"]
     qqp = next(row for row in table.rows if row[0].text == "qqp")
-    assert qqp[1] == Cell("-") and qqp[2].text == "-15.0" and qqp[2].below.startswith("[-")
+    assert qqp[1] == TableCell("-") and qqp[2].text == "-15.0" and qqp[2].below.startswith("[-")
 
 
 def test_what_is_certain_after_correction_is_bold_and_nothing_else(analysis: Analysis) -> None:
@@ -54,7 +55,7 @@ def test_scores_of_every_language_the_source_language_first(analysis: Analysis) 
     table = by_name(analysis)["scores_xnli"]
     assert [row[0].text for row in table.rows] == ["qaa", "qab", "qac", "qae", "qaf"]
     assert list(table.header) == ["language", "none", "mnli", "qqp"]
-    assert table.rows[0][1:] == [Cell("80.0", "± 0.0"), Cell("90.0", "± 0.0"), Cell("65.0", "± 7.1")]
+    assert table.rows[0][1:] == [TableCell("80.0", "± 0.0"), TableCell("90.0", "± 0.0"), TableCell("65.0", "± 7.1")]
     assert "standard deviation over seeds" in table.caption
     data = table.data.set_index(["language", "intermediate"])
     assert data.loc[("qaa", "qqp"), "mean"] == 65.0 and data.loc[("qaa", "qqp"), "count"] == 2

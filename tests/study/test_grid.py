@@ -34,7 +34,7 @@ class Disk:
     def file(self, key: str) -> Path:
         if key.startswith("cell"):
             return CellPaths(self.output, key).result
-        return ArtifactPaths(self.store, "trained", key).done
+        return ArtifactPaths(self.store, "trained", key).folder / "done.json"
 
     def make(self, *keys: str) -> None:
         for key in keys:

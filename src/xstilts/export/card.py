@@ -11,8 +11,8 @@ from typing import Any
 
 from xstilts.config import Mixture
 from xstilts.export.licences import licence_fields, licence_notes
-from xstilts.reporting.markdown import code, details, one_line, table, text
-from xstilts.reporting.table import number
+from xstilts.reporting.numbers import fixed
+from xstilts.reporting.views.markdown import code, details, one_line, table, text
 from xstilts.tasks.declaration import Limits
 from xstilts.tasks.formats import format_named, format_names
 
@@ -265,4 +265,4 @@ def _summary(key: str, one: Mapping[str, Any]) -> list[str]:
 def _value(value: Any) -> str:
     if value is None:
         return "-"
-    return number(value) if isinstance(value, float) else text(value)
+    return fixed(value) if isinstance(value, float) else text(value)

@@ -1,59 +1,61 @@
-"""All that a study's report tells, as tables: what the page, the figures, the exports and the notebooks read.
+"""The analysis of a study: every table that the page, the figures, the files, the terminal, W&B and the notebooks show.
 
     scores      a row per score of a cell: target, condition, intermediate, seed, language, metric, split, layer, pooling, value,
                 examples, source (whether the language is the one trained in), main (whether it is the target's main score)
     effects     a row per intermediate choice, target, condition and group of languages, against the choice `none`: group, kind,
-                baseline, score, difference, low, high, p, p_corrected, seeds, languages, items, and the standard deviations
-                seed_sd, language_sd, rest_sd, item_sd
+                baseline, score, difference, low, high, covers (the chance that the interval covers), p, p_corrected, seeds,
+                baseline_seeds, languages, items, and the standard deviations seed_sd, language_sd, rest_sd, item_sd
     averages    a row per condition, benchmark and intermediate choice: average, sd (over seeds), tasks, seeds, gap, over
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
     problems    a row per cell that failed, was interrupted or blocked, is degenerate, incomplete or left out: cell, kind, reason
 
-Scores and differences are in percent. The baseline of a cell is the same target, condition and seed without intermediate task.
+Scores and differences are in percent. The baseline of a choice is made of the cells of the same target and condition without
+intermediate task: all of them, or those with the same seeds if every seed is another synthetic world or encoder. With one seed on
+either side there is no p-value.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts import metrics
 from xstilts.errors import UserError
-from xstilts.paths import CellPaths, experiments_dir
+from xstilts.paths import experiments_dir
 from xstilts.reporting.averages import averages
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results
-from xstilts.reporting.gain import Gain, Items, gains, result_items
-from xstilts.reporting.groups import groups
+from xstilts.reporting.conditions import TRAINING
+from xstilts.reporting.effects import GroupKey, ScoresBySeed, common_languages, group_effects, scores_SL
+from xstilts.reporting.groups import compared_groups
+from xstilts.reporting.items import ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
-from xstilts.reporting.statistics import effect, holm, scatter
+from xstilts.reporting.statistics import RunVariance, RunVariances, holm, run_variances
 from xstilts.store.results import name_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-ALL, SOURCE, OTHERS = "all languages", "source language", "other languages"
 SCORES = "target condition intermediate seed language metric split layer pooling value examples source main".split()
 EFFECTS = (
-    "target condition intermediate group kind baseline score difference low high p p_corrected seeds languages items "
-    "seed_sd language_sd rest_sd item_sd"
+    "target condition intermediate group kind baseline score difference low high covers p p_corrected seeds baseline_seeds "
+    "languages items seed_sd language_sd rest_sd item_sd"
 ).split()
 PROVENANCE = "cell target condition intermediate seed artifacts versions recipe model".split()
-ItemsOrNone = Callable[[Mapping[str, Any], str, str], Items | None]
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A study's report, before it takes a form."""
+    """All tables of a study's report."""
 
     name: str
     folder: Path
     question: str
-    """The header of the study's file, without the marks of a comment; empty where no such file is known."""
+    """The header of the study's file without comment marks; empty if no such file is known."""
     synthetic: bool
-    """Whether the languages are those of a synthetic world, so that nothing is said about real ones."""
+    """True if the languages are those of a synthetic world."""
     source: str
     scores: "DataFrame"
     effects: "DataFrame"
@@ -63,16 +65,15 @@ class Analysis:
 
 
 def analyse(study: Path) -> Analysis:
-    """Everything that the results in a study's folder tell. UserError for a folder without scores."""
+    """Analyse the results in a study's folder. UserError for a folder without scores and for broken results or predictions."""
     from pandas import DataFrame
 
     results = study_results(study)
     found = scored_comparisons(study, results)
-    conditions = [" ".join(typed) for typed in options(found)]
-    pairs = list(zip(found, conditions, strict=True))
+    pairs = [(one, " ".join(typed)) for one, typed in zip(found, options(found), strict=True)]
     name, experiment = study_name(found, study), last_sweep(study)["experiment"]
     broken: list[str] = []
-    effects = [row for one, told in pairs for row in _effects(one, told, _items(study, broken))]
+    effects = [row for one, condition in pairs for row in _effects(one, condition, items_of(study, broken))]
     if broken:
         raise UserError("\n".join(dict.fromkeys(broken)))
     return Analysis(
@@ -81,16 +82,16 @@ def analyse(study: Path) -> Analysis:
         question=question(name, experiment),
         synthetic=any(one.languages for one in found),
         source=found[0].source,
-        scores=DataFrame([row for one, told in pairs for row in _scores(one, told)], columns=SCORES),
+        scores=DataFrame([row for one, condition in pairs for row in _scores(one, condition)], columns=SCORES),
         effects=_corrected(DataFrame(effects, columns=EFFECTS)),
         averages=averages(pairs),
-        provenance=DataFrame([row for one, told in pairs for row in _provenance(one, told)], columns=PROVENANCE),
+        provenance=DataFrame([row for one, condition in pairs for row in _provenance(one, condition)], columns=PROVENANCE),
         problems=problems(study, results, found),
     )
 
 
 def question(*names: str) -> str:
-    """The header of the first of some files experiments/NAME.yaml that there is; empty where there is none of them."""
+    """Return the header of the first existing file experiments/NAME.yaml; empty if none exists."""
     path = next((path for path in (experiments_dir() / f"{name}.yaml" for name in names) if path.is_file()), None)
     if path is None:
         return ""
@@ -116,106 +117,65 @@ def _scores(one: Comparison, condition: str) -> Iterator[list[Any]]:
             if row["value"] is None:
                 continue
             variant = (row.get("layer"), row.get("pooling"))
-            main = row["metric"] == one.key and row["split"] == one.split and variant == one.variants[0]
+            main = row["metric"] == one.key and row["split"] == one.split and variant == one.variant
             own = [row["language"], row["metric"], row["split"], *variant, float(row["value"]), row["examples"]]
             yield [*cell, *own, row["language"] == one.source, main]
 
 
-def _effects(one: Comparison, condition: str, items: ItemsOrNone) -> Iterator[list[Any]]:
-    """Every choice against the baseline, over the seeds that both have, in every group of languages that both have."""
-    if BASELINE not in one.cells:
+def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator[list[Any]]:
+    """Compare every choice with the baseline, in the languages that all cells have; if seeds are paired, over those of both."""
+    by_choice = {choice: one.by_seed(choice) for choice in one.cells}
+    baseline = by_choice.get(BASELINE, {})
+    languages = common_languages(baseline)
+    if not languages:
         return
-    variant = one.variants[0]
-    tables = {choice: one.by_seed(choice, variant) for choice in one.cells}
-    languages = _common(tables[BASELINE].values())
-    groups_of = _groups(one, languages)
-    places_of = {key: [languages.index(code) for code in codes] for key, codes in groups_of.items()}
-    seeds_of = {choice: [seed for seed in by_seed if seed in tables[BASELINE]] for choice, by_seed in tables.items()}
-    whole = [
-        choice for choice, seeds in seeds_of.items() if all(code in tables[choice][seed] for seed in seeds for code in languages)
-    ]
-    if whole == [BASELINE]:
-        return
-    complete = [seed for seed in tables[BASELINE] if all(seed in tables[choice] for choice in whole)]
-    scatters = {}
-    if len(complete) > 1:
-        every_CSL = np.array([_scores_SL(tables[choice], complete, languages) for choice in whole])
-        scatters = {key: scatter(every_CSL.take(places, axis=2).mean(axis=2)) for key, places in places_of.items()}
-    of_baseline = {seed: items(one.cells[BASELINE][seed], one.metric, one.split) for seed in tables[BASELINE]}
-    for choice in whole:
-        seeds = seeds_of[choice]
-        if choice == BASELINE or not seeds:
+    if one.paired:
+        by_choice = {choice: {seed: own[seed] for seed in own if seed in baseline} for choice, own in by_choice.items()}
+    compared = {choice: own for choice, own in by_choice.items() if own and set(languages) <= set(common_languages(own))}
+    groups = compared_groups(one, languages)
+    variances = _run_variances(one, compared, groups)
+    items = {seed: read_items(one.cells[BASELINE][seed], one.metric, one.split) for seed in baseline if len(compared) > 1}
+    for choice, own in compared.items():
+        if choice == BASELINE:
             continue
-        of_items = _item_gains(one, choice, {seed: of_baseline[seed] for seed in seeds}, groups_of, items)
-        sides = [_scores_SL(tables[side], seeds, languages) for side in (BASELINE, choice)]
-        for (group, kind), places in places_of.items():
-            baseline_SL, treated_SL = (side_SL.take(places, axis=1) for side_SL in sides)
-            gain = of_items.get(group)
-            told = effect(baseline_SL, treated_SL, gain.variance if gain else None, scatters.get((group, kind)))
-            means = [float(baseline_SL.mean()), float(treated_SL.mean()), told.value, told.low, told.high, told.p, np.nan]
-            sizes = [len(seeds), len(places), gain.items if gain else 0]
-            parts = [told.seed_sd, told.language_sd, told.rest_sd, told.item_sd]
-            yield [one.target, condition, choice_name(choice), group, kind, *means, *sizes, *parts]
+        seeds = list(own if one.paired else baseline)
+        sides = {seed: baseline[seed] for seed in seeds}, own
+        of_items = {seed: items[seed] for seed in seeds}
+        of_items_treated = {seed: read_items(one.cells[choice][seed], one.metric, one.split) for seed in own}
+        runs = {key: (known.of(BASELINE), known.of(choice)) for key, known in variances.items()}
+        for found in group_effects(*sides, groups, (of_items, of_items_treated), runs):
+            result = found.effect
+            values = [found.baseline, found.score, result.value, result.low, result.high, result.covers, result.p, np.nan]
+            parts = [result.seed_sd, result.language_sd, result.rest_sd, result.item_sd]
+            sizes = [len(own), len(seeds), found.languages, found.items]
+            yield [one.target, condition, choice_name(choice), found.group, found.kind, *values, *sizes, *parts]
 
 
-def _scores_SL(by_seed: Mapping[int, Mapping[str, float]], seeds: Sequence[int], languages: Sequence[str]) -> Any:
-    return np.array([[by_seed[seed][code] for code in languages] for seed in seeds])
+def _run_variances(
+    one: Comparison, by_choice: Mapping[str, ScoresBySeed], groups: Mapping[GroupKey, Sequence[str]]
+) -> dict[GroupKey, RunVariances]:
+    """Estimate each group's run variances from the choices with several seeds; if paired, over the seeds that these share.
 
-
-def _common(by_seed: Any) -> list[str]:
-    tables = list(by_seed)
-    return [code for code in tables[0] if all(code in table for table in tables)] if tables else []
-
-
-def _groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str, str], list[str]]:
-    """Name and kind of a group -> its languages: all, source, others, each language, and by what they have in common."""
-    others = [code for code in languages if code != one.source]
-    named = {(ALL, "whole"): list(languages), (SOURCE, "whole"): [one.source], (OTHERS, "whole"): others}
-    if one.source not in languages:
-        named = {(OTHERS, "whole"): others}
-    named |= {(code, "language"): [code] for code in languages}
-    named |= {(name, kind): [code for code in codes if code in others] for (name, kind), codes in groups(one).items()}
-    return {name: codes for name, codes in named.items() if codes}
-
-
-def _items(study: Path, broken: list[str]) -> ItemsOrNone:
-    """Reads the scores of a result's test items; None where its predictions are missing or its metric is no sum over items.
-    What is wrong with predictions is added to `broken`.
-
-    They are of a size that only those that are compared are held at a time.
+    A target without training gives the baseline the same scores with every seed, so its run variance is 0.
     """
-
-    def found(result: Mapping[str, Any], metric: str, split: str) -> Items | None:
-        there = metrics.scored_by_item(metric) and CellPaths(study, name_of(result)).predictions.exists()
-        try:
-            return result_items(study, result, metric, split) if there else None
-        except UserError as error:
-            broken.append(" ".join(str(error).splitlines()))
-            return None
-
+    untrained = one.settings.get(TRAINING) == json.dumps("none") and not one.paired
+    if one.paired:
+        several = {choice: own for choice, own in by_choice.items() if len(own) > 1}
+        shared = [seed for seed in by_choice[BASELINE] if all(seed in own for own in several.values())]
+        by_choice = {choice: {seed: own[seed] for seed in shared} for choice, own in several.items() if shared}
+    elif untrained:
+        by_choice = {choice: own for choice, own in by_choice.items() if choice != BASELINE}
+    found = {}
+    for key, codes in groups.items():
+        scores_S = {choice: scores_SL(own, codes).mean(axis=1) for choice, own in by_choice.items()}
+        if known := run_variances(scores_S, one.paired):
+            without_runs = {BASELINE: RunVariance(0.0, known.common.freedom)} if untrained else {}
+            found[key] = replace(known, by_choice={**known.by_choice, **without_runs})
     return found
 
 
-def _item_gains(
-    one: Comparison,
-    choice: str,
-    of_baseline: Mapping[int, Items | None],
-    groups_of: Mapping[tuple[str, str], list[str]],
-    items: ItemsOrNone,
-) -> dict[str, Gain]:
-    """Group -> gain with its variance over test items; empty where these are not known of every cell."""
-    baseline = {seed: found for seed, found in of_baseline.items() if found is not None}
-    treated = {}
-    for seed in baseline if len(baseline) == len(of_baseline) else ():
-        if (found := items(one.cells[choice][seed], one.metric, one.split)) is not None:
-            treated[seed] = found
-    if len(treated) < len(of_baseline):
-        return {}
-    return gains(baseline, treated, {name: codes for (name, _), codes in groups_of.items()})
-
-
 def _corrected(effects: "DataFrame") -> "DataFrame":
-    """With p-values corrected for all cells of the grid that are told of one group of languages."""
+    """Add p-values that are corrected for all cells of the grid in the same group of languages."""
     if len(effects):
         effects["p_corrected"] = effects.groupby("group")["p"].transform(lambda p: holm(p.tolist()))
     return effects

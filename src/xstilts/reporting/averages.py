@@ -1,8 +1,8 @@
-"""Averages over the targets of a study, as XTREME and XTREME-R make them, each with the targets, splits and languages it is over.
+"""Averages over the targets of a study, like those of XTREME and XTREME-R, with their targets, splits and languages.
 
-The score of a target is the mean over languages of `metrics.task_score`, in the target's own split and, of retrieval, its first
-layer and pooling. An average is the mean over targets. Each benchmark has its own targets and languages. A study with others, or
-with a synthetic world, also has an average over all of its targets and languages.
+The score of a target is the mean over languages of `metrics.task_score`, in the target's main split and, for retrieval, first
+layer and pooling. An average is the mean over targets. Each benchmark has its own targets and languages. A study with other
+targets or with a synthetic world also has an average over all of its targets and languages.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,21 +25,21 @@ AVERAGES = "condition benchmark intermediate average sd tasks seeds gap over".sp
 BENCHMARKS = {"XTREME": "xtreme", "XTREME-R": "xtreme-r"}
 ALL_TARGETS = "all targets"
 
-Run = tuple[str, int]
+RunKey = tuple[str, int]
 """Intermediate choice and seed."""
 
 
 @dataclass(frozen=True)
-class Part:
+class AveragedTarget:
     """One target in an average."""
 
     target: Comparison
-    scores: Mapping[Run, Mapping[str, float]]
-    """Run -> language -> score, of all languages."""
+    scores: Mapping[RunKey, Mapping[str, float]]
+    """Run -> language -> score, for all languages."""
     codes: list[str]
     """The languages that count; every run has them."""
     whole: int
-    """How many languages there should be."""
+    """The number of languages that there should be."""
 
     @property
     def name(self) -> str:
@@ -47,25 +47,25 @@ class Part:
 
     @property
     def has_gap(self) -> bool:
-        """Return whether there are scores in the source language and in others."""
+        """Return True if there are scores in the source language and in others."""
         return self.target.source in self.codes and len(self.codes) > 1
 
-    def score(self, run: Run) -> float:
-        """The mean over languages."""
+    def score(self, run: RunKey) -> float:
+        """Return the mean over languages."""
         return float(np.mean([self.scores[run][code] for code in self.codes]))
 
-    def gap(self, run: Run) -> float:
-        """The source language less the mean of the others."""
+    def gap(self, run: RunKey) -> float:
+        """Return the score in the source language minus the mean of the others."""
         source = self.target.source
         return self.scores[run][source] - float(np.mean([self.scores[run][code] for code in self.codes if code != source]))
 
 
 def averages(pairs: Iterable[tuple[Comparison, str]]) -> "DataFrame":
-    """A row per condition, benchmark and intermediate choice; `pairs` are comparisons with their conditions.
+    """Return a row per condition, benchmark and intermediate choice; `pairs` are comparisons with their conditions.
 
-    Only targets that every choice of a condition has with each of its seeds count, in the languages that all these cells have:
-    otherwise the rows would be means of different things. `sd` is over seeds. `gap` is the source language less the mean of the
-    others, over the targets that have both. `over` says what the row is over and what is left out.
+    Only targets that every choice of a condition has with each of its seeds count, in the languages that all these cells have,
+    so that the rows can be compared. `sd` is over seeds. `gap` is the source language minus the mean of the others, over the
+    targets that have both. `over` lists what the row is over and what is left out.
     """
     from pandas import DataFrame
 
@@ -83,7 +83,7 @@ def _rows(own: Sequence[Comparison]) -> Iterator[list[object]]:
         scores = {(choice, seed): one.task_scores(choice, seed) for choice, cells in one.cells.items() for seed in cells}
         every = dict.fromkeys(code for scored in scores.values() for code in scored)
         codes = [code for code in every if all(code in scored for scored in scores.values())]
-        parts.append(Part(one, scores, codes, len(every)))
+        parts.append(AveragedTarget(one, scores, codes, len(every)))
         if not metrics.higher_is_better(one.key):
             left_out[one.target] = f"less {one.key} is better"
         elif not runs <= set(scores):
@@ -102,9 +102,11 @@ def _rows(own: Sequence[Comparison]) -> Iterator[list[object]]:
             yield [benchmark, choice_name(choice), average, spread, len(counted), len(own_runs), gap, over]
 
 
-def _benchmarks(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
-    """The averages that are shown: XTREME-R's where it has something that XTREME's has not, that of all targets where no
-    benchmark's has all of them."""
+def _benchmarks(parts: Sequence[AveragedTarget]) -> Iterator[tuple[str, list[AveragedTarget]]]:
+    """Yield the averages to show.
+
+    XTREME-R is shown if it has a target or language that XTREME lacks, all targets if no benchmark has all of them.
+    """
     shown: list[set[tuple[str, str]]] = []
     for benchmark in BENCHMARKS:
         counted = []
@@ -113,7 +115,7 @@ def _benchmarks(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
                 continue
             official = languages(load_task(conf_dir(), part.name), BENCHMARKS[benchmark])
             if codes := [code for code in part.codes if code in official]:
-                counted.append(Part(part.target, part.scores, codes, len(official)))
+                counted.append(AveragedTarget(part.target, part.scores, codes, len(official)))
         if counted and not any(_items(counted) <= other for other in shown):
             shown.append(_items(counted))
             yield benchmark, counted
@@ -125,28 +127,28 @@ def _tasks(benchmark: str) -> tuple[str, ...]:
     return VERSIONS[BENCHMARKS[benchmark]]
 
 
-def _items(parts: Iterable[Part]) -> set[tuple[str, str]]:
+def _items(parts: Iterable[AveragedTarget]) -> set[tuple[str, str]]:
     return {(part.name, code) for part in parts for code in part.codes}
 
 
-def _over(benchmark: str, parts: Sequence[Part], left_out: Mapping[str, str]) -> str:
-    """`2 of 9 tasks; test of bucc2018; validation of tydiqa; bucc2018 in 3 of 4 languages`."""
+def _over(benchmark: str, parts: Sequence[AveragedTarget], left_out: Mapping[str, str]) -> str:
+    """Write `2 of 9 tasks; test of bucc2018; validation of tydiqa; bucc2018 in 3 of 4 languages`."""
     if benchmark in BENCHMARKS:
-        told = [f"{len(parts)} of {len(_tasks(benchmark))} tasks"]
+        clauses = [f"{len(parts)} of {len(_tasks(benchmark))} tasks"]
     else:
-        told = [
+        clauses = [
             _grouped({part.name: f"{len(part.codes)} language{'s' * (len(part.codes) > 1)}" for part in parts}) or "no target"
         ]
-    told.append(_grouped({part.name: part.target.split for part in parts}))
-    told += [f"{part.name} in {len(part.codes)} of {part.whole} languages" for part in parts if len(part.codes) < part.whole]
+    clauses.append(_grouped({part.name: part.target.split for part in parts}))
+    clauses += [f"{part.name} in {len(part.codes)} of {part.whole} languages" for part in parts if len(part.codes) < part.whole]
     with_gap = [part.name for part in parts if part.has_gap]
-    told.append(f"gap of {', '.join(with_gap)}" if 0 < len(with_gap) < len(parts) else "")
-    told += [f"without {name}: {reason}" for name, reason in left_out.items()]
-    return "; ".join(filter(None, told))
+    clauses.append(f"gap of {', '.join(with_gap)}" if 0 < len(with_gap) < len(parts) else "")
+    clauses += [f"without {name}: {reason}" for name, reason in left_out.items()]
+    return "; ".join(filter(None, clauses))
 
 
 def _grouped(values: Mapping[str, str]) -> str:
-    """`test of xnli, xquad; validation of tydiqa`; of one value for all `test`."""
+    """Write `test of xnli, xquad; validation of tydiqa`; if all have one value, `test`."""
     by_value: dict[str, list[str]] = {}
     for name, value in values.items():
         by_value.setdefault(value, []).append(name)

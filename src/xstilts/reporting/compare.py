@@ -1,69 +1,68 @@
-"""Two folders of results of the same cells, `a` and `b`: what changed, and whether it is noise.
+"""Compare the results of the same cells in two folders, `a` and `b`: which scores changed, and by more than chance.
 
-For an upgraded library, another machine, another hyperparameter. A cell of one folder is compared with that of the other that
+For an upgraded library, another machine, another hyperparameter. A cell of one folder is compared with the cell of the other that
 has the same target, intermediate choice, seed and (as each study names them) options; differences are b - a.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from xstilts import metrics
 from xstilts.errors import UserError
-from xstilts.paths import CellPaths
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE
-from xstilts.reporting.comparison import Comparison, Result, comparisons
+from xstilts.reporting.comparison import Comparison, comparisons
 from xstilts.reporting.conditions import Settings, intermediate_settings
-from xstilts.reporting.gain import Gain, Items, gains
-from xstilts.reporting.markdown import code, table, text
+from xstilts.reporting.effects import GroupEffect, ItemsBySeed, ScoresBySeed, common_languages, group_effects
+from xstilts.reporting.groups import WHOLE, compared_groups
+from xstilts.reporting.items import ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
-from xstilts.reporting.statistics import SIGNIFICANT, Effect, effect, holm
-from xstilts.reporting.table import ABSENT, number, signed
-from xstilts.reporting.transfer import items_of
-from xstilts.store.results import name_of
+from xstilts.reporting.numbers import ABSENT, fixed, probability
+from xstilts.reporting.statistics import holm
+from xstilts.reporting.tables import difference_cell, interval_note
+from xstilts.reporting.views.markdown import cell_text, code, table, text
 
 EXPLAINED = (
-    "Scores are means over languages and over the seeds that both folders have, in percent. In brackets the 95 % interval of the "
-    "difference, over test items where there are predictions and over seeds where there are several; bold: p ≤ 0.05 after Holm's "
-    "correction for all rows. `same` counts the seeds whose scores are equal in every language."
+    "Scores are means over languages and over the seeds that both folders have, in percent. `same` counts the seeds whose scores "
+    "are equal in every language."
 )
-Key = tuple[str, str, str]
+CellKey = tuple[str, str, str]
 """Target, options, intermediate choice."""
-ItemsOrNone = Callable[[Result, str, str], Items | None]
 Side = tuple[Comparison, str]
 """A comparison and the name of a choice in it."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One target with one intermediate choice in both folders."""
+class ComparedChoice:
+    """One target with one intermediate choice in both folders, in one group of languages."""
 
-    key: Key
-    group: str
+    key: CellKey
     seeds: list[int]
     same: int
-    """Seeds with the same score in every language."""
-    scores: tuple[float, float]
-    effect: Effect
+    """Number of seeds with the same score in every language."""
+    found: GroupEffect
 
 
 def compare(a: Path, b: Path) -> str:
-    """A page in Markdown. UserError for a folder without results, and for two folders that have no cell in common."""
+    """Return a page in Markdown.
+
+    UserError for a folder without results, for broken predictions, and for two folders that have no cell in common.
+    """
     sides = [_by_key(comparisons(folder)) for folder in (a, b)]
     shared = [key for key in sides[0] if key in sides[1]]
-    items = (_items(a), _items(b))
-    rows = [row for key in shared for row in _rows(key, sides[0][key], sides[1][key], items)]
-    if not rows:
+    broken: list[str] = []
+    read = (items_of(a, broken), items_of(b, broken))
+    compared = [row for key in shared for row in _compared(key, sides[0][key], sides[1][key], read)]
+    if broken:
+        raise UserError("\n".join(dict.fromkeys(broken)))
+    if not compared:
         raise UserError(
             f"{a} and {b} have no cell in common: expected results of the same targets, intermediate choices and seeds; "
             f"{a.name} has {_listed(sides[0])}, {b.name} has {_listed(sides[1])}"
         )
     names = (a.name, b.name) if a.name != b.name else (a.as_posix(), b.as_posix())
     first, second = map(text, names)
-    texts = [f"# {second} compared with {first}\n", f"a: {first}, b: {second}. {EXPLAINED}\n", _scores(rows)]
+    about = f"a: {first}, b: {second}. {EXPLAINED} {interval_note(one.found.effect.covers for one in compared)}.\n"
+    texts = [f"# {second} compared with {first}\n", about, _differences(compared)]
     if alone := list(_alone(sides, names)):
         texts += ["## Cells of one folder only\n", table(["folder", "target", "options", "intermediate", "seeds"], alone)]
     if missing := [row for key in shared for row in _missing(key, sides[0][key], sides[1][key])]:
@@ -79,17 +78,7 @@ def compare(a: Path, b: Path) -> str:
     return "\n".join(texts)
 
 
-def _items(study: Path) -> ItemsOrNone:
-    """Reads the scores of a result's test items; None without predictions."""
-    read = items_of(study)
-
-    def found(result: Result, metric: str, split: str) -> Items | None:
-        return read(result, metric, split) if CellPaths(study, name_of(result)).predictions.exists() else None
-
-    return found
-
-
-def _by_key(found: Sequence[Comparison]) -> dict[Key, Side]:
+def _by_key(found: Sequence[Comparison]) -> dict[CellKey, Side]:
     return {
         (one.target, " ".join(typed), choice_name(choice)): (one, choice)
         for one, typed in zip(found, options(found), strict=True)
@@ -101,77 +90,58 @@ def _seeds(first: Side, second: Side) -> list[int]:
     return sorted(set(first[0].cells[first[1]]) & set(second[0].cells[second[1]]))
 
 
-def _rows(key: Key, first: Side, second: Side, items: tuple[ItemsOrNone, ItemsOrNone]) -> Iterator[Row]:
-    """All languages, or where the source language has no score the others; in the languages that all cells have."""
+def _compared(key: CellKey, first: Side, second: Side, read: tuple[ReadItems, ReadItems]) -> Iterator[ComparedChoice]:
+    """Compare all languages, the source language and the others, in the languages that all cells have."""
     seeds = _seeds(first, second)
     if not seeds or first[0].key != second[0].key or first[0].split != second[0].split:
         return
-    by_seed = [one.by_seed(choice, one.variants[0]) for one, choice in (first, second)]
-    tables = [side[seed] for side in by_seed for seed in seeds]
-    languages = [code for code in tables[0] if all(code in one for one in tables)]
+    by_seed: list[ScoresBySeed] = []
+    for one, choice in (first, second):
+        scores = one.by_seed(choice)
+        by_seed.append({seed: scores[seed] for seed in seeds})
+    languages = [code for code in common_languages(by_seed[0]) if code in common_languages(by_seed[1])]
     if not languages:
         return
-    a_SL, b_SL = (np.array([[side[seed][code] for code in languages] for seed in seeds]) for side in by_seed)
-    groups = {ALL if first[0].source in languages else OTHERS: languages}
-    if first[0].source in languages and len(languages) > 1:
-        others = [code for code in languages if code != first[0].source]
-        groups |= {SOURCE: [first[0].source], OTHERS: others}
-    known = _gains(first, second, seeds, groups, items)
-    same = int((a_SL == b_SL).all(axis=1).sum())
-    for group, codes in groups.items():
-        own = [languages.index(code) for code in codes]
-        gain = known.get(group)
-        judged = effect(a_SL[:, own], b_SL[:, own], gain.variance if gain else None)
-        yield Row(key, group, seeds, same, (float(a_SL[:, own].mean()), float(b_SL[:, own].mean())), judged)
+    groups = {(name, kind): codes for (name, kind), codes in compared_groups(first[0], languages).items() if kind == WHOLE}
+    same = sum(all(by_seed[0][seed][code] == by_seed[1][seed][code] for code in languages) for seed in seeds)
+    for found in group_effects(by_seed[0], by_seed[1], groups, _items(first, second, seeds, read)):
+        yield ComparedChoice(key, seeds, same, found)
 
 
-def _missing(key: Key, first: Side, second: Side) -> Iterator[list[str]]:
-    """The languages that some of the compared cells have and others lack."""
+def _missing(key: CellKey, first: Side, second: Side) -> Iterator[list[str]]:
+    """Yield a row with the languages that some of the compared cells have and others lack."""
     seeds = _seeds(first, second)
-    cells = [set(one.by_seed(choice, one.variants[0])[seed]) for one, choice in (first, second) for seed in seeds]
+    cells = [set(one.by_seed(choice)[seed]) for one, choice in (first, second) for seed in seeds]
     every = {code for scored in cells for code in scored}
     if missing := sorted(code for code in every if not all(code in scored for scored in cells)):
         yield [*map(text, key), text(" ".join(missing))]
 
 
-def _gains(
-    first: Side, second: Side, seeds: Sequence[int], groups: Mapping[str, list[str]], items: tuple[ItemsOrNone, ItemsOrNone]
-) -> dict[str, Gain]:
-    """With variances over test items; empty without all predictions, and where the folders have other test items."""
-    sides: list[dict[int, Items]] = []
-    for (one, choice), read in ((first, items[0]), (second, items[1])):
-        if not metrics.scored_by_item(one.metric):
-            return {}
-        found = {seed: read(one.cells[choice][seed], one.metric, one.split) for seed in seeds}
-        sides.append({seed: scores for seed, scores in found.items() if scores is not None})
-        if len(sides[-1]) < len(seeds):
-            return {}
-    try:
-        return gains(sides[0], sides[1], groups)
-    except UserError:  # not the same items
-        return {}
+def _items(first: Side, second: Side, seeds: Sequence[int], read: tuple[ReadItems, ReadItems]) -> tuple[ItemsBySeed, ItemsBySeed]:
+    """Return the test items of both sides; None for all of them if the folders do not have the same test items."""
+    sides = [
+        {seed: read_items(one.cells[choice][seed], one.metric, one.split) for seed in seeds}
+        for (one, choice), read_items in zip((first, second), read, strict=True)
+    ]
+    names = [{seed: {code: set(own) for code, own in (items or {}).items()} for seed, items in side.items()} for side in sides]
+    unknown: ItemsBySeed = dict.fromkeys(seeds)
+    return (sides[0], sides[1]) if names[0] == names[1] else (unknown, unknown)
 
 
-def _scores(rows: Sequence[Row]) -> str:
-    corrected = holm([row.effect.p for row in rows])
-    lines = []
-    for row, p in zip(rows, corrected, strict=True):
-        difference = signed(row.effect.value)
-        told = f"**{difference}**" if p <= SIGNIFICANT else difference
-        if not np.isnan(row.effect.low):
-            told += f" [{number(row.effect.low)}, {number(row.effect.high)}]"
-        seeds = " ".join(map(str, row.seeds))
-        scores = [number(value) for value in row.scores]
-        lines.append([*map(text, row.key), row.group, *scores, told, _p(p), seeds, f"{row.same} of {len(row.seeds)}"])
+def _differences(compared: Sequence[ComparedChoice]) -> str:
+    corrected = holm([one.found.effect.p for one in compared])
+    rows = []
+    for one, p in zip(compared, corrected, strict=True):
+        found = one.found
+        difference = cell_text(difference_cell(found.effect.value, found.effect.low, found.effect.high, found.effect.covers, p))
+        scores = [fixed(found.baseline), fixed(found.score)]
+        counts = [" ".join(map(str, one.seeds)), f"{one.same} of {len(one.seeds)}"]
+        rows.append([*map(text, one.key), found.group, *scores, difference, probability(p), *counts])
     header = ["target", "options", "intermediate", "languages", "a", "b", "b - a", "p, corrected", "seeds", "same"]
-    return table(header, lines)
+    return table(header, rows)
 
 
-def _p(value: float) -> str:
-    return ABSENT if np.isnan(value) else f"{value:.3f}"
-
-
-def _alone(sides: Sequence[Mapping[Key, Side]], names: Sequence[str]) -> Iterator[list[str]]:
+def _alone(sides: Sequence[Mapping[CellKey, Side]], names: Sequence[str]) -> Iterator[list[str]]:
     for own, other, name in ((sides[0], sides[1], names[0]), (sides[1], sides[0], names[1])):
         for key, (one, choice) in own.items():
             there = set(other[key][0].cells[other[key][1]]) if key in other else set()
@@ -180,21 +150,21 @@ def _alone(sides: Sequence[Mapping[Key, Side]], names: Sequence[str]) -> Iterato
 
 
 def _paired(
-    sides: Sequence[Mapping[Key, Side]], shared: Sequence[Key]
-) -> Iterator[tuple[Key, Mapping[str, Any], Mapping[str, Any]]]:
-    """The results of the cells that both have."""
+    sides: Sequence[Mapping[CellKey, Side]], shared: Sequence[CellKey]
+) -> Iterator[tuple[CellKey, Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield the two results of every cell that both folders have."""
     for key in shared:
         (first, choice), (second, other) = (side[key] for side in sides)
         for seed in _seeds(sides[0][key], sides[1][key]):
             yield key, first.cells[choice][seed], second.cells[other][seed]
 
 
-def _versions(sides: Sequence[Mapping[Key, Side]], shared: Sequence[Key]) -> list[list[str]]:
+def _versions(sides: Sequence[Mapping[CellKey, Side]], shared: Sequence[CellKey]) -> list[list[str]]:
     return _differing((key, first["versions"], second["versions"]) for key, first, second in _paired(sides, shared))
 
 
-def _options(sides: Sequence[Mapping[Key, Side]], shared: Sequence[Key]) -> list[list[str]]:
-    """Of the condition and of the intermediate tasks."""
+def _options(sides: Sequence[Mapping[CellKey, Side]], shared: Sequence[CellKey]) -> list[list[str]]:
+    """Return the options of conditions and intermediate tasks that differ."""
 
     def settings(side: Side, result: Mapping[str, Any]) -> Settings:
         return side[0].settings | intermediate_settings(result)
@@ -204,8 +174,8 @@ def _options(sides: Sequence[Mapping[Key, Side]], shared: Sequence[Key]) -> list
     )
 
 
-def _differing(pairs: Iterator[tuple[Key, Mapping[str, str], Mapping[str, str]]]) -> list[list[str]]:
-    """A row per name and pair of values, with the cells where it is so."""
+def _differing(pairs: Iterator[tuple[CellKey, Mapping[str, str], Mapping[str, str]]]) -> list[list[str]]:
+    """Return a row per name and pair of values, with the cells that have them."""
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for (target, _, choice), first, second in pairs:
         for name in dict.fromkeys([*first, *second]):
@@ -220,5 +190,5 @@ def _differing(pairs: Iterator[tuple[Key, Mapping[str, str], Mapping[str, str]]]
     return rows
 
 
-def _listed(side: Mapping[Key, Side]) -> str:
+def _listed(side: Mapping[CellKey, Side]) -> str:
     return ", ".join(dict.fromkeys(f"{choice} -> {target}" for target, _, choice in side))

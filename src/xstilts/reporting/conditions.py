@@ -1,11 +1,11 @@
-"""What was chosen for a cell besides its intermediate tasks, target and seed: cells are comparable where it is the same."""
+"""The options of a cell besides intermediate tasks, target and seed: cells can be compared if these are the same."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-# Of a resolved config: what is told elsewhere (the cell's own choices, what a task is) and what changes no result.
+# Keys of a resolved config that describe the cell's choices and its tasks, or that do not change results.
 _LEFT_OUT = (
     *("seed", "study", "output", "worker", "stop_after", "store.*", "logger.*", "data.root", "data.extra_roots"),
     *("data.language_sets.*", "data.example_budget"),
@@ -14,10 +14,10 @@ _LEFT_OUT = (
 )
 _MACHINE, _SCIENCE = "trainer.*", "trainer.precision"
 LANGUAGES = "data.world.languages"
-"""The codes of a synthetic world's languages, the pivot first, told as one option beside those of each language."""
+"""An option made up here: the codes of a synthetic world's languages, the pivot first."""
 TRAINING = "target.training"
-"""The names of the target's training tasks, told as one option where a target is trained on others, or on none."""
-# A group of options: where its name differs, its many values do, too.
+"""An option made up here: the names of the target's training tasks."""
+# Options with many values that follow from one name: if the names differ, only they are shown.
 _NAMED: dict[str, tuple[str, ...]] = {
     "recipe.name": ("recipe.",),
     "data.source": ("data.",),
@@ -25,14 +25,14 @@ _NAMED: dict[str, tuple[str, ...]] = {
     TRAINING: (f"{TRAINING}.",),
     LANGUAGES: (f"{LANGUAGES}.", "pretraining.tasks.mlm.languages", "pretraining.tasks.tlm.languages"),
 }
-_SEEDS = {"data.world.seed": "world", "model.tiny.seed": "encoder"}
+_SEEDS = ("data.world.seed", "model.tiny.seed")
 
 Settings = dict[str, str]
 """Option, as it is typed -> its value as JSON."""
 
 
 def condition(result: Mapping[str, Any], following: Collection[str] = ()) -> Settings:
-    """All options of a result's config that cells must share to be compared, but for those that follow the seed."""
+    """Return the options that cells must share to be compared, except those in `following`."""
     settings = {
         key: value
         for key, value in _flat(result["config"])
@@ -45,21 +45,17 @@ def condition(result: Mapping[str, Any], following: Collection[str] = ()) -> Set
     return {key: value for key, value in settings.items() if key not in following}
 
 
-def following_seed(results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Option -> what it is the seed of, `world` or `encoder`, where it is the cell's own seed in each of a study's results.
+def following_seed(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the seeds of world and encoder that equal the cell's own seed in every result of a study.
 
-    Every seed of the study is then another world or encoder, and cells that differ in both are as comparable as those of
-    two seeds are.
+    Every seed of the study is then another world or encoder, and cells that differ in both can be compared like two seeds.
     """
-
-    def follows(option: str, result: Mapping[str, Any]) -> bool:
-        return dict(_flat(result["config"])).get(option) == json.dumps(result["cell"]["seed"])
-
-    return {option: what for option, what in _SEEDS.items() if all(follows(option, result) for result in results)}
+    flat = [(dict(_flat(result["config"])), json.dumps(result["cell"]["seed"])) for result in results]
+    return [option for option in _SEEDS if all(config.get(option) == seed for config, seed in flat)]
 
 
 def intermediate_settings(result: Mapping[str, Any]) -> Settings:
-    """How the intermediate tasks are used: languages, subsets, hyperparameters, of several their mixture; empty without any."""
+    """Return how the intermediate tasks are used: languages, subsets, hyperparameters, mixture; empty without any."""
     intermediate = result["config"].get("intermediate", {})
     tasks = intermediate.get("tasks", {})
     if not tasks:
@@ -72,7 +68,7 @@ def intermediate_settings(result: Mapping[str, Any]) -> Settings:
 
 
 def differences(settings: Iterable[Settings]) -> list[str]:
-    """The options in which several settings differ; of two recipes, data sources or models only the name."""
+    """Return the options in which settings differ; for recipes, data sources and models only the name."""
     every = list(settings)
     keys = dict.fromkeys(key for one in every for key in one)
     differing = [key for key in keys if len({one.get(key) for one in every}) > 1]
@@ -80,14 +76,8 @@ def differences(settings: Iterable[Settings]) -> list[str]:
     return [key for key in differing if (key in _NAMED and key != LANGUAGES) or not key.startswith(tuple(named))]
 
 
-def without(settings: Settings, *keys: str) -> Settings:
-    """Settings but for some options, and what each of them stands for."""
-    starts = tuple(start for key in keys for start in _NAMED.get(key, ()))
-    return {key: value for key, value in settings.items() if key not in keys and not (starts and key.startswith(starts))}
-
-
-def told(settings: Settings, keys: Iterable[str]) -> str:
-    """`data.world.seed=1 recipe.name=babel`: some of the settings as they can be typed."""
+def typed(settings: Settings, keys: Iterable[str]) -> str:
+    """Write some of the settings as they can be typed: `data.world.seed=1 recipe.name=babel`."""
     return " ".join(f"{key}={settings.get(key, 'null').strip(chr(34))}" for key in keys)
 
 

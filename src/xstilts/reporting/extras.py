@@ -1,6 +1,6 @@
-"""What only some studies have, beside differences: curves over sizes, regressions on distance, published scores.
+"""Optional parts of a report: curves over sizes, regressions on distance, published scores.
 
-Made once, for the page and for the exported files.
+They are made once, for the page and for the files.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from xstilts.errors import UserError
 from xstilts.reporting import tables
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, Analysis
+from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.figures import curve_plot, distance_plot, rendered
-from xstilts.reporting.latex import Table
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE
+from xstilts.reporting.language_distances import distances
+from xstilts.reporting.numbers import fixed, signed
 from xstilts.reporting.published import beside
 from xstilts.reporting.scaling import Curve, curves
-from xstilts.reporting.slopes import FEWEST, Slope, distances, points, slopes
-from xstilts.reporting.table import number, signed
+from xstilts.reporting.slopes import FEWEST, Slope, points, slopes
+from xstilts.reporting.tables import ReportTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,65 +27,71 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with what is told about it."""
+    """A figure with its texts."""
 
     name: str
-    """Of its files."""
+    """The name of its files."""
     caption: str
-    told: str
-    """What is to be seen, for those who do not see it."""
+    description: str
+    """A text for readers who cannot see the figure."""
     figure: "Figure"
 
     @cached_property
     def svg(self) -> bytes:
-        """The file that the page shows and the export writes."""
+        """The SVG file, which the page and the folder of files share."""
         return rendered(self.figure, "svg")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, 96 per inch."""
+        width, height = self.figure.get_size_inches()
+        return round(96 * width), round(96 * height)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One kind of finding; without a table, a study does not have it."""
+class Extra:
+    """An optional part; without a table, it does not apply to the study."""
 
-    table: Table | None = None
+    table: ReportTable | None = None
     pictures: tuple[Picture, ...] = ()
     left_out: str = ""
-    """What is missing and why, where a user can help it."""
+    """The missing input and the reason, if the user can provide it."""
 
 
 @dataclass(frozen=True)
 class Extras:
-    """All of them."""
+    """All optional parts of a report."""
 
-    sizes: Part = Part()
-    distances: Part = Part()
-    published: Part = Part()
+    sizes: Extra = Extra()
+    distances: Extra = Extra()
+    published: Extra = Extra()
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """In the order in which they are told."""
+    def parts(self) -> tuple[Extra, ...]:
+        """All parts, in the order in which they are shown."""
         return self.sizes, self.distances, self.published
 
 
 def extras(analysis: Analysis) -> Extras:
-    """What a study has of them. UserError where one of its results is missing or broken."""
+    """Make the optional parts that apply to a study. UserError if one of its results is missing or broken."""
     sized, compared = curves(analysis), beside(analysis)
     return Extras(
-        Part(tables.scaling_table(sized), tuple(_curve_plots(sized))) if sized else Part(),
+        Extra(tables.scaling_table(sized), tuple(_curve_plots(sized))) if sized else Extra(),
         _distances(analysis),
-        Part(tables.published_table(compared)) if len(compared) else Part(),
+        Extra(tables.published_table(compared)) if len(compared) else Extra(),
     )
 
 
-def _distances(analysis: Analysis) -> Part:
+def _distances(analysis: Analysis) -> Extra:
     every = points(analysis)
     if every["language"].nunique() < FEWEST:
-        return Part()
+        return Extra()
     try:
         known = distances(analysis)
     except UserError as error:
-        return Part(left_out=f"regressions on distance, as {error}")
+        return Extra(left_out=f"regressions on distance, as {error}")
     found = slopes(analysis, known)
-    return Part(tables.slope_table(found), tuple(_distance_plots(analysis, found, every, known))) if found else Part()
+    return Extra(tables.slope_table(found), tuple(_distance_plots(analysis, found, every, known))) if found else Extra()
 
 
 def _curve_plots(found: Sequence[Curve]) -> Iterator[Picture]:
@@ -94,14 +102,14 @@ def _curve_plots(found: Sequence[Curve]) -> Iterator[Picture]:
     for place, ((target, condition, intermediate), own) in enumerate(together.items(), start=1):
         about = ", ".join(part for part in (target, intermediate, condition) if part)
         caption = f"{about}: score by number of training examples, with 95 % bands; dashed: without intermediate task."
-        told = "; ".join(_curve(one) for one in own)
-        yield Picture(f"scaling_{place}_{target}", caption, f"{about}. {told}.", curve_plot(own))
+        description = "; ".join(_curve(one) for one in own)
+        yield Picture(f"scaling_{place}_{target}", caption, f"{about}. {description}.", curve_plot(own))
 
 
 def _curve(one: Curve) -> str:
     first, last = one.law.at([one.sizes[0], one.sizes[-1]])
-    base = "" if one.baseline is None else f", {number(one.baseline)} without intermediate task"
-    return f"{one.group}: from {number(first)} with {one.sizes[0]:,} examples to {number(last)} with {one.sizes[-1]:,}{base}"
+    base = "" if one.baseline is None else f", {fixed(one.baseline)} without intermediate task"
+    return f"{one.group}: from {fixed(first)} with {one.sizes[0]:,} examples to {fixed(last)} with {one.sizes[-1]:,}{base}"
 
 
 def _distance_plots(analysis: Analysis, found: Sequence[Slope], every: "DataFrame", known: "DataFrame") -> Iterator[Picture]:
@@ -112,9 +120,9 @@ def _distance_plots(analysis: Analysis, found: Sequence[Slope], every: "DataFram
     for (target, condition, outcome), own in together.items():
         name = f"typology_{target}_{outcome.split(' ')[0]}{suffixes[condition]}"
         caption = f"{target}: {outcome} by distance to the source language{f' ({condition})' if condition else ''}."
-        told = "; ".join(
+        description = "; ".join(
             f"{one.kind}: {signed(one.line.slope / 10)} percent points per 0.1 of distance, "
-            f"95 % interval {number(one.line.low / 10)} to {number(one.line.high / 10)}"
+            f"95 % interval {fixed(one.line.low / 10)} to {fixed(one.line.high / 10)}"
             for one in own
         )
-        yield Picture(name, caption, f"{caption} {told}.", distance_plot(own, every, known))
+        yield Picture(name, caption, f"{caption} {description}.", distance_plot(own, every, known))

@@ -1,7 +1,7 @@
-"""The figures of a study's report: matplotlib, drawn without a display and without changing anybody's settings.
+"""The figures of a study's report, drawn by matplotlib without a display and without changing its global settings.
 
-Colours are told apart by the colour-blind too (Okabe and Ito 2008, with a darker yellow; purple and orange for more and less),
-and nothing is told by colour alone. The same analysis gives the same bytes: no dates, and ids from a fixed salt.
+Colour-blind readers can distinguish the colours (Okabe and Ito 2008, with a darker yellow; purple and orange for more and less),
+and nothing is shown by colour alone. The same analysis gives the same bytes: no dates, and ids from a fixed salt.
 """
 
 import io
@@ -15,9 +15,9 @@ import numpy as np
 
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.numbers import interval, signed
 from xstilts.reporting.slopes import GAIN, Slope
 from xstilts.reporting.statistics import SIGNIFICANT
-from xstilts.reporting.table import number, signed
 from xstilts.reporting.tables import choices, conditions, headline
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#882255", "#666666")
 MARKERS = "osD^vP*X"
 _DPI = 200
-"""Of what is no vector."""
+"""Resolution of PNG files."""
 _STYLE = {
     "figure.dpi": 100,
     "font.family": "DejaVu Sans",
@@ -48,7 +48,7 @@ P = ParamSpec("P")
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """matplotlib as it comes, with `_STYLE`, whatever this machine's own settings are."""
+    """Use matplotlib's defaults with `_STYLE`, whatever the settings of this machine are."""
     from matplotlib import style
 
     with style.context(["default", _STYLE]), warnings.catch_warnings():
@@ -66,13 +66,13 @@ def _styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
 
 
 def rendered(figure: "Figure", form: str) -> bytes:
-    """The file of a figure, `form` one of `FORMATS`."""
+    """Return the file of a figure; `form` is one of FORMATS."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     written, before, dpi = io.BytesIO(), figure.canvas, figure.dpi
     with _style():
-        # What figure.savefig does, which draws all of it twice, the first time for the layout alone.
+        # The same as figure.savefig, which draws everything twice, the first time for the layout alone.
         figure.set_dpi(_DPI)
         canvas: Any = {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}[form](figure)
         getattr(canvas, f"print_{form}")(written, metadata=_WITHOUT_DATE[form])
@@ -82,7 +82,7 @@ def rendered(figure: "Figure", form: str) -> bytes:
 
 
 def figures(analysis: Analysis) -> Iterator[tuple[str, str, "Figure"]]:
-    """Name, caption and figure: the map of differences, and every target's languages."""
+    """Yield name, caption and figure: the map of differences, and every target's languages."""
     for suffix, condition in conditions(analysis):
         about = f" ({condition})" if condition else ""
         effects = headline(analysis.effects[analysis.effects["condition"] == condition])
@@ -99,7 +99,7 @@ def figures(analysis: Analysis) -> Iterator[tuple[str, str, "Figure"]]:
 
 @_styled
 def heat_map(effects: "DataFrame") -> "Figure":
-    """Intermediate choices x targets, a row of `effects` each; what was not run is hatched."""
+    """Draw differences of intermediate choices x targets, a row of `effects` each; hatched if it was not run."""
     targets, names = list(effects["target"].unique()), choices(effects)
     found = {(row.intermediate, row.target): row for row in effects.itertuples()}
     values = np.array([[getattr(found.get((name, target)), "difference", np.nan) for target in targets] for name in names])
@@ -124,7 +124,7 @@ def heat_map(effects: "DataFrame") -> "Figure":
 
 @_styled
 def dot_plot(scores: "DataFrame") -> "Figure":
-    """Languages by their score without intermediate task, the source language on top; a mark per choice."""
+    """Draw languages by their score without intermediate task, the source language on top, with a mark per choice."""
     names = choices(scores)
     table = scores.groupby(["language", "intermediate"])["value"].agg(["mean", "min", "max"])
     source = set(scores.loc[scores["source"], "language"])
@@ -149,7 +149,7 @@ def dot_plot(scores: "DataFrame") -> "Figure":
 
 @_styled
 def curve_plot(curves: Sequence["Curve"]) -> "Figure":
-    """Scores by the size of the intermediate task, of one target and choice: a line per group of languages, with its band."""
+    """Draw scores by the size of the intermediate task for one target and choice: a line and band per group of languages."""
     figure = _figure(5.4, 2.8)
     axes = figure.add_subplot()
     for place, one in enumerate(curves):
@@ -172,8 +172,10 @@ def curve_plot(curves: Sequence["Curve"]) -> "Figure":
 
 @_styled
 def distance_plot(slopes: Sequence[Slope], points: "DataFrame", distances: "DataFrame") -> "Figure":
-    """One target's outcome by distance to the source language, a panel per kind of distance: large the languages' means, small
-    their means with one choice, and the regression line with its band."""
+    """Draw one target's outcome by distance to the source language, a panel per kind of distance.
+
+    Large marks are the languages' means, small ones their means with one choice; the line is the regression with its band.
+    """
     first = slopes[0]
     same = [(points[key] == getattr(first, key)) for key in ("target", "condition", "outcome")]
     own = points[np.logical_and.reduce(same)]
@@ -191,32 +193,32 @@ def distance_plot(slopes: Sequence[Slope], points: "DataFrame", distances: "Data
         x = np.linspace(joined["distance"].min(), joined["distance"].max(), 50)
         axes.fill_between(x, *one.line.band(x), color=COLOURS[4], alpha=0.18, linewidth=0)
         axes.plot(x, one.line.at(x), color=COLOURS[4], linewidth=1.2)
-        low, high = (number(end / 10) for end in (one.line.low, one.line.high))
-        axes.set_title(f"{signed(one.line.slope / 10)} [{low}, {high}] per 0.1", size=7)
+        reach = interval(one.line.low / 10, one.line.high / 10)
+        axes.set_title(f"{signed(one.line.slope / 10)} {reach} per 0.1", size=7)
         axes.set_xlabel(f"{one.kind} distance")
     figure.axes[0].set_ylabel("gain, percent points" if first.outcome == GAIN else "score, %")
     return figure
 
 
 def _figure(width: float, height: float) -> "Figure":
-    """In inches."""
+    """Make an empty figure; sizes in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def _plain(name: str) -> str:
-    """A name that matplotlib prints as it is, in one line: what stands between dollar signs would be a formula."""
+    """Escape a name for matplotlib, which reads text between dollar signs as a formula, and put it on one line."""
     return " ".join(name.split()).replace("$", r"\$")
 
 
 def _longest(names: Sequence[str]) -> float:
-    """How wide the longest of some names is printed, in inches."""
+    """Return the printed width of the longest name, in inches."""
     return 0.07 * max(map(len, names))
 
 
 def _mark(place: int) -> tuple[str, str]:
-    """Colour and marker of the n-th line; of the baseline, -1."""
+    """Return colour and marker of the n-th line; -1 is the baseline."""
     if place < 0:
         return "black", "|"
     return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]

@@ -1,15 +1,26 @@
-"""What languages have in common: family, script, and how much text of them the encoder was pretrained on.
+"""Groups of languages that a report averages over: by family, script, and amount of pretraining text.
 
-Of a synthetic world these are its own parameters. Of real languages: families as in XTREME-R (Ruder et al. 2021, appendix), the
-script that the benchmarks use, and the size in CC-100, XLM-R's pretraining text (Conneau et al. 2020, appendix A), by order of
-magnitude only: the exact figures could not be checked against the paper.
+Real languages: families as in XTREME-R (Ruder et al. 2021, appendix), the script that the benchmarks use, and the size in CC-100,
+XLM-R's pretraining text (Conneau et al. 2020, appendix A), by order of magnitude only: the exact figures could not be checked
+against the paper.
+
+Languages of a synthetic world: by its parameters. `low-resource` ones have less than half of the source language's text; of the
+others, `near` ones differ from the source language in at most 3 of 10 features, `far` ones in more.
 """
 
 from collections.abc import Mapping, Sequence
 
+from xstilts.babel.declaration import Language
+from xstilts.babel.distance import structural
 from xstilts.reporting.comparison import Comparison
-from xstilts.reporting.transfer import language_groups
 
+ALL, SOURCE, OTHERS = "all languages", "source language", "other languages"
+WHOLE, LANGUAGE = "whole", "language"
+"""Kinds of groups: ALL, SOURCE and OTHERS; a single language."""
+LOW_RESOURCE = 0.5
+"""Amount of text, relative to the source language's, below which a language is low-resource."""
+NEAR = 0.3
+"""The largest structural distance of a near language."""
 SIZES = ("no text", "under 1 GiB", "1 to 10 GiB", "10 to 50 GiB", "over 50 GiB")
 FAMILY, SCRIPT, TEXT, WORLD = "family", "script", "pretraining text", "synthetic world"
 Facts = tuple[str, str, int]
@@ -37,16 +48,31 @@ yo Niger-Congo Latin 0                 zh Sino-Tibetan Han 3
 
 
 def language_facts() -> dict[str, Facts]:
-    """Code -> family (of Indo-European languages with the branch), script, index of SIZES."""
+    """Return code -> family (Indo-European ones with their branch), script, index of SIZES."""
     words = _FACTS.split()
     quadruples = zip(words[::4], words[1::4], words[2::4], words[3::4], strict=True)
     return {code: (family.replace(":", ", "), script, int(size)) for code, family, script, size in quadruples}
 
 
+def compared_groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    """Return the languages of every group, by its name and kind: whole, single languages, and those of `groups`.
+
+    Only `languages` count, and groups without any are left out. ALL and SOURCE need a score in the source language; the groups
+    that languages have something in common in are without it.
+    """
+    others = [code for code in languages if code != one.source]
+    found = {(OTHERS, WHOLE): others}
+    if one.source in languages:
+        found = {(ALL, WHOLE): list(languages), (SOURCE, WHOLE): [one.source], **found}
+    found |= {(code, LANGUAGE): [code] for code in languages}
+    found |= {key: [code for code in codes if code in others] for key, codes in groups(one).items()}
+    return {key: codes for key, codes in found.items() if codes}
+
+
 def groups(one: Comparison) -> dict[tuple[str, str], list[str]]:
-    """Name and kind of a group -> the languages of the comparison that belong to it; no group of one language alone."""
+    """Return the languages that have something in common, by the name and kind of their group; no group of a single language."""
     if one.languages:
-        found = {(name, WORLD): list(codes) for name, codes in language_groups(one).items()}
+        found = {(name, WORLD): codes for name, codes in _world_groups(one).items()}
         return found | _by({code: language.script for code, language in one.languages.items()}, SCRIPT)
     facts = language_facts()
     return {
@@ -54,6 +80,24 @@ def groups(one: Comparison) -> dict[tuple[str, str], list[str]]:
         **_by({code: script for code, (_, script, _) in facts.items()}, SCRIPT),
         **_by({code: SIZES[size] for code, (_, _, size) in facts.items()}, TEXT, SIZES),
     }
+
+
+def low_resource(one: Comparison) -> list[str]:
+    """Return the languages of a synthetic world with less than half of the source language's text."""
+    source = one.languages.get(one.source, Language())
+    return [code for code, language in one.languages.items() if language.text < LOW_RESOURCE * source.text]
+
+
+def _world_groups(one: Comparison) -> dict[str, list[str]]:
+    """Return near, far and low-resource languages; nothing if the source language is not one of the world's."""
+    source, languages = one.source, one.languages
+    if source not in languages:
+        return {}
+    found: dict[str, list[str]] = {"near": [], "far": [], "low-resource": low_resource(one)}
+    for code, language in languages.items():
+        if code != source and code not in found["low-resource"]:
+            found["near" if structural(language, languages[source]) <= NEAR else "far"].append(code)
+    return found
 
 
 def _by(values: Mapping[str, str], kind: str, order: Sequence[str] = ()) -> dict[tuple[str, str], list[str]]:

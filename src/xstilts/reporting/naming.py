@@ -1,4 +1,4 @@
-"""How the conditions and choices of a study are typed, where results tell only what they came to: names of files in conf/."""
+"""Names of files in conf/ for conditions and choices, of which results hold only the resolved values."""
 
 import re
 from collections.abc import Sequence
@@ -6,37 +6,37 @@ from functools import cache
 
 from xstilts.paths import conf_dir
 from xstilts.reporting.comparison import Comparison, most_common, study_wide
-from xstilts.reporting.conditions import LANGUAGES, Settings, differences, told
+from xstilts.reporting.conditions import LANGUAGES, Settings, differences, typed
 
 PARALLEL = "pretraining.tasks.tlm."
 
 
 def options(found: Sequence[Comparison]) -> list[list[str]]:
-    """For each comparison the options, as they are typed, in which it differs from most of the study's cells."""
+    """Return, for each comparison, the options in which it differs from most of the study's cells, as they are typed."""
     main = most_common(found)
     return [_options(main | _of_target(one, found, main), one.settings) for one in found]
 
 
 def choice_name(name: str) -> str:
-    """An intermediate choice's name, of several tasks that of their file: `anli_plus` for `anli+mnli+snli`."""
+    """Return the name of an intermediate choice; several tasks have the name of their file, `anli_plus` for `anli+mnli+snli`."""
     tasks, *settings = name.split(" ")
     return " ".join([_choices().get(frozenset(tasks.split("+")), tasks), *settings])
 
 
 def _options(main: Settings, own: Settings) -> list[str]:
     keys = differences([main, own])
-    typed = []
+    words = []
     if LANGUAGES in keys:
         codes = own.get(LANGUAGES, "null").strip('"')
-        typed.append(f"data={_worlds()[codes]}" if codes in _worlds() else f"{LANGUAGES}={codes}")
+        words.append(f"data={_worlds()[codes]}" if codes in _worlds() else f"{LANGUAGES}={codes}")
     if not any(key.startswith(PARALLEL) for key in own) and any(key.startswith(PARALLEL) for key in keys):
-        typed.append("pretraining=mlm")
+        words.append("pretraining=mlm")
         keys = [key for key in keys if not key.startswith(PARALLEL)]
-    return typed + [told(own, [key]) for key in keys if key != LANGUAGES]
+    return words + [typed(own, [key]) for key in keys if key != LANGUAGES]
 
 
 def _of_target(one: Comparison, found: Sequence[Comparison], main: Settings) -> Settings:
-    """What is about the target in the condition of most of its cells, among those that are otherwise as most of the study's."""
+    """Return the target's options in most of its cells, preferring cells with the study's usual condition."""
     same = [other for other in found if other.target == one.target]
     usual = [other for other in same if study_wide(other.settings) == main] or same
     most = max(usual, key=lambda other: sum(map(len, other.cells.values())))
@@ -45,7 +45,7 @@ def _of_target(one: Comparison, found: Sequence[Comparison], main: Settings) -> 
 
 @cache
 def _choices() -> dict[frozenset[str], str]:
-    """The tasks of an intermediate choice -> its name."""
+    """Return the tasks of an intermediate choice -> its name."""
     paths = sorted((conf_dir() / "intermediate").glob("*.yaml"))
     found = {path.stem: re.findall(r"/task@tasks\.(\w+)\.task", path.read_text(encoding="utf-8")) for path in paths}
     return {frozenset(tasks): name for name, tasks in found.items() if tasks}
@@ -53,7 +53,7 @@ def _choices() -> dict[frozenset[str], str]:
 
 @cache
 def _worlds() -> dict[str, str]:
-    """The codes of a world's languages -> the name of its file."""
+    """Return the codes of a world's languages -> the name of its file."""
     from omegaconf import OmegaConf
 
     found = {}

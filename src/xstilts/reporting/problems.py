@@ -1,4 +1,4 @@
-"""What a reader of a report must know before believing its numbers: cells that failed, mean little or are left out, and why."""
+"""Problems of a study: cells that failed, whose scores mean little, or that are left out of the report, each with a reason."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 PROBLEMS = "cell kind reason".split()
 BROKEN = ("failed", "interrupted", "blocked")
-"""States of a sweep's unit that has no result."""
+"""States of a sweep's unit without result."""
 
 
 def problems(study: Path, results: Sequence[Result], found: Sequence[Comparison]) -> "DataFrame":
-    """A row per problem; `found` are the comparisons of `results`. UserError where the summary of the last sweep is broken."""
+    """Return a row per problem; `found` are the comparisons of `results`. UserError if the last sweep's summary is broken."""
     from pandas import DataFrame
 
     units = last_sweep(study)["units"]
@@ -35,20 +35,20 @@ def problems(study: Path, results: Sequence[Result], found: Sequence[Comparison]
 
 
 def last_sweep(study: Path) -> dict[str, Any]:
-    """How the study's last sweep ended, `experiment` and `units`; both empty where there was none. UserError if it is broken."""
+    """Read how the study's last sweep ended: `experiment` and `units`, both empty without a sweep. UserError if it is broken."""
     path, remedy = sweep_summary(study), "delete it; the report is then without the failures of the last sweep"
     if not path.exists():
         return {"experiment": "", "units": []}
-    told = {"experiment": "", "units": []} | read_json_object(path, "summary of a sweep", remedy)
-    units = told["units"]
+    summary = {"experiment": "", "units": []} | read_json_object(path, "summary of a sweep", remedy)
+    units = summary["units"]
     texts = ("label", "state", "reason")
     if not isinstance(units, list) or not all(
         isinstance(unit, dict) and all(isinstance(unit.get(key), str) for key in texts) for unit in units
     ):
         raise UserError(f"{path} is no summary of a sweep: expected units, each with the texts {', '.join(texts)}; {remedy}")
-    if not isinstance(told["experiment"], str):
+    if not isinstance(summary["experiment"], str):
         raise UserError(f"{path} is no summary of a sweep: experiment is no text; {remedy}")
-    return told
+    return summary
 
 
 def _degenerate(found: Sequence[Comparison]) -> Iterator[list[str]]:
@@ -59,7 +59,7 @@ def _degenerate(found: Sequence[Comparison]) -> Iterator[list[str]]:
 
 
 def _not_compared(results: Sequence[Result], found: Sequence[Comparison]) -> Iterator[list[str]]:
-    """Results of which the report has nothing."""
+    """Yield results that are not in the report."""
     compared = {name_of(result) for one in found for result in one.results()}
     older = {name: newer for one in found for name, newer in one.left_out.items()}
     for result in results:
@@ -72,9 +72,9 @@ def _not_compared(results: Sequence[Result], found: Sequence[Comparison]) -> Ite
 
 
 def _without_score(one: Comparison) -> Iterator[list[str]]:
-    """Languages that some cells of a target have and others lack, and languages that no cell has gold for."""
+    """Yield languages that some cells of a target have and others lack, and languages without gold in all cells."""
     runs = [(choice, seed) for choice, by_seed in one.cells.items() for seed in by_seed]
-    rows = {run: one.rows(*run, one.variants[0]) for run in runs}
+    rows = {run: one.rows(*run) for run in runs}
     scored = {run: scores(of_run) for run, of_run in rows.items()}
     every = list(dict.fromkeys(code for of_run in scored.values() for code in of_run))
     for (choice, seed), of_run in scored.items():

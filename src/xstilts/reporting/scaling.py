@@ -1,11 +1,11 @@
-"""How a score grows with the size of an intermediate task: a law through nested subsets of its training data.
+"""Laws of how a score grows with the size of an intermediate task, fitted to nested subsets of its training data.
 
     log      score = a + b ln(n)
     power    score = a + b n^-c, c > 0: grows or falls towards a
 
-The law is the one of lower AIC, corrected for few points (Hurvich and Tsai 1989), the logarithm where there are too few points
-to tell. The band is that of the mean score by the delta method: a seed moves all sizes alike, which is an error of the level
-alone, and what is left is an error of each point. It is told for each size by itself, and knows nothing of the choice of the law.
+The law with the lower AIC, corrected for few points (Hurvich and Tsai 1989), is chosen; the logarithm if there are too few
+points. The band is the interval of the mean score by the delta method: a seed moves all sizes alike, which is an error of the
+level, and the rest is an error of each point. It holds for each size separately and ignores the choice of the law.
 
 Shapes: S seeds, N sizes, P parameters.
 """
@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from xstilts.paths import CellPaths
 from xstilts.reporting.comparison import BASELINE
-from xstilts.reporting.conditions import differences, intermediate_settings, told
+from xstilts.reporting.conditions import differences, intermediate_settings, typed
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE
 from xstilts.reporting.naming import choice_name
 from xstilts.reporting.statistics import LEVEL
 from xstilts.sources.splits import bounds, parse_split
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 FEWEST = 4
-"""Sizes; with fewer there is no curve."""
+"""The smallest number of sizes for a curve."""
 _SIZE = ("max_examples", "fraction")
-"""The options of an intermediate task that say how many of its examples are used."""
+"""The options of an intermediate task that limit its number of examples."""
 _EXPONENTS = np.geomspace(0.05, 3.0, 25)
 
 
@@ -47,36 +48,36 @@ class Law:
     name: str
     """`log` or `power`."""
     unit: float
-    """The geometric mean of the sizes; n counts in it, so that the parameters are of one order."""
+    """The geometric mean of the sizes, in which n is counted so that the parameters have similar magnitudes."""
     parameters: tuple[float, ...]
-    """a, b and of the power law c."""
+    """a, b, and c for the power law."""
     aic: Mapping[str, float]
-    """Law -> AIC, corrected for few points; infinite where there are too few."""
+    """Law -> AIC, corrected for few points; infinite if there are too few."""
     level: float
     """Variance of the mean over all sizes and seeds."""
     covariance: Array
-    """Of the parameters where that mean is given, [P, P]."""
+    """Covariance of the parameters given that mean, [P, P]."""
     freedom: tuple[int, int]
     """Degrees of freedom of the two variances."""
 
     def at(self, sizes: ArrayLike) -> Array:
-        """The mean score at some sizes."""
+        """Return the mean score at some sizes."""
         return _LAWS[self.name](np.asarray(sizes) / self.unit, *self.parameters)
 
     def band(self, sizes: ArrayLike) -> tuple[Array, Array]:
-        """The ends of the 95 % interval of the mean score at some sizes."""
+        """Return the ends of the 95 % interval of the mean score at some sizes."""
         from scipy.special import stdtrit
 
         gradient_NP = _gradient(self.name, np.asarray(sizes) / self.unit, self.parameters)
         rest_N = np.maximum(np.einsum("np,pq,nq->n", gradient_NP, self.covariance, gradient_NP), 0.0)
         of_level, of_rest = (float(stdtrit(freedom, (1 + LEVEL) / 2)) for freedom in self.freedom)
-        # Each variance with its own quantile: of few seeds, degrees of freedom of the sum would come out too high.
+        # Each variance has its own quantile: with few seeds, the sum would have too many degrees of freedom.
         reach_N = np.sqrt(of_level**2 * self.level + of_rest**2 * rest_N)
         middle_N = self.at(sizes)
         return middle_N - reach_N, middle_N + reach_N
 
     def formula(self) -> str:
-        """`62.1 + 3.4 ln(n)`, n in examples."""
+        """Write `62.1 + 3.4 ln(n)`, n in examples."""
         a, b, *rest = self.parameters
         level, factor = (a, b * self.unit ** rest[0]) if rest else (a - b * math.log(self.unit), b)
         return f"{level:.4g} {'-' if factor < 0 else '+'} {abs(factor):.4g} " + (f"n^-{rest[0]:.3g}" if rest else "ln(n)")
@@ -89,9 +90,9 @@ class Curve:
     target: str
     condition: str
     intermediate: str
-    """The choice without the size."""
+    """The intermediate choice without the size."""
     task: str
-    """Whose size it is."""
+    """The intermediate task whose size varies."""
     group: str
     """A language, or `all languages`, `source language`, `other languages`."""
     sizes: tuple[int, ...]
@@ -99,14 +100,12 @@ class Curve:
     scores: Array
     """[S, N], in percent."""
     baseline: float | None
-    """The score without an intermediate task, mean over the same seeds."""
+    """The mean score without an intermediate task, over the same seeds."""
     law: Law
 
 
 def curves(analysis: "Analysis") -> list[Curve]:
-    """Every target and group of languages with at least `FEWEST` sizes of one task that share a seed, else none of it."""
-    from xstilts.reporting.analysis import ALL, OTHERS, SOURCE
-
+    """Return a curve for every target and group of languages with at least FEWEST sizes of one task that share a seed."""
     main = _sized(analysis)
     if main is None:
         return []
@@ -130,7 +129,7 @@ def curves(analysis: "Analysis") -> list[Curve]:
 
 
 def fit(sizes: Sequence[int], scores_SN: Array) -> Law:
-    """The better of the two laws; a row of `scores_SN` is one seed. ValueError for fewer than `FEWEST` different sizes."""
+    """Fit both laws and return the better; a row of `scores_SN` is one seed. ValueError for fewer than FEWEST different sizes."""
     if len(set(sizes)) < FEWEST or min(sizes) < 1:
         raise ValueError(f"{len(set(sizes))} sizes, expected at least {FEWEST} from 1 on; got {sizes}")
     unit = math.exp(float(np.log(sizes).mean()))
@@ -150,7 +149,7 @@ def fit(sizes: Sequence[int], scores_SN: Array) -> Law:
     between = count * float(shift_S.var(ddof=1)) if seeds > 1 else variance
     gradient_NP = _gradient(chosen, n_N, parameters)
     covariance = variance / seeds * np.linalg.pinv(gradient_NP.T @ gradient_NP)
-    covariance[0, 0] -= variance / (seeds * count)  # of the mean, which `between` knows better
+    covariance[0, 0] -= variance / (seeds * count)  # the variance of the mean, for which `level` stands
     level = between / (seeds * count)
     return Law(chosen, unit, parameters, aic, level, covariance, (seeds - 1 or freedom, freedom))
 
@@ -167,7 +166,7 @@ _LAWS: Mapping[str, Callable[..., Array]] = {"log": _log, "power": _power}
 
 
 def _gradient(name: str, n_N: Array, parameters: Sequence[float]) -> Array:
-    """By the parameters, [N, P]."""
+    """Return the gradient by the parameters, [N, P]."""
     if name == "log":
         return np.stack([np.ones_like(n_N), np.log(n_N)], axis=1)
     _, b, c = parameters
@@ -176,11 +175,11 @@ def _gradient(name: str, n_N: Array, parameters: Sequence[float]) -> Array:
 
 def _fit_log(n_N: Array, mean_N: Array) -> tuple[float, ...]:
     slope, level = np.polyfit(np.log(n_N), mean_N, 1)
-    return float(level), float(slope) if abs(slope) > 1e-12 * max(1.0, abs(level)) else 0.0  # below, it is rounding
+    return float(level), float(slope) if abs(slope) > 1e-12 * max(1.0, abs(level)) else 0.0  # smaller slopes are rounding errors
 
 
 def _fit_power(n_N: Array, mean_N: Array) -> tuple[float, ...]:
-    """From the best exponent of a grid, for each of which the rest is linear."""
+    """Fit from the best exponent of a grid; with a given exponent the fit is linear."""
     from scipy.optimize import OptimizeWarning, curve_fit
 
     starts = []
@@ -191,7 +190,7 @@ def _fit_power(n_N: Array, mean_N: Array) -> tuple[float, ...]:
     _, *start = min(starts)
     bounds = ([-np.inf, -np.inf, _EXPONENTS[0] / 2], [np.inf, np.inf, 2 * _EXPONENTS[-1]])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OptimizeWarning)  # no covariance; the gradient gives one
+        warnings.simplefilter("ignore", OptimizeWarning)  # no covariance, which the gradient gives
         try:
             a, b, c = curve_fit(_power, n_N, mean_N, p0=start, bounds=bounds)[0]
         except RuntimeError:  # no optimum within the allowed steps
@@ -200,7 +199,7 @@ def _fit_power(n_N: Array, mean_N: Array) -> tuple[float, ...]:
 
 
 def _aic(rest: float, points: int, parameters: int) -> float:
-    """`parameters` with those of the seeds and the variance."""
+    """Return the corrected AIC; `parameters` include those of the seeds and the variance."""
     if points - parameters - 1 <= 0:
         return math.inf
     correction = 2 * parameters * (parameters + 1) / (points - parameters - 1)
@@ -208,8 +207,10 @@ def _aic(rest: float, points: int, parameters: int) -> float:
 
 
 def _sized(analysis: "Analysis") -> "DataFrame | None":
-    """The main scores of the choices that differ in the size of one task, and of those without an intermediate task (size 0);
-    None where there are no such choices."""
+    """Select the main scores of choices that differ in the size of one task, and of the baseline (size 0).
+
+    None if there are no such choices.
+    """
     found = _sizes(analysis)
     if not found:
         return None
@@ -220,10 +221,10 @@ def _sized(analysis: "Analysis") -> "DataFrame | None":
 
 
 def _sizes(analysis: "Analysis") -> dict[str, tuple[str, str, int]]:
-    """Choice -> what its family is called, the task whose size differs in it, and how many examples of that task are used.
+    """Return choice -> name of its family, task whose size differs in it, and number of that task's examples.
 
-    A family are the choices whose intermediate tasks are used alike but for the size of one: their names do not matter, which a
-    study is free to give.
+    A family is a set of choices that use the same intermediate tasks alike except for the size of one. The names that a study
+    gives its choices do not matter.
     """
     families: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], dict[str, Mapping[str, Any]]] = {}
     for row in analysis.provenance.drop_duplicates("intermediate").itertuples():
@@ -236,7 +237,7 @@ def _sizes(analysis: "Analysis") -> dict[str, tuple[str, str, int]]:
     several = [key for key, members in families.items() if key[0] and len(members) > 1]
     for tasks, rest in several:
         alike = differences(dict(other) for same, other in several if same == tasks)
-        name = " ".join(part for part in (choice_name("+".join(tasks)), told(dict(rest), alike)) if part)
+        name = " ".join(part for part in (choice_name("+".join(tasks)), typed(dict(rest), alike)) if part)
         members = families[tasks, rest]
         counts = {task: {choice: _examples(config, task) for choice, config in members.items()} for task in tasks}
         differing = [task for task, by_choice in counts.items() if len(set(by_choice.values())) > 1]
@@ -246,7 +247,7 @@ def _sizes(analysis: "Analysis") -> dict[str, tuple[str, str, int]]:
 
 
 def _examples(config: Mapping[str, Any], task: str) -> int | None:
-    """How many training examples of an intermediate task are used, by its declaration; None where that does not say."""
+    """Return the number of training examples that are used, by the task's declaration; None if that does not give it."""
     used = config["intermediate"]["tasks"][task]
     whole, limit, fraction = _whole(used, config.get("data", {})), used.get("max_examples"), used.get("fraction")
     if fraction is not None:
@@ -255,7 +256,7 @@ def _examples(config: Mapping[str, Any], task: str) -> int | None:
 
 
 def _whole(used: Mapping[str, Any], data: Mapping[str, Any]) -> int | None:
-    """How many there are, in all of the languages used; None where one of them is not told of."""
+    """Return the number of examples in all languages used; None if it is not declared for one of them."""
     split, start, stop = parse_split(used.get("train") or "train")
     sources = used.get("task", {}).get("sources", {})
     own = sources.get(data.get("source"), {})
@@ -264,7 +265,7 @@ def _whole(used: Mapping[str, Any], data: Mapping[str, Any]) -> int | None:
         if generator := own.get("generator"):
             made = generator["rows"].get(split)
             rows.append(None if made is None else max(1, round(made * data.get("world", {}).get("rows", 1.0))))
-        else:  # another source of the task may know what this one does not declare
+        else:  # another source of the task may declare what this one does not
             declared = [(source.get("expect") or {}).get(split, {}).get("rows", {}) for source in (own, *sources.values())]
             rows.append(next((count for by_code in declared if (count := by_code.get(code, by_code.get("*")))), None))
     known = [row for row in rows if row is not None]

@@ -1,27 +1,22 @@
-"""How much of a score, or of a gain, a language loses with its distance to the source language: regressions.
+"""Regressions of scores and gains on a language's distance to the source language.
 
-A mixed model (statsmodels' MixedLM, restricted maximum likelihood): every run, that is a choice with a seed, has its own level,
-every language a random deviation from the line, and the slope is common. Languages are the sample: another seed of the same
-seven languages says little more about distance. So the slope is judged by a t distribution with two degrees of freedom fewer
-than there are languages, which is exact where every run has every language, and not by MixedLM's normal distribution, which
-finds slopes where there are none.
+Languages are the sample: another seed of the same seven languages adds little about distance. So every language counts once, with
+its mean over runs (a run is a choice with a seed; runs that lack languages are adjusted by least squares), and an ordinary
+regression over languages follows. If every run has every language, this is the mixed model in which each run has its own level
+and each language a random deviation from the line; its test is then exact.
+
+Shapes: N scores, R runs, L languages.
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xstilts.babel.declaration import WorldConfig
-from xstilts.babel.distance import distances as world_distances
-from xstilts.paths import CellPaths
-from xstilts.reporting.comparison import BASELINE, world_languages
+from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.statistics import LEVEL
-from xstilts.reporting.uriel import uriel_distances
-from xstilts.store.results import read_result
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,43 +26,53 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 SCORE, GAIN = "score without intermediate task", "gain"
 FEWEST = 4
-"""Languages; with fewer there is no regression."""
-DISTANCES = "condition kind language distance".split()
+"""The smallest number of languages for a regression."""
 POINTS = "target condition outcome intermediate seed language value".split()
 
 
 @dataclass(frozen=True)
-class Line:
-    """A regression: what a distance of 1 adds to a score or gain, in percent points."""
+class Regression:
+    """A regression line: percentage points that a distance of 1 adds to a score or gain."""
 
     slope: float
-    low: float
-    """The ends of the 95 % interval."""
-    high: float
+    slope_error: float
+    """Standard error."""
     p: float
     """Two-sided, of slope 0; not corrected for the number of regressions."""
     middle: tuple[float, float]
-    """A point of the line: mean distance and mean value."""
+    """A point of the line: mean distance and mean value of the languages."""
+    middle_error: float
+    """Standard error of that mean value, over languages."""
     languages: int
     observations: int
     language_sd: float
-    """Of the languages' deviations from the line; NaN where one run cannot tell them from the rest."""
+    """Standard deviation of the languages from the line; NaN with one run, which does not separate it from the rest."""
     rest_sd: float
 
+    @property
+    def low(self) -> float:
+        """Lower end of the slope's 95 % interval."""
+        return self.slope - self._quantile * self.slope_error
+
+    @property
+    def high(self) -> float:
+        """Upper end of the slope's 95 % interval."""
+        return self.slope + self._quantile * self.slope_error
+
     def at(self, distances: ArrayLike) -> Array:
-        """The mean value at some distances."""
+        """Return the mean value at some distances."""
         return self.middle[1] + self.slope * (np.asarray(distances) - self.middle[0])
 
     def band(self, distances: ArrayLike) -> tuple[Array, Array]:
-        """The ends of the 95 % interval of that mean: of these runs, and of languages drawn anew. Exact where every run has every
-        language."""
+        """Return the ends of the 95 % interval of that mean, for other languages of the same kind."""
+        reach = self._quantile * np.hypot(self.middle_error, self.slope_error * (np.asarray(distances) - self.middle[0]))
+        return self.at(distances) - reach, self.at(distances) + reach
+
+    @property
+    def _quantile(self) -> float:
         from scipy.special import stdtrit
 
-        between = 0.0 if math.isnan(self.language_sd) else self.language_sd**2
-        level = math.sqrt(between / self.languages + self.rest_sd**2 / self.observations)
-        of_level = level * float(stdtrit(self.languages - 2, (1 + LEVEL) / 2))
-        reach = np.hypot(of_level, (self.high - self.slope) * (np.asarray(distances) - self.middle[0]))
-        return self.at(distances) - reach, self.at(distances) + reach
+        return float(stdtrit(self.languages - 2, (1 + LEVEL) / 2))
 
 
 @dataclass(frozen=True)
@@ -77,41 +82,31 @@ class Slope:
     target: str
     condition: str
     outcome: str
+    """SCORE or GAIN."""
     kind: str
-    """Of distance."""
-    line: Line
+    """The kind of distance."""
+    line: Regression
+    seeds: int
+
+    @property
+    def p(self) -> float:
+        """The p-value of the slope; NaN with one seed, which is not tested."""
+        return self.line.p if self.seeds > 1 else math.nan
 
 
 def slopes(analysis: "Analysis", table: "DataFrame") -> list[Slope]:
-    """For every target, outcome and kind of distance in `table` (as `distances` gives it)."""
+    """Return a regression for every target, outcome and kind of distance in `table`, which is from `distances`."""
     found = []
     for (target, condition, outcome), part in points(analysis).groupby(["target", "condition", "outcome"], sort=False):
         for kind, own in table[table["condition"] == condition].groupby("kind", sort=False):
             line = regression(part.merge(own[["language", "distance"]], on="language"))
             if line is not None:
-                found.append(Slope(target, condition, outcome, kind, line))
+                found.append(Slope(target, condition, outcome, kind, line, part["seed"].nunique()))
     return found
 
 
-def distances(analysis: "Analysis") -> "DataFrame":
-    """A row per condition, kind of distance and language: of a synthetic world by its parameters, else by URIEL.
-
-    UserError where URIEL+ is needed and not installed.
-    """
-    from pandas import DataFrame
-
-    rows = []
-    languages = list(analysis.scores["language"].unique())
-    by_kind = {} if analysis.synthetic else uriel_distances(languages, analysis.source)
-    for condition in analysis.scores["condition"].unique():
-        if analysis.synthetic:
-            by_kind = _of_world(analysis, condition)
-        rows += [[condition, kind, code, value] for kind, found in by_kind.items() for code, value in found.items()]
-    return DataFrame(rows, columns=DISTANCES)
-
-
 def points(analysis: "Analysis") -> "DataFrame":
-    """The main scores of all languages but the source language, in percent: without intermediate task, and gained with each."""
+    """Return the main scores of all languages but the source language, in percent: SCORE of the baseline, GAIN of each choice."""
     from pandas import DataFrame, concat
 
     main = analysis.scores[analysis.scores["main"] & ~analysis.scores["source"]]
@@ -123,81 +118,33 @@ def points(analysis: "Analysis") -> "DataFrame":
     return concat(parts)[POINTS] if parts else DataFrame([], columns=POINTS)
 
 
-def regression(table: "DataFrame") -> Line | None:
-    """Of `value` on `distance`, columns beside them `language`, `intermediate`, `seed`; None for fewer than `FEWEST` languages or
-    where all have one distance."""
-    languages = table["language"].to_numpy()
-    x, y = table["distance"].to_numpy(np.float64), table["value"].to_numpy(np.float64)
-    count = len(np.unique(languages))
-    if count < FEWEST or np.ptp(x) == 0:
+def regression(table: "DataFrame") -> Regression | None:
+    """Regress `value` on `distance`; other columns are `language`, `intermediate` and `seed`.
+
+    None for fewer than FEWEST languages and if all have the same distance.
+    """
+    from scipy.special import stdtr
+
+    codes, language_N = np.unique(table["language"], return_inverse=True)
+    runs, run_N = np.unique(table["intermediate"] + "/" + table["seed"].astype(str), return_inverse=True)
+    distance_L = table.groupby("language")["distance"].first().to_numpy(np.float64)
+    if len(codes) < FEWEST or np.ptp(distance_L) == 0:
         return None
-    runs = (table["intermediate"] + "/" + table["seed"].astype(str)).to_numpy()
-    names = np.unique(runs)
-    design = np.column_stack([x - x.mean(), *(runs == name for name in names)]).astype(np.float64)
-    if len(names) > 1:
-        between, rest = _variances(y, design, languages)
-    else:
-        between, rest = math.nan, _least_squares_variance(y, design)
-    slope, error = _generalised(y, design, languages, 0.0 if math.isnan(between) else between, rest)
-    low, high, p = _judged(slope, error, count - 2)
-    middle = (float(x.mean()), float(y.mean()))
-    return Line(slope, low, high, p, middle, count, len(y), math.sqrt(between), math.sqrt(rest))
-
-
-def _judged(slope: float, error: float, freedom: int) -> tuple[float, float, float]:
-    from scipy.special import stdtr, stdtrit
-
-    if error == 0.0:
-        return slope, slope, float(slope == 0.0)
-    reach = error * float(stdtrit(freedom, (1 + LEVEL) / 2))
-    return slope - reach, slope + reach, 2 * float(stdtr(freedom, -abs(slope) / error))
-
-
-def _variances(y: Array, design: Array, languages: NDArray[np.object_]) -> tuple[float, float]:
-    """Between languages and of the rest."""
-    from numpy.linalg import LinAlgError
-    from statsmodels.regression.mixed_linear_model import MixedLM
-
-    rest = _least_squares_variance(y, design)
-    if rest == 0.0:
-        return 0.0, 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a variance of 0 is at the boundary, which is said in several ways
-        try:
-            model = MixedLM(y / math.sqrt(rest), design, groups=languages).fit(reml=True, method=["lbfgs", "powell"])
-            between, scale = float(model.cov_re[0, 0]), float(model.scale)
-        except LinAlgError:
-            between = scale = math.nan
-    if not (math.isfinite(between) and math.isfinite(scale)):
-        return 0.0, rest
-    return between * rest, scale * rest
-
-
-def _least_squares_variance(y: Array, design: Array) -> float:
-    """0 for an exact line, whose residuals are those of rounding."""
-    solved = np.linalg.lstsq(design, y, rcond=None)[0]
-    variance = float(((y - design @ solved) ** 2).sum()) / (len(y) - design.shape[1])
-    return variance if variance >= 1e-20 * max(1.0, float((y**2).mean())) else 0.0
-
-
-def _generalised(y: Array, design: Array, languages: NDArray[np.object_], between: float, rest: float) -> tuple[float, float]:
-    """Slope and standard error by generalised least squares, given the variances (both 0: of an exact line)."""
-    ratio = between / rest if rest else 0.0
-    of_NL = (languages[:, None] == np.unique(languages)).astype(np.float64)
-    # The inverse of the covariance times the design, language by language (Sherman and Morrison 1950).
-    shrunk_L1 = (ratio / (1 + ratio * of_NL.sum(axis=0)))[:, None]
-    weighted = (design - of_NL @ (shrunk_L1 * (of_NL.T @ design))) / (rest or 1.0)
-    covariance = np.linalg.pinv(design.T @ weighted)
-    slope = float((covariance @ (weighted.T @ y))[0])
-    if rest:
-        return slope, math.sqrt(covariance[0, 0])
-    return (slope if abs(slope) > 1e-9 * max(1.0, float(np.abs(y).max())) else 0.0), 0.0  # below, it is rounding, too
-
-
-def _of_world(analysis: "Analysis", condition: str) -> dict[str, dict[str, float]]:
-    """Kind -> language -> distance to the pivot, from the config of one of the condition's cells."""
-    cells = analysis.provenance.loc[analysis.provenance["condition"] == condition, "cell"]
-    languages = world_languages(read_result(CellPaths(analysis.folder, cells.iloc[0]).result))
-    by_language = world_distances(WorldConfig(languages=languages))
-    kinds = dict.fromkeys(kind for found in by_language.values() for kind in found)
-    return {kind: {code: found[kind] for code, found in by_language.items()} for kind in kinds}
+    value_N = table["value"].to_numpy(np.float64)
+    design = np.hstack([np.eye(len(runs))[run_N], np.eye(len(codes))[language_N]])
+    solved = np.linalg.lstsq(design, value_N, rcond=None)[0]
+    mean_L = solved[: len(runs)].mean() + solved[len(runs) :]
+    offset_L = distance_L - distance_L.mean()
+    deviation_L = np.round(mean_L - mean_L.mean(), 9)  # scores that are equal but for rounding have no slope
+    spread = float((offset_L**2).sum())
+    slope = float(offset_L @ deviation_L) / spread
+    around_line = math.sqrt(float(((deviation_L - slope * offset_L) ** 2).sum()) / (len(codes) - 2))
+    slope_error = around_line / math.sqrt(spread)
+    p = 2 * float(stdtr(len(codes) - 2, -abs(slope) / slope_error)) if slope_error else float(slope == 0.0)
+    language_sd, rest_sd = math.nan, around_line
+    if freedom := len(value_N) - len(runs) - len(codes) + 1:
+        rest_sd = math.sqrt(float(((value_N - design @ solved) ** 2).sum()) / freedom)
+        language_sd = math.sqrt(max(around_line**2 - rest_sd**2 / len(runs), 0.0))
+    middle, middle_error = (float(distance_L.mean()), float(mean_L.mean())), around_line / math.sqrt(len(codes))
+    judged = slope, slope_error, p, middle, middle_error
+    return Regression(*judged, len(codes), len(value_N), language_sd, rest_sd)

@@ -1,4 +1,4 @@
-"""A study's predictions -> a folder in the layout that XTREME's evaluate.py scores: `{task}/test-{language}.{tsv|json|jsonl}`.
+"""Write a study's predictions in the layout that XTREME's evaluate.py scores: `{task}/test-{language}.{tsv|json|jsonl}`.
 
 The form of a file follows from its task's format and protocol (`Format.submission` in xstilts.tasks.format).
 Lines stand in the order of the source's file. The tasks and languages are those of google-research/xtreme evaluate.py; of
@@ -34,7 +34,7 @@ Result = dict[str, Any]
 
 
 def languages(task: Task, version: str) -> list[str]:
-    """The languages of a task in a version of the benchmark."""
+    """Return the languages of a task in a version of the benchmark."""
     later = _LATER.get(task.name, "").split() if version == "xtreme" else []
     return [language for language in task.languages if language not in later]
 
@@ -51,12 +51,12 @@ def submit(
     cells: Iterable[str] = (),
     partial: bool = False,
 ) -> list[str]:
-    """Write `folder` whole or not at all, from the cells of `study` with this intermediate choice and seed; returns the tasks of
-    the benchmark that have no cell, which only `partial` allows.
+    """Write `folder` whole or not at all, from the cells of `study` with this intermediate choice and seed.
+
+    Return the tasks of the benchmark without a cell, which only `partial` allows.
 
     `intermediate` is as in the names of the result files, `mnli+mlm`. `model`, `recipe` and `cells` (names of result files)
-    choose where several cells of a target remain. UserError, in one line that names them all, for missing or repeated
-    predictions.
+    choose one of several cells of a target. UserError, in one line that names them all, for missing or repeated predictions.
     """
     if version not in VERSIONS:
         raise UserError(unknown_name("version of the benchmark", version, VERSIONS))
@@ -85,7 +85,7 @@ def submit(
 def _choose(
     study: Path, version: str, intermediate: str, seed: int, model: str | None, recipe: str | None, cells: list[str]
 ) -> dict[str, Result]:
-    """Task -> its one cell."""
+    """Return task -> its cell."""
     every = [result for result in read_results(results_dir(study)) if result["cell"]["target"] in VERSIONS[version]]
     cells = [name.removesuffix(".json") for name in cells]
     if unknown := [name for name in cells if name not in map(name_of, every)]:
@@ -115,7 +115,7 @@ def _choose(
 
 
 def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: list[str]) -> dict[str, Predictions]:
-    """Language -> its predictions for the split that the benchmark tests on; what is wrong with others goes to `problems`."""
+    """Return language -> predictions for the split that the benchmark tests on; add what is wrong with them to `problems`."""
     name = name_of(result)
     if (limit := result["config"].get("target", {}).get("max_test_examples")) is not None:
         problems.append(f"{name} was evaluated with target.max_test_examples={limit}, expected null: run it without")
@@ -150,8 +150,10 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
 
 
 def _incomplete(rows: Predictions, expected: int, task: Task) -> str | None:
-    """What is missing or of the wrong form, or None. Ids that are row numbers (`test-0`, of a file by line any `...-0`) must be
-    0, 1, 2, ..."""
+    """Return what is missing or malformed, or None.
+
+    Ids that are row numbers (`test-0`; in a file by line any `...-0`) must be 0, 1, 2, ...
+    """
     form = _form(task)
     by_line = form.by_line
     for place, row in enumerate(rows):

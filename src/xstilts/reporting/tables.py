@@ -1,19 +1,20 @@
-"""The tables of a study's report: what an analysis tells, in the shape of a paper's tables.
+"""The tables of a study's report, before they take a form: HTML, Markdown, LaTeX and the terminal show the same cells.
 
-Cells are text with one decimal, and `data` holds the numbers. Where a study has several conditions, each has tables of its own,
+Cells are text with one decimal, and `data` holds the numbers. If a study has several conditions, each has tables of its own,
 numbered in their order.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, Analysis
+from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
-from xstilts.reporting.latex import Cell, Table
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE, WHOLE, WORLD
+from xstilts.reporting.numbers import ABSENT, ITEMS_ONLY, ITEMS_ONLY_EXPLAINED, fixed, interval, is_number, probability, signed
 from xstilts.reporting.published import THEIRS
-from xstilts.reporting.statistics import SIGNIFICANT
-from xstilts.reporting.table import ABSENT, number, signed
+from xstilts.reporting.statistics import ITEMS, NOTHING, SIGNIFICANT, holm
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -21,131 +22,166 @@ if TYPE_CHECKING:
     from xstilts.reporting.scaling import Curve
     from xstilts.reporting.slopes import Slope
 
-_INTERVAL = "95 % intervals in brackets; bold: p ≤ 0.05 after Holm's correction for all cells of the grid"
+
+@dataclass(frozen=True)
+class TableCell:
+    """The content of one place in a table."""
+
+    text: str
+    below: str = ""
+    """An interval or a standard deviation, which is printed smaller."""
+    bold: bool = False
 
 
-def tables(analysis: Analysis) -> Iterator[Table]:
-    """Differences, scores of every language, averages, and what went wrong; none of them without rows."""
+@dataclass(frozen=True)
+class ReportTable:
+    """A table of a report."""
+
+    name: str
+    """The name of its files."""
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[TableCell]]
+    data: "DataFrame"
+    """A row per number, at full precision."""
+
+    def is_numeric(self, place: int) -> bool:
+        """Return True if the column holds numbers only."""
+        return all(is_number(row[place].text) for row in self.rows)
+
+
+def tables(analysis: Analysis) -> Iterator[ReportTable]:
+    """Yield differences, scores of every language, averages, and problems; no table without rows."""
     for suffix, condition in conditions(analysis):
         yield from _differences(analysis, suffix, condition)
         main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
         for target, part in main.groupby("target", sort=False):
-            yield _scores(part, f"scores_{target}{suffix}", _of(f"{target}: score by language, %", condition))
+            yield _scores(part, f"scores_{target}{suffix}", _with(f"{target}: score by language, %", condition))
     if len(analysis.averages):
         yield _averages(analysis.averages)
     if len(analysis.problems):
-        rows = [[Cell(str(row.cell)), Cell(str(row.kind)), Cell(str(row.reason))] for row in analysis.problems.itertuples()]
-        yield Table(
-            "problems", "Cells that failed or whose scores mean little.", _titles(analysis.problems), rows, analysis.problems
+        rows = [_cells(row.cell, row.kind, row.reason) for row in analysis.problems.itertuples()]
+        yield ReportTable(
+            "problems", "Cells that failed or whose scores mean little.", list(analysis.problems.columns), rows, analysis.problems
         )
 
 
+def target_tables(analysis: Analysis) -> Iterator[ReportTable]:
+    """Yield a table per target and condition: intermediate choices by groups of languages.
+
+    The groups are the source language, the other languages and, in a synthetic world, near, far and low-resource ones.
+    """
+    shown = analysis.effects[analysis.effects["kind"].isin((WHOLE, WORLD)) & (analysis.effects["group"] != ALL)]
+    for (target, condition), part in shown.groupby(["target", "condition"], sort=False):
+        first = part.drop_duplicates("group").set_index("group")
+        groups = list(first.index)
+        rows = [_cells(BASELINE, *(fixed(first.loc[group, "baseline"]) for group in groups), "")]
+        for choice in choices(part):
+            own = part[part["intermediate"] == choice].set_index("group")
+            rows.append([TableCell(choice), *(_difference(own.loc[group]) for group in groups)])
+            rows[-1].append(TableCell(str(own["seeds"].iloc[0])))
+        rows.append(_cells("languages", *(str(first.loc[group, "languages"]) for group in groups), ""))
+        caption = _with(f"{target}: score without intermediate task, and difference to it with each", condition)
+        yield ReportTable(f"target_{target}", caption, ["intermediate", *groups, "seeds"], rows, part)
+
+
 def conditions(analysis: Analysis) -> list[tuple[str, str]]:
-    """For each condition what ends the names of its files, and how it is typed."""
+    """Return, for each condition, the suffix of the names of its files, and the options that are typed for it."""
     every = list(analysis.scores["condition"].unique())
     return [(f"_{place}" if len(every) > 1 else "", condition) for place, condition in enumerate(every, start=1)]
 
 
 def headline(effects: "DataFrame") -> "DataFrame":
-    """The rows of all languages; of targets without score in the source language, those of the other languages."""
+    """Select the rows of all languages; for targets without score in the source language, those of the other languages."""
     whole = effects[effects["group"] == ALL]
     rest = effects[(effects["group"] == OTHERS) & ~effects["target"].isin(whole["target"])]
     return effects.loc[whole.index.union(rest.index)]
 
 
 def choices(frame: "DataFrame") -> list[str]:
-    """The intermediate choices of a frame, the baseline first."""
+    """Return the intermediate choices of a frame, the baseline first."""
     return sorted(frame["intermediate"].unique(), key=lambda name: (name != BASELINE, name))
 
 
-def scaling_table(found: Sequence["Curve"]) -> Table:
-    """The laws of nested sizes, a row per target and group of languages."""
+def difference_cell(value: float, low: float, high: float, covers: str, p_corrected: float) -> TableCell:
+    """Make the cell of a difference: bold if it is significant after correction, with a mark if a single run was compared."""
+    below = interval(low, high) + (ITEMS_ONLY if covers == ITEMS else "")
+    return TableCell(signed(value), below, bool(p_corrected <= SIGNIFICANT))
+
+
+def interval_note(covers: Iterable[str]) -> str:
+    """Explain the intervals of a table, given the sources of chance that each of them covers."""
+    every = set(covers)
+    if every <= {NOTHING}:
+        return "no intervals: single runs without scores of test items"
+    if every <= {NOTHING, ITEMS}:
+        return f"95 % intervals in brackets; {ITEMS_ONLY_EXPLAINED}"
+    tested = f"95 % intervals in brackets; bold: p ≤ {SIGNIFICANT} after Holm's correction for all cells of the grid"
+    return f"{tested}; {ITEMS_ONLY_EXPLAINED}" if ITEMS in every else tested
+
+
+def scaling_table(curves: Sequence["Curve"]) -> ReportTable:
+    """Make the table of laws of nested sizes, a row per target and group of languages."""
     from pandas import DataFrame
 
-    header = ["target", "options", "intermediate", "languages", "law", "score", "AICc log", "AICc power", "sizes", "seeds"]
+    header = "target,options,intermediate,languages,law,score,AICc log,AICc power,sizes,seeds".split(",")
     rows, data = [], []
-    for one in found:
+    for one in curves:
         law = one.law
-        told = [one.target, one.condition, one.intermediate, one.group, law.name, law.formula()]
-        aic = [number(law.aic[name]) if math.isfinite(law.aic[name]) else ABSENT for name in ("log", "power")]
-        rows.append([Cell(text) for text in (*told, *aic, " ".join(map(str, one.sizes)), str(len(one.seeds)))])
-        low, high = law.band(one.sizes)
-        for size, mean, fitted, ends in zip(
-            one.sizes, one.scores.mean(axis=0), law.at(one.sizes), zip(low, high, strict=True), strict=True
-        ):
-            data.append([*told, size, float(mean), float(fitted), *map(float, ends), len(one.seeds)])
-    columns = [
-        "target",
-        "options",
-        "intermediate",
-        "languages",
-        "law",
-        "formula",
-        "size",
-        "score",
-        "fitted",
-        "low",
-        "high",
-        "seeds",
-    ]
+        about = [one.target, one.condition, one.intermediate, one.group, law.name, law.formula()]
+        aic = [fixed(law.aic[name]) if math.isfinite(law.aic[name]) else ABSENT for name in ("log", "power")]
+        rows.append(_cells(*about, *aic, " ".join(map(str, one.sizes)), len(one.seeds)))
+        columns = one.sizes, one.scores.mean(axis=0), law.at(one.sizes), *law.band(one.sizes)
+        data += [[*about, size, *map(float, values), len(one.seeds)] for size, *values in zip(*columns, strict=True)]
+    names = "target options intermediate languages law formula size score fitted low high seeds".split()
     caption = "How scores grow with the number n of the intermediate task's training examples: the law of lower corrected AIC."
-    return _without_empty(Table("scaling", caption, header, rows, DataFrame(data, columns=columns)))
+    return _without_empty(ReportTable("scaling", caption, header, rows, DataFrame(data, columns=names)))
 
 
-def slope_table(found: Sequence["Slope"]) -> Table:
-    """Regressions on distance, a row per target, outcome and kind of distance."""
+def slope_table(slopes: Sequence["Slope"]) -> ReportTable:
+    """Make the table of regressions on distance, a row per target, outcome and kind of distance."""
     from pandas import DataFrame
 
-    from xstilts.reporting.statistics import holm
-
-    header = [
-        "target",
-        "options",
-        "of",
-        "distance",
-        "per 0.1 of distance",
-        "p, corrected",
-        "languages",
-        "between languages",
-        "rest",
-    ]
-    corrected = holm([one.line.p for one in found])
+    header = "target,options,of,distance,per 0.1 of distance,p corrected,languages,seeds,between languages,rest".split(",")
     rows, data = [], []
-    for one, p in zip(found, corrected, strict=True):
+    for one, p in zip(slopes, holm([one.p for one in slopes]), strict=True):
         line = one.line
-        told = [one.target, one.condition, one.outcome, one.kind]
-        slope = Cell(signed(line.slope / 10), _interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
-        rest = [f"{p:.3f}", str(line.languages), _or_absent(line.language_sd), number(line.rest_sd)]
-        rows.append([*map(Cell, told), slope, *map(Cell, rest)])
-        data.append(
-            [*told, line.slope, line.low, line.high, line.p, p, line.languages, line.observations, line.language_sd, line.rest_sd]
-        )
-    columns = "target options of distance slope low high p p_corrected languages observations language_sd rest_sd".split()
+        about = [one.target, one.condition, one.outcome, one.kind]
+        below = interval(line.low / 10, line.high / 10)
+        slope = TableCell(signed(line.slope / 10), below, p <= SIGNIFICANT)
+        rest = _cells(probability(p), line.languages, one.seeds, fixed(line.language_sd), fixed(line.rest_sd))
+        rows.append([*_cells(*about), slope, *rest])
+        sizes = [line.languages, one.seeds, line.observations]
+        data.append([*about, line.slope, line.low, line.high, one.p, p, *sizes, line.language_sd, line.rest_sd])
+    names = "target options of distance slope low high p p_corrected languages seeds observations language_sd rest_sd".split()
     caption = (
-        "Percent points that a distance of 0.1 to the source language adds, by a mixed model with a random deviation of every "
-        "language; the last columns are standard deviations. 95 % intervals in brackets; bold: p ≤ 0.05 after Holm's correction."
+        "Percent points that a distance of 0.1 to the source language adds, by a regression over the languages' means; "
+        "the last columns are standard deviations. 95 % intervals over languages in brackets; bold: p ≤ "
+        f"{SIGNIFICANT} after Holm's correction; one seed is not tested."
     )
-    return _without_empty(Table("typology", caption, header, rows, DataFrame(data, columns=columns)))
+    return _without_empty(ReportTable("typology", caption, header, rows, DataFrame(data, columns=names)))
 
 
-def published_table(beside: "DataFrame") -> Table:
-    """One's own scores beside published ones, which a dagger marks; `beside` is what `published.beside` gives."""
+def published_table(beside: "DataFrame") -> ReportTable:
+    """Make the table of a study's scores beside published ones, which a dagger marks; `beside` is from `published.beside`."""
     rows = []
     for row in beside.itertuples(index=False):
         target, origin, model, metric, split, languages, value, source = row
         mark = " †" if origin == THEIRS else ""
-        rows.append([Cell(str(text)) for text in (target, f"{model}{mark}", metric, split, languages, number(value), source)])
+        rows.append(_cells(target, f"{model}{mark}", metric, split, languages, fixed(value), source))
     header = ["target", "model", "metric", "split", "languages", "score", "source"]
     caption = (
         "Means over languages. † published by others, with other models, hyperparameters and scripts: for orientation, and no "
         "measure of this study."
     )
-    return Table("published", caption, header, rows, beside)
+    return ReportTable("published", caption, header, rows, beside)
 
 
-def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Table]:
-    """Intermediate x target, the baseline's score in the first row and the number of languages in the last: one table over all
-    languages, and one for each kind of language."""
+def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[ReportTable]:
+    """Yield tables of intermediate choices by targets, with the baseline's score first and the number of languages last.
+
+    One table is over all languages; others are over the source language and the other languages.
+    """
     main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
     split_of = dict(zip(main["target"], main["split"], strict=True))
     effects = analysis.effects[analysis.effects["condition"] == condition]
@@ -158,47 +194,52 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Ta
     for name, part, about in kinds:
         if part.empty:
             continue
-        targets = list(part["target"].unique())
-        first = part.drop_duplicates("target").set_index("target")["baseline"]
-        rows = [[Cell(BASELINE), *(Cell(number(first[target])) for target in targets)]]
+        first = part.drop_duplicates("target").set_index("target")
+        targets = list(first.index)
+        rows = [_cells(BASELINE, *(fixed(first.loc[target, "baseline"]) for target in targets))]
         for choice in choices(part):
             own = part[part["intermediate"] == choice].set_index("target")
-            rows.append(
-                [Cell(choice), *(_difference(own.loc[target]) if target in own.index else Cell(ABSENT) for target in targets)]
-            )
-        counts = part.drop_duplicates("target").set_index("target")["languages"]
-        rows.append([Cell("languages"), *(Cell(str(counts[target])) for target in targets)])
+            cells = [_difference(own.loc[target]) if target in own.index else TableCell(ABSENT) for target in targets]
+            rows.append([TableCell(choice), *cells])
+        rows.append(_cells("languages", *(first.loc[target, "languages"] for target in targets)))
         names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in targets]
-        caption = f"Score without intermediate task, and difference to it with each, {about}, percent points; {_INTERVAL}."
-        yield Table(f"{name}{suffix}", _of(caption, condition), ["intermediate", *names], rows, part)
+        caption = f"Score without intermediate task, and difference to it with each, {about}, percent points"
+        caption = _with(f"{caption}; {_seeds(part)}; {interval_note(part['covers'])}.", condition)
+        yield ReportTable(f"{name}{suffix}", caption, ["intermediate", *names], rows, part)
 
 
-def _difference(row: "Series") -> Cell:
-    interval = "" if math.isnan(row["low"]) else _interval(row["low"], row["high"])
-    return Cell(signed(row["difference"]), interval, bool(row["p_corrected"] <= SIGNIFICANT))
+def _seeds(effects: "DataFrame") -> str:
+    """`1 seed`; `1 to 3 seeds`."""
+    least, most = int(effects["seeds"].min()), int(effects["seeds"].max())
+    return f"{least} to {most} seeds" if least < most else f"{most} seed{'s' * (most > 1)}"
 
 
-def _scores(part: "DataFrame", name: str, caption: str) -> Table:
-    """Languages x choices: means over seeds and, of several, standard deviations."""
+def _difference(row: "Series") -> TableCell:
+    return difference_cell(row["difference"], row["low"], row["high"], row["covers"], row["p_corrected"])
+
+
+def _scores(part: "DataFrame", name: str, caption: str) -> ReportTable:
+    """Make a table of languages by choices: means over seeds and, for several seeds, standard deviations."""
     grouped = part.groupby(["language", "intermediate"])["value"]
     data = grouped.agg(["mean", "std", "count"]).reset_index()
     found = {(row.language, row.intermediate): row for row in data.itertuples()}
     source = set(part.loc[part["source"], "language"])
     rows = []
     for code in sorted(part["language"].unique(), key=lambda code: (code not in source, code)):
-        cells = [found.get((code, choice)) for choice in choices(part)]
-        rows.append([Cell(code), *(Cell(ABSENT) if one is None else Cell(number(one.mean), _spread(one.std)) for one in cells)])
+        known = [found.get((code, choice)) for choice in choices(part)]
+        cells = [TableCell(ABSENT) if one is None else TableCell(fixed(one.mean), _spread(one.std)) for one in known]
+        rows.append([TableCell(code), *cells])
     several = "; mean and standard deviation over seeds" if (data["count"] > 1).any() else ""
-    return Table(name, f"{caption}{several}.", ["language", *choices(part)], rows, data)
+    return ReportTable(name, f"{caption}{several}.", ["language", *choices(part)], rows, data)
 
 
-def _averages(averages: "DataFrame") -> Table:
+def _averages(averages: "DataFrame") -> ReportTable:
     header = ["options", "benchmark", "intermediate", "average", "targets", "seeds", "transfer gap", "over"]
     rows = [
         [
-            *map(Cell, (row.condition, row.benchmark, row.intermediate)),
-            Cell(_or_absent(row.average), _spread(row.sd)),
-            *map(Cell, (str(row.tasks), str(row.seeds), _or_absent(row.gap), row.over)),
+            *_cells(row.condition, row.benchmark, row.intermediate),
+            TableCell(fixed(row.average), _spread(row.sd)),
+            *_cells(row.tasks, row.seeds, fixed(row.gap), row.over),
         ]
         for row in averages.itertuples()
     ]
@@ -206,31 +247,23 @@ def _averages(averages: "DataFrame") -> Table:
         "Means over targets, %, with the standard deviation over seeds: of a benchmark over its own languages, and over the "
         "targets that every choice has. Transfer gap: source language minus the mean of the others."
     )
-    return _without_empty(Table("averages", caption, header, rows, averages))
+    return _without_empty(ReportTable("averages", caption, header, rows, averages))
 
 
-def _without_empty(table: Table) -> Table:
-    """Without columns that are empty in every row."""
+def _cells(*texts: object) -> list[TableCell]:
+    return [TableCell(str(text)) for text in texts]
+
+
+def _without_empty(table: ReportTable) -> ReportTable:
+    """Remove columns that are empty in every row."""
     kept = [place for place in range(len(table.header)) if any(row[place].text for row in table.rows)]
     rows = [[row[place] for place in kept] for row in table.rows]
-    return Table(table.name, table.caption, [table.header[place] for place in kept], rows, table.data)
+    return replace(table, header=[table.header[place] for place in kept], rows=rows)
 
 
-def _of(text: str, condition: str) -> str:
+def _with(text: str, condition: str) -> str:
     return f"{text} ({condition})" if condition else text
 
 
-def _interval(low: float, high: float) -> str:
-    return f"[{number(low)}, {number(high)}]"
-
-
 def _spread(deviation: float) -> str:
-    return "" if math.isnan(deviation) else f"± {number(deviation)}"
-
-
-def _or_absent(value: float) -> str:
-    return ABSENT if math.isnan(value) else number(value)
-
-
-def _titles(frame: "DataFrame") -> list[str]:
-    return [str(name) for name in frame.columns]
+    return "" if math.isnan(deviation) else f"± {fixed(deviation)}"

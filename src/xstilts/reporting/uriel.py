@@ -1,8 +1,8 @@
 """Distances between real languages, from URIEL (Littell et al. 2017) by the package URIEL+ (Khan et al. 2025).
 
-URIEL describes languages by what grammars and databases say of them; a distance is the angle between two descriptions, over the
-features that both have: 0 for none, 1 for a right angle. Some of XTREME's languages have few of them (12 of Kazakh's syntax).
-The databases that URIEL+ can add are left out: what is used is URIEL as the literature used it.
+URIEL describes languages by features from grammars and databases. A distance is the angle between two descriptions, over the
+features that both have: 0 for none, 1 for a right angle. Some of XTREME's languages have few features (Kazakh has 12 of syntax).
+The databases that URIEL+ can add are left out, so that this is URIEL as in the literature.
 
 The package is an extra, since its data are under CC BY-SA 4.0; nothing else needs it.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from xstilts.errors import UserError
 
 KINDS = ("syntactic", "phonological", "inventory", "genetic", "geographic")
-"""What distances are about; `inventory` is that of sounds."""
+"""Kinds of distance; `inventory` is about sounds."""
 _ISO_639_3 = """
 af afr  ar ara  az aze  bg bul  bn ben  de deu  el ell  en eng  es spa  et est  eu eus  fa fas  fi fin  fr fra  gu guj  he heb
 hi hin  ht hat  hu hun  id ind  it ita  ja jpn  jv jav  ka kat  kk kaz  ko kor  lt lit  ml mal  mr mar  ms msa  my mya  nl nld
@@ -25,15 +25,15 @@ yo yor  zh zho
 
 
 def iso_639_3() -> dict[str, str]:
-    """Code of a language as XTREME writes it -> the three letters of ISO 639-3, under which URIEL knows the most of it."""
+    """Return the code of a language as XTREME writes it -> its ISO 639-3 code with the most features in URIEL."""
     words = _ISO_639_3.split()
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def uriel_distances(languages: Iterable[str], source: str, kinds: Sequence[str] = KINDS) -> dict[str, dict[str, float]]:
-    """Kind -> language -> distance to `source`, 0 to 1; without languages of which URIEL does not know enough.
+    """Return kind -> language -> distance to `source`, 0 to 1; languages without common features are missing.
 
-    UserError without the package, for a source language that has no code there, and where the package cannot unpack its data.
+    UserError without the package, for a source language without a code, and if the package cannot unpack its data.
     """
     codes = iso_639_3()
     if source not in codes:
@@ -62,7 +62,7 @@ def _database() -> Any:
         ) from None
     try:
         return urielplus.URIELPlus()
-    except OSError as error:  # at its first use, it copies its data inside its own folder
+    except OSError as error:  # at its first use, it copies data inside its own folder
         raise UserError(
             f"URIEL+ cannot unpack its data ({error}): make its folder writable, or use it once as its owner"
         ) from None
@@ -70,10 +70,10 @@ def _database() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what URIEL+ says on the root logger, which it also configures: both at import and at every call."""
+    """Suppress the messages of URIEL+, and undo its configuration of the root logger at import and at every call."""
     root, silent = logging.getLogger(), logging.NullHandler()
     handlers, level, disabled = root.handlers[:], root.level, root.manager.disable
-    root.addHandler(silent)  # a logger that has a handler is not configured anew
+    root.addHandler(silent)  # a logger that has a handler is not configured again
     logging.disable(max(disabled, logging.INFO))
     try:
         yield

@@ -5,7 +5,7 @@
   const MANY_ROWS = 8;
   const P_VALUES = new Set(["p", "p_corrected"]);
   const SIGNED = new Set(["difference", "low", "high"]);
-  const COUNTS = new Set(["seed", "seeds", "languages", "items", "examples", "layer"]);
+  const COUNTS = new Set(["seed", "seeds", "baseline_seeds", "languages", "items", "examples", "layer"]);
   const FLAGS = new Set(["source", "main"]);
   const UNKNOWN = "\u2013";
 
@@ -19,14 +19,13 @@
   }
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-  // Numbers, as xstilts.reporting.page.numbers writes them.
+  // Numbers, as xstilts.reporting.numbers writes them.
   function fixed(value, digits, signed = false) {
     if (value === null) return UNKNOWN;
     const text = Math.abs(value).toFixed(digits);
     const sign = Number(text) === 0 ? "" : value < 0 ? "\u2212" : signed ? "+" : "";
     return sign + text;
   }
-  const interval = (low, high) => (low === null ? "" : `[${fixed(low, 2, true)}, ${fixed(high, 2, true)}]`);
   const probability = (p) => (p !== null && p < 0.001 ? "< 0.001" : fixed(p, 3));
 
   function unpacked({ values, names, runs }) {
@@ -50,14 +49,16 @@
   }
   const rowIn = (row, group) => rowsOf.get(cellOf(row)).get(group);
 
-  function told(row) {
+  function details(row) {
     const many = effect("kind", row) === "language" ? "" : ` (${effect("languages", row)} languages)`;
-    const reach = interval(effect("low", row), effect("high", row));
+    const [low, high, p] = ["low", "high", "p"].map((name) => effect(name, row));
+    const mark = effect("covers", row) === "test items only" ? "\u00b0" : "";
+    const reach = low === null ? "" : `[${fixed(low, 2, true)}, ${fixed(high, 2, true)}]${mark}`;
     return [
       `${effect("intermediate", row)} \u2192 ${effect("target", row)}, ${effect("group", row)}${many}`,
       `difference ${fixed(effect("difference", row), 2, true)} ${reach}`.trim(),
       `score ${fixed(effect("score", row), 2)}, none ${fixed(effect("baseline", row), 2)}`,
-      `p ${probability(effect("p", row))}, corrected ${probability(effect("p_corrected", row))}`,
+      p === null ? "one run, not tested" : `p ${probability(p)}, corrected ${probability(effect("p_corrected", row))}`,
       `seeds ${effect("seeds", row)}, test items ${effect("items", row) || "not compared"}`,
     ].join("\n");
   }
@@ -212,7 +213,7 @@
       const link = cell.firstElementChild;
       cell.className = same ? same.className : "";
       link.replaceChildren(...(same ? same.cloneNode(true).childNodes : [UNKNOWN]));
-      link.dataset.tip = same ? told(row) : `no difference is known for ${name}`;
+      link.dataset.tip = same ? details(row) : `no difference is known for ${name}`;
       link.removeAttribute("title");
     }
     for (const cell of all(".heat .baseline td")) {
@@ -295,7 +296,7 @@
     return svg;
   }
 
-  const COLUMNS = ["difference", "low", "high", "score", "baseline", "p", "p_corrected", "seeds", "items", "seed_sd", "language_sd", "item_sd"];
+  const COLUMNS = ["difference", "low", "high", "covers", "score", "baseline", "p", "p_corrected", "seeds", "baseline_seeds", "items", "seed_sd", "language_sd", "item_sd"];
   function panelTable(rows, title) {
     const columns = COLUMNS.filter((name) => rows.some((row) => effect(name, row) !== null));
     const heads = [title, ...columns].map((name) => make("th", { scope: "col" }, name.replaceAll("_", " ")));
@@ -322,7 +323,7 @@
     close.addEventListener("click", () => panel.close());
     const title = `${effect("intermediate", row)} \u2192 ${effect("target", row)} ${effect("condition", row)}`.trim();
     const heading = make("header", {}, make("h2", { id: "panel-title" }, title), close);
-    const lines = told(row).split("\n").slice(1);
+    const lines = details(row).split("\n").slice(1);
     panel.replaceChildren(heading, make("p", { class: "lines" }, [`of ${effect("group", row)}`, ...lines].join("\n")));
     panel.showModal();
     panel.scrollTop = 0;

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from xstilts.reporting.analysis import Analysis
-from xstilts.reporting.export import export
-from xstilts.reporting.extras import Extras, Part, extras
-from xstilts.reporting.page.render import render
-from xstilts.reporting.page.sections import sections
+from xstilts.reporting.extras import Extra, Extras, extras
+from xstilts.reporting.views.folder import write_folder
+from xstilts.reporting.views.html.page import render
 
 Write = Any
 
@@ -25,7 +24,7 @@ def pictures(text: str) -> list[bytes]:
 @pytest.mark.slow
 def test_the_page_shows_what_the_export_writes(analysis: Analysis, tmp_path: Path) -> None:
     more = extras(analysis)
-    text, files = render(analysis, more), export(analysis, tmp_path / "report", more)
+    text, files = render(analysis, more), write_folder(analysis, tmp_path / "report", more)
     drawn = [path for path in files if path.suffix == ".svg" and path.name.startswith(("scaling", "typology"))]
     assert pictures(text) == [path.read_bytes() for path in drawn] and len(drawn) == 3
     for path in drawn:
@@ -38,7 +37,7 @@ def test_the_page_shows_what_the_export_writes(analysis: Analysis, tmp_path: Pat
             shown = "".join(f"{cell.text}{cell.below}" for cell in row).replace("-", "−")
             found = [re.sub(r"<[^>]*>", "", unescape(line)) for line in re.findall(r"<tr>(.*)</tr>", text)]
             assert shown.replace(" ", "") in [line.replace("-", "−").replace("–", "−").replace(" ", "") for line in found]
-    assert render(analysis) == text, "made anew, it is the same"
+    assert render(analysis, extras(analysis)) == text, "made anew, it is the same"
 
 
 def test_each_picture_has_its_text_its_size_and_its_caption(analysis: Analysis) -> None:
@@ -46,7 +45,7 @@ def test_each_picture_has_its_text_its_size_and_its_caption(analysis: Analysis) 
     text = unescape(render(analysis, more))
     for part in (more.sizes, more.distances):
         for picture in part.pictures:
-            assert f'alt="{picture.told}"' in text and f"<figcaption>{picture.caption}</figcaption>" in text
+            assert f'alt="{picture.description}"' in text and f"<figcaption>{picture.caption}</figcaption>" in text
     assert re.findall(r'<img src="[^"]*" width="(\d+)" height="(\d+)"', text)[0] == ("518", "269")
     assert [name for name in ("sizes", "distances", "published") if f'<section id="{name}">' in text] == ["sizes", "distances"]
     assert '<a href="#sizes">' in text and '<a href="#published">' not in text
@@ -55,28 +54,25 @@ def test_each_picture_has_its_text_its_size_and_its_caption(analysis: Analysis) 
 def test_without_them_the_page_says_nothing_and_what_is_left_out_is_told(analysis: Analysis) -> None:
     text = render(analysis, Extras())
     assert not re.search(r'id="(sizes|distances|published)"|<figure|<img|Left out', text)
-    text = render(analysis, Extras(distances=Part(left_out="regressions, as <b> is not installed")))
+    text = render(analysis, Extras(distances=Extra(left_out="regressions, as <b> is not installed")))
     assert '<p class="note">Left out: regressions, as &lt;b&gt; is not installed.</p>' in text and "<figure" not in text
 
 
 def test_pictures_without_room_stay_in_their_files(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     more = extras(analysis)
     size = len(base64.b64encode(more.sizes.pictures[0].svg)) + 30
-    monkeypatch.setattr("xstilts.reporting.page.sections.MOST_BYTES", size)
+    monkeypatch.setattr("xstilts.reporting.views.html.page.MOST_BYTES", size)
     text = render(analysis, more)
     assert pictures(text) == [more.sizes.pictures[0].svg] and text.count("<figcaption>") == 3
     assert "this one is figures/typology_xnli_score.svg, which was written beside this page" in text
 
 
-def test_numbers_are_written_as_everywhere_on_the_page_and_names_as_they_are(analysis: Analysis) -> None:
-    found = sections(extras(analysis))["distances"]
-    assert found and found.columns[0] == ("target", True) and ("per 0.1 of distance", False) in found.columns
-    place = [title for title, _ in found.columns].index("per 0.1 of distance")
-    slope = found.rows[0][place]
-    assert re.fullmatch(r"−\d+\.\d", slope.text) and re.fullmatch(r"\[−\d+\.\d, −?\d+\.\d\]", slope.below)
-    of_sizes = sections(extras(analysis))["sizes"]
-    assert of_sizes and of_sizes.rows[0][0].text == "xnli"
-    assert any("AICc" in title for title, _ in of_sizes.columns)
+def test_numbers_have_a_real_minus_and_columns_of_text_their_class(analysis: Analysis) -> None:
+    text = render(analysis, extras(analysis))
+    section = text[text.index('<section id="distances">') :]
+    section = section[: section.index("</section>")]
+    assert '<th scope="col" class="text">distance</th>' in section and '<th scope="col">per 0.1 of distance</th>' in section
+    assert re.search(r"<td>(<b>)?−\d+\.\d(</b>)? <small>\[−\d+\.\d, −?\d+\.\d\]</small></td>", section)
 
 
 def test_names_stay_text(analysis: Analysis) -> None:
@@ -85,6 +81,7 @@ def test_names_stay_text(analysis: Analysis) -> None:
         "scores": analysis.scores.assign(target=evil),
         "effects": analysis.effects.assign(target=evil),
     }
-    text = render(dataclasses.replace(analysis, **frames))
+    renamed = dataclasses.replace(analysis, **frames)
+    text = render(renamed, extras(renamed))
     assert evil not in text and len(pictures(text)) == text.count("<img") == 3
     assert evil in unescape(text)

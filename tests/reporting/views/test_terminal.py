@@ -1,10 +1,14 @@
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.table import Table
 
-from xstilts.reporting.table import cell_table, number, render, show
+from xstilts.reporting.analysis import analyse
+from xstilts.reporting.views.terminal import cell_text, show_cell, show_study, study_text
+
+Write = Any
 
 
 def row(language: str, value: float | None, split: str = "test", metric: str = "accuracy", **more: Any) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def a_result(rows: list[dict[str, Any]], degenerate: tuple[str, ...] = ()) -> di
 
 def test_the_whole_table() -> None:
     rows = [row("sw", 50.04), row("en", 80.0), row("de", 70.16), row("en", 81.0, "validation"), row("de", None, "validation")]
-    text = render(a_result(rows, ("one class for all 10 examples of sw, test",)))
+    text = cell_text(a_result(rows, ("one class for all 10 examples of sw, test",)))
     assert text == (
         "mnli+mlm -> xnli, seed 3\n"
         "\n"
@@ -42,39 +46,39 @@ def test_the_whole_table() -> None:
 
 def test_the_order_of_the_rows_and_the_terminal_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [row(language, 50.0, split) for language in ("sw", "en", "de") for split in ("test", "validation")]
-    text = render(a_result(rows))
+    text = cell_text(a_result(rows))
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert render(a_result(rows[::-1])) == text
+    assert cell_text(a_result(rows[::-1])) == text
     assert "\x1b" not in text
 
 
 def test_without_english_there_is_only_the_mean() -> None:
-    text = render(a_result([row("sw", 50.0), row("de", 70.0)]))
+    text = cell_text(a_result([row("sw", 50.0), row("de", 70.0)]))
     assert "English" not in text and "gap" not in text
     assert " mean of 2 others         60.0\n" in text
     assert text.index("de") < text.index("sw")
-    assert "gap" not in render(a_result([row("en", 50.0)]))
+    assert "gap" not in cell_text(a_result([row("en", 50.0)]))
 
 
 def test_the_source_language_comes_first_whatever_it_is() -> None:
     result = a_result([row("de", 50.0), row("qaa", 70.0), row("en", 40.0)])
     result["cell"]["source_language"] = "qaa"
-    lines = [line.split() for line in render(result).splitlines()]
+    lines = [line.split() for line in cell_text(result).splitlines()]
     assert [line[0] for line in lines[5:8]] == ["qaa", "de", "en"]
     assert lines[9:12] == [["qaa", "70.0"], ["mean", "of", "2", "others", "45.0"], ["transfer", "gap", "25.0"]]
 
 
 def test_a_split_without_gold_says_so() -> None:
-    text = render(a_result([row("en", None), row("de", None)]))
+    text = cell_text(a_result([row("en", None), row("de", None)]))
     assert text.count("no gold") == 2
     assert "0.0" not in text and "gap" not in text
 
 
 def test_layers_and_poolings_are_columns_of_their_own() -> None:
     rows = [row("de", 10.0 * layer, metric="accuracy", layer=layer, pooling="mean") for layer in (0, 7)]
-    lines = render(a_result(rows)).splitlines()
+    lines = cell_text(a_result(rows)).splitlines()
     assert [line.split() for line in lines[2:6]] == [
         ["test", "test"],
         ["accuracy", "accuracy"],
@@ -87,53 +91,35 @@ def test_layers_and_poolings_are_columns_of_their_own() -> None:
 def test_the_baseline_has_a_name() -> None:
     result = a_result([row("en", 1.0)])
     result["cell"]["intermediate"] = []
-    assert render(result).startswith("none -> xnli, seed 3\n")
+    assert cell_text(result).startswith("none -> xnli, seed 3\n")
 
 
 def test_columns_that_do_not_fit_go_below() -> None:
     languages = ("en", "de", "sw")
     rows = [row(language, 12.5, metric="accuracy", layer=layer, pooling="mean") for layer in range(13) for language in languages]
-    text = render(a_result(rows), width=60)
+    text = cell_text(a_result(rows), width=60)
     assert all(len(line) <= 60 for line in text.splitlines())
     assert text.count("layer") == 13 and text.count("12.5") == 13 * 5 and "…" not in text
     assert text.count("transfer gap") > 1
 
 
-def test_numbers_have_one_decimal_and_no_negative_zero() -> None:
-    assert [number(value) for value in (0, 100, 12.34, 12.36, -0.04, -0.06, -12.0)] == [
-        "0.0",
-        "100.0",
-        "12.3",
-        "12.4",
-        "0.0",
-        "-0.1",
-        "-12.0",
-    ]
-
-
 def test_names_in_brackets_are_no_markup() -> None:
-    text = render(a_result([row("en", 1.0, metric="f1[red]")], ("[bold]all[/bold]",)))
+    text = cell_text(a_result([row("en", 1.0, metric="f1[red]")], ("[bold]all[/bold]",)))
     assert "f1[red]" in text and "[bold]all[/bold]" in text
 
 
 def test_shown_plain_when_not_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     result = a_result([row("en", 1.0)])
-    show(result)
-    assert capsys.readouterr().out == render(result)
+    show_cell(result)
+    assert capsys.readouterr().out == cell_text(result)
 
 
 def test_shown_with_style_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    show(a_result([row("en", 1.0), row("de", 1.0)]))
+    show_cell(a_result([row("en", 1.0), row("de", 1.0)]))
     assert "\x1b[1m" in capsys.readouterr().out
-
-
-def test_a_table_for_other_pages() -> None:
-    table = cell_table(a_result([row("en", 1.0), row("de", 1.0)]))
-    assert isinstance(table, Table)
-    assert (len(table.columns), table.row_count) == (2, 5)
 
 
 def test_columns_with_different_languages_say_so() -> None:
@@ -141,4 +127,33 @@ def test_columns_with_different_languages_say_so() -> None:
         row("en", 50.0, "validation"),
         row("de", 50.0, "validation"),
     ]
-    assert " mean of 1-3 others " in render(a_result(rows))
+    assert " mean of 1-3 others " in cell_text(a_result(rows))
+
+
+def test_a_study_is_a_table_per_target_by_groups_of_languages(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up()
+    write_made_up(intermediate="squad_v1", better=1)
+    lines = study_text(analyse(tmp_path)).splitlines()
+    assert lines[0] == "xnli: score without intermediate task, and difference to it with each."
+    assert lines[3].split() == ["intermediate", "language", "languages", "near", "far", "low-resource", "seeds"]
+    assert lines[5].split() == ["none", "80.0", "52.5", "65.0", "30.0", "50.0"]
+    assert re.fullmatch(r" squad_v1( +\+10\.0 \[-?\d+\.\d, \d+\.\d\]°){5} +1", lines[6])
+    assert lines[7].split() == ["languages", "1", "4", "2", "1", "1"]
+    assert all(len(line) <= 60 for line in study_text(analyse(tmp_path), width=60).splitlines())
+
+
+def test_single_runs_are_marked_and_several_are_tested(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up()
+    write_made_up(intermediate="mnli", better=1)
+    assert "]°" in study_text(analyse(tmp_path)) and "not tested" in study_text(analyse(tmp_path))
+    for seed in (2, 3):
+        write_made_up(seed=seed)
+        write_made_up(intermediate="mnli", better=1, seed=seed)
+    text = study_text(analyse(tmp_path))
+    assert "]°" not in text and "Holm's correction" in text
+
+
+def test_a_study_without_the_baseline_says_so(write_made_up: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_made_up(intermediate="mnli")
+    show_study(analyse(tmp_path))
+    assert capsys.readouterr().out.startswith("There is nothing to compare: ")

@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from xstilts.reporting.analysis import ALL, OTHERS, SOURCE, Analysis, analyse
+from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.extras import Extras
-from xstilts.reporting.page import render as whole
-from xstilts.reporting.page.numbers import UNKNOWN, fixed, interval, packed_column, probability, step
-from xstilts.reporting.page.render import first_group, paragraphs, targets, write_page
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE
+from xstilts.reporting.numbers import UNKNOWN
 from xstilts.reporting.problems import PROBLEMS
+from xstilts.reporting.statistics import ITEMS, RUNS
+from xstilts.reporting.views.html import page as html_page
+from xstilts.reporting.views.html.packing import packed_column
+from xstilts.reporting.views.html.page import first_group, fixed, interval, paragraphs, step, targets, write_page
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 Write = Any
@@ -55,7 +58,7 @@ class Page(HTMLParser):
 
 def render(found: Analysis) -> str:
     """The page without what only some studies have; tests/reporting/test_sections.py is about that."""
-    return whole.render(found, Extras())
+    return html_page.render(found, Extras())
 
 
 @pytest.fixture
@@ -105,7 +108,9 @@ def test_the_header_says_what_was_asked_and_of_what(study: Path) -> None:
 def test_with_one_seed_the_page_says_what_that_means(write_made_up: Write, tmp_path: Path) -> None:
     write_made_up()
     write_made_up(intermediate="mnli", better=1)
-    assert "There is one seed only" in render(analyse(tmp_path))
+    text = render(analyse(tmp_path))
+    assert "There is one seed only" in text[: text.index("<details")], "where nobody has to unfold it"
+    assert "<b>+" not in text and "<b>−" not in text and "]°</small>" in text and "one run, not tested" in text
 
 
 def test_without_the_baseline_or_anything_else_there_is_a_page_that_says_so(write_made_up: Write, tmp_path: Path) -> None:
@@ -127,7 +132,7 @@ def test_every_group_and_language_is_in_the_table_of_its_target(study: Path) -> 
 
 
 def test_single_languages_are_left_out_where_there_are_too_many(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xstilts.reporting.page.render.MOST_CELLS", 10)
+    monkeypatch.setattr("xstilts.reporting.views.html.page.MOST_CELLS", 10)
     text = render(analyse(study))
     assert (
         "too many single languages" in text and "by language</caption>" not in text and "by group of languages</caption>" in text
@@ -183,23 +188,11 @@ def test_the_same_results_give_the_same_bytes(study: Path, tmp_path: Path) -> No
     assert str(tmp_path) not in one.read_text(encoding="utf-8"), "no path of the machine"
 
 
-@pytest.mark.parametrize(
-    ("value", "digits", "signed", "text"),
-    [
-        (1.25, 1, True, "+1.3"),
-        (-1.25, 1, True, "−1.3"),
-        (-0.04, 1, True, "0.0"),
-        (0.0, 2, True, "0.00"),
-        (52.0, 2, False, "52.00"),
-    ],
-)
-def test_numbers(value: float, digits: int, signed: bool, text: str) -> None:
-    assert fixed(value, digits, signed) == text
-
-
-def test_what_is_not_known_is_a_dash() -> None:
-    assert fixed(float("nan"), 1) == probability(float("nan")) == UNKNOWN and interval(float("nan"), float("nan"), 1) == ""
-    assert (probability(0.0), probability(0.0009), probability(0.0625)) == ("< 0.001", "< 0.001", "0.063")
+def test_numbers_have_a_real_minus_and_unknown_ones_are_a_dash() -> None:
+    assert (fixed(-1.25), fixed(1.25, 1, True), fixed(float("nan"))) == ("−1.3", "+1.3", UNKNOWN)
+    row = {"low": -0.31, "high": 2.68, "covers": RUNS}
+    assert interval(row, 1) == "[−0.3, +2.7]" and interval(row | {"covers": ITEMS}, 1) == "[−0.3, +2.7]°"
+    assert interval(row | {"low": float("nan")}, 1) == ""
 
 
 def test_colours_have_steps_on_both_sides() -> None:
@@ -224,7 +217,7 @@ def test_paragraphs_and_first_group() -> None:
 
 
 def test_the_parts_lie_in_the_package() -> None:
-    parts = files("xstilts.reporting.page")
+    parts = files("xstilts.reporting.views.html")
     assert all(parts.joinpath(name).is_file() for name in ("page.html.jinja", "style.css", "script.js"))
     script = parts.joinpath("script.js").read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|insertAdjacent|eval\(|document\.write|fetch\(|import\(", script)
@@ -233,5 +226,5 @@ def test_the_parts_lie_in_the_package() -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node to read the program with")
 def test_the_program_is_valid() -> None:
-    path = Path(str(files("xstilts.reporting.page").joinpath("script.js")))
+    path = Path(str(files("xstilts.reporting.views.html").joinpath("script.js")))
     subprocess.run(["node", "--check", str(path)], check=True, timeout=60)

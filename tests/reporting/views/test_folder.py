@@ -11,9 +11,9 @@ import pytest
 
 from xstilts.errors import UserError
 from xstilts.reporting.analysis import Analysis, analyse
-from xstilts.reporting.export import DATA, export
-from xstilts.reporting.extras import Extras
+from xstilts.reporting.extras import Extras, extras
 from xstilts.reporting.problems import PROBLEMS
+from xstilts.reporting.views.folder import DATA, write_folder
 
 Write = Any
 
@@ -30,7 +30,7 @@ def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
 
 @pytest.mark.slow
 def test_every_table_and_figure_is_written_in_every_form_and_the_same_again(analysis: Analysis, tmp_path: Path) -> None:
-    files = export(analysis, tmp_path / "report")
+    files = write_folder(analysis, tmp_path / "report", extras(analysis))
     assert len(set(files)) == len(files)
     assert set(files) == {path for path in (tmp_path / "report").rglob("*") if path.is_file()}
     tables = {path.stem for path in files if path.parent.name == "tables"}
@@ -42,13 +42,13 @@ def test_every_table_and_figure_is_written_in_every_form_and_the_same_again(anal
         assert all(path.with_suffix(form) in files and path.with_suffix(form).stat().st_size for form in forms)
     index = files[0].read_text()
     assert files[0].name == "README.md" and all(f"`tables/{name}`" in index for name in tables) and "left out" not in index
-    again = export(analysis, tmp_path / "again")
+    again = write_folder(analysis, tmp_path / "again", extras(analysis))
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in files]
 
 
 @pytest.mark.slow
 def test_the_data_are_the_analysis_at_full_precision(analysis: Analysis, tmp_path: Path) -> None:
-    export(analysis, tmp_path / "report")
+    write_folder(analysis, tmp_path / "report", extras(analysis))
     for name in DATA:
         read = pd.read_csv(tmp_path / "report" / "data" / f"{name}.csv", keep_default_na=False, na_values=[""])
         expected = getattr(analysis, name)
@@ -64,11 +64,11 @@ def test_real_languages_without_uriel_leave_out_distances_and_say_so(
     def absent(*_: object) -> None:
         raise UserError("URIEL+ is not installed")
 
-    monkeypatch.setattr("xstilts.reporting.slopes.uriel_distances", absent)
+    monkeypatch.setattr("xstilts.reporting.language_distances.uriel_distances", absent)
     code = {"qaa": "en", "qab": "de", "qac": "fr", "qae": "sw", "qaf": "ja"}
     scores = analysis.scores.assign(language=analysis.scores["language"].map(code))
     real = dataclasses.replace(analysis, synthetic=False, source="en", scores=scores)
-    files = export(real, tmp_path / "report")
+    files = write_folder(real, tmp_path / "report", extras(real))
     names = {path.stem for path in files}
     assert "published" in names and not any(name.startswith("typology") for name in names)
     assert "left out: regressions on distance, as URIEL+ is not installed" in files[0].read_text()
@@ -83,7 +83,7 @@ def test_names_are_text_in_every_file(analysis: Analysis, tmp_path: Path) -> Non
     problems = pd.DataFrame([[name, "failed", name] for name in evil], columns=PROBLEMS)
     effects = analysis.effects.assign(intermediate=analysis.effects["intermediate"] + "<b>$x^{")
     evil_study = dataclasses.replace(analysis, name="<script>a</script>", problems=problems, effects=effects, **frames)
-    written = export(evil_study, tmp_path / "report", Extras())
+    written = write_folder(evil_study, tmp_path / "report", Extras())
     texts = {path: path.read_text(encoding="utf-8") for path in written if path.suffix in (".md", ".csv", ".tex")}
     for path, text in texts.items():
         if path.suffix == ".md":

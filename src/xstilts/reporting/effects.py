@@ -1,0 +1,84 @@
+"""Differences between two sides of a comparison, group of languages by group of languages.
+
+The only code that turns the scores and test items of two sides into differences with intervals: a study's report compares each
+intermediate choice with the baseline, `--compare` one folder of results with another.
+
+Shapes: S seeds, L languages.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.reporting.items import Items, ItemVariance, item_variances
+from xstilts.reporting.statistics import Effect, RunVariance, effect
+
+ScoresBySeed = Mapping[int, Mapping[str, float]]
+"""Seed -> language -> score in percent."""
+ItemsBySeed = Mapping[int, Items | None]
+"""Seed -> scores of the test items; None where they are not known."""
+GroupKey = tuple[str, str]
+"""Name and kind of a group of languages."""
+
+
+@dataclass(frozen=True)
+class GroupEffect:
+    """The difference between two sides in one group of languages."""
+
+    group: str
+    kind: str
+    languages: int
+    baseline: float
+    """Mean score of the first side over seeds and languages, in percent."""
+    score: float
+    """The same of the second side."""
+    items: int
+    """Number of test items that were resampled; 0 if they are not known."""
+    effect: Effect
+
+
+def group_effects(
+    baseline: ScoresBySeed,
+    treated: ScoresBySeed,
+    groups: Mapping[GroupKey, Sequence[str]],
+    items: tuple[ItemsBySeed, ItemsBySeed],
+    runs: Mapping[GroupKey, tuple[RunVariance, RunVariance]] | None = None,
+) -> Iterator[GroupEffect]:
+    """Compare two sides in every group; without `runs`, their run variances, they need the same seeds.
+
+    Every seed of both sides needs a score in every language of `groups`. `items` are those of the two sides. UserError if not
+    all seeds have the same test items.
+    """
+    variances = _item_variances(*items, {name: codes for (name, _), codes in groups.items()})
+    for key, codes in groups.items():
+        baseline_SL, treated_SL = scores_SL(baseline, codes), scores_SL(treated, codes)
+        of_items = variances.get(key[0])
+        yield GroupEffect(
+            *key,
+            languages=len(codes),
+            baseline=float(baseline_SL.mean()),
+            score=float(treated_SL.mean()),
+            items=of_items.items if of_items else 0,
+            effect=effect(baseline_SL, treated_SL, of_items.variance if of_items else None, (runs or {}).get(key)),
+        )
+
+
+def scores_SL(by_seed: ScoresBySeed, languages: Sequence[str]) -> NDArray[np.float64]:
+    """Scores as a matrix, seeds in rows."""
+    return np.array([[scores[code] for code in languages] for scores in by_seed.values()])
+
+
+def common_languages(by_seed: ScoresBySeed) -> list[str]:
+    """The languages in which every seed has a score, in the order of the first seed."""
+    scores = list(by_seed.values())
+    return [code for code in scores[0] if all(code in one for one in scores)] if scores else []
+
+
+def _item_variances(baseline: ItemsBySeed, treated: ItemsBySeed, groups: Mapping[str, Sequence[str]]) -> dict[str, ItemVariance]:
+    """Return the variance of each group; nothing unless the items of every seed are known on both sides."""
+    first, second = ({seed: items for seed, items in side.items() if items is not None} for side in (baseline, treated))
+    if len(first) < len(baseline) or len(second) < len(treated):
+        return {}
+    return item_variances(first, second, groups)

@@ -1,0 +1,65 @@
+"""Text of numbers in tables, figures, the terminal and the page. The only module that rounds for a reader.
+
+Ties are rounded away from zero, as JavaScript's toFixed does, so that the page's program writes the same text as this module.
+"""
+
+import math
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+ABSENT = "-"
+MINUS = "\N{MINUS SIGN}"
+UNKNOWN = "\N{EN DASH}"
+"""Shown on the page for a number that is not known."""
+ITEMS_ONLY = "°"
+"""Marks an interval that covers the choice of test items but not another run."""
+ITEMS_ONLY_EXPLAINED = f"{ITEMS_ONLY} one run: interval over test items only, which says nothing about another run; not tested"
+_UNITS = [Decimal(1).scaleb(-digits) for digits in range(4)]
+"""One unit of the last digit, by the number of digits after the point."""
+
+
+def rounded(value: float, digits: int) -> Decimal:
+    """Round a finite number to 0 to 3 digits after the point."""
+    return Decimal(value).quantize(_UNITS[digits], ROUND_HALF_UP)
+
+
+def fixed(value: float, digits: int = 1, signed: bool = False, minus: str = "-", unknown: str = ABSENT) -> str:
+    """Write a number with so many digits after the point, without a negative zero; `unknown` for NaN.
+
+    `signed` writes a plus before a positive number, and none before zero.
+    """
+    if math.isnan(value):
+        return unknown
+    number = rounded(value, digits)
+    sign = "" if number == 0 else minus if number < 0 else "+" if signed else ""
+    return f"{sign}{abs(number):f}"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Write a difference: `+1.3`, `-0.4`, `0.0`."""
+    return fixed(value, digits, signed=True)
+
+
+def interval(low: float, high: float) -> str:
+    """Write `[-0.3, 2.7]`; empty if it is unknown."""
+    return "" if math.isnan(low) else f"[{fixed(low)}, {fixed(high)}]"
+
+
+def probability(p: float, unknown: str = ABSENT) -> str:
+    """Write a p-value with three digits after the point."""
+    return "< 0.001" if short(p) < 0.001 else fixed(short(p), 3, unknown=unknown)
+
+
+def with_minus(text: str) -> str:
+    """Replace the hyphens of negative numbers in a text by minus signs."""
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
+
+
+def is_number(text: str) -> bool:
+    """Return True for the text of a number, an absent one, and nothing at all: such columns are aligned to the right."""
+    return text in ("", ABSENT) or text.lstrip("*+-")[:1].isdigit()
+
+
+def short(p: float) -> float:
+    """Round a p-value to three significant digits."""
+    return float(f"{p:.3g}")
