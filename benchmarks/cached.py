@@ -9,15 +9,12 @@ from pathlib import Path
 from datasets import disable_progress_bars
 
 import benchmarks.corpus as real
-from xstilts.config import DataConfig, Hyperparameters
-from xstilts.data.batches import StepLoader
+from xstilts.config import DataConfig, Hyperparameters, TrainerConfig
 from xstilts.data.featurizers import featurizer
-from xstilts.data.plan import StepPlan
-from xstilts.jobs import TrainingJob
 from xstilts.paths import conf_dir
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import TrainingTask
-from xstilts.training.fit import task_features, training_features
+from xstilts.training.datamodule import TaskDataModule
 
 TASK = "xnli"
 LONG_AGO = 3600
@@ -40,20 +37,23 @@ def first_step(folder: Path) -> tuple[float, float]:
     """
     disable_progress_bars()
     tokenizer, task = real.tokenizer(), load_task(conf_dir(), TASK)
-    job = TrainingJob(
-        data=DataConfig(root=str(folder), expect=False),
-        tasks={TASK: TrainingTask(task=task)},
-        by_task={TASK: Hyperparameters(max_length=real.LIMITS[TASK].max_length)},
-        features=str(folder / "store"),
+    values = Hyperparameters(max_length=real.LIMITS[TASK].max_length, batch_size=32, epochs=2)
+    data = TaskDataModule(
+        {TASK: TrainingTask(task=task)},
+        tokenizer,
+        values,
+        DataConfig(root=str(folder), expect=False),
+        trainer=TrainerConfig(max_tokens=4096),
+        validate=False,
+        store=str(folder / "store"),
     )
     featurizer(task.format)
     gc.collect()
     # Linux: the most memory from now on; the imports had more.
     Path("/proc/self/clear_refs").write_text("5")
     before, start = _megabytes("VmRSS"), time.perf_counter()
-    made = task_features(task, TASK, training_features(job, TASK, tokenizer), tokenizer, job.by_task[TASK])
-    plan = StepPlan({TASK: len(made.features)}, batch_size=32, seed=1, epochs=2)
-    next(iter(StepLoader({TASK: made}, plan, max_tokens=4096)))
+    data.setup("fit")
+    next(iter(data.train_dataloader()))
     return time.perf_counter() - start, _megabytes("VmHWM") - before
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.config import DataConfig
+from xstilts.config import DataConfig, Hyperparameters, TrainerConfig
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
@@ -19,7 +19,8 @@ from xstilts.data.tokenizer import load_tokenizer
 from xstilts.paths import conf_dir
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
-from xstilts.tasks.declaration import Limits, Task, head_name
+from xstilts.tasks.declaration import Limits, Task
+from xstilts.training.datamodule import TaskDataModule
 
 SHARED = Path(os.environ.get("XSTILTS_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 LIMITS = {"xnli": Limits(max_length=128), "xquad": Limits(max_length=384, doc_stride=128, max_query_length=64)}
@@ -81,8 +82,17 @@ def corpus(name: str, split: str, languages: list[str], training: bool) -> Corpu
     task, limits = load_task(conf_dir(), name), LIMITS[name]
     examples = load(task, DataConfig(root=str(SHARED / "xtreme")), split, languages)
     made = featurizer(task.format).featurize(examples, tokenizer(), task, limits, training)
-    features = TaskFeatures(name, task.format, head_name(task), made, special_tokens(tokenizer(), 0.15), examples)
+    features = TaskFeatures(name, task, examples, made, special_tokens(tokenizer(), 0.15), limits)
     return Corpus(task, examples, features, limits)
+
+
+def data_of(
+    features: TaskFeatures, plan: Any = None, settings: TrainerConfig | None = None, padding_free: bool = False
+) -> TaskDataModule:
+    """A data module whose features, to train on by the plan or to predict, are made already."""
+    data = TaskDataModule({}, tokenizer(), Hyperparameters(), trainer=settings, padding_free=padding_free, validate=False)
+    data.training, data.plan, data.evaluation = {features.name: features}, plan, features
+    return data
 
 
 def typical(batches: list[np.ndarray], lengths: np.ndarray, number: int) -> list[np.ndarray]:

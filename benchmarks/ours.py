@@ -17,21 +17,20 @@ from pytorch_lightning.loggers import CSVLogger
 from torch.nn.utils import clip_grad_norm_
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from benchmarks.corpus import Corpus
+from benchmarks.corpus import Corpus, data_of
 from benchmarks.workers import Turns
 from xstilts.config import Hyperparameters, TrainerConfig
 from xstilts.data.batches import OptimizerStep, StepLoader
-from xstilts.data.datamodule import TaskDataModule
 from xstilts.models import trimming
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
 from xstilts.training import prediction
 from xstilts.training.callbacks.graceful_stop import GracefulStop
 from xstilts.training.callbacks.throughput import around
-from xstilts.training.callbacks.validation import ValidateAndCheckpoint, gathered
+from xstilts.training.callbacks.validation import ValidateAndCheckpoint
 from xstilts.training.determinism import deterministic
-from xstilts.training.fit import WholeCheckpoints, trainer_options
 from xstilts.training.module import TaskModule
+from xstilts.training.trainer import WholeCheckpoints, trainer_options
 
 ENCODER = os.environ.get("XSTILTS_BENCHMARK_ENCODER", "")
 """`tiny`: whether the benchmarks run at all; their figures mean nothing then."""
@@ -116,7 +115,7 @@ def train(
     `ours`: a step of our trainer; `padded`: the same with padding in the encoder; `plain`: a plain loop on the same weights.
     """
     quiet()
-    planned = Planned(corpus.features.task, [rows for mode, rows in layout if mode != "plain"])
+    planned = Planned(corpus.features.name, [rows for mode, rows in layout if mode != "plain"])
     model = task_model(corpus, config, len(layout))
     if trimmed:
         trim(model, corpus)
@@ -125,7 +124,7 @@ def train(
     model.train()
     deterministic()  # as a phase has it
     with tempfile.TemporaryDirectory() as folder:
-        selection = ValidateAndCheckpoint(Path(folder), None, 0, 0, False, settings.checkpoint_every, len(planned))
+        selection = ValidateAndCheckpoint(Path(folder), False, 0, 0, False, settings.checkpoint_every, len(planned))
         callbacks = around([selection, GracefulStop(selection.resume_path, len(planned))], every=10)
         trainer = pl.Trainer(
             **trainer_options(settings, WholeCheckpoints()),
@@ -135,7 +134,7 @@ def train(
             callbacks=[*callbacks, TakesTurns(turns, corpus, layout)],
             default_root_dir=folder,
         )
-        data = TaskDataModule([corpus.features], planned, max_tokens=settings.max_tokens, padding_free=True)  # type: ignore[arg-type]
+        data = data_of(corpus.features, planned, settings, padding_free=True)
         trainer.fit(model, datamodule=data)
 
 
@@ -144,8 +143,8 @@ class TakesTurns(pl.Callback):
 
     def __init__(self, turns: Turns, corpus: Corpus, layout: list[tuple[str, np.ndarray]]) -> None:
         self.turns, self.layout, self.next = turns, layout, 0
-        rows = Planned(corpus.features.task, [rows for mode, rows in layout if mode == "plain"])
-        tasks, budget = {corpus.features.task: corpus.features}, TrainerConfig().max_tokens
+        rows = Planned(corpus.features.name, [rows for mode, rows in layout if mode == "plain"])
+        tasks, budget = {corpus.features.name: corpus.features}, TrainerConfig().max_tokens
         self.plain = iter(StepLoader(tasks, rows, budget, padding_free=True))  # type: ignore[arg-type]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -188,10 +187,9 @@ def plain_step(model: TaskModule, step: OptimizerStep, adam: Any, schedule: Any)
 def predict(model: TaskModule, corpus: Corpus, max_eval_tokens: int) -> list[dict[str, np.ndarray]]:
     """The outputs of all features, in their order."""
     trainer = pl.Trainer(**trainer_options(TrainerConfig()), logger=False)
-    data = TaskDataModule(evaluation=[corpus.features], max_eval_tokens=max_eval_tokens)
-    outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
-    evaluated = prediction.Evaluated(corpus.task, corpus.examples, corpus.features, corpus.limits)
-    return prediction.by_row(outputs, {corpus.features.task: evaluated})[corpus.features.task]
+    data = data_of(corpus.features, settings=TrainerConfig(max_eval_tokens=max_eval_tokens))
+    outputs = trainer.predict(model, datamodule=data) or []
+    return prediction.by_row(outputs, {corpus.features.name: corpus.features})[corpus.features.name]
 
 
 def quiet() -> None:

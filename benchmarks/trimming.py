@@ -102,7 +102,6 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
 
     from xstilts.config import Hyperparameters, TrainerConfig
     from xstilts.data.batches import TaskFeatures
-    from xstilts.data.datamodule import TaskDataModule
     from xstilts.data.featurizers import featurizer
     from xstilts.data.featurizers.special import special_tokens
     from xstilts.data.plan import StepPlan
@@ -113,8 +112,9 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     from xstilts.recipes import limits
     from xstilts.tasks.declaration import Task
     from xstilts.tasks.formats import format_named
-    from xstilts.training.fit import trainer_options
+    from xstilts.training.datamodule import TaskDataModule
     from xstilts.training.module import TaskModule
+    from xstilts.training.trainer import trainer_options
 
     values = Hyperparameters(
         learning_rate=1e-5,
@@ -133,10 +133,9 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
         for number, (a, b, label) in enumerate(row for row in read if len(row) == 3 and row[2] in task.labels)
     ]
     tokenizer = load_tokenizer(str(TOKENIZER))
-    made = featurizer(task.format).featurize(
-        Dataset.from_list(examples, features=format_named(task.format).features), tokenizer, task, limits(values), True
-    )
-    features = TaskFeatures(task.name, task.format, "xnli", made, special_tokens(tokenizer, 0.15))
+    table = Dataset.from_list(examples, features=format_named(task.format).features)
+    made = featurizer(task.format).featurize(table, tokenizer, task, limits(values), True)
+    features = TaskFeatures(task.name, task, table, made, special_tokens(tokenizer, 0.15), limits(values))
     torch.manual_seed(0)
     encoder = Encoder(backbone("base", VOCABULARY))
     encoder.leave_padding_out()
@@ -149,7 +148,9 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     model = TaskModule(encoder, {"xnli": build_head(task, encoder, values)}, values, 1, steps).train()
     options = trainer_options(TrainerConfig(accelerator="cpu"))
     trainer = pl.Trainer(**options, max_epochs=1, logger=False, default_root_dir=work, callbacks=[_clock()])
-    return model, TaskDataModule([features], plan), trainer
+    data = TaskDataModule({}, tokenizer, values, validate=False)
+    data.training, data.plan = {"xnli": features}, plan
+    return model, data, trainer
 
 
 def _clock() -> Any:

@@ -6,7 +6,7 @@ import random
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from xstilts.config import Hyperparameters, ModelConfig, TinyArchitecture, TrainerConfig
-from xstilts.data.batches import TaskFeatures
-from xstilts.data.datamodule import TaskDataModule
+from xstilts.data.batches import StepLoader, TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.plan import StepPlan
@@ -33,8 +32,9 @@ from xstilts.models.heads import build_head
 from xstilts.recipes import limits
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_named
-from xstilts.training.fit import trainer_options
+from xstilts.training.datamodule import TaskDataModule
 from xstilts.training.module import TaskModule
+from xstilts.training.trainer import trainer_options
 
 WORDS = [f"w{number}" for number in range(60)]
 TASKS = {
@@ -56,8 +56,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="session")
-def tokenizer() -> PreTrainedTokenizerFast:
+def make_tokenizer() -> PreTrainedTokenizerFast:
     """A word is a token; special tokens as XLM-R's."""
     names = ["<s>", "<pad>", "</s>", "<unk>", *WORDS, "<mask>"]
     words = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="<unk>"))
@@ -69,6 +68,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=words, unk_token="<unk>", pad_token="<pad>", mask_token="<mask>", model_max_length=128, **special
     )
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return make_tokenizer()
 
 
 @pytest.fixture(scope="session")
@@ -144,15 +148,36 @@ class Phase:
     plan: StepPlan
 
 
+def data_of(
+    *training: TaskFeatures,
+    plan: StepPlan | None = None,
+    validation: Sequence[TaskFeatures] = (),
+    padding_free: bool = False,
+    **budgets: int,
+) -> TaskDataModule:
+    """A data module whose features are made already."""
+    data = TaskDataModule(
+        {}, None, Hyperparameters(), trainer=TrainerConfig(**budgets), padding_free=padding_free, validate=bool(validation)
+    )
+    data.training, data.plan = {task.name: task for task in training}, plan
+    data.validation = {task.name: task for task in validation}
+    return data
+
+
 @dataclass
 class Recorder(pl.Callback):
-    """The loss of each step, and the gradients of the last one before they are used."""
+    """The loss of each step, the gradients of the last one before they are used, and the loader of the steps."""
+
+    loader: StepLoader | None = None
 
     losses: list[float] = field(default_factory=list)
     gradients: dict[str, torch.Tensor | None] = field(default_factory=dict)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         self.losses.append(trainer.callback_metrics[f"train/loss/{batch.task}"].item())
+
+    def on_train_start(self, trainer, pl_module):
+        self.loader = trainer.train_dataloader
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         self.gradients = {
@@ -211,12 +236,10 @@ def build(tokenizer):
         if pooler and head.needs_pooler:
             encoder.add_pooler()
         made = featurizer(format).featurize(examples, words, task, limits(values), True)
-        features = TaskFeatures(task.name, format, head_name(task), made, special_tokens(words, 0.15), examples)
+        features = TaskFeatures(task.name, task, examples, made, special_tokens(words, 0.15), limits(values))
         plan = StepPlan({task.name: len(features.features)}, batch_size, seed, max_steps=steps)
         model = TaskModule(encoder, {head_name(task): head}, values, seed, len(plan))
-        model.train()
-        data = TaskDataModule([features], plan, max_tokens=max_tokens)
-        return Phase(task, examples, features, encoder, head, model, data, plan)
+        return Phase(task, examples, features, encoder, head, model, data_of(features, plan=plan, max_tokens=max_tokens), plan)
 
     return phase
 

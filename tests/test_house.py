@@ -31,6 +31,7 @@ LAYERS = (
     {"data"},
     {"models"},
     {"metrics", "retrieval"},
+    {"official_metrics"},
     {"store"},
     {"launch"},
     {"reporting"},

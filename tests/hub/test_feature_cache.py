@@ -15,7 +15,7 @@ from xstilts.data.featurizers import classification
 from xstilts.store.features import Prepared, feature_identity, load_or_build, tokenizer_identity
 from xstilts.store.fingerprint import fingerprint
 from xstilts.tasks.declaration import Limits, Source, Task
-from xstilts.training.fit import evaluated_features
+from xstilts.training.features import evaluation_features
 
 WORDS = "red green blue one two three".split()
 
@@ -46,13 +46,13 @@ def data(tmp_path: Path) -> DataConfig:
 
 
 def make(data: DataConfig, store: str, **changes: Any) -> Prepared:
-    given = {"parts": [("train", ["en", "de"]), ("train:50%", ["de"])], "taken": {"first": None}, "limits": Limits(max_length=8)}
+    given = {"parts": [("train", ["en", "de"]), ("train:50%", ["de"])], "first": None, "limits": Limits(max_length=8)}
     given |= changes
-    return evaluated_features(
+    return evaluation_features(
         given.get("task", task()),
         data,
         given["parts"],
-        given["taken"],
+        given["first"],
         given.get("tokenizer", tokenizer()),
         given["limits"],
         store,

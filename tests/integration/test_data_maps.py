@@ -13,7 +13,8 @@ from xstilts.data.tokenizer import load_tokenizer
 from xstilts.paths import DYNAMICS
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata
-from xstilts.training.fit import tokenizer_place, training_features
+from xstilts.training.fit import data_of
+from xstilts.training.load import tokenizer_place
 
 Run = Callable[..., Any]
 MAP = ("+intermediate=snli", "+target=tatoeba", "intermediate.tasks.snli.data_map.epochs=2")
@@ -54,7 +55,9 @@ def test_the_map_is_made_once_and_each_region_trains_on_its_third(run_inline: Ru
     for ran, name in ((easy, "easy"), (hard, "hard")):
         phase = plan(ran.config).training[-1]
         assert phase.job.maps == {"snli": str(folder)}
-        made = training_features(phase.job, "snli", load_tokenizer(tokenizer_place(phase.job.model), None))
+        data = data_of(phase.job, load_tokenizer(tokenizer_place(phase.job.model), None))
+        data.setup("fit")
+        made = data.training["snli"]
         assert made.examples["id"][:] == in_region(everything, folder / DYNAMICS, name, 0.33)["id"][:]
         assert len(made.features) == 32
 

@@ -62,7 +62,7 @@ def killing(moment: str, number: int) -> Iterator[None]:
         "step": (TaskModule, "on_train_batch_start"),
         "checkpoint": (Trainer, "save_checkpoint"),
         "moving a file to its place": (os, "replace"),
-        "evaluation": (validation, "evaluate"),
+        "evaluation": (TaskModule, "validation_score"),
         "best weights": (validation, "save_atomically"),
         "publishing": (fit, "_publish"),
     }
@@ -226,7 +226,7 @@ def test_a_kill_while_evaluating_loses_no_training(
 
     child = os.fork()
     if child == 0:
-        with mock.patch.object(evaluate, "_score", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
+        with mock.patch.object(evaluate, "score_splits", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
             run_inline(*options(toy_world, tmp_path), *SINGLE)
         os._exit(3)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaForM
 
 from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder, build_encoder, initialise, load_backbone
-from xstilts.training.fit import check_length
+from xstilts.training.load import check_length
 
 SMALL = {"vocab_size": 65, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModel
 
+from tests.small_world import data_of
 from xstilts.config import Mixture
-from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.export.checkpoint import export
 from xstilts.models import trimming
@@ -49,7 +49,7 @@ def make(build, tokenizer, tiny_model):
         columns["input_ids"] = scattered(columns["input_ids"])
         dataset = type(made.features.features).from_dict(columns, features=made.features.features.features)
         made.features = replace(made.features, features=dataset)
-        made.data = TaskDataModule([made.features], made.plan, [made.features], words["max_tokens"])
+        made.data = data_of(made.features, plan=made.plan, validation=[made.features], max_tokens=words["max_tokens"])
         return made
 
     return phase
@@ -105,7 +105,8 @@ def test_the_best_weights_have_their_own_decay(make, fit, tmp_path):
     def run(phase, folder):
         scores = iter([1.0, 2.0, 0.0, 1.0])
         folder.mkdir()
-        selection = ValidateAndCheckpoint(folder, lambda outputs: (next(scores), {}), 3, 0, True, 100, 12)
+        selection = ValidateAndCheckpoint(folder, True, 3, 0, True, 100, 12)
+        phase.model.validation_score = lambda: (next(scores), {})
         fit(phase, (selection,))
         selection.restore_best(phase.model)
         assert selection.best_step == 6
@@ -124,12 +125,12 @@ def test_a_resumed_run_is_the_undisturbed_one(make, fit, tmp_path):
     undisturbed = trimmed(make("classification"), tmp_path / "rows.npy")
     fit(undisturbed)
     first = trimmed(make("classification"), tmp_path / "rows.npy")
-    fit(first, (ValidateAndCheckpoint(tmp_path, None, 0, 0, False, 5, 12),))  # leaves the checkpoint of step 10
+    fit(first, (ValidateAndCheckpoint(tmp_path, False, 0, 0, False, 5, 12),))  # leaves the checkpoint of step 10
     checkpoint, second = tmp_path / "last.ckpt", make("classification", seed=1)
     kept_K = trimming.kept_in(checkpoint, second.encoder)
     assert torch.equal(kept_K, trimming.word_embedding(first.encoder).kept_K)
     trimming.trim(second.encoder, kept_K)
-    recorder = fit(second, (ValidateAndCheckpoint(tmp_path, None, 0, 0, False, 5, 12),), resume=checkpoint)
+    recorder = fit(second, (ValidateAndCheckpoint(tmp_path, False, 0, 0, False, 5, 12),), resume=checkpoint)
     assert len(recorder.losses) == 2
     for phase in (undisturbed, second):
         trimming.restore(phase.encoder, tmp_path / "rows.npy")
@@ -137,7 +138,7 @@ def test_a_resumed_run_is_the_undisturbed_one(make, fit, tmp_path):
 
 
 def test_a_checkpoint_of_whole_embeddings_says_so(make, fit, tmp_path):
-    fit(make("classification"), (ValidateAndCheckpoint(tmp_path, None, 0, 0, False, 5, 12),))
+    fit(make("classification"), (ValidateAndCheckpoint(tmp_path, False, 0, 0, False, 5, 12),))
     assert trimming.kept_in(tmp_path / "last.ckpt", make("classification").encoder) is None
 
 
@@ -148,7 +149,7 @@ def multitask(make):
     heads = {phase.task.name: build_head(phase.task, first.encoder, phase.model.hyperparameters) for phase in phases}
     plan = StepPlan({phase.task.name: len(phase.features.features) for phase in phases}, 3, 1, max_steps=12, mixture=Mixture())
     first.model = TaskModule(first.encoder, heads, first.model.hyperparameters, 1, 12)
-    first.data = TaskDataModule([phase.features for phase in phases], plan, max_tokens=100)
+    first.data = data_of(*(phase.features for phase in phases), plan=plan, max_tokens=100)
     return first
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from tests.small_world import data_of
 from xstilts.config import Mixture
-from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
 from xstilts.models.heads import build_head
@@ -66,7 +66,7 @@ def test_several_tasks_train_as_in_one_process(build, fit, in_processes):
             {phase.task.name: len(phase.features.features) for phase in phases}, 4, 1, max_steps=12, mixture=Mixture()
         )
         first.model = TaskModule(encoder, heads, first.model.hyperparameters, 1, 12)
-        first.data = TaskDataModule([phase.features for phase in phases], plan, max_tokens=100)
+        first.data = data_of(*(phase.features for phase in phases), plan=plan, max_tokens=100)
         return first
 
     one = multitask()
@@ -91,7 +91,7 @@ def test_memory_short_in_one_process_is_cut_smaller_in_all(format, room, build, 
         if rank == 1:
             short_of_memory(mine, room)
         recorder = fit(mine, devices=2)
-        return recorder.losses, dict(mine.model.state_dict()), mine.data.loader.state_dict()
+        return recorder.losses, dict(mine.model.state_dict()), recorder.loader.state_dict()
 
     for losses, weights, state in in_processes(2, work):
         assert losses == pytest.approx(expected.losses, rel=1e-5)

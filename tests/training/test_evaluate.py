@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from xstilts.tasks.declaration import Task
-from xstilts.training.evaluate import Block, _degenerate
+from xstilts.training.datamodule import LanguageSplit
+from xstilts.training.evaluate import _degenerate
 from xstilts.training.prediction import Scored
 
 
@@ -19,14 +20,14 @@ from xstilts.training.prediction import Scored
     ],
 )
 def test_one_answer_for_everything_is_told(format: str, same: list[Any], various: list[Any]) -> None:
-    def block(split: str, language: str, predictions: list[Any]) -> tuple[Block, list[Scored]]:
-        return Block(split, language, 0, 2, range(2)), [Scored([0, 1], predictions, [], {})]
+    def part(split: str, language: str, predictions: list[Any]) -> tuple[LanguageSplit, list[Scored]]:
+        return LanguageSplit(split, language, 0, 2, range(2)), [Scored([0, 1], predictions, [], {})]
 
     parts = [
-        block("test", "de", same),
-        block("test", "fr", various),
-        block("test", "sw", same),
-        block("validation", "de", various),
+        part("test", "de", same),
+        part("test", "fr", various),
+        part("test", "sw", same),
+        part("validation", "de", various),
     ]
-    parts.append(block("validation", "ur", same[:1]))  # a single example proves nothing
+    parts.append(part("validation", "ur", same[:1]))  # a single example proves nothing
     assert _degenerate(Task(name="t", format=format), parts) == ["test: one answer for every example in de sw"]

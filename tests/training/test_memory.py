@@ -1,6 +1,5 @@
 """A device without memory for a micro-batch gets smaller ones, and the step stays what it was."""
 
-import contextlib
 import logging
 import re
 from dataclasses import replace
@@ -8,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.small_world import data_of
 from xstilts.data.batches import EvaluationBatch
 from xstilts.data.featurizers import featurizer
 from xstilts.errors import UserError
 from xstilts.recipes import limits
 from xstilts.tasks.formats import format_names
-from xstilts.training.callbacks.validation import evaluate
 from xstilts.training.memory import out_of_memory_means
 
 # The gradient of a key's bias is rounding alone, which a smaller epsilon would make a step.
@@ -58,11 +57,10 @@ def test_dropout_is_that_of_a_run_with_small_parts_from_the_start(format, build,
 def test_a_resumed_run_goes_on_with_the_smaller_parts(build, fit, short_of_memory):
     phase = build("classification", **SHAPE)
     short_of_memory(phase, 100)
-    fit(phase)
-    state = phase.data.loader.state_dict()
+    state = fit(phase).loader.state_dict()
     loader = build("classification", **SHAPE).data.train_dataloader()
     loader.load_state_dict(state)
-    assert loader.steps.max_tokens == state["max_tokens"] < 8192
+    assert loader.max_tokens == state["max_tokens"] < 8192
     assert loader.state_dict() == state
 
 
@@ -81,11 +79,9 @@ def test_evaluation_short_of_memory_goes_on_in_smaller_parts(format, build, shor
     phase = build(format)
     made = featurizer(format).featurize(phase.examples, tokenizer, phase.task, limits(phase.model.hyperparameters), False)
     features = replace(phase.features, features=made)
-    phase.data.evaluation = [features]
     phase.model.eval()
-    phase.model._trainer = Trainer(phase.data)
     rows = [5, 0, 3, 1, 7]
-    batch = EvaluationBatch(phase.task.name, features.head, rows, features.collate(rows))
+    batch = EvaluationBatch(features, rows, features.collate(rows))
     with torch.no_grad():
         expected = phase.model.predict_step(batch)
         refused = short_of_memory(phase, 200 if format == "multiple_choice" else 90)
@@ -102,12 +98,11 @@ def test_evaluation_short_of_memory_goes_on_in_smaller_parts(format, build, shor
 
 def test_one_feature_of_evaluation_that_does_not_fit(build, short_of_memory):
     phase = build("classification")
-    phase.data.evaluation = [phase.features]
     phase.model.eval()
-    phase.model._trainer = Trainer(phase.data)
     short_of_memory(phase, 5)
+    (batch, *_) = data_of(phase.features).evaluation_loader(phase.features)
     with pytest.raises(UserError, match="^out of memory in an evaluation with one example of .* trainer.max_eval_tokens does"):
-        evaluate(phase.model._trainer, phase.model)
+        phase.model.predict_step(batch)
 
 
 def test_a_model_that_does_not_fit_is_one_line():
@@ -117,16 +112,3 @@ def test_a_model_that_does_not_fit_is_one_line():
         "phase 3: mnli: the model with its gradients and optimizer does not fit into the memory of "
     )
     assert "(CUDA out of memory); type " in str(caught.value) and "\n" not in str(caught.value)
-
-
-class Trainer:
-    """Of Lightning's, what an evaluation in the middle of training needs."""
-
-    world_size = 1
-    barebones = False
-
-    def __init__(self, data):
-        self.datamodule = data
-        self.precision_plugin = self
-
-    forward_context = contextlib.nullcontext

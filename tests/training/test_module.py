@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from tests.small_world import data_of
 from xstilts.config import Mixture
 from xstilts.data.batches import EvaluationBatch, OptimizerStep
-from xstilts.data.datamodule import TaskDataModule
 from xstilts.data.plan import StepPlan
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
 from xstilts.tasks.formats import format_names
-from xstilts.training.module import TaskModule, derived_seed
+from xstilts.training.determinism import derived_seed
+from xstilts.training.module import TaskModule
 
 # One step whose gradient is that of the loss. With weights as small as those of training, the hidden states of all choices are
 # so alike that their gradients cancel down to rounding.
@@ -146,7 +147,7 @@ def test_several_tasks_train_one_encoder_and_their_own_heads(build, fit):
     plan = StepPlan(sizes, 4, seed=1, max_steps=30, mixture=Mixture())
     model = TaskModule(encoder, heads, phases[0].model.hyperparameters, 1, 30)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    phases[0].model, phases[0].data = model, TaskDataModule([phase.features for phase in phases], plan)
+    phases[0].model, phases[0].data = model, data_of(*(phase.features for phase in phases), plan=plan)
     assert len(fit(phases[0]).losses) == 30
     same = [name for name, value in model.named_parameters() if torch.equal(before[name], value)]
     # Rows of the position embeddings aside, AdamW moves all that has a gradient; the padding row keeps to itself.
@@ -158,7 +159,7 @@ def test_predictions_come_with_their_rows(format, build):
     phase = build(format)
     phase.model.eval()
     rows = [3, 0, 2]
-    batch = EvaluationBatch(phase.task.name, phase.features.head, rows, phase.features.collate(rows))
+    batch = EvaluationBatch(phase.features, rows, phase.features.collate(rows))
     with torch.no_grad():
         task, got, outputs = phase.model.predict_step(batch)
     expected = 2 * len(rows) if format == "retrieval" else len(rows)

@@ -11,9 +11,9 @@ from xstilts import metrics
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import classification, mlm, multiple_choice, retrieval, span_qa
 from xstilts.data.featurizers.special import SpecialTokens
-from xstilts.tasks.declaration import Limits, Task
+from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_named
-from xstilts.training.prediction import Evaluated, Predicted, by_row, selection_score
+from xstilts.training.prediction import Predicted, by_row, selection_score
 
 SPECIAL = SpecialTokens(pad_id=1, mask_id=99, vocab_size=100, special_ids=(0, 1, 2, 3, 99), mlm_probability=0.15)
 NLI = Task(name="nli", format="classification", labels=["no", "yes"], metrics=["accuracy"])
@@ -30,7 +30,7 @@ def evaluated(task, examples, features, schema):
     count = len(features["example"])
     made = table({"length": [5] * count, "input_ids": [[0, 2]] * count} | features, schema)
     rows = table(examples, format_named(task.format).features)
-    return Evaluated(task, rows, TaskFeatures(task.name, task.format, task.name, made, SPECIAL), Limits())
+    return TaskFeatures(task.name, task, rows, made, SPECIAL)
 
 
 def nli(gold, languages=None, task=NLI):

@@ -1,10 +1,10 @@
 """Features -> padded batches: the micro-batches of a training step, and sorted batches for evaluation.
 
-Within a step the features are ordered by length and cut under a budget of tokens; padding is per micro-batch. A length is what
-a feature costs in the encoder, all of its rows together.
+The features of a step are sorted by length and cut into micro-batches within a budget of tokens; each is padded by itself. The
+length of a feature counts the tokens of all its rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
+from xstilts.tasks.declaration import Limits, Task, head_name
 
 Batch = dict[str, Tensor]
 
@@ -33,43 +34,67 @@ class OptimizerStep:
     head: str
     micro_batches: list[Batch]
     weight: float = 1.0
-    """0 where this process has no example of a small last step and repeats one that must not count."""
+    """0 if a small last step has no example for this process, which then repeats an example without counting it."""
     number: int = 0
     """Its place in the plan."""
     sizes: list[int] = field(default_factory=lambda: [1])
     """Features in each micro-batch."""
     tokens: list[int] = field(default_factory=lambda: [1])
-    """What each micro-batch takes of the budget."""
+    """The cost of each micro-batch, compared with the budget of tokens."""
     on_host: list[Batch] = field(default_factory=list)
     """The micro-batches before they were moved to a device: there the host reads them without waiting for it."""
+    loader: "StepLoader | None" = None
+    """The loader that made the step."""
 
-    def to(self, device: Any, **options: Any) -> "OptimizerStep":
-        """The step on this device. Without it, Lightning would walk through every list of every batch."""
+    def to(self, device: torch.device | str, **options: Any) -> "OptimizerStep":
+        """Move the step to a device. Without this method, Lightning would walk through every list of every batch."""
         moved = [on_device(batch, device, **options) for batch in self.micro_batches]
         return replace(self, micro_batches=moved, on_host=self.on_host or self.micro_batches)
+
+    def cut_smaller(self, max_tokens: int) -> "OptimizerStep":
+        """Make the step again; it and all later steps of its loader have micro-batches that cost at most `max_tokens`."""
+        assert self.loader is not None
+        self.loader.reduce(max_tokens)
+        return self.loader.steps[self.number]
+
+    def ids(self) -> list[str]:
+        """The ids of the step's examples, those of the other processes included."""
+        if self.loader is None:
+            return []
+        task, rows = self.loader.steps.plan.step(self.number)
+        return self.loader.steps.tasks[task].ids(rows.tolist())
 
 
 @dataclass
 class EvaluationBatch:
-    """Features of one task to be evaluated together."""
+    """Features of one task that are evaluated together."""
 
-    task: str
-    head: str
+    features: "TaskFeatures"
     rows: list[int]
     batch: Batch
+    tasks: "tuple[TaskFeatures, ...]" = ()
+    """All tasks of the loader, for the score at its end."""
 
-    def to(self, device: Any, **options: Any) -> "EvaluationBatch":
-        """The batch on this device."""
+    def to(self, device: torch.device | str, **options: Any) -> "EvaluationBatch":
+        """Move the batch to a device."""
         return replace(self, batch=on_device(self.batch, device, **options))
 
+    def halves(self) -> "list[EvaluationBatch]":
+        """The same features in two batches."""
+        middle = len(self.rows) // 2
+        return [
+            EvaluationBatch(self.features, rows, self.features.collate(rows), self.tasks)
+            for rows in (self.rows[:middle], self.rows[middle:])
+        ]
 
-def on_device(batch: Batch, device: Any, **options: Any) -> Batch:
-    """The batch with its tensors there; what is no tensor stays as it is.
 
-    A GPU also gets `places`, int64 (T,): where the T real tokens stand in the flattened batch. Counting them there would make
-    the host wait for all work that it has queued.
+def on_device(batch: Batch, device: torch.device | str, **options: Any) -> Batch:
+    """Move the batch's tensors to the device; other values stay as they are.
+
+    A GPU also gets `places`, int64 (T,): the positions of the T real tokens in the flattened batch. To compute them there, the
+    host would have to wait for all work that it has queued.
     """
-    if torch.device(device).type == "cuda" and not batch["attention_mask"].is_cuda:
+    if batch and torch.device(device).type == "cuda" and not batch["attention_mask"].is_cuda:
         batch = batch | {"places": batch["attention_mask"].flatten().nonzero().squeeze(1)}
         batch = {name: values.pin_memory() if isinstance(values, Tensor) else values for name, values in batch.items()}
         options = {"non_blocking": True}
@@ -78,15 +103,19 @@ def on_device(batch: Batch, device: Any, **options: Any) -> Batch:
 
 @dataclass(frozen=True)
 class TaskFeatures:
-    """The features of one task and what it takes to batch them."""
+    """The features of one task, with what it takes to batch them and to turn outputs into predictions."""
 
-    task: str
-    format: str
-    head: str
+    name: str
+    task: Task
+    examples: Dataset
     features: Dataset
     special: SpecialTokens
-    examples: Dataset | None = None
-    """What they were made of; needed only to name one."""
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def head(self) -> str:
+        """The name of the task's head."""
+        return head_name(self.task)
 
     @cached_property
     def _stored(self) -> FeatureRows:
@@ -103,11 +132,11 @@ class TaskFeatures:
         if mask_seed is not None:
             for row, feature in zip(rows, features, strict=True):
                 feature["mask_seed"] = (mask_seed * 1_000_003 + int(row)) & (2**63 - 1)
-        batch: Batch = featurizer(self.format).collate(features, self.special)
+        batch: Batch = featurizer(self.task.format).collate(features, self.special)
         return batch
 
     def occurring(self, vocabulary: int) -> np.ndarray:
-        """bool (vocabulary,): which tokens stand in a feature, or are special; random ones that `mlm` puts in are not told.
+        """bool (vocabulary,): True for tokens of any feature and for special tokens; excludes random MLM replacements.
 
         Raises UserError for a feature's token beyond the vocabulary.
         """
@@ -120,7 +149,7 @@ class TaskFeatures:
             ids = chunk.to_numpy(zero_copy_only=False)
             if len(ids) and (largest := ids.max()) >= vocabulary:
                 raise UserError(
-                    f"task {self.task}: its tokenizer gives the token id {largest}, but the encoder has embeddings of "
+                    f"task {self.name}: its tokenizer gives the token id {largest}, but the encoder has embeddings of "
                     f"{vocabulary}: choose the encoder's own tokenizer (leave model.tokenizer out), with all of its files"
                 )
             found[ids] = True
@@ -129,14 +158,14 @@ class TaskFeatures:
     def ids(self, rows: Sequence[int]) -> list[str]:
         """The ids of the examples that these features belong to, each once."""
         numbers = dict.fromkeys(self.features[list(rows)]["example"])
-        return [str(number) for number in numbers] if self.examples is None else list(self.examples[list(numbers)]["id"])
+        return list(self.examples[list(numbers)]["id"])
 
 
 def cost(lengths: np.ndarray, padding_free: bool = False) -> int:
-    """What a micro-batch of features of these lengths takes of the budget: its padded size, longest x members.
+    """Return the tokens that a micro-batch of these lengths counts against the budget: its padded size, longest x members.
 
-    An encoder that computes no padding (`padding_free`) takes the real tokens, but not less than half the padded size, which
-    attention still has.
+    For an encoder that computes no padding (`padding_free`), count the real tokens, but at least half the padded size, because
+    attention is still padded.
     """
     return _cost(int(lengths.sum()), int(lengths.max()) * len(lengths), padding_free)
 
@@ -146,9 +175,9 @@ def _cost(real: int, padded: int, padding_free: bool) -> int:
 
 
 def cut(lengths: np.ndarray, max_tokens: int, padding_free: bool = False) -> list[np.ndarray]:
-    """Positions 0 … n-1 in groups: shortest first, the `cost` of each at most `max_tokens`.
+    """Group the positions 0 … n-1, shortest first, so that the `cost` of each group is at most `max_tokens`.
 
-    A feature longer than the budget is a group of its own.
+    A feature longer than the budget forms a group alone.
     """
     order = np.argsort(lengths, kind="stable")
     ordered = lengths[order].tolist()
@@ -166,11 +195,8 @@ def cut(lengths: np.ndarray, max_tokens: int, padding_free: bool = False) -> lis
 class _Steps:
     """A map-style dataset: number of the step -> OptimizerStep."""
 
-    def __init__(
-        self, tasks: dict[str, TaskFeatures], plan: StepPlan, max_tokens: int, rank: int, world_size: int, padding_free: bool
-    ) -> None:
-        self.tasks, self.plan, self.max_tokens, self.rank, self.world_size = tasks, plan, max_tokens, rank, world_size
-        self.padding_free = padding_free
+    def __init__(self, loader: "StepLoader", tasks: Mapping[str, TaskFeatures], plan: StepPlan, padding_free: bool) -> None:
+        self.loader, self.tasks, self.plan, self.padding_free = loader, tasks, plan, padding_free
         self.lengths = {name: task.lengths() for name, task in tasks.items()}
 
     def __len__(self) -> int:
@@ -178,32 +204,34 @@ class _Steps:
 
     def __getitem__(self, number: int) -> OptimizerStep:
         name, rows = self.plan.step(number)
-        mine = rows[self.rank :: self.world_size]
+        mine = rows[self.loader.rank :: self.loader.world_size]
         weight = 1.0
         if not len(mine):
             mine, weight = rows[:1], 0.0
         task = self.tasks[name]
         lengths = self.lengths[name][mine]
-        groups = cut(lengths, self.max_tokens, self.padding_free)
+        groups = cut(lengths, self.loader.max_tokens, self.padding_free)
         mask_seed = self.plan.seed * 1_000_003 + number
         micro_batches = [task.collate(mine[group].tolist(), mask_seed) for group in groups]
         tokens = [cost(lengths[group], self.padding_free) for group in groups]
-        return OptimizerStep(name, task.head, micro_batches, weight, number, [len(group) for group in groups], tokens)
+        sizes = [len(group) for group in groups]
+        return OptimizerStep(name, task.head, micro_batches, weight, number, sizes, tokens, loader=self.loader)
 
 
 class StepLoader:
-    """Yields the plan's steps in order; Lightning saves and restores its position with every checkpoint."""
+    """Yields the plan's steps in order, from where its state says; Lightning saves the state with every checkpoint."""
 
     def __init__(
         self,
-        tasks: dict[str, TaskFeatures],
+        tasks: Mapping[str, TaskFeatures],
         plan: StepPlan,
         max_tokens: int,
         rank: int = 0,
         world_size: int = 1,
         padding_free: bool = False,
     ) -> None:
-        self.steps = _Steps(tasks, plan, max_tokens, rank, world_size, padding_free)
+        self.rank, self.world_size, self.max_tokens = rank, world_size, max_tokens
+        self.steps = _Steps(self, tasks, plan, padding_free)
         self.next_step = 0
         self.reduced = False
 
@@ -217,37 +245,38 @@ class StepLoader:
             self.next_step += 1
             yield step
 
-    def cut_smaller(self, number: int, max_tokens: int) -> OptimizerStep:
-        """Step `number` once more, it and all to come in micro-batches of at most `max_tokens`."""
-        self._reduce(max_tokens)
-        return self.steps[number]
+    def reduce(self, max_tokens: int) -> None:
+        """Cut all later steps into micro-batches that cost at most `max_tokens`."""
+        self.reduced, self.max_tokens = True, max_tokens
 
     def state_dict(self) -> dict[str, Any]:
-        # A budget that had to be reduced stays so: where a micro-batch ends decides what dropout draws for its examples.
-        return {"next_step": self.next_step, "max_tokens": self.steps.max_tokens if self.reduced else None}
+        # Keep a reduced budget: the boundaries of micro-batches decide what dropout draws for their examples.
+        return {"next_step": self.next_step, "max_tokens": self.max_tokens if self.reduced else None}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.next_step = state["next_step"]
         if state.get("max_tokens"):
-            self._reduce(min(state["max_tokens"], self.steps.max_tokens))
-
-    def _reduce(self, max_tokens: int) -> None:
-        self.reduced, self.steps.max_tokens = True, max_tokens
+            self.reduce(min(state["max_tokens"], self.max_tokens))
 
 
 class EvaluationLoader:
-    """All features of several tasks once, sorted by length under a token budget; the groups are dealt out to the processes."""
+    """All features of several tasks once, sorted by length under a token budget; the groups are dealt out to the processes.
+
+    All processes get the same number of batches, as strategies of Lightning may synchronise at each; the last may be empty.
+    """
 
     def __init__(self, tasks: Sequence[TaskFeatures], max_tokens: int, rank: int = 0, world_size: int = 1) -> None:
+        self.tasks = tuple(tasks)
         self.groups: list[tuple[TaskFeatures, list[int]]] = []
         for task in tasks:
             for group in cut(task.lengths(), max_tokens) if len(task.features) else []:
                 self.groups.append((task, group.tolist()))
-        self.groups = self.groups[rank::world_size]
+        empty = -len(self.groups) % world_size
+        self.groups = [*self.groups, *[(task, []) for task in self.tasks[:1]] * empty][rank::world_size]
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def __iter__(self) -> Iterator[EvaluationBatch]:
         for task, rows in self.groups:
-            yield EvaluationBatch(task=task.task, head=task.head, rows=rows, batch=task.collate(rows))
+            yield EvaluationBatch(task, rows, task.collate(rows) if rows else {}, self.tasks)

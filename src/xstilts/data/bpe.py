@@ -1,7 +1,7 @@
-"""Training a tokenizer from text: byte-pair encoding of words, with XLM-R's special tokens and templates.
+"""Train a tokenizer from text: byte-pair encoding of words, with XLM-R's special tokens and templates.
 
-Not XLM-R's unigram model: trained on little text, that one stops early and cuts frequent words. The same texts give the same
-bytes, in any process: the only ties that the library breaks by chance, among rare characters, are settled here.
+XLM-R's unigram model is not used: trained on little text, it stops early and splits frequent words. The same texts give the same
+bytes in any process: the library breaks ties at random only among rare characters, and these ties are broken here.
 """
 
 import json
@@ -30,7 +30,7 @@ ROLES = {
 def train_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> int:
     """Train on the texts and write `folder` (made if missing), which `AutoTokenizer` loads; returns the number of entries.
 
-    The special tokens are the ids 0 to 4. There are fewer than `vocabulary` entries where the texts do not give so many. The most
+    The special tokens are the ids 0 to 4. There are fewer than `vocabulary` entries if the texts are too small. The most
     frequent characters take up to half of them; others are `<unk>`. Raises UserError for texts without a character or a
     vocabulary below SMALLEST_VOCABULARY.
     """
@@ -61,7 +61,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> int:
 
 
 def _characters(texts: Iterable[str], most: int) -> list[str]:
-    """The most frequent characters, of equally frequent ones the first in Unicode; with the mark of a word's start."""
+    """Return the `most` most frequent characters, ties in Unicode order, and the mark of a word's start."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(unicodedata.normalize("NFKC", text))

@@ -1,7 +1,7 @@
 """Data maps (Swayamdipta et al. 2020, arXiv 2009.10795): which training examples a model finds easy, ambiguous or hard.
 
-Training dynamics are the probabilities that the model gives to each example's label, one for every epoch: here at its end and
-without dropout, in the paper while it trains. Their mean over epochs is the example's confidence, their standard deviation its
+Training dynamics are the probabilities that the model assigns to each example's label, once per epoch: here at its end and
+without dropout, in the paper during the epoch. Their mean over epochs is the example's confidence, their standard deviation its
 variability.
 """
 
@@ -46,10 +46,10 @@ def data_map(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
 
 
 def in_region(examples: Dataset, path: Path, region: str, fraction: float) -> Dataset:
-    """The `fraction` (rounded, one at least) of the examples that lies deepest in a region of the map, in their original order.
+    """Select the `fraction` of the examples (rounded, at least one example) in a region of the map; keep their order.
 
-    `easy`: the most confident, `ambiguous`: the most variable, `hard`: the least confident; equal ones in the order of
-    `sources.subset`. Examples without dynamics, as they have no gold, are left out.
+    `easy`: the most confident, `ambiguous`: the most variable, `hard`: the least confident; ties are broken in the order of
+    `sources.subset`. Examples without gold have no dynamics and are left out.
     """
     if region not in REGIONS:
         raise ValueError(f"region {region}: expected one of {', '.join(REGIONS)}")

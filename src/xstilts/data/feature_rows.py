@@ -1,4 +1,4 @@
-"""Rows of features read where they lie: lists come as read-only NumPy arrays, not as Python lists of Python numbers."""
+"""Read rows of features without copying: lists become read-only NumPy arrays, not Python lists of Python numbers."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from datasets import Dataset
 
 
 class FeatureRows:
-    """The rows of a dataset of numbers and of lists of numbers; `names` are the columns wanted, None: all.
+    """The rows of a dataset of numbers and of lists of numbers; `names`: the columns to read, None for all.
 
     A row is a dict: a number is an int, a list a read-only array of the column's type, a list of lists a list of arrays.
     """

@@ -1,8 +1,8 @@
-"""Which examples make which optimizer step: a pure function of (seed, sizes, step), so that any step can be found again.
+"""Choose the examples of each optimizer step: a pure function of (seed, sizes, step), so that any step can be made again.
 
-Every task is shuffled anew in each of its epochs; an epoch's last step may be smaller. With several tasks each step belongs to
-one task, drawn with p_i proportional to min(n_i, cap)^(1/temperature): examples-proportional mixing with a limit, as in jiant's
-`task_sampler.py` and T5.
+Every task is reshuffled in each of its epochs; an epoch's last step may be smaller. With several tasks each step belongs to a
+single task, drawn with p_i proportional to min(n_i, cap)^(1/temperature): examples-proportional mixing with a limit, as in
+jiant's `task_sampler.py` and T5.
 """
 
 import math
@@ -43,7 +43,7 @@ class StepPlan:
         return task, order[position * self.batch_size : (position + 1) * self.batch_size]
 
     def _capped(self) -> dict[str, int]:
-        # The cap limits what a task weighs among others; a task alone is never cut.
+        # The cap limits the weight of a task among others; a single task is never capped.
         cap = self.mixture.cap if len(self.sizes) > 1 else None
         return {task: min(size, cap) if cap else size for task, size in self.sizes.items()}
 
@@ -58,7 +58,7 @@ class StepPlan:
 
 @lru_cache(maxsize=8)
 def _sequence(seed: int, probabilities: tuple[float, ...], steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """The number of each step's task, and how many steps that task had before."""
+    """The number of each step's task, and how many earlier steps belong to the same task."""
     if len(probabilities) == 1:
         return np.zeros(steps, dtype=np.int64), np.arange(steps)
     tasks = np.random.default_rng([seed, 1]).choice(len(probabilities), size=steps, p=probabilities)

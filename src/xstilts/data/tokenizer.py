@@ -11,9 +11,9 @@ TYPE = "type model.tokenizer=FOLDER (or model.name_or_path=FOLDER)"
 
 
 def load_tokenizer(name_or_path: str, revision: str | None = None) -> PreTrainedTokenizerBase:
-    """The tokenizer in a folder, or that of a Hub id at `revision`.
+    """Load the tokenizer in a folder, or that of a Hub id at `revision`.
 
-    Raises UserError where the folder does not exist or has no tokenizer, or the Hub id cannot be had.
+    Raises UserError if the folder does not exist or has no tokenizer, or if the Hub id cannot be loaded.
     """
     place = name_or_path
     if is_path(name_or_path):

@@ -1,4 +1,4 @@
-"""The pretrained encoder (phase 1): any Hugging Face encoder, always with an explicit dtype, attention mask and own pooler.
+"""The pretrained encoder (phase 1): any Hugging Face encoder, with an explicit dtype, an attention mask and our pooler.
 
 Legend: B rows, L tokens, D hidden size, N layers.
 """
@@ -31,10 +31,10 @@ log = logging.getLogger("xstilts")
 
 
 class Encoder(nn.Module):
-    """A Hugging Face encoder without its pooler, and a pooler of our own where a head asks for one.
+    """A Hugging Face encoder without its pooler, and our pooler if a head needs it.
 
-    The pooler is RoBERTa's: dense layer and tanh over the first token. Public checkpoints of XLM-R hold no trained pooler,
-    so that its weights are fresh at first; `ModelConfig.pooler` says what becomes of them from phase to phase.
+    The pooler is RoBERTa's: dense layer and tanh over the first token. Public checkpoints of XLM-R hold no trained pooler, so it
+    is freshly initialised; `ModelConfig.pooler` says whether later phases keep its weights.
     """
 
     def __init__(self, backbone: PreTrainedModel) -> None:
@@ -86,12 +86,12 @@ class Encoder(nn.Module):
         token_type_ids_BL: Tensor | None = None,
         places_T: Tensor | None = None,
     ) -> Tensor:
-        """hidden_BLD of the last layer, float; at padding it is meaningless.
+        """hidden_BLD of the last layer, float; values at padding are undefined.
 
-        Positions count from 0, whatever the encoder's first one is; None: 0, 1, 2, …
-        Segment ids are ignored by an encoder that has no embeddings for them; None: 0 everywhere.
-        `places_T`: where the real tokens stand in the flattened mask; None: they are looked up, for which a GPU must finish
-        what it has to do.
+        Positions count from 0, whatever the encoder's first position is; None: 0, 1, 2, …
+        Segment ids are ignored by an encoder without embeddings for them; None: all 0.
+        `places_T`: the positions of the real tokens in the flattened mask; None: they are computed, which makes the host wait
+        for a GPU.
         """
         return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,), token_type_ids_BL, places_T)[-1]
 
@@ -103,7 +103,7 @@ class Encoder(nn.Module):
     def hidden_states(
         self, input_ids_BL: Tensor, attention_mask_BL: Tensor, layers: Sequence[int], places_T: Tensor | None = None
     ) -> dict[int, Tensor]:
-        """Layer (0: the embeddings) -> hidden_BLD, in one pass, of single texts; at padding it is meaningless."""
+        """Layer (0: the embeddings) -> hidden_BLD, in one pass, of single texts; values at padding are undefined."""
         return self._run(input_ids_BL, attention_mask_BL, None, layers, None, places_T, output_hidden_states=True)
 
     def _run(
@@ -143,12 +143,12 @@ class Encoder(nn.Module):
         return {layer: states[layer] if layout is None else layout.with_padding(states[layer][0]) for layer in layers}
 
     def first_token(self, hidden_BLD: Tensor) -> Tensor:
-        """pooled_BD: through the pooler where there is one, else the first token's hidden state as it is."""
+        """pooled_BD: the pooler's output if there is a pooler, else the first token's hidden state."""
         first_BD = hidden_BLD[:, 0]
         return first_BD if self.pooler is None else torch.tanh(self.pooler(first_BD))
 
     def set_dropout(self, probability: float) -> None:
-        """Drop hidden states and attention with this probability from now on; the config, and so a saved model, keeps its own."""
+        """Set the dropout of hidden states and attention; the config, and so a saved model, keeps its value."""
         for module in self.backbone.modules():
             if isinstance(module, nn.Dropout):
                 module.p = probability
@@ -183,16 +183,16 @@ def initialise(module: nn.Module, standard_deviation: float = 0.02) -> None:
 
 
 def build_encoder(model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> Encoder:
-    """The encoder that phase 1 gives: loaded from `name_or_path`, or `tiny`, built from nothing."""
+    """Build the encoder of phase 1: loaded from `name_or_path`, or `tiny`, randomly initialised."""
     if model.name_or_path is None:
         return Encoder(_tiny(model.tiny, tokenizer, model.attention))
     return Encoder(load_backbone(model.name_or_path, model.attention, model.revision))
 
 
 def load_backbone(name_or_path: str, attention: str, revision: str | None = None) -> PreTrainedModel:
-    """A Hugging Face encoder in float32 without pooler; every one of its weights must be in the checkpoint.
+    """Load a Hugging Face encoder in float32 without pooler; each of its weights must be in the checkpoint.
 
-    With `attention="sdpa"` an encoder that has no SDPA attention is loaded with eager attention.
+    With `attention="sdpa"`, an encoder without SDPA attention is loaded with eager attention.
     Raises UserError for a folder or id that holds no such encoder. Code from the folder or the Hub is never run.
     """
     place = str(encoders.local_path(name_or_path)) if encoders.is_path(name_or_path) else name_or_path

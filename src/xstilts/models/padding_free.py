@@ -1,10 +1,9 @@
-"""The encoder over the real tokens of a micro-batch only: all rows end to end, as one row without padding.
+"""Run the encoder on the real tokens of a micro-batch only: all rows are concatenated to one row without padding.
 
-Every layer but attention works on each token by itself, so that padding need not be there. For attention the rows are laid side
-by side again, padding masked as ever; on a CPU, rows of about one length at a time, since the cost of attention, and of what
-dropout draws for it, grows with the square of the length. On a GPU in half precision, where attention drops nothing, a kernel for
-rows of different lengths takes them as they lie. The numbers are those of the padded pass to float32 rounding; what dropout draws
-is not, because that depends on how many places there are to draw for.
+Every layer but attention works on each token by itself and needs no padding. For attention the rows are padded and masked again;
+on a CPU, rows of similar length at a time, because the cost of attention and of its dropout grows with the square of the length.
+On a GPU in half precision, without attention dropout, a kernel for rows of different lengths reads them without padding. The
+results are those of the padded pass up to float32 rounding, except for dropout, whose draws depend on the number of positions.
 
 Legend: B rows, L tokens of the longest, T real tokens of all rows, D hidden size, H heads, E size of a head.
 """
@@ -27,7 +26,7 @@ NAME = "xstilts_padding_free"
 SPREAD = 1.4
 """Longest by shortest row that attention takes together on a CPU: padded, that is at most twice the pairs of tokens."""
 MOST_GROUPS = 8
-"""Of rows that lie in no order, which make many small groups, attention takes all together."""
+"""Unsorted rows would make many small groups; attention then takes all rows together."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ class Layout:
     places_T: Tensor
     """int64: their places among the B * L of the flattened micro-batch."""
     order_BL: Tensor
-    """int64, flat (B * L,): which of the T stands at a place; any one where there is padding."""
+    """int64, flat (B * L,): the index among the T of each position's token; arbitrary at padding."""
     starts_B1: Tensor
-    """int32 (B + 1,): where each row starts among the T, and where the last one ends."""
+    """int32 (B + 1,): the start of each row among the T, and the end of the last row."""
     groups: "tuple[Group, ...]" = ()
-    """What attention takes together, in order; none: all rows."""
+    """The groups of rows that attention computes together, in order; none: all rows."""
 
     def without_padding(self, values_BLX: Tensor) -> Tensor:
         """values_TX."""
@@ -57,7 +56,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Group:
-    """Neighbouring rows of about one length."""
+    """Neighbouring rows of similar length."""
 
     rows: int
     tokens: int
@@ -125,7 +124,7 @@ class _Without(torch.autograd.Function):
 
 
 class _With(torch.autograd.Function):
-    """The way back; what is at padding must reach no loss, so its gradient is nothing."""
+    """Restore the padded shape. No loss reads the values at padding, so their gradient is 0."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, where: Layout) -> Tensor:
@@ -144,7 +143,7 @@ def possible(backbone: PreTrainedModel) -> bool:
 
 
 def prepare(backbone: PreTrainedModel) -> None:
-    """Let the encoder take a `layout`; without one it does what it did."""
+    """Let the encoder accept a `layout`; without it the encoder works as before."""
     backbone.set_attn_implementation(NAME)
 
 

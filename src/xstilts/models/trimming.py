@@ -1,8 +1,8 @@
-"""Training with only those rows of the word embeddings that the phase's data looks up.
+"""Train only those rows of the word embeddings that the phase's data looks up.
 
-The other rows, most of a multilingual encoder's weights, have gradient zero. AdamW leaves such a row alone but for its weight
-decay, a factor that is the same for all of them. So they need no place beside the optimizer: they wait in a file, and get
-the factor when the matrix is put together again.
+The other rows, most of a multilingual encoder's weights, have gradient zero. AdamW changes such a row by its weight decay alone,
+a factor that all of them share. So they need neither gradients nor optimizer states: they are kept in a file and multiplied by
+the factor when the matrix is restored.
 
 Legend: V vocabulary, K rows that are kept, D hidden size, B rows of a batch, L tokens.
 """
@@ -30,8 +30,8 @@ class TrimmedEmbedding(nn.Module):
     kept_K: Tensor
     row_of_V: Tensor
     decayed: Tensor
-    """The share that weight decay has taken from a row without gradient, and not what it has left, which is too near 1 for
-    float32. It goes with the weights, into checkpoints and the best ones."""
+    """The share that weight decay has removed from a row without gradient; the share that is left is too near 1 for float32.
+    It is saved with the weights, in checkpoints and in the best weights."""
 
     def __init__(self, whole: nn.Embedding, kept_K: Tensor) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def obstacle(encoder: Encoder, heads: Iterable[nn.Module]) -> str | None:
     if any(cast(Head, head).whole_vocabulary for head in heads):
         return "a head needs all word embeddings (that of the format mlm is tied to them)"
     whole = word_embedding(encoder)
-    if type(whole) is not nn.Embedding:  # a class of its own may do more than look up
+    if type(whole) is not nn.Embedding:  # a subclass may do more than look up
         return f"the word embeddings of this encoder are a {type(whole).__name__}, not an Embedding"
     places = [name for name, weight in encoder.named_parameters(remove_duplicate=False) if weight is whole.weight]
     return None if len(places) == 1 else f"the word embeddings of this encoder are used in {len(places)} places"
@@ -82,7 +82,7 @@ def trim(encoder: Encoder, kept_K: Tensor) -> None:
 
 
 def restore(encoder: Encoder, file: Path) -> None:
-    """Give the encoder, if it was trimmed, its whole matrix back: the rows of `file` as far as they were not trained."""
+    """Restore the whole matrix of an encoder that was trimmed; rows that were not trained come from `file`."""
     trimmed = word_embedding(encoder)
     if not isinstance(trimmed, TrimmedEmbedding):
         return
@@ -107,7 +107,7 @@ def kept_in(checkpoint: Path, encoder: Encoder) -> Tensor | None:
 
 
 def follow_decay(adam: Optimizer, encoder: Encoder) -> None:
-    """From now on keep account of what each step's weight decay takes from a row without gradient."""
+    """Record in each later step the share that weight decay removes from a row without gradient."""
     trimmed = word_embedding(encoder)
     if not isinstance(trimmed, TrimmedEmbedding):
         return
@@ -121,5 +121,5 @@ def follow_decay(adam: Optimizer, encoder: Encoder) -> None:
 
 
 def gradient_bytes(module: nn.Module) -> int:
-    """Of the gradients of all parameters: what the processes of a training send each other in a step, at most."""
+    """Bytes of the gradients of all parameters, the most that processes exchange in a step."""
     return sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)

@@ -19,9 +19,9 @@ Pair = tuple[str, str]
 def same_texts(texts: Sequence[str]) -> list[list[int]]:
     """The positions of each different text, in the order in which the texts first occur.
 
-    Mining runs over different texts, for a repeated one would be its own best neighbour's rival. What is found for a text holds
-    for every id that has it, as in nyu-mll/jiant. XTREME mines in the same way, but then leaves out every pair in which either
-    text occurs more than once, so it can never find the gold pairs of such sentences.
+    Mining runs over different texts: copies of a text would compete as neighbours. A mined pair of texts holds for every id with
+    these texts, as in nyu-mll/jiant. XTREME mines in the same way, but then drops every pair in which either text occurs more
+    than once, so it never returns the gold pairs of such sentences.
     """
     positions: dict[str, list[int]] = {}
     for position, text in enumerate(texts):
@@ -99,8 +99,8 @@ def tune_threshold(scores: Mapping[Pair, float], gold: Collection[Pair]) -> tupl
 
     The pairs are ordered by score; the threshold lies midway between the last pair of the best prefix and the next lower score,
     or on the last score itself where every pair belongs to the prefix (there the script ends in an error). Of equally good
-    prefixes the shortest counts. Equal scores are never parted, for no threshold can do so: the F1 is always the one that
-    `apply_threshold` gives. Without any right pair: (0.0, 0.0), which keeps every pair.
+    prefixes the shortest counts. Pairs of equal score are never separated, since no threshold can do so: the F1 is always that
+    of `apply_threshold`. Without any right pair: (0.0, 0.0), which keeps every pair.
     """
     right = set(gold)
     ranked = sorted(scores.items(), key=lambda item: -item[1])
@@ -114,7 +114,7 @@ def tune_threshold(scores: Mapping[Pair, float], gold: Collection[Pair]) -> tupl
         f1 = 100.0 * 2 * correct / (taken + len(right))
         if f1 > best:
             best, middle = f1, score if following is None else (score + following) / 2
-            # Two neighbouring floats have no middle of their own.
+            # There is no float between two neighbouring floats.
             threshold = score if middle == following else middle
     return threshold, best
 

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by inner product, in bounded memory and with one answer where scores tie.
+"""Exact nearest neighbours by inner product, in bounded memory, with deterministic ties.
 
 Legend: Q queries, N indexed vectors, S sources, T targets, D dimensions, k neighbours, R and C the rows and columns of one block
 of scores, M some of its columns, G those of one group.
@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 CHUNK_ROWS = 4096
 GROUP = 32
-"""Columns of which the largest score is found first; only the best groups are looked into."""
+"""Columns per group. The largest score of each group is computed first; only the best groups are searched."""
 
 
 def nearest(
@@ -26,14 +26,14 @@ def nearest(
 ) -> tuple[Tensor, Tensor]:
     """The `min(k, N)` indexed vectors with the largest inner product (`cosine`: cosine), for every query.
 
-    Returns scores_Qk (float32, the best first) and positions_Qk (int64), on the queries' device, which does the work: an index
-    that lies elsewhere is copied there chunk by chunk. Among equal scores the lower position comes first (`later_first`: the
+    Returns scores_Qk (float32, the best first) and positions_Qk (int64), on the queries' device, which does the work; an index
+    on another device is copied there chunk by chunk. Among equal scores the lower position comes first (`later_first`: the
     higher), whatever `chunk_rows` is. The cosine of a zero vector is 0.
     Memory beyond inputs and results: a block of `chunk_rows` x `chunk_rows` floats, about as much again for small things, and for
     `cosine` a copy of the queries.
     The inner products are float32: another block size may round the last bit of a score another way, so `chunk_rows` is a fixed
     number and not made from the memory that happens to be free. On GPUs it needs torch's default matmul precision, `highest`:
-    under TF32 close neighbours cannot be told apart.
+    TF32 cannot distinguish close neighbours.
     """
     if cosine:
         queries_QD = normalize(queries_QD.detach().float(), dim=1)
@@ -96,7 +96,7 @@ class _Best:
         scores_RK, positions_RK = _largest(scores_RC, k)
         positions_RK += column
         if column:
-            # What is already there stands before its equals in a stable sort: its positions are lower.
+            # Earlier entries precede their equals in a stable sort: their positions are lower.
             known = min(column, k)
             scores_RK = torch.cat([self.scores_Qk[rows, :known], scores_RK], dim=1)
             positions_RK = torch.cat([self.positions_Qk[rows, :known], positions_RK], dim=1)
@@ -134,7 +134,7 @@ def _maxima(scores_RC: Tensor) -> Tensor:
     rows, whole = len(scores_RC), scores_RC.shape[1] // GROUP * GROUP
     if scores_RC.stride(1) == 1:
         maxima_RM = scores_RC[:, :whole].view(rows, -1, GROUP).amax(2)
-    else:  # as it lies in memory: along its columns `amax` would take as long as the matrix product
+    else:  # in the order of memory: along its columns `amax` would take as long as the matrix product
         maxima_RM = scores_RC.T[:whole].view(-1, GROUP, rows).amax(1).T.contiguous()
     rest_RC = scores_RC[:, whole:]
     return torch.cat([maxima_RM, rest_RC.amax(1, keepdim=True)], dim=1) if rest_RC.shape[1] else maxima_RM
@@ -143,8 +143,8 @@ def _maxima(scores_RC: Tensor) -> Tensor:
 def _columns_of_largest(scores_RC: Tensor, k: int) -> Tensor:
     """columns_Rk, ascending: those of the k largest scores of every row, of equals the first ones.
 
-    `topk` takes any of several equal scores. It is asked for one more than is needed: only a row whose k-th and next score are
-    equal had a choice, and only such rows are looked through again.
+    `topk` returns any of several equal scores. It computes one score more than needed: only rows whose k-th and next score are
+    equal are ambiguous, and only these are searched again.
     """
     columns = scores_RC.shape[1]
     top_scores, top_columns_Rk = torch.topk(scores_RC, min(k + 1, columns), dim=1)

@@ -58,7 +58,7 @@ class Mined:
     scores: list[list[float]]
     """The margins of those candidates."""
     threshold: float
-    """The margin that a pair had to reach; give it to the test split."""
+    """The lowest margin of a pair that counts; use it for the test split."""
 
 
 def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> list[list[str]]:
@@ -85,10 +85,10 @@ def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> li
 def bitext_mining(
     queries: Pool, candidates: Pool, *, gold: Sequence[Sequence[str]] | None = None, threshold: float | None = None
 ) -> Mined:
-    """Translations of the queries among the candidates, where there are any (BUCC; `margin.mine` tells how they are scored).
+    """Translations of the queries among the candidates, where there are any (BUCC; see `margin.mine` for the score).
 
-    Give `gold`, the relevant candidate ids of every query, to tune the threshold on it (XTREME: on the validation split), or give
-    the `threshold` so found. Repeated texts: see `margin.same_texts`.
+    Pass `gold`, the relevant candidate ids of every query, to tune the threshold on it (XTREME: on the validation split), or pass
+    a tuned `threshold`. Repeated texts: see `margin.same_texts`.
     """
     if (gold is None) == (threshold is None):
         raise ValueError("bitext_mining needs either gold, to tune the threshold on it, or a threshold")

@@ -1,8 +1,8 @@
-"""What was logged of a training, kept beside it until it is finished, so that a second attempt can carry on its curves.
+"""Keep the logged values of a training until it is finished, so that a second attempt can continue its curves.
 
-W&B writes to disk late: of a run that was killed its last rows are lost, or all of them. And a second attempt starts at its last
-checkpoint, before the last row of the first. So every row is also kept here: an attempt begins with the rows of those before it
-(`rows`), and what it logs again is left out (`add`); a resumed training repeats its numbers exactly.
+W&B writes to disk late: a killed run loses its last rows, or all of them. A second attempt starts at the last checkpoint, before
+the last row of the first. So every row is also kept here: an attempt begins with the rows of earlier attempts (`rows`) and
+skips values that it logs again (`add`); a resumed training repeats its values exactly.
 """
 
 import json
@@ -32,7 +32,7 @@ class History:
         return True
 
     def forget(self) -> None:
-        """The training is finished: another one of the same id starts anew."""
+        """Delete the rows of a finished training; the next training with its id starts anew."""
         self.path.unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ from xstilts.config import Config
 
 @dataclass
 class RunIdentity:
-    """One run of a dashboard: a training phase or an evaluation."""
+    """A run on a dashboard: a training phase or an evaluation."""
 
     id: str = ""
     """The same for every attempt, so that a run that was killed is resumed and not listed twice."""
@@ -24,7 +24,7 @@ class RunIdentity:
     folder: str = ""
     """The output folder of the study; its files go to `wandb` there."""
     config: dict[str, Any] = field(default_factory=dict)
-    """What runs are filtered and grouped by: study, phase, intermediate, target, seed, model, recipe, fingerprint."""
+    """The keys that runs are filtered and grouped by: study, phase, intermediate, target, seed, model, recipe, fingerprint."""
 
 
 def of_phase(config: Config, label: str, fingerprint: str) -> RunIdentity:

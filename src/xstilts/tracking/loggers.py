@@ -34,7 +34,7 @@ class RunLogger(Logger):
 
 def build_logger(config: LoggerConfig, folder: Path, run: TrackedRun) -> Logger | bool:
     """The Lightning logger that the config asks for; False for none. `run`: the phase's run in W&B."""
-    # A folder for each attempt: in one that exists, Lightning deletes what was logged before the kill.
+    # A new folder for each attempt: Lightning deletes the logs in a folder that exists.
     attempt = f"attempt-{len(list(folder.glob('attempt-*'))) + 1}"
     if config.name == "csv":
         return CSVLogger(folder, name="", version=attempt)

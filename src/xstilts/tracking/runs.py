@@ -1,7 +1,7 @@
 """Runs in W&B: one per training phase and evaluation, on the first process only. The only file that knows wandb.
 
 Nothing that W&B does or fails to do stops a training. A run is online where somebody is logged in and the server answers, else
-offline, and one line says so and how to upload it. An error is told once, in one line, and the training goes on.
+offline, and one line says so and how to upload it. An error is reported once, in one line, and the training goes on.
 """
 
 import json
@@ -46,7 +46,7 @@ class TrackedRun:
         self._do("log", lambda run: run.log(row) if self._history is None or self._history.add(row) else None)
 
     def summary(self, values: Mapping[str, Any]) -> None:
-        """What stands in the run's line of the table of runs."""
+        """Values for the run's line in the table of runs."""
         self._do("write the summary", lambda run: run.summary.update(dict(values)))
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -58,7 +58,7 @@ class TrackedRun:
         self._do(f"log the chart {name}", lambda run: run.log({name: _bars(name, label, value, rows)}))
 
     def made(self, artifact: str) -> None:
-        """The run made the artifact in this folder. W&B is told where it is; no weights are uploaded."""
+        """Report that the run made the artifact in this folder. W&B gets its place; no weights are uploaded."""
         self._do("name the artifact", lambda run: _tell(run, Path(artifact), aliases=["latest"]))
 
     def used(self, artifact: str | None) -> None:
@@ -68,7 +68,7 @@ class TrackedRun:
             self._do("name the artifact before", lambda run: _tell(run, Path(artifact), aliases=[], **use))
 
     def finish(self, failed: bool = False) -> None:
-        """Send what is left, for a limited time; what does not go out stays on this disk."""
+        """Send the remaining data, for a limited time; data that is not sent stays on this disk."""
         self._do("finish", lambda run: _finish(run, failed))
         if self._history and not failed:
             self._history.forget()
@@ -89,9 +89,9 @@ class TrackedRun:
 def tracked(
     config: LoggerConfig, identity: RunIdentity, values: Mapping[str, Any], resumed: bool = False
 ) -> Iterator[TrackedRun]:
-    """The run of a phase while it lasts; of another logger than W&B nothing.
+    """The W&B run of a phase while it lasts; does nothing for other loggers.
 
-    `values`: all that the phase was told; they become the run's config. `resumed`: training goes on from a checkpoint.
+    `values`: the settings of the phase, which become the run's config. `resumed`: training goes on from a checkpoint.
     UserError where `logger.offline=false` and nobody is logged in.
     """
     if config.name != "wandb" or vars(rank_zero_only).get("rank"):
@@ -226,7 +226,7 @@ def _settings() -> Any:
     """wandb's settings as the environment and its files say, with our limits; it writes nothing of its own."""
     import wandb
 
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # wandb's own statistics, which nobody misses
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # wandb's statistics about its use
     found = wandb.setup(wandb.Settings(silent=True)).settings.model_copy()
     found.init_timeout = float(os.environ.get("WANDB_INIT_TIMEOUT", INIT_SECONDS))
     found.finish_timeout = float(os.environ.get("WANDB_FINISH_TIMEOUT", FINISH_SECONDS))

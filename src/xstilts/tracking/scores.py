@@ -18,10 +18,10 @@ def table(result: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, float]:
-    """Every score as `test/accuracy/de`, with the mean of the others and the transfer gap beside them.
+    """Every score as `test/accuracy/de`, with the mean of the other languages and the transfer gap.
 
-    Of retrieval `test/accuracy, layer 8, mean/de`. The main score stands also under `score/` and under the target's name,
-    `xnli/de`: with the one all targets are plotted together, with the other each by itself.
+    Scores of retrieval are named `test/accuracy, layer 8, mean/de`. The main score is also named `score/de`, to plot all targets
+    together, and `xnli/de`, to plot the target alone.
     """
     source = source_language(result)
     found: dict[str, float] = {}

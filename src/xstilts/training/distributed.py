@@ -1,16 +1,15 @@
-"""What the processes of one training do together: replicas of the model that are equal before a step and after it.
+"""Communication between the processes of a training, whose replicas of the model are equal before and after each step.
 
-A process works through its share of a step by itself, and all meet when every one of them has done so: gradients are summed once,
-over exactly the parameters that the step's task trains. (DistributedDataParallel meets in the middle of the last backward pass.
-There a process that is out of memory leaves the others waiting for ever, and the head of a task whose turn it is not has no
-gradient to bring along.) What is agreed upon or collected for evaluation goes over the CPU.
+Each process computes its share of a step alone. Then all sum their gradients once, over exactly the parameters that the step's
+task trains. (DistributedDataParallel synchronises during the last backward pass: a process that is out of memory would leave the
+others waiting for ever, and the heads of other tasks have no gradient.) All other values are exchanged over the CPU.
 
 Legend: N rows of all processes.
 """
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -20,18 +19,19 @@ from torch.nn import Parameter, functional
 
 from xstilts.errors import UserError
 
+Item = TypeVar("Item")
 BUCKET = 1 << 23
-"""Elements that are sent together; a larger matrix goes alone, as it lies."""
+"""Elements that are sent together; a larger matrix is sent alone, without a copy."""
 
 
 class ManualDDPStrategy(DDPStrategy):
-    """Lightning's start and end of one process per device, with the exchange of gradients left to the TaskModule."""
+    """Lightning's DDP strategy without DistributedDataParallel: the TaskModule sums the gradients."""
 
     def __init__(self) -> None:
         super().__init__(process_group_backend="cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
     def configure_ddp(self) -> None:
-        """All start with the weights of the first process."""
+        """Copy the weights of the first process to all others."""
         assert isinstance(self.model, pl.LightningModule)
         with torch.no_grad():
             for tensor in (*self.model.parameters(), *self.model.buffers()):
@@ -44,7 +44,7 @@ def count() -> int:
 
 
 def rank() -> int:
-    """The number of this one."""
+    """The number of this process."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
@@ -58,7 +58,7 @@ def summed(number: float) -> float:
 
 
 def largest(numbers: list[int]) -> list[int]:
-    """Each number's largest value in any process."""
+    """The largest value of each number over all processes."""
     if count() == 1:
         return numbers
     values = torch.tensor(numbers)
@@ -67,7 +67,7 @@ def largest(numbers: list[int]) -> list[int]:
 
 
 def sum_gradients(parameters: Iterable[Parameter]) -> None:
-    """Put the sum over all processes in the place of every gradient; all must have gradients of the same parameters."""
+    """Replace every gradient by its sum over all processes; all must have gradients of the same parameters."""
     if count() == 1:
         return
     for bucket in _buckets([parameter.grad for parameter in parameters if parameter.grad is not None]):
@@ -92,7 +92,7 @@ def _buckets(gradients: list[Tensor]) -> Iterator[list[Tensor]]:
 
 
 def gathered(rows: Tensor) -> list[Tensor]:
-    """The rows of every process, in the order of the processes; each may have another number of them. Without gradient."""
+    """The rows of every process, in the order of the processes; their numbers may differ. Without gradient."""
     if count() == 1:
         return [rows]
     numbers = [0] * count()
@@ -104,10 +104,19 @@ def gathered(rows: Tensor) -> list[Tensor]:
     return [part[:number] for part, number in zip(parts, numbers, strict=True)]
 
 
-def stop(error: UserError) -> NoReturn:
-    """End all processes, which must all call this: the first one raises `error`, the others say nothing.
+def gathered_objects(items: list[Item]) -> list[Item]:
+    """The items of every process, in the order of the processes."""
+    if count() == 1:
+        return items
+    parts: list[list[Item]] = [[] for _ in range(count())]
+    distributed.all_gather_object(parts, items)
+    return [item for part in parts for item in part]
 
-    Those wait until it is gone: Lightning, when it finds one of them dead, kills the first before it has spoken.
+
+def stop(error: UserError) -> NoReturn:
+    """End all processes; all must call this. The first raises `error`, the others exit silently.
+
+    The others wait for the end of the first: if one of them dies before, Lightning kills the first before its message is shown.
     """
     if rank() == 0:
         raise error

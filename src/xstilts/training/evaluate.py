@@ -1,8 +1,7 @@
 """Phase 4: a target task in every language that has data, zero-shot -> one result file and its predictions."""
 
 import logging
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from xstilts import metrics, recipes
-from xstilts.data.datamodule import TaskDataModule
+from xstilts import metrics
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
 from xstilts.export import checkpoint
@@ -20,34 +18,22 @@ from xstilts.export.card_scores import add_scores, scored
 from xstilts.jobs import EvaluationJob, evaluated_languages, languages_without_data
 from xstilts.models.heads import build_head
 from xstilts.sources.files import source_of
-from xstilts.store.features import Prepared
 from xstilts.store.results import Score, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.runs import tracked
 from xstilts.tracking.scores import COLUMNS, gaps, main_rows, main_scores, summary, table
-from xstilts.training import prediction
+from xstilts.training import distributed, prediction
 from xstilts.training.callbacks import progress
 from xstilts.training.callbacks.graceful_stop import keep_handlers
-from xstilts.training.callbacks.validation import gathered
-from xstilts.training.fit import check_length, evaluated_features, load_encoder, task_features, tokenizer_place, trainer_options
+from xstilts.training.datamodule import LanguageSplit, TaskDataModule
+from xstilts.training.load import check_length, load_encoder, tokenizer_place
 from xstilts.training.memory import out_of_memory_means
 from xstilts.training.module import TaskModule
+from xstilts.training.trainer import trainer_options
 from xstilts.versions import versions
 
 log = logging.getLogger("xstilts")
-
-
-@dataclass(frozen=True)
-class Block:
-    """The examples of one split and language: rows `start` to `end` of the whole evaluation."""
-
-    split: str
-    language: str
-    start: int
-    end: int
-    whole_split: range
-    """The rows of all languages of the split."""
 
 
 def evaluate(job: EvaluationJob) -> None:
@@ -63,7 +49,7 @@ def evaluate(job: EvaluationJob) -> None:
 
 
 def _note_scores(job: EvaluationJob, result: dict[str, Any]) -> None:
-    """In the model card of the artifact that was evaluated, if it was one."""
+    """Add the scores to the model card of the evaluated artifact, if there is one."""
     if job.artifact and (rows := main_rows(result)):
         synthetic = source_of(job.target.task, job.data).generator is not None
         add_scores(Path(job.artifact), result["fingerprint"], scored(result, rows, synthetic))
@@ -71,34 +57,31 @@ def _note_scores(job: EvaluationJob, result: dict[str, Any]) -> None:
 
 def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     """The result, in the process that writes it."""
-    task = replace(job.target.task, labels=job.labels or job.target.task.labels)
     tokenizer = load_tokenizer(job.artifact or tokenizer_place(job.model), None if job.artifact else job.model.revision)
-    model = _model(job, task, tokenizer)
-    parts = evaluated_languages(job.target, job.data)
-    if missing := languages_without_data(job.target, parts):
+    data = data_of(job, tokenizer)
+    assert data.target
+    task = data.target.task
+    module = _model(job, task, tokenizer)
+    if missing := languages_without_data(data.target, evaluated_languages(data.target, job.data)):
         have = ", ".join(language for language in task.languages if language not in missing)
         log.info(f"{task.name}: no data for {' '.join(missing)}; evaluating {have}")
-    made = evaluation_features(job, task, parts, tokenizer)
-    blocks, examples = _blocks(parts, made), made.examples
-    features = task_features(task, task.name, made, tokenizer, job.hyperparameters)
-    features.occurring(len(model.encoder.word_embeddings))  # refuses tokens that the encoder has no embedding for
-    evaluated = prediction.Evaluated(task, examples, features, recipes.limits(job.hyperparameters))
+    data.setup("predict")
+    assert data.evaluation
+    data.evaluation.occurring(len(module.encoder.word_embeddings))  # refuses tokens that the encoder has no embedding for
     trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=progress.bars(job.label, evaluation=True))
     keep_handlers(trainer)
-    data = TaskDataModule(evaluation=[features], max_eval_tokens=job.trainer.max_eval_tokens)
     with out_of_memory_means(job.label):
-        outputs = gathered(trainer, trainer.predict(model, datamodule=data) or [])  # type: ignore[arg-type]
+        outputs = distributed.gathered_objects(trainer.predict(module, datamodule=data) or [])
     if not trainer.is_global_zero:
         return None
-    rows = prediction.by_row(outputs, {task.name: evaluated})[task.name]
     device = trainer.strategy.root_device
-    nearby = device if device.type == "cuda" else torch.device("cpu")  # nearest neighbours are worth a GPU
-    scored = _score(prediction.Predicted(evaluated, rows, device=nearby), blocks)
+    scored = score_splits(data, outputs, device if device.type == "cuda" else torch.device("cpu"))
+    examples = data.evaluation.examples
     write_predictions(
-        Path(job.predictions), [row for block, found in scored for row in _predictions(task, examples, block, found[0])]
+        Path(job.predictions), [row for part, found in scored for row in _predictions(task, examples, part, found[0])]
     )
     result = job.header | {
-        "rows": [row for block, found in scored for item in found for row in _rows(task, block, item)],
+        "rows": [row for part, found in scored for item in found for row in _rows(task, part, item)],
         "degenerate": _degenerate(task, scored),
         "versions": versions(),
     }
@@ -106,33 +89,16 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     return result
 
 
-def evaluation_features(
-    job: EvaluationJob, task: Task, parts: list[tuple[str, list[str]]], tokenizer: PreTrainedTokenizerBase
-) -> Prepared:
-    """All examples in one table, split by split and language by language, and their features.
-
-    Answers of one language may be candidates of another's questions, so a split is loaded with all its languages at once.
-    """
-    limits, taken = recipes.limits(job.hyperparameters), {"first": job.target.max_test_examples}
-    return evaluated_features(task, job.data, parts, taken, tokenizer, limits, job.features)
-
-
-def _blocks(parts: list[tuple[str, list[str]]], made: Prepared) -> list[Block]:
-    """Where each language of each split lies."""
-    blocks: list[Block] = []
-    languages, start = made.examples["language"][:], 0
-    for (split, chosen), size in zip(parts, made.sizes, strict=True):
-        counts = Counter(languages[start : start + size])
-        whole = range(start, start + size)
-        for language in chosen:
-            blocks.append(Block(split, language, start, start + counts[language], whole))
-            start += counts[language]
-    return blocks
+def data_of(job: EvaluationJob, tokenizer: PreTrainedTokenizerBase) -> TaskDataModule:
+    """The data module of the job; its labels are in the order in which the artifact's head was trained."""
+    task = replace(job.target.task, labels=job.labels or job.target.task.labels)
+    target = replace(job.target, task=task)
+    return TaskDataModule({}, tokenizer, job.hyperparameters, job.data, target=target, trainer=job.trainer, store=job.features)
 
 
 def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModule:
-    """The encoder and the head of the artifact. Raises UserError where a score would come from weights that nothing trained."""
-    encoder = load_encoder(job, tokenizer, job.artifact)
+    """Load the artifact's encoder and head. Raises UserError if a score would depend on untrained weights."""
+    encoder = load_encoder(job.model, job.trainer, tokenizer, job.artifact)
     check_length(encoder, job.hyperparameters.max_length, task.name)
     head = build_head(task, encoder, job.hyperparameters)
     saved = checkpoint.load_heads(Path(job.artifact)) if job.artifact else {}
@@ -146,28 +112,37 @@ def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -
     return TaskModule(encoder, {head_name(task): head}, job.hyperparameters, seed=0)
 
 
-def _score(predicted: prediction.Predicted, blocks: list[Block]) -> list[tuple[Block, list[prediction.Scored]]]:
-    """Each block's predictions and metrics; a threshold tuned on a language's validation split serves its test split."""
+def score_splits(
+    data: TaskDataModule, outputs: list[prediction.Outputs], device: torch.device | None = None
+) -> list[tuple[LanguageSplit, list[prediction.Scored]]]:
+    """The predictions and metrics of each language and split of the data module's target; `outputs` are those of `predict`.
+
+    A threshold tuned on a language's validation split serves its test split. `device` searches for nearest neighbours; None: CPU.
+    """
+    assert data.evaluation
+    name = data.evaluation.name
+    rows = prediction.by_row(outputs, {name: data.evaluation})[name]
+    predicted = prediction.Predicted(data.evaluation, rows, device=device or torch.device("cpu"))
     tuned: dict[str, dict[str | None, float]] = {}
     scored = []
-    for block in blocks:
-        thresholds = tuned.get(block.language) if block.split == "test" else None
-        found = predicted.score(range(block.start, block.end), block.language, thresholds, block.whole_split)
-        if block.split == "validation":
-            tuned[block.language] = {item.variant: item.threshold for item in found if item.threshold is not None}
-        scored.append((block, found))
+    for part in data.language_splits:
+        thresholds = tuned.get(part.language) if part.split == "test" else None
+        found = predicted.score(range(part.start, part.end), part.language, thresholds, part.whole_split)
+        if part.split == "validation":
+            tuned[part.language] = {item.variant: item.threshold for item in found if item.threshold is not None}
+        scored.append((part, found))
     return scored
 
 
-def _rows(task: Task, block: Block, scored: prediction.Scored) -> list[dict[str, Any]]:
-    """The result rows of one block: one per metric, or one without a value where there is no gold."""
+def _rows(task: Task, part: LanguageSplit, scored: prediction.Scored) -> list[dict[str, Any]]:
+    """The result rows of one language and split: one per metric, or one without a value where there is no gold."""
     layer, pooling = scored.variant.split("-") if scored.variant is not None else (None, None)
     values: dict[str, float | None] = {**scored.values} or {metrics.main_key(task.metrics[0]): None}
     return [
         Score(
             task=task.name,
-            language=block.language,
-            split=block.split,
+            language=part.language,
+            split=part.split,
             metric=metric,
             value=value,
             examples=len(scored.rows),
@@ -179,13 +154,13 @@ def _rows(task: Task, block: Block, scored: prediction.Scored) -> list[dict[str,
     ]
 
 
-def _predictions(task: Task, examples: Dataset, block: Block, scored: prediction.Scored) -> list[dict[str, Any]]:
+def _predictions(task: Task, examples: Dataset, part: LanguageSplit, scored: prediction.Scored) -> list[dict[str, Any]]:
     ids = examples.select(scored.rows)["id"][:]
     return [
         {
             "task": task.name,
-            "language": block.language,
-            "split": block.split,
+            "language": part.language,
+            "split": part.split,
             "id": identifier,
             "prediction": prediction,
             "gold": gold,
@@ -194,17 +169,17 @@ def _predictions(task: Task, examples: Dataset, block: Block, scored: prediction
     ]
 
 
-def _degenerate(task: Task, scored: list[tuple[Block, list[prediction.Scored]]]) -> list[str]:
-    """A model that gives every example the same answer has learnt nothing, whatever its score: one text per split.
+def _degenerate(task: Task, scored: list[tuple[LanguageSplit, list[prediction.Scored]]]) -> list[str]:
+    """Report, in a line per split, the languages in which the model predicts the same answer for every example.
 
-    Of lists, the answers are their items: the tags of all words.
+    Such a model has learnt nothing, whatever its score. The answers of a list are its items, such as the tags of all words.
     """
     format = format_of(task)
     if format.embeds or format.gold is None:  # no answers to choose from
         return []
     found: dict[str, list[str]] = {}
-    for block, (first, *_) in scored:
+    for part, (first, *_) in scored:
         answers = {str(answer) for given in first.predictions for answer in (given if isinstance(given, list) else [given])}
         if len(first.predictions) > 1 and len(answers) == 1:
-            found.setdefault(block.split, []).append(block.language)
+            found.setdefault(part.split, []).append(part.language)
     return [f"{split}: one answer for every example in {' '.join(languages)}" for split, languages in found.items()]

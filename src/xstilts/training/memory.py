@@ -1,4 +1,4 @@
-"""What to do when a device is out of memory: cut smaller where that helps, and say in one line where it does not."""
+"""Recover from a device that is out of memory, or raise a UserError of one line where that is not possible."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -13,19 +13,19 @@ Made = TypeVar("Made")
 
 
 class OutOfMemory(Exception):
-    """Raised in all processes when one of them had no memory left for its micro-batches."""
+    """Raised in all processes if any of them ran out of memory for its micro-batches."""
 
     def __init__(self, largest_tokens: int, single: bool) -> None:
         self.largest_tokens = largest_tokens
-        """What the largest micro-batch of any process takes of the budget of tokens."""
+        """The cost of the largest micro-batch of any process, compared with the budget of tokens."""
         self.single = single
-        """Where memory was short, every micro-batch held one feature only."""
+        """True if each micro-batch that did not fit held a single feature."""
 
 
 def run_on_all_or_oom(work: Callable[[], Made], sizes: list[int], tokens: list[int]) -> Made:
-    """What `work`, in which processes must not meet, gives; OutOfMemory in all of them if it was too much for one.
+    """Run `work` (no collectives inside); raise OutOfMemory on every rank if any rank ran out.
 
-    `sizes` and `tokens`: the features of each micro-batch that it works through, and what it takes of the budget of tokens.
+    `sizes` and `tokens`: the number of features and the cost of each micro-batch of `work`.
     """
     made, short = None, True
     with contextlib.suppress(torch.OutOfMemoryError):
@@ -38,13 +38,13 @@ def run_on_all_or_oom(work: Callable[[], Made], sizes: list[int], tokens: list[i
 
 
 def release() -> None:
-    """Give unused memory back to the device, of which the next attempt wants other pieces."""
+    """Return cached memory to the device; the next attempt needs blocks of other sizes."""
     torch.cuda.empty_cache()
 
 
 @contextlib.contextmanager
 def out_of_memory_means(label: str) -> Iterator[None]:
-    """Turn what is still out of memory, once micro-batches are cut as small as they get, into a UserError."""
+    """Raise a UserError for any out-of-memory error that smaller micro-batches cannot prevent."""
     try:
         yield
     except torch.OutOfMemoryError as error:

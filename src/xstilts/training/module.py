@@ -1,42 +1,59 @@
-"""The one LightningModule of all tasks: an encoder, the heads of one phase, and how a step trains them.
+"""The LightningModule of all tasks: an encoder, the heads of one phase, and the training step.
 
-A step is the recipe's batch, cut into micro-batches; its gradient is that of the whole batch, whatever the cut and the number
-of processes: the loss is a sum over items divided by the items of the whole step.
+A step is the recipe's batch, cut into micro-batches. Its gradient is that of the whole batch, however it is cut and shared among
+processes: the loss is a sum over items divided by the items of the whole step.
 """
 
 import contextlib
-import hashlib
 import logging
 import math
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import cast
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy, ParallelStrategy
 from pytorch_lightning.utilities import move_data_to_device
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import MeanMetric
+from transformers import PreTrainedTokenizerBase
 
-from xstilts.config import Hyperparameters
-from xstilts.data.batches import EvaluationBatch, OptimizerStep
+from xstilts.config import Hyperparameters, ModelConfig, TrainerConfig
+from xstilts.data.batches import EvaluationBatch, OptimizerStep, TaskFeatures
 from xstilts.errors import UserError
 from xstilts.models import trimming
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import ContrastiveHead, Head, HeadOutputs
+from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.training import distributed, memory, optimizer
+from xstilts.training.determinism import derived_seed
+from xstilts.training.load import fresh_heads, load_encoder
+from xstilts.training.prediction import Outputs, selection_score
 
 log = logging.getLogger("xstilts")
-Outputs = tuple[str, list[int], HeadOutputs]
 NAMED = 64
 """Examples that a message names at most."""
 
 
 class TaskModule(pl.LightningModule):
-    """Trains and applies `heads` (by head name) on top of `encoder`."""
+    """Trains and applies `heads` (by head name) on top of `encoder`.
+
+    Batches come from a TaskDataModule. Gradients are clipped at `hyperparameters.max_grad_norm`. Validation logs
+    `validation/score`, higher is better, and each task's main metric as `validation/<task>/<metric>`. On several GPUs the Trainer
+    needs `strategy=ManualDDPStrategy()`.
+    """
 
     def __init__(
-        self, encoder: Encoder, heads: dict[str, nn.Module], hyperparameters: Hyperparameters, seed: int, total_steps: int = 0
-    ):
+        self,
+        encoder: Encoder,
+        heads: Mapping[str, nn.Module],
+        hyperparameters: Hyperparameters,
+        seed: int = 1,
+        total_steps: int | None = None,
+    ) -> None:
+        """`total_steps`: the length of the learning rate's schedule; None: as many steps as the Trainer takes."""
         super().__init__()
         self.automatic_optimization = False
         self.encoder = encoder
@@ -45,17 +62,59 @@ class TaskModule(pl.LightningModule):
         self.seed = seed
         self.total_steps = total_steps
         self.evaluation_fits = 1 << 62  # tokens of a batch: no limit is known yet
+        self.validated: list[Outputs] = []
+        self.validated_tasks: tuple[TaskFeatures, ...] = ()
         self.mean_loss = MeanMetric(nan_strategy="disable")  # a loss that is none ends training before
         self.mean_loss.persistent(True)  # a resumed run ends with the mean over all its steps
+        self.train()  # `from_pretrained` makes an encoder in evaluation mode, and Lightning leaves it so: no dropout
+
+    @classmethod
+    def from_tasks(
+        cls,
+        tasks: Task | Mapping[str, TrainingTask],
+        tokenizer: PreTrainedTokenizerBase,
+        hyperparameters: Hyperparameters,
+        model: ModelConfig | None = None,
+        seed: int = 1,
+    ) -> "TaskModule":
+        """Load the encoder that `model` describes and give it a fresh head for each task. Takes the data module's arguments."""
+        encoder = load_encoder(model or ModelConfig(), TrainerConfig(), tokenizer)
+        named = {tasks.name: tasks} if isinstance(tasks, Task) else {name: training.task for name, training in tasks.items()}
+        heads = fresh_heads(named, encoder, dict.fromkeys(named, hyperparameters), seed)
+        if any(head.needs_pooler for _, head in heads.values()):
+            encoder.add_pooler()
+        return cls(encoder, {name: head for name, (_, head) in heads.items()}, hyperparameters, seed)
 
     def head(self, name: str) -> Head:
         """The head called `name`."""
         return cast(Head, self.heads[name])
 
-    def configure_optimizers(self) -> Any:
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """Refuse settings of the Trainer that manual optimization does not heed. This hook runs before Lightning checks them."""
+        clip, batches = self.trainer.gradient_clip_val, self.trainer.accumulate_grad_batches
+        if clip:
+            raise UserError(
+                f"Trainer(gradient_clip_val={clip}): leave it out and set recipe.max_grad_norm={clip} (Hyperparameters)"
+            )
+        if batches != 1:
+            raise UserError(
+                f"Trainer(accumulate_grad_batches={batches}): leave it out and set recipe.batch_size (Hyperparameters): a "
+                "batch is cut into micro-batches of trainer.max_tokens tokens by itself"
+            )
+        return []
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW and the recipe's schedule."""
+        if self.total_steps is None:
+            # An epoch of the Trainer is the whole training; the estimate also heeds Trainer(max_steps).
+            self.total_steps = int(min(self.trainer.estimated_stepping_batches, self.trainer.num_training_batches))
         adam = optimizer.optimizer(self, self.hyperparameters)
         trimming.follow_decay(adam, self.encoder)
         return {"optimizer": adam, "lr_scheduler": optimizer.schedule(adam, self.hyperparameters, self.total_steps)}
+
+    def forward(self, batch: EvaluationBatch) -> HeadOutputs:
+        """The head's outputs for each feature of the batch, as NumPy arrays; `xstilts.models.heads` says which."""
+        return self.head(batch.features.head).outputs(self.encoder, batch.batch)
 
     def training_step(self, step: OptimizerStep, batch_idx: int) -> None:
         adam, schedule = self.optimizers(), self.lr_schedulers()
@@ -77,25 +136,64 @@ class TaskModule(pl.LightningModule):
         self.log(f"train/loss/{step.task}", loss, prog_bar=True, batch_size=1)
         self.log("train/learning_rate", rate, batch_size=1)
 
+    def on_fit_start(self) -> None:
+        """Refuse strategies that would exchange gradients in another way, or leave the CPU's tensors without a backend."""
+        strategy = self.trainer.strategy
+        plain = self.device.type == "cpu" and isinstance(strategy, DDPStrategy)
+        if self.trainer.world_size > 1 and not (plain or isinstance(strategy, distributed.ManualDDPStrategy)):
+            raise UserError(
+                f"strategy: got {type(strategy).__name__} on {self.trainer.world_size} {self.device.type} devices, "
+                "expected Trainer(strategy=ManualDDPStrategy()) of xstilts.training.distributed"
+            )
+
+    def on_train_epoch_end(self) -> None:
+        """End the training: the recipe's steps are done, whatever the Trainer's max_epochs."""
+        self.trainer.should_stop = True
+
     def predict_step(self, batch: EvaluationBatch, batch_idx: int = 0) -> Outputs:
-        """The task, its features' row numbers, and their outputs in the same order."""
+        """The task's name, the row numbers of the batch's features, and their outputs in the same order."""
+        name = batch.features.name
+        if not batch.rows:
+            return name, [], []
         tokens, single = batch.batch["input_ids"].numel(), len(batch.rows) == 1
         if single or tokens <= self.evaluation_fits:
             with contextlib.suppress(torch.OutOfMemoryError):
-                return batch.task, batch.rows, self.head(batch.head).outputs(self.encoder, batch.batch)
+                return name, batch.rows, self(batch)
             if single:
                 raise UserError(_too_long("an evaluation", tokens, "trainer.max_eval_tokens"))
             self.evaluation_fits = tokens // 2
             memory.release()
             log.info(f"out of memory in evaluation: going on with {tokens // 2} tokens in a batch instead of {tokens}")
-        halves = self.trainer.datamodule.halves(batch)  # type: ignore[attr-defined]
-        outputs = [self.predict_step(move_data_to_device(half, self.device))[2] for half in halves]
-        return batch.task, batch.rows, [row for rows in outputs for row in rows]
+        outputs = [self.predict_step(move_data_to_device(half, self.device))[2] for half in batch.halves()]
+        return name, batch.rows, [row for rows in outputs for row in rows]
+
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int = 0) -> None:
+        """Keep the outputs of the batch for `validation_score`."""
+        self.validated.append(self.predict_step(batch))
+        self.validated_tasks = batch.tasks
+
+    def validation_score(self) -> tuple[float, dict[str, float]]:
+        """The score of all batches since the last call, over all processes: see `prediction.selection_score`."""
+        outputs, self.validated = distributed.gathered_objects(self.validated), []
+        return selection_score({task.name: task for task in self.validated_tasks}, outputs)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the score, unless the Trainer validates on a part of the batches only."""
+        if self.trainer.sanity_checking or self.trainer.limit_val_batches != 1.0:
+            self.validated.clear()
+            return
+        score, by_task = self.validation_score()
+        self.log_validation(score, by_task)
+
+    def log_validation(self, score: float, by_task: Mapping[str, float]) -> None:
+        """Log `validation/score` and the metrics behind it; the values are the same in all processes."""
+        values = {"validation/score": score, **{f"validation/{name}": value for name, value in by_task.items()}}
+        self.log_dict(values, batch_size=1)
 
     def _gradients(self, step: OptimizerStep) -> Tensor | memory.OutOfMemory:
-        """Leave the gradient of the whole step, over all processes, with the parameters; return this process's part of its loss.
+        """Compute the gradient of the whole step, over all processes; return this process's part of its loss.
 
-        OutOfMemory, and gradients that mean nothing, where that happened to one of the processes.
+        Return OutOfMemory, and leave undefined gradients, if any process ran out of memory.
         """
         head = self.head(step.head)
         # At least a fraction, so that a step without any item has gradient 0, not NaN.
@@ -104,14 +202,20 @@ class TaskModule(pl.LightningModule):
         self.zero_grad()
         self._seed_dropout()
         try:
-            loss = (self._backward_contrastive if head.contrastive else self._backward_summed)(step, items)
+            with self._no_gradient_sync():
+                loss = (self._backward_contrastive if head.contrastive else self._backward_summed)(step, items)
         except memory.OutOfMemory as short:
             return short.with_traceback(None)  # whose frames hold on to tensors
         distributed.sum_gradients(self.parameters())
         return loss
 
+    def _no_gradient_sync(self) -> contextlib.AbstractContextManager[None]:
+        """Keep `strategy="ddp"` from averaging gradients in the backward pass: `sum_gradients` sums them after it."""
+        strategy = self.trainer.strategy
+        return strategy.block_backward_sync() if isinstance(strategy, ParallelStrategy) else contextlib.nullcontext()
+
     def _backward_summed(self, step: OptimizerStep, items: float) -> Tensor:
-        """The gradient and the loss of this process's share, where those of the micro-batches add up."""
+        """Compute the gradient and the loss of this process's share, where those of the micro-batches add up."""
         head = self.head(step.head)
 
         def backward() -> Tensor:
@@ -125,10 +229,10 @@ class TaskModule(pl.LightningModule):
         return memory.run_on_all_or_oom(backward, step.sizes, step.tokens)
 
     def _backward_contrastive(self, step: OptimizerStep, items: float) -> Tensor:
-        """The same where all items of the step are compared with each other.
+        """Compute the same where all items of the step are compared with each other.
 
-        The vectors of all items first, then the loss and its gradient by the vectors, which goes on into the encoder: exact
-        however a step is cut and shared out. With several micro-batches the encoder runs twice, with one of them in memory.
+        First the vectors of all items, then the loss and its gradient with respect to the vectors, then the gradient of the
+        encoder: exact for any cut. With several micro-batches the encoder runs twice, and memory holds one micro-batch.
         """
         head, batches = cast(ContrastiveHead, self.head(step.head)), step.micro_batches
         at_once = len(batches) == 1
@@ -160,24 +264,24 @@ class TaskModule(pl.LightningModule):
         return loss.detach() / distributed.count()
 
     def _seed_dropout(self) -> None:
-        # Dropout depends on the step and the cut alone: a run resumed in mid-epoch draws what an undisturbed run draws, and a
-        # step that is done again in smaller micro-batches draws what it would have drawn had they been so small from the start.
+        # Dropout depends on the step and the cut alone: a resumed run draws the same as an undisturbed run, and a step that is
+        # repeated in smaller micro-batches draws the same as if they had been smaller from the start.
         seed = derived_seed("dropout", self.seed, self.global_step, self.global_rank)
-        # In a process without a GPU torch.manual_seed keeps a traceback of every call, for the GPU that may yet come.
+        # Without a GPU, torch.manual_seed keeps a traceback of every call until CUDA is initialised.
         (torch.default_generator.manual_seed if self.device.type == "cpu" else torch.manual_seed)(seed)
 
     def _cut_smaller(self, step: OptimizerStep, short: memory.OutOfMemory) -> OptimizerStep:
-        """The step again, in micro-batches of half the size of its largest one."""
+        """Make the step again, in micro-batches of half the size of its largest."""
         self.zero_grad()
         memory.release()
         where, tokens, half = f"step {step.number + 1} of training", short.largest_tokens, short.largest_tokens // 2
         if short.single:
             distributed.stop(UserError(_too_long(where, tokens, "trainer.max_tokens")))
         log.info(f"out of memory in {where}: done again, and on, with {half} tokens in a micro-batch instead of {tokens}")
-        return move_data_to_device(self.trainer.datamodule.cut_smaller(step, half), self.device)  # type: ignore[attr-defined]
+        return cast(OptimizerStep, move_data_to_device(step.cut_smaller(half), self.device))
 
     def _diverged(self, step: OptimizerStep, loss: float, norm: float) -> UserError:
-        ids = self.trainer.datamodule.ids(step)  # type: ignore[attr-defined]
+        ids = step.ids()
         named = " ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
         rate = f"recipe.learning_rate={(self.hyperparameters.learning_rate or 0) / 2:g}"
         return UserError(
@@ -193,8 +297,3 @@ def _too_long(where: str, tokens: int, setting: str) -> str:
         f"out of memory in {where} with one example of {tokens} tokens alone (padding included): a smaller {setting} does "
         f"not help; type intermediate.recipe.max_length=N target.recipe.max_length=N with a smaller N, or a smaller model=..."
     )
-
-
-def derived_seed(*parts: object) -> int:
-    """A 63-bit seed that depends on all parts, and on nothing else."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8]) >> 1

@@ -1,4 +1,4 @@
-"""AdamW with a linear warm-up, as both published recipes use it."""
+"""AdamW with a linear warm-up, as in both published recipes."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from xstilts.config import Hyperparameters
+from xstilts.errors import UserError
 
 
 def optimizer(module: nn.Module, hyperparameters: Hyperparameters) -> Optimizer:
@@ -16,16 +17,17 @@ def optimizer(module: nn.Module, hyperparameters: Hyperparameters) -> Optimizer:
     norms = {f"{name}.weight" for name, layer in module.named_modules() if isinstance(layer, nn.LayerNorm)}
     decayed = [parameter for name, parameter in trained if name not in norms and not name.endswith("bias")]
     spared = [parameter for name, parameter in trained if name in norms or name.endswith("bias")]
-    assert hyperparameters.learning_rate is not None and hyperparameters.adam_epsilon is not None
+    if hyperparameters.learning_rate is None:
+        raise UserError("hyperparameters: got no learning_rate, expected a number; type recipe.learning_rate=...")
     groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": hyperparameters.weight_decay},
+        {"params": decayed, "weight_decay": hyperparameters.weight_decay or 0.0},
         {"params": spared, "weight_decay": 0.0},
     ]
     return AdamW(
         groups,
         lr=hyperparameters.learning_rate,
         betas=(0.9, hyperparameters.adam_beta2 or 0.999),
-        eps=hyperparameters.adam_epsilon,
+        eps=1e-8 if hyperparameters.adam_epsilon is None else hyperparameters.adam_epsilon,
         fused=all(parameter.device.type in ("cpu", "cuda") for _, parameter in trained),  # one kernel instead of ten per matrix
     )
 
@@ -33,7 +35,7 @@ def optimizer(module: nn.Module, hyperparameters: Hyperparameters) -> Optimizer:
 def clip_gradients(adam: Optimizer, max_norm: float) -> Tensor:
     """Scale the gradients of all parameters so that their common norm is at most `max_norm` (0: as they are).
 
-    Returns the norm before, a scalar. Lightning's own clipping takes every fused optimizer for one that scales gradients.
+    Returns the norm before, a scalar. Lightning's clipping refuses fused optimizers, because some of them scale gradients.
     """
     parameters = [parameter for group in adam.param_groups for parameter in group["params"] if parameter.grad is not None]
     norm = get_total_norm([parameter.grad for parameter in parameters])

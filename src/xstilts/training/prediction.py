@@ -1,16 +1,15 @@
-"""Outputs of the model -> predictions -> scores, the same way for the selection of a checkpoint and for the final evaluation.
+"""Outputs of the model -> predictions -> scores, for validation and for the final evaluation alike.
 
-Predictions belong to examples, by row; nothing is ever averaged over batches.
+Predictions belong to examples, by row; nothing is averaged over batches.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 
 from xstilts import metrics
 from xstilts.data.batches import TaskFeatures
@@ -18,19 +17,11 @@ from xstilts.data.featurizers import featurizer
 from xstilts.models.heads import HeadOutputs
 from xstilts.plugins import load_object
 from xstilts.retrieval import protocols
-from xstilts.tasks.declaration import Limits, Task
+from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_of
-from xstilts.training.module import Outputs
 
-
-@dataclass(frozen=True)
-class Evaluated:
-    """Examples of one task, their features, and how predictions are read back."""
-
-    task: Task
-    examples: Dataset
-    features: TaskFeatures
-    limits: Limits
+Outputs = tuple[str, list[int], HeadOutputs]
+"""Name of a task, row numbers of its features, and the outputs of the head for these."""
 
 
 @dataclass
@@ -49,9 +40,9 @@ class Scored:
     """Of bitext mining."""
 
 
-def by_row(outputs: Iterable[Outputs], evaluated: dict[str, Evaluated]) -> dict[str, HeadOutputs]:
-    """Task -> the outputs of its features in order; every feature must have exactly one."""
-    merged: dict[str, list[Any]] = {name: [None] * len(item.features.features) for name, item in evaluated.items()}
+def by_row(outputs: Iterable[Outputs], evaluated: Mapping[str, TaskFeatures]) -> dict[str, HeadOutputs]:
+    """Task -> the outputs of its features in order. RuntimeError unless every feature has exactly one output."""
+    merged: dict[str, list[Any]] = {name: [None] * len(item.features) for name, item in evaluated.items()}
     for task, rows, values in outputs:
         for row, value in zip(rows, values, strict=True):
             if merged[task][row] is not None:
@@ -68,19 +59,19 @@ def by_row(outputs: Iterable[Outputs], evaluated: dict[str, Evaluated]) -> dict[
 class Predicted:
     """The outputs of all features of `evaluated`, in order."""
 
-    evaluated: Evaluated
+    evaluated: TaskFeatures
     outputs: HeadOutputs
     shared_pools: dict[tuple[str, range], protocols.Pool] = field(default_factory=dict)
     """Candidates that all languages of a split share, made once: Mewsli-X has a million of them."""
     device: torch.device = torch.device("cpu")
-    """Where neighbours are looked for; only the queries and one chunk of the candidates at a time are copied there."""
+    """The device that searches for neighbours; only the queries and one chunk of the candidates at a time are copied there."""
 
     @cached_property
     def decoded(self) -> list[Any]:
         """One prediction per example (not for retrieval, where candidates compete)."""
         item = self.evaluated
         decode = featurizer(item.task.format).decode
-        return list(decode(item.examples, item.features.features, self.outputs, item.task, item.limits))
+        return list(decode(item.examples, item.features, self.outputs, item.task, item.limits))
 
     def score(
         self,
@@ -132,7 +123,7 @@ class Predicted:
         return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors.to(device))
 
 
-def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs]) -> tuple[float, dict[str, float]]:
+def selection_score(evaluated: Mapping[str, TaskFeatures], outputs: Iterable[Outputs]) -> tuple[float, dict[str, float]]:
     """The number that selects a checkpoint, higher is better, and the metrics behind it by task.
 
     It is the mean over tasks of each task's main score (itself a mean over languages), as jiant's macro-average; a task whose
@@ -158,7 +149,7 @@ def selection_score(evaluated: dict[str, Evaluated], outputs: Iterable[Outputs])
     return (float(np.mean(better)) if better else -float(np.mean(worse))), found
 
 
-def _gold(evaluated: Evaluated, rows: Sequence[int]) -> list[Any]:
+def _gold(evaluated: TaskFeatures, rows: Sequence[int]) -> list[Any]:
     gold_of = format_of(evaluated.task).gold_of
     columns = evaluated.examples.select(rows)[:]  # all at once: row by row takes ten times as long
     return [gold_of(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]

@@ -1,27 +1,26 @@
-"""The features of a job, made ahead of it and left in the store, where its worker finds them."""
-
-from dataclasses import replace
+"""Make the features of a job ahead of it; its worker finds them in the store."""
 
 from xstilts.data.tokenizer import load_tokenizer
-from xstilts.jobs import EvaluationJob, TrainingJob, evaluated_languages, wants_validation
-from xstilts.training.evaluate import evaluation_features
-from xstilts.training.fit import tokenizer_place, training_features, validation_features
+from xstilts.jobs import EvaluationJob, TrainingJob
+from xstilts.training import evaluate, fit
 from xstilts.training.libraries import quiet_libraries
+from xstilts.training.load import tokenizer_place
 
 
 def training(job: TrainingJob, name: str) -> str:
-    """Training and validation features of one of the job's tasks; how many there are."""
+    """Make the training and validation features of one of the job's tasks; return how many there are."""
     quiet_libraries()
-    tokenizer = load_tokenizer(tokenizer_place(job.model), job.model.revision)
-    made = {"training": training_features(job, name, tokenizer)}
-    if wants_validation(job):
-        made["validation"] = validation_features(job, name, tokenizer)
-    return ", ".join(f"{len(prepared.features)} {what}" for what, prepared in made.items())
+    data = fit.data_of(job, load_tokenizer(tokenizer_place(job.model), job.model.revision))
+    data.tasks = {name: data.tasks[name]}
+    data.setup("fit")
+    made = {"training": data.training, "validation": data.validation}
+    return ", ".join(f"{len(tasks[name].features)} {kind}" for kind, tasks in made.items() if tasks)
 
 
 def evaluation(job: EvaluationJob) -> str:
-    """The features of phase 4; how many there are."""
+    """Make the features of phase 4; return how many there are."""
     quiet_libraries()
-    tokenizer = load_tokenizer(tokenizer_place(job.model), job.model.revision)
-    task = replace(job.target.task, labels=job.labels or job.target.task.labels)
-    return f"{len(evaluation_features(job, task, evaluated_languages(job.target, job.data), tokenizer).features)} evaluation"
+    data = evaluate.data_of(job, load_tokenizer(tokenizer_place(job.model), job.model.revision))
+    data.setup("predict")
+    assert data.evaluation
+    return f"{len(data.evaluation.features)} evaluation"

@@ -14,9 +14,8 @@ def recorded(build, fit, tmp_path):
 
     def run(format="classification", steps=6, record=True, resume=None, checkpoint_every=1000, devices=1):
         phase = build(format, steps=steps)
-        phase.data.evaluation = [phase.features]
         dynamics = Dynamics(phase.features, phase.plan.batch_size, len(phase.plan))
-        selection = ValidateAndCheckpoint(tmp_path, None, 0, 0, False, checkpoint_every, steps)
+        selection = ValidateAndCheckpoint(tmp_path, False, 0, 0, False, checkpoint_every, steps)
         fit(phase, (dynamics, selection) if record else (selection,), resume, devices)
         return phase, dynamics
 

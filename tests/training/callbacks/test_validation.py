@@ -5,8 +5,8 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
-from xstilts.data.datamodule import TaskDataModule
-from xstilts.training.callbacks.validation import ValidateAndCheckpoint, evaluate, gathered, save_atomically
+from tests.small_world import data_of
+from xstilts.training.callbacks.validation import ValidateAndCheckpoint, run_in_training, save_atomically
 
 
 @pytest.fixture
@@ -15,16 +15,17 @@ def select(build, fit, tmp_path):
 
     def run(scores, steps=12, resume=None, stop_after=None, **words):
         phase = build("classification", steps=steps)
-        phase.data.evaluation = [phase.features]
+        phase.data.validation = {"nli": phase.features}
         values, weights = iter(scores), []
 
-        def score(outputs):
+        def score():
             weights.append({name: value.clone() for name, value in phase.model.state_dict().items()})
             value = next(values)
             return value, {"nli/accuracy": 10 * value}
 
         options = {"eval_every": 3, "patience": 0, "keep_best": True, "checkpoint_every": 1000} | words
-        selection = ValidateAndCheckpoint(tmp_path, score if scores else None, total_steps=steps, **options)
+        selection = ValidateAndCheckpoint(tmp_path, bool(scores), total_steps=steps, **options)
+        phase.model.validation_score = score
         recorder = fit(phase, (selection,), resume)
         selection.weights = weights
         return phase, selection, recorder
@@ -79,14 +80,14 @@ def test_patience_stops_the_training(select):
 
 def test_evaluation_runs_without_dropout_and_gradients_and_training_goes_on_with_it(build, fit):
     phase = build("classification", steps=2)
-    phase.data.evaluation = [phase.features]
     modes = []
     phase.encoder.backbone.register_forward_hook(lambda module, *rest: modes.append((module.training, torch.is_grad_enabled())))
     seen = []
 
     class Look(pl.Callback):
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-            seen.extend(gathered(trainer, evaluate(trainer, pl_module)))
+            loader = trainer.datamodule.evaluation_loader(phase.features)
+            seen.extend(run_in_training(trainer, pl_module, loader, pl_module.predict_step))
 
     fit(phase, (Look(),))
     assert modes == [(True, True), (False, False)] * 2
@@ -138,7 +139,7 @@ def test_weights_are_saved_whole_or_not_at_all(build, tmp_path, monkeypatch):
 
 def test_the_data_module_evaluates_every_feature_once(build):
     phase = build("classification")
-    data = TaskDataModule(evaluation=[phase.features], max_eval_tokens=60)
-    batches = list(data.predict_dataloader())
+    data = data_of(validation=[phase.features], max_eval_tokens=60)
+    batches = list(data.val_dataloader())
     assert len(batches) > 1
     assert sorted(row for batch in batches for row in batch.rows) == list(range(8))

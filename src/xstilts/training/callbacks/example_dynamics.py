@@ -1,4 +1,4 @@
-"""Recording training dynamics: after every epoch the model is asked for the probability of each training example's label."""
+"""Record training dynamics: after every epoch, the model's probability of each training example's label."""
 
 import math
 from collections.abc import Iterable
@@ -9,14 +9,15 @@ import pytorch_lightning as pl
 import torch
 
 from xstilts.data.batches import OptimizerStep, TaskFeatures
-from xstilts.training.callbacks.validation import evaluate, gathered
-from xstilts.training.module import Outputs
+from xstilts.training import distributed
+from xstilts.training.callbacks.validation import run_in_training
+from xstilts.training.prediction import Outputs
 
 
 class Dynamics(pl.Callback):
-    """Evaluates the features of the one task that is trained, which must be what the data module evaluates, at each epoch's end.
+    """Evaluates the training features of a task at the end of each of its epochs, and at the end of the training.
 
-    The end of training counts as that of an epoch. A checkpoint holds all epochs before it, if what writes it comes after this.
+    A checkpoint holds all epochs before it if the callback that writes it comes after this one.
     """
 
     def __init__(self, training: TaskFeatures, batch_size: int, total_steps: int) -> None:
@@ -36,11 +37,13 @@ class Dynamics(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: OptimizerStep, batch_idx: int) -> None:
         step = trainer.global_step
         if step % self.per_epoch == 0 or step == self.total_steps:
-            self.epochs.append(gold_probabilities(gathered(trainer, evaluate(trainer, pl_module)), self.labels))
+            loader = trainer.datamodule.evaluation_loader(self.training)  # type: ignore[attr-defined]
+            outputs = distributed.gathered_objects(run_in_training(trainer, pl_module, loader, pl_module.predict_step))
+            self.epochs.append(gold_probabilities(outputs, self.labels))
 
 
 def gold_probabilities(outputs: Iterable[Outputs], labels: np.ndarray) -> np.ndarray:
-    """Of each feature the softmax of its `logits` at its label, float64 (features,); every feature must have been evaluated."""
+    """Return each feature's softmax of `logits` at its label, float64 (features,); RuntimeError if one was not evaluated."""
     found = np.full(len(labels), np.nan)
     for _, rows, values in outputs:
         for row, value in zip(rows, values, strict=True):

@@ -1,7 +1,7 @@
-"""Training that stops at a signal: after a whole step, with a checkpoint to resume from.
+"""Stop a training at a signal: after a complete step, with a checkpoint to resume from.
 
-Schedulers and people stop a run by a signal, to one process or to all of them at once. Every process of the training only notes
-it; at the end of a step all of them agree whether any of them got one, write the one checkpoint together and end.
+Schedulers and people send a signal to one process or to all. Each process only records it. At the end of a step the processes
+agree whether any of them received a signal; if so, they write a checkpoint together and exit.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from xstilts.training import distributed
 
 
 class GracefulStop(pl.Callback):
-    """Stops between two steps; comes after the callback that evaluates and keeps the best weights of a step.
+    """Stops between two steps. Must follow ValidateAndCheckpoint in the list of callbacks.
 
-    No stop after the last of `total_steps`: what is left to do then is quickly done, and no checkpoint could be resumed from.
+    It does not stop after the last of `total_steps`: the rest takes little time, and no training is left to resume.
     """
 
     def __init__(self, checkpoint: Path, total_steps: int) -> None:
@@ -27,7 +27,7 @@ class GracefulStop(pl.Callback):
         self.received: signal.Signals | None = None
 
     def listening(self) -> contextlib.AbstractContextManager[None]:
-        """While in the body, stop signals are noted and do nothing else; only in the main thread."""
+        """In the body, only record stop signals; does nothing outside the main thread."""
         return signals.handled(self._note)
 
     def _note(self, number: signal.Signals) -> None:
@@ -37,7 +37,7 @@ class GracefulStop(pl.Callback):
         if trainer.global_step == self.total_steps:
             return
         if number := distributed.largest([int(self.received or 0)])[0]:
-            trainer.save_checkpoint(self.checkpoint, weights_only=False)  # all processes call it, the first one writes
+            trainer.save_checkpoint(self.checkpoint, weights_only=False)  # all processes call it, the first writes
             stopped = signals.Stopped(number)
             if not trainer.is_global_zero:
                 stopped.code = 0  # Lightning kills all processes when one fails

@@ -1,4 +1,4 @@
-"""Progress that a person can follow at a terminal, and silence elsewhere."""
+"""Progress bars at a terminal; nothing elsewhere."""
 
 import sys
 from typing import Any
@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class StepBar(pl.Callback):
-    """One line: the phase, optimizer steps, time left, the last loss and the last validation score."""
+    """Show in one line the phase, optimizer steps, time left, the last loss and the last validation score."""
 
     def __init__(self, label: str) -> None:
         columns = (
@@ -39,7 +39,7 @@ class StepBar(pl.Callback):
 
 
 class PredictionBar(pl.Callback):
-    """One line: the phase and how many batches are evaluated."""
+    """Show in one line the phase and the number of evaluated batches."""
 
     def __init__(self, label: str) -> None:
         self.progress = Progress(
@@ -62,7 +62,7 @@ class PredictionBar(pl.Callback):
 
 
 def bars(label: str, evaluation: bool = False) -> list[pl.Callback]:
-    """The bar of a training phase or of an evaluation, if somebody is there to watch it."""
+    """The bar of a training phase or of an evaluation, if stderr is a terminal."""
     if not sys.stderr.isatty():
         return []
     return [PredictionBar(label) if evaluation else StepBar(label)]

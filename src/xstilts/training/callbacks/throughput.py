@@ -1,4 +1,4 @@
-"""How fast training is: examples, tokens and steps per second, for every logger."""
+"""Log the speed of training: examples and tokens per second, seconds per step."""
 
 import time
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from xstilts.data.batches import OptimizerStep
 
 
 class Throughput(pl.Callback):
-    """Counts between two steps that are logged, and logs what came to one second of training; reads the GPU then only.
+    """Measures the time between two logged steps, and waits for the GPU only then.
 
-    Loading counts as training. What other callbacks do at the end of a step (evaluation, checkpoints) does not: `around` puts
-    this one before them and a `_Restart` behind. A resumed run's first number is of the steps since it was resumed.
+    Loading counts as training. The work of other callbacks at the end of a step (validation, checkpoints) does not: `around` puts
+    this callback before them and a `_Restart` after them. The first value of a resumed run covers the steps since it resumed.
     """
 
     def __init__(self, every: int) -> None:
@@ -48,7 +48,7 @@ class Throughput(pl.Callback):
         self.seconds, self.steps, self.examples, self.tokens = 0.0, 0, 0, 0
 
     def start(self) -> None:
-        """The clock runs."""
+        """Start the clock, unless it runs."""
         if self.running_since is None:
             self.running_since = time.perf_counter()
 
@@ -67,6 +67,6 @@ class _Restart(pl.Callback):
 
 
 def around(callbacks: Iterable[pl.Callback], every: int) -> list[pl.Callback]:
-    """The callbacks, with the measurement of throughput around them, which is logged `every` so many steps."""
+    """Put the measurement of throughput around the callbacks; log it `every` so many steps."""
     clock = Throughput(every)
     return [clock, *callbacks, _Restart(clock)]

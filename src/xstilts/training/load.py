@@ -1,0 +1,65 @@
+"""Load or make the parts of a model: the place of its tokenizer, its encoder, its heads."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from xstilts.config import Hyperparameters, ModelConfig, TrainerConfig
+from xstilts.errors import UserError
+from xstilts.models.encoder import Encoder, build_encoder, load_backbone
+from xstilts.models.heads import build_head
+from xstilts.tasks.declaration import Task, head_name
+from xstilts.training.determinism import derived_seed
+
+
+def tokenizer_place(model: ModelConfig) -> str:
+    """The folder or Hub id of the tokenizer of phase 1."""
+    place = model.tokenizer or model.name_or_path
+    if place is None:
+        raise UserError("model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER or a Hub id")
+    return place
+
+
+def load_encoder(
+    model: ModelConfig, trainer: TrainerConfig, tokenizer: PreTrainedTokenizerBase, artifact: str | None = None
+) -> Encoder:
+    """Load the encoder of an artifact, or else that of phase 1, and prepare it as `trainer` says: without padding, compiled."""
+    encoder = Encoder(load_backbone(artifact, model.attention)) if artifact else build_encoder(model, tokenizer)
+    if trainer.padding_free and model.attention == "sdpa":
+        encoder.leave_padding_out()
+    if trainer.compile:
+        encoder.compile_layers()
+    return encoder
+
+
+def check_length(encoder: Encoder, max_length: int | None, task: str) -> None:
+    """Refuse a max_length beyond the encoder's positions."""
+    if max_length is not None and max_length > encoder.max_length:
+        raise UserError(
+            f"max_length={max_length} of task {task} is beyond the {encoder.max_length} tokens this encoder has positions for; "
+            f"type intermediate.recipe.max_length={encoder.max_length} target.recipe.max_length={encoder.max_length}, or less"
+        )
+
+
+def fresh_heads(
+    tasks: Mapping[str, Task], encoder: Encoder, by_task: Mapping[str, Hyperparameters], seed: int
+) -> dict[str, tuple[Task, nn.Module]]:
+    """Head name -> a head with new weights, drawn by `seed`, and the first task that it belongs to."""
+    torch.manual_seed(derived_seed("heads", seed))
+    heads: dict[str, tuple[Task, nn.Module]] = {}
+    for name, task in tasks.items():
+        if head_name(task) in heads:
+            _check_shared(heads[head_name(task)][0], task)
+        else:
+            heads[head_name(task)] = (task, build_head(task, encoder, by_task[name]))
+    return heads
+
+
+def _check_shared(first: Task, second: Task) -> None:
+    if (first.format, first.labels) != (second.format, second.labels):
+        raise UserError(
+            f"tasks {first.name} and {second.name} share the head '{head_name(first)}' but not its format and labels: "
+            f"{first.format} {first.labels} and {second.format} {second.labels}"
+        )
