@@ -1,4 +1,4 @@
-"""What every test may use: the real data beside the repository, and a Hugging Face library that never asks for the network."""
+"""Shared fixtures: the real data beside the repository, and a Hugging Face library that never uses the network."""
 
 import importlib.util
 import os

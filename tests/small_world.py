@@ -77,7 +77,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="session")
 def bert_tokenizer() -> PreTrainedTokenizerFast:
-    """The same words; special tokens and segment ids as BERT's."""
+    """Return a tokenizer of the same words with special tokens and segment ids as BERT's."""
     names = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", *WORDS, "[MASK]"]
     words = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
     words.pre_tokenizer = Whitespace()

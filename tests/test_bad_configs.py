@@ -110,7 +110,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That folder, as the current one."""
+    """Make that folder the current one."""
     for name in ("outputs", "store", "multirun"):  # of a case that failed
         shutil.rmtree(shared / name, ignore_errors=True)
     monkeypatch.chdir(shared)

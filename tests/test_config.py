@@ -63,7 +63,7 @@ def test_every_choice_composes_and_fits_the_schema(row):
 
 
 def test_every_file_was_composed():
-    """Those of conf/hydra, which belong to Hydra, aside."""
+    """Every file but those of conf/hydra, which belong to Hydra."""
     found = {path for path in CONF.rglob("*.yaml") if path.relative_to(CONF).parts[0] != "hydra"}
     composed = {CONF / group / f"{name}.yaml" for row in ROWS for group, name in row.items()} | {CONF / "train.yaml"}
     assert found <= composed | set(experiments_dir().iterdir()) and len(found) > 50

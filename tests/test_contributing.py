@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says about adding a task, done word for word: its YAML, its data, its command."""
+"""Follow CONTRIBUTING.md on adding a task word for word: its YAML, its data, its command."""
 
 import os
 import re

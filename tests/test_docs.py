@@ -204,7 +204,7 @@ def test_make_demo_is_what_the_test_of_the_demo_runs():
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link may name behind `#`: the headings of a page, as GitHub writes them."""
+    """Return the names that a link may have after `#`: the headings of a page, as GitHub writes them."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}

@@ -267,6 +267,19 @@ def test_module_says_what_it_is(path: Path):
     assert ast.get_docstring(tree(path)), f"{name_of(path)}: no docstring at its top"
 
 
+def test_docstrings_say_what_a_thing_is_or_does():
+    """No docstring begins with a word that makes it a riddle; begin with a verb or with the name of the thing."""
+    definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    wrong = [
+        f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}"
+        for path in [*(REPOSITORY / "src").rglob("*.py"), *(REPOSITORY / "tests").rglob("*.py")]
+        for node in ast.walk(tree(path))
+        if isinstance(node, definitions) and (text := ast.get_docstring(node))
+        if re.match(r"(What|Of|That|Whether|Those|The same)\b", text)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_every_folder_is_a_package():
     folders = {path.parent for path in FILES}
     assert not [name_of(folder) for folder in folders if not (folder / "__init__.py").is_file()]
@@ -284,7 +297,7 @@ def test_no_unfinished_program_text():
 
 
 def test_no_program_text_for_one_task():
-    """What is special about a task stands in its YAML file: no `if task == "xnli"`."""
+    """A peculiarity of a task belongs into its YAML file: no `if task == "xnli"`."""
     tasks = {path.stem for path in (REPOSITORY / "conf" / "task").glob("*.yaml")} - set(format_names())  # `mlm` is both
     wrong = [
         f"{name_of(path)}:{node.lineno}: {ast.unparse(node)}"
@@ -349,7 +362,7 @@ def test_code_of_a_model_is_never_run(folder: str):
 
 
 def arguments(text: str, opening: int) -> str:
-    """What stands between the parenthesis at `opening` and the one that closes it."""
+    """Return the text between the parenthesis at `opening` and the one that closes it."""
     depth = 0
     for place in range(opening, len(text)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)

@@ -1,4 +1,4 @@
-"""What a worker is told survives its file."""
+"""A job is unchanged when it is written to a file and read again."""
 
 import json
 

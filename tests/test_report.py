@@ -1,4 +1,4 @@
-"""What `python -m xstilts.report` refuses; what it writes is tested in tests/integration/test_report.py."""
+"""Input that `python -m xstilts.report` refuses; tests/integration/test_report.py tests its output."""
 
 from pathlib import Path
 from typing import Any

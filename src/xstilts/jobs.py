@@ -1,4 +1,4 @@
-"""What a worker is told: everything one phase needs, resolved, as JSON. Torch-free, so that the driver can write it."""
+"""The contract between driver and worker: a job holds everything that a phase needs, resolved, and travels as JSON. No torch."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -153,7 +153,7 @@ def evaluated_languages(target: Target, data: DataConfig) -> list[tuple[str, lis
 
 
 def languages_without_data(target: Target, parts: list[tuple[str, list[str]]]) -> list[str]:
-    """Those of the target's languages that are in none of the parts."""
+    """Return the target's languages that are in none of the parts."""
     found = {language for _, languages in parts for language in languages}
     return [language for language in target.languages or target.task.languages if language not in found]
 

@@ -40,7 +40,7 @@ class OfficialMetric(Metric):
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]
-        """Whether more is better, for the main value."""
+        """True if higher values of the main score are better."""
         return metrics.higher_is_better(self.main_key)
 
     def update(self, predictions: Sequence[Any], gold: Sequence[Any], ids: Sequence[int] | None = None) -> None:

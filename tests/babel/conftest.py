@@ -82,7 +82,7 @@ def features(text: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def tells() -> Callable[[Sequence[str], Sequence[Any]], bool]:
-    """Whether the texts tell their labels, to a learner that sees nothing else."""
+    """Return whether the texts reveal their labels to a learner that sees nothing else."""
 
     def learner(texts: Sequence[str], labels: Sequence[Any]) -> bool:
         model = Bayes(texts[:TRAIN], labels[:TRAIN])
@@ -95,7 +95,7 @@ def tells() -> Callable[[Sequence[str], Sequence[Any]], bool]:
 
 @pytest.fixture(scope="session")
 def choices_tell() -> Callable[[Sequence[dict[str, Any]]], bool]:
-    """Whether the choices tell which of them is right, without the prompt."""
+    """Return whether the choices reveal the correct one without the prompt."""
 
     def learner(examples: Sequence[dict[str, Any]]) -> bool:
         known = examples[:TRAIN]

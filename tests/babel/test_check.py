@@ -1,4 +1,4 @@
-"""What is wrong with a world is told, all of it, before anything is made."""
+"""All problems of a world are reported before anything is generated."""
 
 from dataclasses import fields
 from typing import Any

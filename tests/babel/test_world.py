@@ -1,4 +1,4 @@
-"""What happens in a world: the same from the same seed, by habits kept as often as declared, in splits that never meet."""
+"""Events of a world: the same from the same seed, with habits as often as declared, in disjoint splits."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What tells one pretrained encoder from another, without loading it."""
+"""The identity of a pretrained encoder, computed without loading it."""
 
 import json
 from dataclasses import replace

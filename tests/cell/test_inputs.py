@@ -1,4 +1,4 @@
-"""What a cell needs: which revision of a Hub model is asked for, and what a synthetic world makes."""
+"""The inputs of a cell: revisions of Hub models, and data of a synthetic world."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a cell's phases are and which fingerprints they have, where a region of a task's data map is trained on."""
+"""Phases and fingerprints of a cell that trains on a region of a task's data map."""
 
 from collections.abc import Callable
 from pathlib import Path

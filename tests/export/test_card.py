@@ -78,7 +78,7 @@ def fields(text: str) -> dict[str, Any]:
 
 
 def section(text: str, name: str) -> str:
-    """What stands under a heading, outside of a block that is folded."""
+    """Return the text under a heading, outside of folded blocks."""
     return re.split(r"^## ", text.split(f"\n## {name}\n")[1], flags=re.MULTILINE)[0]
 
 

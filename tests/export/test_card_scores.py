@@ -37,7 +37,7 @@ for number in range(10):
 
 @pytest.fixture
 def paths(tmp_path: Path) -> ArtifactPaths:
-    """Of an artifact with a card."""
+    """Return the paths of an artifact with a card."""
     paths = ArtifactPaths(tmp_path / "store", "trained", "0123")
     metadata = {"label": "phase 2: mnli", "identity": {"seed": 1}}
     with temporary_folder(paths.folder) as folder:

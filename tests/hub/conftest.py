@@ -51,7 +51,7 @@ def hub(hub_server: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def restart(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """What a new process does: forget what was asked; with the network or without."""
+    """Forget earlier requests, as a new process does; with the network or without."""
     from huggingface_hub import constants
 
     from xstilts.sources import hub as client

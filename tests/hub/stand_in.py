@@ -44,7 +44,7 @@ class Repository:
 
 @dataclass
 class Fault:
-    """What goes wrong, how often, with requests whose `METHOD path` the pattern is found in."""
+    """A fault, and how often it happens to requests whose `METHOD path` matches the pattern."""
 
     pattern: str
     kind: str

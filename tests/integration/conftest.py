@@ -45,7 +45,7 @@ LABELS = ("entailment", "neutral", "contradiction")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts processes as a user does is slow, all of it."""
+    """Mark all tests that start processes as a user does as slow."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.slow)
@@ -73,7 +73,7 @@ class World:
         return ("data=xtreme", f"data.root={self.root}", f"model.tokenizer={self.tokenizer}", *TINY, *SHORT)
 
     def copy(self, folder: Path) -> "World":
-        """The same, to be damaged."""
+        """Return a copy that a test may damage."""
         return World(Path(shutil.copytree(self.root, folder / "data")), self.tokenizer)
 
 
@@ -255,7 +255,7 @@ def weights_of() -> Callable[[Path], dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def real_options(shared_data: Path) -> tuple[str, ...]:
-    """What a command line needs to run a small cell on the real files."""
+    """Return the options of a small cell on the real files."""
     return (
         "data=xtreme",
         f"data.root={shared_data / 'xtreme'}",

@@ -1,4 +1,4 @@
-"""What a user gets wrong, or a disk: one clear line, exit code 2, nothing half-written and nothing lost."""
+"""Mistakes of users and full disks: one clear line, exit code 2, nothing half-written and nothing lost."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of the work: one clear line, nothing half-written, and what was done stays."""
+"""Failures in the middle of the work: one clear line, nothing half-written, and finished work stays."""
 
 import os
 import re

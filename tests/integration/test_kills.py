@@ -34,7 +34,7 @@ def outcome(place: Path, weights_of: Callable[[Path], dict[str, str]]) -> tuple[
 
 
 def nothing_half_written(place: Path) -> None:
-    """What has a final name is whole."""
+    """Assert that every file with a final name is complete."""
     for folder in (place / "store" / "trained").glob("[0-9a-f]*"):
         verify(folder)
     if (place / "out" / "results").exists():
@@ -43,7 +43,7 @@ def nothing_half_written(place: Path) -> None:
 
 def test_killed_at_random_moments(start_cell: Any, toy_world: Any, tmp_path: Path, weights_of: Any) -> None:
     def run(place: Path, seconds: float | None) -> bool:
-        """Whether it came to its end before it was killed."""
+        """Return whether it ended before it was killed."""
         process = start_cell(*command(toy_world, place), error=subprocess.STDOUT)
         try:
             out, _ = process.communicate(timeout=seconds)

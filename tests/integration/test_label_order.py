@@ -36,7 +36,7 @@ def as_parquet(root: Path, folder: Path, ids: Mapping[str, str]) -> None:
 
 
 def source(ids: Mapping[str, str]) -> Source:
-    """That of the Hub, but for the place of the files."""
+    """Return the source of the Hub with local files."""
     files = {split: f"{{language}}/{name}.parquet" for split, name in zip(SPLITS, ("train", "dev", "test"), strict=True)}
     return Source(reader="parquet", files=files, columns={"text_a": "premise", "text_b": "hypothesis"}, labels=dict(ids))
 

@@ -49,7 +49,7 @@ def place(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def trained(pages: dict[str, str], place: Path) -> str:
-    """What the commands of own_task.md that need nothing say, run in a shell there; the cell in one process, to save time."""
+    """Run the commands of own_task.md that need nothing in a shell; the cell in one process, to save time."""
     typed = commands(pages["own_task.md"], "executed")
     assert [shlex.split(line)[0] for line in typed] == ["mkdir", "cut", "cut", "xstilts"]
     script = "\n".join(["set -e", *typed[:-1], f"{typed[-1]} worker=inline trainer.accelerator=cpu trainer.num_threads=1"])

@@ -360,7 +360,7 @@ def test_curves_and_distances_are_the_pictures_that_were_written(
 
 
 def names_of_pictures(page: Path) -> list[str]:
-    """Of the figures that are on the page, in its order, by the index of the files."""
+    """Return the names of the figures on the page, in order, by the index of the files."""
     index = (page.parent / "README.md").read_text(encoding="utf-8")
     return re.findall(r"`figures/((?:scaling|typology)[^`]*)`", index)
 

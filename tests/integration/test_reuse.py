@@ -1,4 +1,4 @@
-"""What exists is used again, and only what the change of a command line concerns is trained anew."""
+"""Existing artifacts are used again, and only what a changed option affects is trained again."""
 
 import json
 from collections.abc import Callable

@@ -65,7 +65,7 @@ def is_alive(process: int) -> bool:
 
 
 def listens(process: int, number: signal.Signals = signal.SIGTERM) -> bool:
-    """Whether the process has a handler of its own for the signal."""
+    """Return whether the process has installed a handler for the signal."""
     try:
         (caught,) = (line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("SigCgt:"))
     except (OSError, ValueError):

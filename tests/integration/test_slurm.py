@@ -93,7 +93,7 @@ def outcome(place: Path, weights_of: Callable[[Path], dict[str, str]]) -> list[t
 
 
 def wait_for(condition: Callable[[], Any], sweep: "subprocess.Popen[str]") -> Any:
-    """What the condition gives once it is true; fails where the sweep ends before."""
+    """Return the value of the condition once it is true; fail if the sweep ends before."""
     deadline = time.monotonic() + PATIENCE
     while not (value := condition()):
         assert sweep.poll() is None, sweep.communicate()
@@ -120,7 +120,7 @@ def preempt(driver: int) -> None:
 
 
 def resumed(place: Path) -> bool:
-    """Whether exactly one job was put back into the queue, and went on from its checkpoint."""
+    """Return whether exactly one job was requeued and went on from its checkpoint."""
     logs = [path.read_text() for path in (place / "out" / "hydra" / "slurm").rglob("*.out")]
     (log,) = (text for text in logs if "Requeued job" in text)
     return ": resuming " in log

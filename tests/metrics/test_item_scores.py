@@ -1,4 +1,4 @@
-"""What single items add to a metric: together they are the metric, exactly."""
+"""Scores of single items add up to the metric exactly."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What google-research/xtreme's evaluate.py prints for its own mock predictions, from our functions."""
+"""Our metrics equal the output of google-research/xtreme's evaluate.py on its mock predictions."""
 
 import json
 from pathlib import Path

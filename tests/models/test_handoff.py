@@ -1,4 +1,4 @@
-"""What a phase starts from: the parent's encoder always; its pooler and its head where the job says so."""
+"""The start of a phase: always the parent's encoder; its pooler and head if the job says so."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What each head computes: its loss by hand, its items, its rows of output, and that padding never reaches them."""
+"""Each head: its loss computed by hand, its items, its output rows, and that padding never reaches them."""
 
 import numpy as np
 import pytest

@@ -100,7 +100,7 @@ def test_without_weight_decay_rows_that_were_left_out_stay_to_the_bit(make, fit,
 
 
 def test_the_best_weights_have_their_own_decay(make, fit, tmp_path):
-    """Those of step 6 of 12: the rows that were left out had half of the decay."""
+    """They are of step 6 of 12: the rows that were left out had half of the decay."""
 
     def run(phase, folder):
         scores = iter([1.0, 2.0, 0.0, 1.0])

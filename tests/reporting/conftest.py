@@ -33,7 +33,7 @@ def write_made_up(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def analysis(write_made_up: Write, tmp_path: Path) -> Analysis:
-    """Of a study with four sizes of an intermediate task, in a world with enough languages for regressions."""
+    """Analyse a study with four sizes of an intermediate task, in a world with enough languages for regressions."""
     write_made_up()
     for size, better in ((10, -2), (100, -1), (200, 0), (400, 1)):
         write_made_up(intermediate="squad_v1", better=better, used={"max_examples": size})

@@ -15,7 +15,7 @@ Write = Any
 
 @pytest.fixture
 def folders(write_made_up: Write, tmp_path: Path) -> tuple[Path, Path]:
-    """Of `b`, mnli is ten points better than in `a`, and qqp was not run; `a` has a seed more of the baseline."""
+    """Write `a` and `b`: in `b`, mnli is ten points better and qqp was not run; `a` has one more seed of the baseline."""
     for seed in (1, 2):
         write_made_up(seed=seed)
         write_made_up(intermediate="mnli", seed=seed)

@@ -1,4 +1,4 @@
-"""What only some studies have: which of them have it, and what is told of it."""
+"""Optional parts of reports: the studies that have them, and their content."""
 
 import dataclasses
 from pathlib import Path
@@ -14,7 +14,7 @@ Write = Any
 
 
 def real(analysis: Analysis, codes: str = "en de fr sw ja") -> Analysis:
-    """The same, as if its languages were real ones."""
+    """Return the study with real languages instead of synthetic ones."""
     known = dict(zip(("qaa", "qab", "qac", "qae", "qaf"), codes.split(), strict=True))
     return dataclasses.replace(
         analysis, synthetic=False, source="en", scores=analysis.scores.assign(language=analysis.scores["language"].map(known))

@@ -85,7 +85,7 @@ def row(task: str, language: str, name: str, prediction: Any, gold: Any) -> dict
 
 
 def rows_of(task: str, language: str, predictions: Any, gold: Any) -> Rows:
-    """What a cell would have written, with these predictions and gold as `official` gives them."""
+    """Return the rows that a cell would have written, with these predictions and gold as in `official`."""
     if task == "bucc2018":
         targets = [{s: [f"{language}/{e}" for o, e in sorted(side) if o == s] for s, _ in side} for side in (predictions, gold)]
         sources = sorted({source for side in targets for source in side})

@@ -45,7 +45,7 @@ def test_equals_brute_force_for_any_chunks(problem: tuple[Tensor, Tensor, int], 
 
 @st.composite
 def many_groups(draw: st.DrawFn) -> tuple[Tensor, Tensor, int]:
-    """The same with sides long enough for groups of two to be chosen from."""
+    """Return sides that are long enough to choose groups of two from."""
     columns, seed = draw(st.integers(1, 3)), draw(st.integers(0, 10**6))
     generator = torch.Generator().manual_seed(seed)
     largest = draw(st.integers(0, 2))  # 0: all scores are equal

@@ -83,7 +83,7 @@ BAD: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("reader", reader_names())
 def test_every_option_takes_values_of_its_type_alone(reader: str) -> None:
-    """What is there twice in a list is refused by `bounds`, as in all lists of a config."""
+    """Repeated items of a list are refused by `bounds`, as in all lists of a config."""
     assert set(GOOD) == set(BAD) == set(KINDS)
     needed = {"names": ["a", "b"]} if reader == "sentence_pairs" else {}
     for name, option in (COMMON | options_of(reader)).items():

@@ -1,4 +1,4 @@
-"""What conf/task declares."""
+"""The declarations in conf/task."""
 
 from pathlib import Path
 

@@ -72,7 +72,7 @@ def _reviews(root: Path, stars: list[int]) -> DataConfig:
 
 
 def test_a_hub_set_with_other_columns(conf: Path, root: Path) -> None:
-    """The same rows as from the Hub, whose entry differs by the repository alone."""
+    """The local files give the same rows as the Hub; their sources differ by the repository alone."""
     task, data = load_task(conf, "reviews"), _reviews(root, [0, 4, 1, 2])
     hub, local = task.sources["hub"], task.sources["local"]
     assert (hub.reader, hub.columns, hub.labels) == (local.reader, local.columns, local.labels)

@@ -1,4 +1,4 @@
-"""What conf/task declares, held against numbers that were read in the sources themselves.
+"""The declarations in conf/task agree with numbers that were read in the sources themselves.
 
 The tables are written down from the published data: sizes from huggingface/datasets' dataset_infos.json (commit before 8803c18),
 XTREME's Table 1 as RemBERT reproduces it (arXiv 2010.12821, Table 11), LASER's files and Mewsli-X's README; languages from

@@ -17,7 +17,7 @@ BLOCK, HEAD = 32768, 7
 
 @dataclass
 class OfflineRun:
-    """What W&B will show of a run once it is uploaded."""
+    """An offline run, as W&B will show it once it is uploaded."""
 
     folder: Path
     id: str = ""

@@ -23,7 +23,7 @@ PROJECT = {"__typename": "Project", "id": "UHJvajox", "internalId": "UHJvajox", 
 
 @dataclass
 class Seen:
-    """What came of one run."""
+    """The data that the server received of a run."""
 
     told: dict[str, Any] = field(default_factory=dict)
     """The variables of the mutation that made it."""
@@ -65,7 +65,7 @@ class StandIn:
             self.server = None
 
     def variables(self, operation: str) -> list[dict[str, Any]]:
-        """Of all operations of this name."""
+        """Return the variables of all operations of this name."""
         return [variables for name, variables in self.operations if name == operation]
 
     def answer(self, query: str, given: dict[str, Any], base: str) -> dict[str, Any]:

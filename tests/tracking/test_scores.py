@@ -1,4 +1,4 @@
-"""What a dashboard shows of a result."""
+"""The scores of a result on a dashboard."""
 
 from xstilts.tracking import scores
 

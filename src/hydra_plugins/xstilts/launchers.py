@@ -197,7 +197,7 @@ class SlurmLauncher(SweepLauncher):
 
 
 class SlurmLocalLauncher(SlurmLauncher):
-    """The same with submitit's executor for one machine."""
+    """Runs the jobs like `slurm`, with submitit's executor for one machine."""
 
     executor = "local"
 
@@ -223,7 +223,7 @@ def command_line(launcher: SweepLauncher, overrides: Sequence[str]) -> list[str]
 
 
 def program_of(function: Any) -> list[str]:
-    """What Python is told to run, so that it runs the program of this function: `-m MODULE`, or its file."""
+    """Return the arguments of Python that run the program of this function: `-m MODULE`, or its file."""
     if function.__module__ != "__main__":
         return ["-m", function.__module__]
     main = sys.modules["__main__"]
@@ -231,7 +231,7 @@ def program_of(function: Any) -> list[str]:
 
 
 def distinctive(launcher: SweepLauncher, job_overrides: Sequence[Sequence[str]]) -> list[str]:
-    """What tells the jobs apart: their overrides without those that the command line gives to all."""
+    """Return the overrides in which the jobs differ: all but those that the command line gives to every job."""
     common = set(launcher.config.hydra.overrides.task)
     return [" ".join(word for word in overrides if word not in common) for overrides in job_overrides]
 

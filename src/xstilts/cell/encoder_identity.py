@@ -1,4 +1,4 @@
-"""What determines phase 1, told without loading it: the identity of the pretrained encoder and its tokenizer. No torch."""
+"""Identity of the pretrained encoder and its tokenizer (phase 1), computed without loading them. No torch."""
 
 import logging
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def trains_encoder(model: ModelConfig) -> bool:
 
 
 def encoder_identity(model: ModelConfig, cache: Path, tokenizer: str | None = None) -> dict[str, Any]:
-    """What the encoder's fingerprint is the hash of: for folders the checksums of their files, for Hub ids the revision.
+    """Return the content of the encoder's fingerprint: checksums of the files of folders, revisions of Hub ids.
 
     `tokenizer`: the fingerprint of the one that is, or will be, trained for it.
     """
@@ -43,7 +43,7 @@ def encoder_identity(model: ModelConfig, cache: Path, tokenizer: str | None = No
 
 
 def world_identity(data: DataConfig, tasks: Iterable[Task]) -> str | None:
-    """What the words and the grammar of the synthetic world follow from, as a hash; None where no task is made by one.
+    """Return a hash of the words and grammar of the synthetic world; None if it generates none of the tasks.
 
     An encoder knows nothing of another world, whereas more text or other tasks are no other world.
     """

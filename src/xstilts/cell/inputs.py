@@ -1,6 +1,6 @@
-"""What a cell needs, brought to this disk by the driver before all else: workers need no network. No torch.
+"""Bring all that a cell needs to this disk, before any worker starts: workers need no network. No torch.
 
-Data sets and models come from the Hub, the data of a synthetic world is made.
+Data sets and models come from the Hub; the data of a synthetic world is made.
 """
 
 from collections.abc import Iterator

@@ -292,7 +292,7 @@ def _with_evaluation(
 
 
 def _source_language(config: Config) -> str:
-    """What the target was last trained in; without training, the pivot of the synthetic world, else English."""
+    """Return the last training language of the target; without training, the world's pivot, else English."""
     if config.target.training:
         return list(config.target.training.values())[-1].languages[0]
     return next(iter(config.data.world.languages), "en") if config.data.source == "babel" else "en"
@@ -370,7 +370,7 @@ def _work_here(job: Job, by_srun: bool, work: Path) -> None:
 
 
 def _kept(work: Path) -> str:
-    """What a stopped job has left to go on from, by its folder."""
+    """Return what a stopped job left to resume from, judged by its folder."""
     with contextlib.suppress(OSError):
         return f"checkpoint at step {(work / LAST_CHECKPOINT).with_suffix(LAST_STEP).read_text()}"
     return signals.FINISHED

@@ -1,4 +1,4 @@
-"""What a training phase will make, told before it is made: its job, and the place in the store that follows from it. No torch.
+"""Build a phase's job and its fingerprint, which gives its place in the store. Trains nothing. No torch.
 
 The tokenizer and the encoder of phase 1, where they are made from text, are artifacts like those of phases 2 and 3.
 """
@@ -41,7 +41,7 @@ class Phase:
 
 
 def tokenizer(config: Config, store: Path) -> Phase:
-    """Of phase 1, trained on all of its text."""
+    """Build the tokenizer of phase 1, trained on all of its text."""
     tasks = config.pretraining.tasks
     identity = {
         "kind": "tokenizer",
@@ -193,7 +193,7 @@ def _phase(
 def _training_task(
     config: Config, store: Path, training: TrainingTask, by_task: Hyperparameters, hyperparameters: Hyperparameters
 ) -> dict[str, Any]:
-    """What of one training task determines the artifact: its meaning, its data, how much of it, and how it is cut."""
+    """Return the parts of a training task that determine the artifact: meaning, data, amount, lengths."""
     splits = [training.train]
     evaluated = hyperparameters.selection == "best" or hyperparameters.eval_every
     if evaluated:
@@ -206,7 +206,7 @@ def _training_task(
 
 
 def _training_data(config: Config, store: Path, training: TrainingTask, splits: list[str]) -> dict[str, Any]:
-    """What of one training task determines its examples, of the training split and perhaps of another."""
+    """Return the parts of a training task that determine its examples, of the training split and perhaps of another."""
     chosen = without_defaults(replace(training, task=Task(), validation=splits[-1]))
     chosen.pop("task", None)
     return {

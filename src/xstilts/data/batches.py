@@ -80,7 +80,7 @@ class EvaluationBatch:
         return replace(self, batch=on_device(self.batch, device, **options))
 
     def halves(self) -> "list[EvaluationBatch]":
-        """The same features in two batches."""
+        """Split the features into two batches."""
         middle = len(self.rows) // 2
         return [
             EvaluationBatch(self.features, rows, self.features.collate(rows), self.tasks)

@@ -34,7 +34,7 @@ def first_card(folder: Path, metadata: Mapping[str, Any]) -> None:
 
 
 def scored(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], synthetic: bool) -> dict[str, Any]:
-    """What is kept of a result: the `rows` of its main metric, at full precision, and what they come down to.
+    """Return the part of a result that is kept: the `rows` of its main metric, at full precision, and their summary.
 
     `rows`, at least one, are of one task, split, metric, layer and pooling. `synthetic`: the target is made by a synthetic world.
     """

@@ -1,4 +1,4 @@
-"""What every command that takes a cell's overrides shares: the command line, the typed config, and how a mistake is told."""
+"""Shared by all commands that run cells: command line, typed config, and messages about mistakes."""
 
 import contextlib
 import logging
@@ -97,7 +97,7 @@ def _without_target(config: DictConfig) -> None:
 
 
 def exit_code() -> int:
-    """Of a command whose cells run in this process: 2 if all of them were refused, 1 if some."""
+    """Return the exit code of a command whose cells run in this process: 2 if all were refused, 1 if some."""
     return 0 if not failures else 2 if len(failures) >= len(begun) else 1
 
 

@@ -225,7 +225,7 @@ def _option_problems(override: Override, key: str, groups: dict[str, list[str]])
 
 
 def _for_shell(text: str) -> str:
-    """What to quote in a YAML file, as it is quoted for Hydra within quotes of the shell."""
+    """Convert the advice to quote a text in YAML into quotes for Hydra within quotes of the shell."""
     before, hint, value = text.partition("quote it: ")
     return before + hint + value.replace('"', "'")
 

@@ -1,4 +1,4 @@
-"""What `--help` says: the text that conf/train.yaml has for Hydra, without the seconds that Hydra takes to list its groups."""
+"""Write the text of `--help` from conf/train.yaml, without the seconds that Hydra takes to list its groups."""
 
 import inspect
 from pathlib import Path

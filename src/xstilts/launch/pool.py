@@ -106,7 +106,7 @@ def _start(command: Command, environment: Mapping[str, str]) -> subprocess.Popen
 
 
 def visible_gpus() -> list[str] | None:
-    """What `CUDA_VISIBLE_DEVICES` may name here: what it names already, else all that nvidia-smi lists; None: cannot be known."""
+    """Return the GPUs for `CUDA_VISIBLE_DEVICES`: those it names already, else all of nvidia-smi; None if unknown."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         gpus = [gpu.strip() for gpu in named.split(",") if gpu.strip()]

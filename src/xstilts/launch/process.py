@@ -120,7 +120,7 @@ def join_parent() -> int:
 
 
 def last_error(log: Path) -> str:
-    """What a worker complained of last, by its log: the text of its last line `error: ...`."""
+    """Return the last error in a worker's log: the text of its last line `error: ...`."""
     with contextlib.suppress(OSError):
         for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
             if line.startswith("error: "):

@@ -1,4 +1,4 @@
-"""What a SLURM job asks of the driver: ranks by srun, one driver for several tasks, and making way when the job is to end."""
+"""Tasks of the driver in a SLURM job: start ranks by srun, be one driver for several tasks, and end in time."""
 
 import hashlib
 import logging
@@ -34,7 +34,7 @@ def is_extra_task(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def srun(trainer: TrainerConfig, job_file: Path, environment: Mapping[str, str] = os.environ) -> Starter:
-    """What starts the ranks of a worker inside the SLURM job that this process belongs to; UserError if the job is too small."""
+    """Return the command that starts the ranks of a worker in this SLURM job; UserError if the job is too small."""
     asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"
     job = environment.get("SLURM_JOB_ID")
     if not job or shutil.which("srun", path=environment.get("PATH")) is None:

@@ -56,13 +56,13 @@ def look_again(job: Any) -> None:
 
 
 def queue_of_slurm(jobs: Sequence[Any]) -> Collection[str] | None:
-    """Those of our jobs that SLURM's queue holds: waiting, running, or put back there. Finished ones it does not show."""
+    """Return those of our jobs in SLURM's queue: waiting, running or requeued, but not finished."""
     answer = _answer("squeue", "--noheader", "--array", "--format=%i", f"--user={os.getuid()}")
     return None if answer is None else set(answer.split())
 
 
 def state_in_slurm(job_id: str) -> str:
-    """What became of a job, as SLURM calls it (`TIMEOUT`, `OUT_OF_MEMORY`), or nothing where it has forgotten."""
+    """Return SLURM's state of a job (`TIMEOUT`, `OUT_OF_MEMORY`); empty if it is unknown."""
     for command in (
         ("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job_id}"),
         ("sacct", "--allocations", "--noheader", "--parsable2", "--format=State", f"--jobs={job_id}"),

@@ -1,4 +1,4 @@
-"""What a phase costs, told before it is run: an upper estimate from declared sizes, without data and without torch.
+"""Estimate the cost of a job from declared sizes, before it runs: an upper bound, without data and without torch.
 
 An encoder layer's weights take 2 FLOP per token forwards and 4 backwards (Kaplan et al. 2020, section 2.1); attention itself
 and the vocabulary are left out, and every example counts as `max_length` tokens, which few have: on the whole "at most".

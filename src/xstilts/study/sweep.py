@@ -196,7 +196,7 @@ def _title(number: int, waves: list[list[Unit]]) -> str:
 
 
 def _plan(waves: list[list[Unit]]) -> "Table":
-    """What each wave makes: units of one label together, since a grid has many seeds and parents."""
+    """The units of each wave; those of one label together, since a grid has many seeds and parents."""
     table = _table("wave", "what", "there", "to do", "steps", "GPU hours, at most")
     for number, wave in enumerate(waves):
         groups: dict[str, list[Unit]] = {}
@@ -222,7 +222,7 @@ def _cost(unit: Unit) -> float | None:
 
 
 def _stale(waves: list[list[Unit]]) -> "Table":
-    """What is missing although the store has nearly the same: which option tells them apart."""
+    """The missing artifacts of which the store has nearly the same, and the options that differ."""
     table = _table("to do", "nearly the same", "and what differs")
     known: dict[str, Any] = {}
     for unit in (unit for wave in waves for unit in wave if unit.phase and unit.state == grid.WAITING):
@@ -245,7 +245,7 @@ def _summary(waves: list[list[Unit]]) -> "Table":
 
 
 def _broken(cells: list[Planned], waves: list[list[Unit]]) -> list[str]:
-    """What is missing at the end, a line each, with the reason and the log."""
+    """A line for each unit that is missing at the end, with the reason and the log."""
     refused: dict[str, list[Planned]] = {}
     for cell in cells:
         if cell.problem:

@@ -1,4 +1,4 @@
-"""What a task is: the declaration that one YAML file in conf/task fills in. No I/O, no torch.
+"""The declaration of a task, as filled in by a YAML file in conf/task. No I/O, no torch.
 
 A declaration says which format the examples have, what the labels are, where each source keeps the raw data, and how the
 result is measured. It is data only: a new task in an existing format needs no Python.
@@ -18,7 +18,7 @@ REGIONS = ("easy", "ambiguous", "hard")
 
 @dataclass
 class Expect:
-    """What a split must hold when it is read; anything else means that the data has drifted, and is refused."""
+    """The expected numbers of examples and labels of a split; data that differs from them is refused."""
 
     rows: dict[str, int] = number(dict, at_least=0)
     """Language -> examples, before any is left out or sampled (of a retrieval task: its queries); `"*"` stands for every

@@ -1,4 +1,4 @@
-"""The same numbers from the same seed."""
+"""Make training deterministic: the same seed gives the same numbers."""
 
 import hashlib
 

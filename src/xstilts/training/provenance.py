@@ -1,4 +1,4 @@
-"""What an artifact's metadata says, for its model card, of where it comes from: phase 1, the phases before it, and its data.
+"""Describe in an artifact's metadata where it comes from: phase 1, the phases before it, and its data.
 
 It is told when the artifact is published, because only then is the one before it there to be read. It is in no fingerprint.
 """

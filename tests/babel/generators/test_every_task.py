@@ -1,4 +1,4 @@
-"""What holds for every task that a world makes: the same anywhere, the same events in every language, splits that never meet."""
+"""Properties of every generated task: the same on any machine, the same events in every language, disjoint splits."""
 
 import json
 import os
@@ -121,7 +121,7 @@ def told(example: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("generator", PARALLEL)
 def test_the_same_id_tells_the_same_events_in_every_language(generator: str) -> None:
-    """Of languages with the pivot's words, in another order or other letters: the same words."""
+    """Languages with the pivot's words, in another order or other letters, have the same words."""
     languages = {
         "qaa": Language(),
         "qba": Language(order="SOV"),
@@ -148,7 +148,7 @@ def test_the_same_id_tells_the_same_events_in_every_language(generator: str) -> 
 @pytest.mark.parametrize("generator", [*PARALLEL, "text", "translation"])
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_no_split_tells_an_event_of_another(world: World, monkeypatch: pytest.MonkeyPatch, generator: str, split: str) -> None:
-    """Of inference and paraphrases this holds for the hypothesis and the first text: the others are changed to fit the label."""
+    """In inference and paraphrases this holds for the hypothesis and the first text: the others are changed to fit the label."""
     said: list[Event] = []
     clause: Callable[..., Clause] = Speaker._clause
 

@@ -1,4 +1,4 @@
-"""What follows is what usually follows in this world, and the choices alone do not tell it."""
+"""The correct choice is the usual consequence in this world, and the choices alone do not reveal it."""
 
 from collections import Counter
 from collections.abc import Callable

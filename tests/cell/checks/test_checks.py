@@ -208,7 +208,7 @@ def test_training_data_that_is_not_there(config, tmp_path):
 
 
 def test_a_task_without_data_for_its_role(config):
-    """Of the Hub too, before anything is downloaded."""
+    """Also on the Hub, before anything is downloaded."""
     config.target.training["mnli"].task.sources["hub"] = Source(hub="owner/mnli", files={"test": "test.parquet"})
     config.target.training["mnli"].task.sources.pop("xtreme")
     config.data.source = "hub"
@@ -324,7 +324,7 @@ def test_a_model_of_the_hub_is_checked_as_soon_as_its_files_are_here(config, tmp
 
 @pytest.fixture
 def babel(config):
-    """The same from a synthetic world, with a pretraining task: nothing is on the disk."""
+    """Return a cell of a synthetic world with a pretraining task: nothing is on the disk."""
     generator = Generator("inference", {"train": 9, "validation": 3})
     config.model.tokenizer = None
     config.pretraining.tasks = {"mlm": TrainingTask(task("mlm", "mlm"))}

@@ -1,4 +1,4 @@
-"""What is refused of an encoder, and scores that would come from weights that nothing trained."""
+"""Encoders that are refused, and scores that would come from weights that nothing trained."""
 
 import itertools
 import json

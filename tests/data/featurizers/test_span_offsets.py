@@ -86,7 +86,7 @@ def spans_of(tokenizer, text):
 
 
 def cut(tokenizer, text, start, end):
-    """What is cut from the text for the answer [start, end)."""
+    """Return the text that is cut out for the answer [start, end)."""
     found = contexts(tokenizer, [text])
     (first,), (last,) = align(found.spans, np.array([start]), np.array([end]))
     spans = found.spans.joined()

@@ -1,4 +1,4 @@
-"""What is wrong with a cell's encoder, and with scores that would come from weights nobody trained. No torch."""
+"""Check a cell's encoder, and that no score would come from weights that nothing trained. No torch."""
 
 from collections.abc import Iterator
 from pathlib import Path

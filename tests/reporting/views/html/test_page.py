@@ -29,7 +29,7 @@ Write = Any
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page, as far as these tests ask."""
+    """Parses a page like a browser, as far as these tests need."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ def test_problems_are_html(study: Path) -> None:
 
 
 def evil(found: Analysis) -> Analysis:
-    """The same with a name everywhere that would be a program, were it not escaped."""
+    """Return a study whose names are programs if they are not escaped."""
     frames = {name: getattr(found, name).copy() for name in ("scores", "effects", "averages", "provenance", "problems")}
     for frame in frames.values():
         for column in frame.columns:
