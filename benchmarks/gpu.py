@@ -1,6 +1,6 @@
 """On a GPU: XLM-R Large in bfloat16 against Hugging Face's Trainer in bfloat16, how much of the card is used, and memory.
 
-Three contests, one after the other; all contestants of one share the card, which takes up to 80 GB, or 120 GB on a larger card:
+Three contests, one after the other; all contestants of one share the card, by estimate up to 80 GB, or 120 GB on a larger card:
 
     recipe    steps of 32 XNLI pairs, as published recipes have them; the optimizer is a large part of such a step
     large     steps of 128 XNLI pairs, and of 128 rows of 128 tokens
