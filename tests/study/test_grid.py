@@ -167,7 +167,7 @@ def test_a_stop_signal_leaves_what_ran_interrupted_and_the_rest_not_started(
     assert raised.value.code == 143
     later = dict.fromkeys(("mx", "mq", "sx", "sq", "cell-mx", "cell-mq", "cell-sx", "cell-sq"), WAITING)
     assert states(all_waves) == {"m": DONE, "s": INTERRUPTED} | later
-    assert grid.failures([], all_waves) == ["train s s: stopped by SIGTERM: checkpoint at step 3; the same command goes on"]
+    assert grid.failures([], all_waves) == ["train s s: stopped by SIGTERM: checkpoint at step 3; rerun the command to continue"]
 
 
 def test_a_job_that_somebody_stopped_blocks_what_needs_it(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
