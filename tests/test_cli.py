@@ -70,7 +70,7 @@ sys.exit(cli.main(["probe", "+target=xnli", "seed=2"]))
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_is_a_module_that_runs(command: str):
-    text = (Path(cli.__file__).parent / f"{command}.py").read_text(encoding="utf-8")
+    text = (Path(cli.__file__).parent / f"{cli.MODULES.get(command, command)}.py").read_text(encoding="utf-8")
     assert '\nif __name__ == "__main__":\n' in text
 
 

@@ -187,7 +187,7 @@ def test_what_the_first_look_costs_is_what_the_plan_says(tmp_path: Path):
     (command,) = (one for one in TRAIN if "study=first_look" in one.words)
     words = [*command.words[3:], f"store.root={tmp_path / 'store'}"]
     done = subprocess.run(
-        [sys.executable, "-m", "xstilts.plan", *words], capture_output=True, text=True, cwd=tmp_path, timeout=120
+        [sys.executable, "-m", "xstilts", "plan", *words], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
     assert done.returncode == 0, done.stderr
     found = re.search(

@@ -99,7 +99,7 @@ def test_every_study_plans_in_the_synthetic_world(study: str, tmp_path: Path):
     fewer = []
     if alternatives(study):  # which meet all targets alike: two of them tell
         fewer, cells = [f"+target={','.join(targets[:2])}"], cells * 2 // len(targets)
-    words = [sys.executable, "-m", "xstilts.plan", f"+experiments={study}", *WORLD, *fewer, *folders]
+    words = [sys.executable, "-m", "xstilts", "plan", f"+experiments={study}", *WORLD, *fewer, *folders]
     ran = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0 and "error" not in ran.stdout, ran.stdout + ran.stderr
     assert f"{cells} cells;" in ran.stdout

@@ -110,6 +110,7 @@ def test_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, repo
     assert not strangers
     assert "hydra_plugins/__init__.py" not in names, "it would hide the plugins of other packages"
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert "xstilts/py.typed" in names, "without it type checkers ignore our types"
 
 
 @pytest.mark.slow

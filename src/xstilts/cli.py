@@ -19,6 +19,8 @@ COMMANDS = {
     "worker": "run one phase of one cell from its job file (`train` starts it automatically)",
 }
 """Name of a command, which is also the name of its module in xstilts -> description."""
+MODULES = {"plan": "show_plan"}
+"""Commands whose module has another name: `xstilts.plan` is a function of the Python API."""
 
 
 def usage() -> str:
@@ -43,5 +45,5 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"error: {wrong}\n" if command else usage())
         return 2
     sys.argv = [command, *rest]  # runpy puts the module's file in the first place, as `python -m` does
-    runpy.run_module(f"xstilts.{command}", run_name="__main__", alter_sys=True)
+    runpy.run_module(f"xstilts.{MODULES.get(command, command)}", run_name="__main__", alter_sys=True)
     return 0

@@ -6,6 +6,7 @@
 <store>/<kind>/.<fingerprint>.lock            held by the process that trains it
 <store>/.checksums.json                       sha256 of raw data files that were read before
 <store>/read/<key>.json                       a split that was read without a problem
+<store>/tasks/<digest>/<split>-<language>.jsonl   examples that a Python program has given
 <output>/results/<cell>.json                  the result of one cell
 <output>/predictions/<cell>.parquet           its predictions
 <output>/work/<cell>/                         job and log of its evaluation
@@ -35,6 +36,8 @@ HEADS = "heads.safetensors"
 LAST_CHECKPOINT = "last.ckpt"
 LAST_STEP = ".step"
 """Suffix of the file beside a checkpoint that holds its step number, readable without torch."""
+WORKER_ERROR = "error.txt"
+"""Beside a job: the message of the UserError that ended its worker."""
 BEST_WEIGHTS = "best.safetensors"
 WORD_EMBEDDINGS = "word_embeddings.npy"
 DYNAMICS = "dynamics.parquet"
@@ -67,6 +70,11 @@ def checksum_cache(store: Path) -> Path:
 def read_mark(store: Path, key: str) -> Path:
     """Return the file that marks a split as read without a problem; `key` hashes everything that this depends on."""
     return store / "read" / f"{key}.json"
+
+
+def given_examples(store: Path, digest: str) -> Path:
+    """The folder with the examples of a task that a Python program has given; `digest` is a hash of all of them."""
+    return store / "tasks" / digest
 
 
 def results_dir(output: Path) -> Path:

@@ -16,6 +16,7 @@ from xstilts import signals
 from xstilts.errors import UserError
 from xstilts.launch.entry import entry_point
 from xstilts.launch.process import PARENT, join_parent
+from xstilts.paths import WORKER_ERROR
 
 if TYPE_CHECKING:
     from xstilts.jobs import Job
@@ -84,7 +85,12 @@ def main(words: list[str] | None = None) -> None:
         logging.getLogger().setLevel(logging.WARNING)
         first = {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")} == {"0"}
         logging.getLogger("xstilts").setLevel(logging.INFO if first else logging.WARNING)  # only the first rank logs
-        run(read_job_argument(sys.argv[1:] if words is None else words))
+        job = read_job_argument(given := sys.argv[1:] if words is None else words)
+        try:
+            run(job)
+        except UserError as error:
+            Path(given[0]).with_name(WORKER_ERROR).write_text(str(error), encoding="utf-8")
+            raise
 
 
 def _forwarding_signals(parent: int) -> contextlib.AbstractContextManager[None]:

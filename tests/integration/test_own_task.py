@@ -119,7 +119,7 @@ def test_the_study_of_ones_own_is_planned(pages: dict[str, str], place: Path) ->
     words = shlex.split(line)
     assert words[:2] == ["xstilts", "plan"]
     ran = subprocess.run(
-        [sys.executable, "-m", "xstilts.plan", *words[2:]], cwd=place, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "xstilts", "plan", *words[2:]], cwd=place, capture_output=True, text=True, timeout=300
     )
     assert ran.returncode == 0, ran.stderr
     assert "18 cells; " in ran.stdout and "phase 2: snli" in ran.stdout and "phase 3: squad_v1" in ran.stdout

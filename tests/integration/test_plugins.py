@@ -87,7 +87,7 @@ def test_a_format_of_another_package_is_trained_evaluated_and_exported(trained: 
 
 def test_without_the_package_its_format_is_unknown(trained: Path, place: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "xstilts.plan", "--config-dir=my", "+target=stars", "data.root=files"],
+        [sys.executable, "-m", "xstilts", "plan", "--config-dir=my", "+target=stars", "data.root=files"],
         capture_output=True,
         text=True,
         cwd=place,

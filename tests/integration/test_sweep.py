@@ -98,7 +98,7 @@ def test_the_preview_says_what_is_there_what_is_stale_and_why_and_does_nothing(
     run_cell: Cell, toy_world: Any, tmp_path: Path, repository: Path
 ) -> None:
     def plan(*more: str) -> str:
-        words = [sys.executable, "-m", "xstilts.plan", *options(toy_world, tmp_path), *more]
+        words = [sys.executable, "-m", "xstilts", "plan", *options(toy_world, tmp_path), *more]
         ran = subprocess.run(words, cwd=repository, capture_output=True, text=True, timeout=300)
         assert ran.returncode == 0, ran.stderr
         return " ".join(ran.stdout.split())

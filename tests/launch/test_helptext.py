@@ -3,10 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from xstilts import fetch, plan, pretrain, train
+from xstilts import fetch, pretrain, show_plan, train
 from xstilts.launch import helptext
 from xstilts.launch.arguments import read
 from xstilts.paths import experiments_dir
@@ -45,9 +46,10 @@ def test_ones_own_folder_counts(tmp_path: Path) -> None:
     assert helptext.text(read(["--help", "--config-dir", str(tmp_path / "none")])) == helptext.text(read(["--help"]))
 
 
-@pytest.mark.parametrize("command", [train, plan, fetch, pretrain], ids=lambda command: command.__name__)
-def test_every_command_says_its_own(command: object, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", [train, show_plan, fetch, pretrain], ids=lambda command: command.__name__)
+def test_every_command_says_its_own(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     command.main(["--help", "+target=nothing"])
     shown = capsys.readouterr().out
-    first = "Intermediate-task training" if command is train else f"python -m {command.__name__}: "
+    names = {train: "Intermediate-task training", show_plan: "xstilts plan: "}
+    first = names.get(command, f"python -m {command.__name__}: ")
     assert shown.startswith(first) and "\ntarget: anli, " in shown and "$" not in shown

@@ -27,7 +27,7 @@ from xstilts.errors import AlreadyReported, UserError, combined
 from xstilts.jobs import EvaluationJob, Job, ReadingJob, Split, TrainingJob, write_job
 from xstilts.launch.process import describe_exit, last_error, run_worker
 from xstilts.launch.slurm import make_way, srun, starts_by_srun
-from xstilts.paths import LAST_CHECKPOINT, LAST_STEP, CellPaths, cell_name, checksum_cache, log_file
+from xstilts.paths import LAST_CHECKPOINT, LAST_STEP, WORKER_ERROR, CellPaths, cell_name, checksum_cache, log_file
 from xstilts.store import artifacts
 from xstilts.store.files import disk_full_as_user_error, read_json_object
 from xstilts.store.fingerprint import fingerprint, without_defaults
@@ -336,6 +336,7 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
     """Have the job done; only what it leaves behind means success. `output`: where what it says goes with worker=logged."""
     with disk_full_as_user_error(job_file):
         write_job(job, job_file)
+    job_file.with_name(WORKER_ERROR).unlink(missing_ok=True)
     by_srun = isinstance(job, TrainingJob | EvaluationJob) and starts_by_srun(job.trainer)
     if worker == "inline":
         _work_here(job, by_srun, job_file.parent)
@@ -348,10 +349,17 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
     if code == 2 and logged:
         raise UserError(last_error(logged))
     if code == 2:
-        raise WorkerRefused
+        raise WorkerRefused(_refusal(job_file.with_name(WORKER_ERROR)))
     if not succeeded():
         said = f"in {logged}" if logged else "above"
         raise UserError(f"{job.label} failed with {describe_exit(code)}; its output is {said}, its job in {job_file}")
+
+
+def _refusal(file: Path) -> str:
+    """The message of the worker that refused its job."""
+    with contextlib.suppress(OSError):
+        return file.read_text(encoding="utf-8")
+    return "the worker refused its job; its output is above"
 
 
 def _work_here(job: Job, by_srun: bool, work: Path) -> None:

@@ -236,7 +236,7 @@ def _together(overrides: list[Override], given: Arguments, groups: dict[str, lis
     yield from (f"{key} is chosen twice: leave out all but one" for key in ADDED_GROUPS if keys.count(key) > 1)
     sweeps = [override for override in overrides if override.is_sweep_override()]
     if multirun:
-        yield from (f"{override.input_line}: the options of Hydra have one value" for override in sweeps if _is_hydras(override))
+        yield from (f"{override.input_line}: the options of Hydra have one value" for override in sweeps if is_of_hydra(override))
         modes = [mode for override in overrides if override.key_or_group == "hydra.mode" for mode in _values(override, groups)]
         yield from (f"hydra.mode={mode}: this is a grid: leave it out" for mode in modes if mode != "MULTIRUN")
         if math.prod(_size(override, groups) or 1 for override in sweeps) > MOST_CELLS:
@@ -248,7 +248,8 @@ def _together(overrides: list[Override], given: Arguments, groups: dict[str, lis
             yield "a study of experiments is a grid: type -m (or `xstilts plan` to see it first)"
 
 
-def _is_hydras(override: Override) -> bool:
+def is_of_hydra(override: Override) -> bool:
+    """Return whether the override is an option or a group of Hydra itself."""
     return override.key_or_group.split(".")[0].split("/")[0] == "hydra"
 
 

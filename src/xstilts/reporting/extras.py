@@ -41,6 +41,10 @@ class Picture:
         """The SVG file, which the page and the folder of files share."""
         return rendered(self.figure, "svg")
 
+    def _repr_svg_(self) -> str:
+        """Show the figure in a notebook."""
+        return self.svg.decode()
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, 96 per inch."""

@@ -18,13 +18,19 @@ from xstilts.sources.placeholders import alternatives, matches, used
 from xstilts.sources.readers import reader_module
 from xstilts.tasks.declaration import Source, Task
 
+ANY_SOURCE = "*"
+"""In a task's `sources`: stands for every `data.source` that is not named."""
+
 
 def source_name(task: Task, data: DataConfig) -> str:
-    """Return the source to read the task from: `data.source`, or `data.fallback` if that is unusable and a root is set."""
-    declared = task.sources.get(data.source)
+    """Return the source to read the task from: `data.source`, or `data.fallback` if that is unusable and a root is set.
+
+    `*`, if the task has it, where it has no `data.source`.
+    """
+    declared = task.sources.get(data.source, task.sources.get(ANY_SOURCE))
     if (declared is None or declared.unusable) and data.root and data.fallback in task.sources:
         return data.fallback
-    return data.source
+    return data.source if data.source in task.sources or ANY_SOURCE not in task.sources else ANY_SOURCE
 
 
 def source_of(task: Task, data: DataConfig) -> Source:
@@ -58,6 +64,18 @@ def roots_of(data: DataConfig) -> list[Path]:
         if not root.is_dir():
             raise UserError(f"{option}={root}: no such folder; give an existing folder with the raw data")
     return roots
+
+
+def _roots(source: Source, data: DataConfig) -> list[Path]:
+    """The folders for the source's files; of absolute paths any root will do, and none is asked for."""
+    paths = [path for table in (source.files, source.gold) for declared in table.values() for path in _texts(declared)]
+    if source.generator or all(os.path.isabs(path) for path in paths):
+        return [Path(data.root or "")]
+    return roots_of(data)
+
+
+def _texts(declared: str | dict[str, str]) -> list[str]:
+    return [declared] if isinstance(declared, str) else list(declared.values())
 
 
 def _candidates(roots: list[Path], declared: dict[str, Any], split: str, language: str) -> list[list[Path]]:
@@ -104,7 +122,7 @@ def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str,
         here = {role: listed.present(path) for role, path in parts.items()} if listed else {}
         complete = {role: path for role, path in here.items() if path is not None}
         return complete if len(complete) == len(parts) else {}
-    roots = [Path(data.root or "")] if source.generator else roots_of(data)
+    roots = _roots(source, data)
     existing = _first_existing(_candidates(roots, source.files, split, language))
     gold = _first_existing(_candidates(roots, source.gold, split, language)) if existing else []
     files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=False))
@@ -153,7 +171,7 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
             f"the {split} data of task '{task.name}' in language '{language}' {place_of(task, data)} is not made yet: "
             "run `python -m xstilts.fetch` with the same options"
         )
-    tried = [" and ".join(map(str, paths)) for paths in _candidates(roots_of(data), source.files, split, language)]
+    tried = [" and ".join(map(str, paths)) for paths in _candidates(_roots(source, data), source.files, split, language)]
     if not tried:
         paths, what = source.files[split], f"no {split} data of task '{task.name}' in language '{language}'"
         if isinstance(paths, str):

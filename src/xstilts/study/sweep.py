@@ -5,9 +5,10 @@ What Hydra's sweeper (hydra_plugins.xstilts.sweeper) hands its grid to; `compose
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from omegaconf import DictConfig
 
@@ -36,6 +37,7 @@ Launch = Callable[[Sequence[Overrides]], list[str | None]]
 WIDTH = max(map(len, grid.BROKEN))
 TFLOPS = 100.0
 """What a GPU does in a second, for the estimate: about a third of the dense bfloat16 peak of an A100."""
+FLOP_OF_AN_HOUR = TFLOPS * 1e12 * 3600
 
 
 def planned(
@@ -154,12 +156,37 @@ def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]], experiment:
             log.info(f"how the sweep ended is not kept for the report: {error}")
 
 
+@dataclass(frozen=True)
+class SameUnits:
+    """The units of a wave that have the same label: a grid has many seeds and parents."""
+
+    wave: str
+    what: str
+    there: int
+    to_do: int
+    steps: int | None
+    """Optimizer steps of one unit; None: it has none, or the size of its data is not declared."""
+    gpu_hours: float | None
+    """Of all units that are to do, at most; None: not known."""
+
+
+def preview(grid_: Sequence[tuple[str, ...]], compose: Compose) -> tuple[list[Planned], list[list[Unit]]]:
+    """The plan of every cell, and the waves; neither downloads nor runs. UserError where no cell can be planned."""
+    cells = planned(grid_, compose, download=False)
+    return cells, grid.waves(cells)
+
+
 def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
     """Show the waves of the grid, what exists, what is stale and why, and the estimated cost; neither downloads nor runs."""
     log_to_stderr()
-    cells = planned(grid_, compose, download=False)
-    waves = grid.waves(cells)
-    _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []))
+    cells, waves = preview(grid_, compose)
+    write_plan(cells, waves, sys.stdout)
+    failures.extend(cell.reason for cell in cells if cell.problem)
+
+
+def write_plan(cells: Sequence[Planned], waves: list[list[Unit]], file: TextIO) -> None:
+    """Write the plan as text: a table of the waves, what is nearly in the store, counts, costs and problems."""
+    _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []), file=file)
     good = [cell for cell in cells if cell.cell]
     phases, hours, unknown = _total(unit.phase for wave in waves for unit in wave if unit.phase)
     phases_apart, hours_apart, _ = _total(grid.phases_apart(good))
@@ -176,18 +203,16 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
             f"{absent} cells read data that is not on this disk yet: what they find in the store is told by `xstilts fetch -m` "
             "with the same options and then this again"
         )
-    sys.stdout.write("\n".join(lines) + "\n")
-    failures.extend(cell.reason for cell in cells if cell.problem)
+    file.write("\n".join(lines) + "\n")
 
 
 def _total(phases: Iterable[Phase]) -> tuple[int, str, int]:
     """How many phases are trained, GPU hours of those whose cost can be told, and how many there are without."""
     costs = [cost.training_flop(phase.job) for phase in phases if isinstance(phase.job, TrainingJob)]
-    return len(costs), _hours(sum(flop for flop in costs if flop is not None)), costs.count(None)
+    return len(costs), _hours(sum(flop for flop in costs if flop is not None) / FLOP_OF_AN_HOUR), costs.count(None)
 
 
-def _hours(flop: float) -> str:
-    hours = flop / (TFLOPS * 1e12) / 3600
+def _hours(hours: float) -> str:
     return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
@@ -195,9 +220,8 @@ def _title(number: int, waves: list[list[Unit]]) -> str:
     return "evaluations" if waves[number][0].phase is None else f"wave {number + 1}"
 
 
-def _plan(waves: list[list[Unit]]) -> "Table":
-    """The units of each wave; those of one label together, since a grid has many seeds and parents."""
-    table = _table("wave", "what", "there", "to do", "steps", "GPU hours, at most")
+def same_units(waves: list[list[Unit]]) -> Iterator[SameUnits]:
+    """Group the units of each wave by their label."""
     for number, wave in enumerate(waves):
         groups: dict[str, list[Unit]] = {}
         for unit in wave:
@@ -206,10 +230,17 @@ def _plan(waves: list[list[Unit]]) -> "Table":
             job = units[0].phase.job if units[0].phase else None
             steps = cost.training_steps(job) if isinstance(job, TrainingJob) else None
             costs = [_cost(unit) for unit in units if unit.state != grid.REUSED]
-            hours = "unknown" if None in costs else _hours(sum(flop for flop in costs if flop is not None)) if costs else ""
+            hours = None if None in costs else sum(flop for flop in costs if flop is not None) / FLOP_OF_AN_HOUR
             there = sum(unit.state == grid.REUSED for unit in units)
-            shown = (str(there), str(len(units) - there), f"{steps:,}" if steps else "", hours)
-            table.add_row(_title(number, waves), label, *shown)
+            yield SameUnits(_title(number, waves), label, there, len(units) - there, steps, hours)
+
+
+def _plan(waves: list[list[Unit]]) -> "Table":
+    table = _table("wave", "what", "there", "to do", "steps", "GPU hours, at most")
+    for same in same_units(waves):
+        hours = "unknown" if same.gpu_hours is None else _hours(same.gpu_hours) if same.to_do else ""
+        steps = f"{same.steps:,}" if same.steps else ""
+        table.add_row(same.wave, same.what, str(same.there), str(same.to_do), steps, hours)
     return table
 
 
@@ -279,9 +310,10 @@ def _table(*columns: str) -> "Table":
     return table
 
 
-def _print(*tables: "Table") -> None:
+def _print(*tables: "Table", file: TextIO | None = None) -> None:
     from rich.console import Console
 
-    console = Console(file=sys.stdout, markup=False, highlight=False, width=None if sys.stdout.isatty() else 120)
+    file = file or sys.stdout
+    console = Console(file=file, markup=False, highlight=False, width=None if file.isatty() else 120)
     for table in tables:
         console.print(table)

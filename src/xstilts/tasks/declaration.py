@@ -49,9 +49,9 @@ class Source:
     generator: Generator | None = None
     """Examples are made by the synthetic world of `data.world`; its languages and files follow from it."""
     files: dict[str, Any] = written_as(dict[str, str | dict[str, str]])
-    """Split -> path under a data root; `{language}` stands for the language code. Several paths are separated by `|`:
-    the first that exists is read. Where names do not follow a pattern, a map language -> path: `{zh: a.iob2, tl: b.iob2}`; `"*"`
-    stands for every language that is not named."""
+    """Split -> path under a data root, or an absolute one; `{language}` stands for the language code. Several paths are separated
+    by `|`: the first that exists is read. Where names follow no pattern, a map language -> path: `{zh: a.iob2, tl: b.iob2}`;
+    `"*"` stands for every language that is not named."""
     readers: dict[str, str] = field(default_factory=dict)
     """Split -> reader, for a split that is kept in another form than the others."""
     columns: dict[str, Any] = written_as(dict[str, str | int | list[str | int]])
@@ -107,7 +107,7 @@ class Task:
     evaluate: list[str] = one_of(lambda: ["validation", "test"], SPLITS)
     """Splits that are evaluated in every language."""
     sources: dict[str, Source] = field(default_factory=dict)
-    """Name of the source (`data.source`) -> where it keeps the task."""
+    """Name of the source (`data.source`) -> where it keeps the task. `"*"` stands for every source that is not named."""
     licence: str = ""
     homepage: str = ""
 

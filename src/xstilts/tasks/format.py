@@ -47,6 +47,8 @@ class Protocol:
     """`MODULE:NAME` of a function: the pool of queries and that of candidates -> ids of candidates for each query."""
     predictions: str
     """The kind of predictions, as in Format."""
+    default_metric: str | None = None
+    """The metric of a task that a program declares without one."""
     submission: Submission | None = None
     shared_candidates: bool = False
     """Candidates of all languages are one pool."""
@@ -73,6 +75,8 @@ class Format:
     problem: Callable[[Example, Sequence[str]], str | None]
     """Example and the task's labels -> what is wrong with the example, or None."""
 
+    default_metric: str | None = None
+    """The metric of a task that a program declares without one; where there are protocols, each has its metric."""
     gold: str | None = None
     """The field with the gold, which is null where the data has none. None: the text itself is the gold."""
     gold_value: Callable[[Example], Any] | None = None

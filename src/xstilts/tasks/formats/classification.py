@@ -31,6 +31,7 @@ FORMAT = Format(
     head="xstilts.models.heads.classification:ClassificationHead",
     featurizer="xstilts.data.featurizers.classification",
     predictions="label",
+    default_metric="accuracy",
     problem=problem,
     gold="label",
     may_be_null=("text_b",),

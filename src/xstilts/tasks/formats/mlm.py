@@ -21,6 +21,7 @@ FORMAT = Format(
     head="xstilts.models.heads.mlm:MaskedLanguageModelHead",
     featurizer="xstilts.data.featurizers.mlm",
     predictions="likelihood",
+    default_metric="perplexity",
     problem=problem,
     may_be_null=("translation",),
     masks=True,

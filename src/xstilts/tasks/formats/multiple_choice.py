@@ -33,6 +33,7 @@ FORMAT = Format(
     head="xstilts.models.heads.multiple_choice:MultipleChoiceHead",
     featurizer="xstilts.data.featurizers.multiple_choice",
     predictions="label",
+    default_metric="accuracy",
     problem=problem,
     gold="label",
     gold_is_label=True,

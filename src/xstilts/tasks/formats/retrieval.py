@@ -66,17 +66,20 @@ FORMAT = Format(
         "sentence_matching": Protocol(  # Tatoeba
             search="xstilts.retrieval.protocols:sentence_matching",
             predictions="ranking",
+            default_metric="retrieval_accuracy",
             submission=Submission("tsv", _write_numbers, r".*-\d+", "the id of a line", is_list=True, by_line=True),
         ),
         "bitext_mining": Protocol(  # BUCC
             search="xstilts.retrieval.protocols:bitext_mining",
             predictions="pairs",
+            default_metric="bitext_f1",
             submission=Submission("tsv", _write_pairs, r"[^\t\r\n]+", "the id of a sentence", is_list=True),
             has_threshold=True,
         ),
         "answer_retrieval": Protocol(  # LAReQA, Mewsli-X
             search="xstilts.retrieval.protocols:answer_retrieval",
             predictions="ranking",
+            default_metric="map_at_20",
             submission=Submission("json", _write_ranking, is_list=True),
             shared_candidates=True,
         ),

@@ -38,6 +38,7 @@ FORMAT = Format(
     head="xstilts.models.heads.span_qa:SpanHead",
     featurizer="xstilts.data.featurizers.span_qa",
     predictions="answer",
+    default_metric="squad",
     problem=problem,
     gold="answers",
     gold_value=gold_value,

@@ -36,6 +36,7 @@ FORMAT = Format(
     head="xstilts.models.heads.tagging:TaggingHead",
     featurizer="xstilts.data.featurizers.tagging",
     predictions="tags",
+    default_metric="tagging_f1",
     problem=problem,
     gold="tags",
     gold_is_label=True,

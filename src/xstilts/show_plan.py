@@ -1,6 +1,6 @@
-"""python -m xstilts.plan: show what `train -m` with the same options would do, and why. Downloads nothing, trains nothing.
+"""xstilts plan: show what `train -m` with the same options would do, and why. Downloads nothing, trains nothing.
 
-    python -m xstilts.plan +experiments=phang2020 seed=1,2,3
+    xstilts plan +experiments=phang2020 seed=1,2,3
 
 Shows the waves, which artifacts exist, which stored artifacts differ only slightly and in what, and the remaining cost.
 """

@@ -1,0 +1,174 @@
+"""Cells: to run one, and to plan a grid of them."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, fields
+from io import StringIO
+from pathlib import Path
+from signal import SIGINT
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from xstilts import signals
+from xstilts.cell import pipeline
+from xstilts.cell.checks import check
+from xstilts.errors import UserError
+from xstilts.launch.cells import log_to_stderr
+from xstilts.launch.compose import composed, composed_grid
+from xstilts.paths import ArtifactPaths
+from xstilts.reporting.views.terminal import cell_text
+from xstilts.store import results
+from xstilts.store.files import disk_full_as_user_error
+from xstilts.study.grid import Planned, Unit
+from xstilts.study.sweep import SameUnits, preview, same_units, write_plan
+from xstilts.tasks import declaration
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from transformers import PreTrainedModel
+
+SCORE_COLUMNS = "task language split metric value examples layer pooling threshold".split()
+Choice: TypeAlias = str | declaration.Task
+"""The name of a task, or a task."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A finished cell: one intermediate choice, one target, one seed. `print(cell)` shows the table that the command shows."""
+
+    name: str
+    """Of its files."""
+    output: Path
+    """The folder of the study that the cell belongs to."""
+    result: dict[str, Any] = field(repr=False, hash=False)
+    """The content of the result file: what was chosen, the lineage of artifacts, versions, the whole config."""
+
+    @property
+    def scores(self) -> "DataFrame":
+        """A row per language, split and metric (of retrieval also layer and pooling).
+
+        Columns: task, language, split, metric, value (percent; missing without gold), examples, layer, pooling, threshold.
+        """
+        from pandas import DataFrame
+
+        return DataFrame(self.result["rows"], columns=SCORE_COLUMNS)
+
+    @property
+    def predictions(self) -> "DataFrame":
+        """A row per evaluated example: task, language, split, id, prediction, gold (None without gold). Read from the disk."""
+        from pandas import DataFrame
+
+        return DataFrame(results.cell_predictions(self.output, self.result), columns=results.COLUMNS)
+
+    @property
+    def artifact(self) -> Path:
+        """The folder of the last phase's artifact: a checkpoint that transformers loads. UserError if nothing was trained."""
+        if not self.result["artifacts"]:
+            raise UserError(f"{self.name} has no artifact: nothing was trained")
+        last, store = self.result["artifacts"][-1], Path(self.result["config"]["store"]["root"])
+        folder = ArtifactPaths(store.absolute(), last["kind"], last["fingerprint"]).folder
+        if not folder.is_dir():
+            raise UserError(f"there is no artifact at {folder}: run the cell again, or change to the folder where it was run")
+        return folder
+
+    def model(self) -> "PreTrainedModel":
+        """Load the artifact as a model of transformers, with its head where transformers has such a head."""
+        import transformers
+
+        folder = self.artifact
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return getattr(transformers, config.architectures[0]).from_pretrained(folder)
+
+    def __str__(self) -> str:
+        return cell_text(self.result).rstrip("\n")
+
+
+def run(
+    *overrides: str,
+    intermediate: Choice | Sequence[Choice] | None = None,
+    target: Choice | None = None,
+) -> Cell:
+    """Run what is missing of one cell, as `xstilts train` does with the same words, and return its result.
+
+    `intermediate` and `target` are the same as `+intermediate=NAME` and `+target=NAME`, and take Task objects too. Progress goes
+    to standard error. UserError for a wrong name, value or file; KeyboardInterrupt after Ctrl-C, when a checkpoint is written:
+    the same call goes on from there.
+    """
+    config = composed(*_words(overrides, intermediate, target))
+    if config.stop_after:
+        raise UserError("stop_after is for the jobs of a grid: leave it out")
+    log_to_stderr()
+    signals.received.clear()
+    try:
+        with disk_full_as_user_error(Path(config.output)):
+            check(config, runs_here=True)
+            result = pipeline.run(config)
+    except signals.Stopped as stopped:
+        if stopped.number == SIGINT:
+            raise KeyboardInterrupt(str(stopped)) from None
+        raise
+    assert result is not None
+    return Cell(results.name_of(result), Path(config.output).absolute(), result)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a grid, its waves and costs. `print(plan)` shows what the command `xstilts plan` shows."""
+
+    cells: list[Planned]
+    units: list[list[Unit]]
+    """The jobs of each wave; the last wave has the evaluations."""
+
+    @property
+    def waves(self) -> "DataFrame":
+        """A row per wave and kind of job: wave, what, there, to_do, steps (of each job), gpu_hours.
+
+        `gpu_hours` are those of all jobs that are to do, at most; NaN where the size of the data is not declared.
+        """
+        from pandas import DataFrame
+
+        names = [column.name for column in fields(SameUnits)]
+        frame = DataFrame([astuple(same) for same in same_units(self.units)], columns=names)
+        return frame.astype({"steps": "Int64", "gpu_hours": "float64"})
+
+    @property
+    def problems(self) -> list[str]:
+        """The reason of each cell that cannot be run, each once."""
+        return list(dict.fromkeys(cell.reason for cell in self.cells if cell.problem))
+
+    def __repr__(self) -> str:
+        return f"Plan({len(self.cells)} cells, {len(self.units)} waves)"
+
+    def __str__(self) -> str:
+        text = StringIO()
+        write_plan(self.cells, self.units, text)
+        return text.getvalue().rstrip("\n")
+
+
+def plan(
+    *overrides: str,
+    intermediate: Choice | Sequence[Choice] | None = None,
+    target: Choice | None = None,
+) -> Plan:
+    """Plan a grid as `xstilts plan` does with the same words (`"+experiments=phang2020"`, `"seed=1,2,3"`): its waves and costs.
+
+    Downloads nothing and trains nothing. UserError for a wrong name or value, and where no cell can be run.
+    """
+    log_to_stderr()
+    with composed_grid(*_words(overrides, intermediate, target)) as (grid, composer):
+        return Plan(*preview(grid, composer))
+
+
+def _words(
+    overrides: Sequence[str],
+    intermediate: Choice | Sequence[Choice] | None,
+    target: Choice | None,
+) -> tuple[list[str], list[declaration.Task]]:
+    """The words of a command line, and the tasks that they name beside those of the package."""
+    words, tasks = list(overrides), []
+    for group, choice in (("intermediate", intermediate), ("target", target)):
+        if choice is None:
+            continue
+        chosen = [choice] if isinstance(choice, str | declaration.Task) else list(choice)
+        tasks += [task for task in chosen if isinstance(task, declaration.Task)]
+        names = [task if isinstance(task, str) else task.name for task in chosen]
+        words.append(f"+{group}={names[0] if len(names) == 1 else '[' + ','.join(names) + ']'}")
+    return words, tasks
