@@ -98,9 +98,9 @@ def _growth(counts: list[int]) -> Line:
     pairs = {str(count): sentences(count) for count in counts}
     found = interleaved({name: _turn(mine, pair) for name, pair in pairs.items()}, rounds=3, warm_up=1)
     seconds = [statistics.median(values) for values in found.values()]
-    told = ", ".join(f"{count:,}: {value:.1f} s" for count, value in zip(counts, seconds, strict=True))
+    note = ", ".join(f"{count:,}: {value:.1f} s" for count, value in zip(counts, seconds, strict=True))
     power = exponent([float(count) for count in counts], seconds)
-    return Line(GROUP, "exponent of mining's time by sentences", "", power, rounds=3, goal="2: every pair is scored", note=told)
+    return Line(GROUP, "exponent of mining's time by sentences", "", power, rounds=3, goal="2: every pair is scored", note=note)
 
 
 def _turn(work: Callable[[Tensor, Tensor], object], pair: tuple[Tensor, Tensor]) -> Callable[[], float]:
@@ -108,7 +108,7 @@ def _turn(work: Callable[[Tensor, Tensor], object], pair: tuple[Tensor, Tensor])
 
 
 def _alone(count: int) -> Iterator[Line]:
-    """One round, each contestant in a process of its own, so that the most memory it ever had can be told."""
+    """One round, each contestant in a process of its own, so that its peak memory can be measured."""
     figures = {}
     for name, work in (("ours", mine), ("theirs", faiss_twice)):
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:

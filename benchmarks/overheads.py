@@ -70,7 +70,7 @@ def _answers(here: Path, rounds: int) -> Iterator[Line]:
         ("`xstilts --help`", ["--help"], 0),
         ("`xstilts train --help`", ["train", "--help"], 0),
         ("`xstilts plan --help`", ["plan", "--help"], 0),
-        ("an unknown task is told", ["train", "+target=xnil"], 2),
+        ("an unknown task is reported", ["train", "+target=xnil"], 2),
     ):
         yield Line(GROUP, name, "s", _median(here, rounds, *words, code=code), rounds=rounds, goal="< 1.5 s")
 
@@ -85,9 +85,9 @@ def _planning(here: Path, rounds: int) -> Iterator[Line]:
         GROUP, "planning phang2020, 99 cells", "s", seconds[99], rounds=rounds, goal="< 60 s", note=f"one cell: {alone:.1f} s"
     )
     sizes, costs = [float(size) for size in seconds], [cost - alone for cost in seconds.values()]
-    told = ", ".join(f"{size}: {cost:.1f} s" for size, cost in seconds.items())
+    note = ", ".join(f"{size}: {cost:.1f} s" for size, cost in seconds.items())
     growth = exponent(sizes, costs)
-    yield Line(GROUP, "growth of planning with the cells", "exponent", growth, rounds=rounds, goal="<= 1.1", note=told)
+    yield Line(GROUP, "growth of planning with the cells", "exponent", growth, rounds=rounds, goal="<= 1.1", note=note)
 
 
 def _first_step(here: Path, rounds: int) -> Iterator[Line]:

@@ -127,8 +127,8 @@ def _growth(name: str, full: bool) -> Line:
     found = interleaved({str(times): turn(times) for times in sizes}, rounds, warm_up=0)
     seconds = [statistics.median(found[str(times)]) for times in sizes]
     power = exponent([float(times) for times in sizes], seconds)
-    told = ", ".join(f"{times * tables.CHUNK:,}: {value:.2f} s" for times, value in zip(sizes, seconds, strict=True))
-    return Line(GROUP, f"exponent of featurizing's time, {name}", "", power, rounds=rounds, goal=LINEAR, note=told)
+    note = ", ".join(f"{times * tables.CHUNK:,}: {value:.2f} s" for times, value in zip(sizes, seconds, strict=True))
+    return Line(GROUP, f"exponent of featurizing's time, {name}", "", power, rounds=rounds, goal=LINEAR, note=note)
 
 
 def _from_the_store(full: bool) -> Iterator[Line]:
@@ -155,12 +155,12 @@ def _from_the_store(full: bool) -> Iterator[Line]:
         yield Line(
             GROUP, f"memory of that, {size:,} pairs", "MB", megabyte, rounds=rounds, goal="< 300 MB" if goal else "", note=note
         )
-    told = ", ".join(f"{size:,}: {second:.2f} s" for size, second in zip(sizes, seconds, strict=True))
+    note = ", ".join(f"{size:,}: {second:.2f} s" for size, second in zip(sizes, seconds, strict=True))
     power = exponent([float(size) for size in sizes], seconds)
-    yield Line(GROUP, "exponent of the load's time by pairs", "", power, rounds=rounds, goal=LINEAR, note=told)
-    told = ", ".join(f"{size:,}: {made[size]:.1f} s" for size in sizes)
+    yield Line(GROUP, "exponent of the load's time by pairs", "", power, rounds=rounds, goal=LINEAR, note=note)
+    note = ", ".join(f"{size:,}: {made[size]:.1f} s" for size in sizes)
     power = exponent([float(size) for size in sizes], list(made.values()))
-    yield Line(GROUP, "exponent of making's time by pairs: reading, featurizing, keeping", "", power, goal=LINEAR, note=told)
+    yield Line(GROUP, "exponent of making's time by pairs: reading, featurizing, keeping", "", power, goal=LINEAR, note=note)
 
 
 def _process() -> ProcessPoolExecutor:

@@ -39,9 +39,9 @@ def _pairs(full: bool, rounds: int) -> Iterator[Line]:
     contest.enter("peers", "dynamic padding", steps)
     contest.enter("peers", "group_by_length", groups)
     found = contest.seconds(at_once=size)
-    note, name = f"{ours.depth(full)}; {_told(pairs, steps)}", "XNLI, step of 32 pairs"
-    told = {"padded to 128": ">= 2.3x", "dynamic padding": ">= 1.6x", "group_by_length": ">= 1.1x"}
-    for peer, goal in told.items():
+    note, name = f"{ours.depth(full)}; {_described(pairs, steps)}", "XNLI, step of 32 pairs"
+    goals = {"padded to 128": ">= 2.3x", "dynamic padding": ">= 1.6x", "group_by_length": ">= 1.1x"}
+    for peer, goal in goals.items():
         theirs = [size / seconds for seconds in found[peer]]
         mine = [size / seconds for seconds in found["ours"]]
         yield compared(GROUP, name, "examples/s", mine, f"Trainer, {peer}", theirs, goal, True, note)
@@ -58,7 +58,7 @@ def _windows(full: bool, rounds: int) -> Iterator[Line]:
     contest.enter("ours", "ours", steps)
     contest.enter("peers", peer, steps, padded_to=windows.limits.max_length)
     found = contest.seconds(at_once=size)
-    note, name = f"{ours.depth(full)}; {_told(windows, steps)}", f"XQuAD, step of {size} windows"
+    note, name = f"{ours.depth(full)}; {_described(windows, steps)}", f"XQuAD, step of {size} windows"
     mine, theirs = ([size / seconds for seconds in found[who]] for who in ("ours", peer))
     yield compared(GROUP, name, "examples/s", mine, f"Trainer, {peer}", theirs, ">= 1.5x", True, note)
 
@@ -69,7 +69,7 @@ def epoch(data: Corpus, size: int) -> list[np.ndarray]:
     return [plan.step(number)[1] for number in range(len(plan))]
 
 
-def _told(data: Corpus, steps: list[np.ndarray]) -> str:
+def _described(data: Corpus, steps: list[np.ndarray]) -> str:
     mean = data.lengths.mean()
     here = np.mean([data.lengths[step].mean() for step in steps])
     words = data.features.special.vocab_size

@@ -1,4 +1,4 @@
-"""Contestants that need a loop of their own, such as a trainer: each in a process, which does one step when it is told to."""
+"""Contestants that need a loop of their own, such as a trainer: each in a process that does one step on request."""
 
 import contextlib
 import multiprocessing
@@ -21,7 +21,7 @@ class Turns:
         self.start = 0.0
 
     def wait(self) -> None:
-        """Until it is told to go on, which it is in the middle of a turn; EOFError if nobody will."""
+        """Wait for the request to continue, unless in the middle of a turn; EOFError if the other side is gone."""
         if self.taken % self.steps:
             return
         while self.pipe.recv() == MEMORY:
