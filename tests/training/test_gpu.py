@@ -13,7 +13,7 @@ from transformers import AutoModel, BertConfig, XLMRobertaConfig
 
 from xstilts.config import TrainerConfig
 from xstilts.models.encoder import Encoder, build_encoder
-from xstilts.tasks.declaration import FORMATS
+from xstilts.tasks.formats import format_names
 from xstilts.training.determinism import deterministic
 from xstilts.training.distributed import ManualDDPStrategy
 from xstilts.training.fit import trainer_options
@@ -33,7 +33,7 @@ def as_before() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("padding_free", [True, False])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", format_names())
 def test_training_gives_the_losses_of_a_cpu(format, padding_free, build, fit):
     phases = [build(format, dropout=0.0, steps=8) for _ in range(2)]
     for phase in phases if padding_free else []:
