@@ -17,6 +17,7 @@ from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.paths import conf_dir
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Limits, Task
@@ -80,7 +81,7 @@ def tokenizer() -> PreTrainedTokenizerBase:
 def corpus(name: str, split: str, languages: list[str], training: bool) -> Corpus:
     """The examples of the task in these languages."""
     task, limits = load_task(conf_dir(), name), LIMITS[name]
-    examples = load(task, DataConfig(root=str(SHARED / "xtreme")), split, languages)
+    examples = load(source_of(task, DataConfig(root=str(SHARED / "xtreme"))), split, languages)
     made = featurizer(task.format).featurize(examples, tokenizer(), task, limits, training)
     features = TaskFeatures(name, task, examples, made, special_tokens(tokenizer(), 0.15), limits)
     return Corpus(task, examples, features, limits)

@@ -209,7 +209,8 @@ def _training_job(here: Path) -> Any:
     from hydra import compose, initialize_config_dir
 
     from xstilts import config
-    from xstilts.cell import pipeline
+    from xstilts.cell.phases import plan
+    from xstilts.cell.resolve import resolve
     from xstilts.launch.cells import to_schema
     from xstilts.paths import conf_dir
 
@@ -218,4 +219,4 @@ def _training_job(here: Path) -> Any:
     words = ["+target=xnli", *CELL, f"target.recipe.max_steps={STEPS}", *(f"model.tiny.{word}" for word in size)]
     words += [f"store.root={here / 'store'}", f"output={here / 'outputs'}"]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return pipeline.plan(to_schema(compose("train", words))).training[-1].job
+        return plan(resolve(to_schema(compose("train", words)))).training[-1].job

@@ -21,7 +21,7 @@ from benchmarks.rounds import Line, compared, exponent, interleaved, timed
 from xstilts.config import DataConfig
 from xstilts.data.featurizers import featurizer, tables
 from xstilts.paths import conf_dir
-from xstilts.sources import languages_with_data
+from xstilts.sources import languages_with_data, source_of
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import Limits, Task
@@ -53,7 +53,7 @@ def lines(full: bool) -> Iterator[Line]:
 def examples_of(name: str, split: str, most: int | None) -> tuple[Task, Dataset]:
     """The task and its examples with gold in all languages that are there, the first `most` of each."""
     task, data = load_task(conf_dir(), name), DataConfig(root=str(real.SHARED / "xtreme"))
-    return task, load(task, data, split, languages_with_data(task, data, split), max_examples=most)
+    return task, load(source_of(task, data), split, languages_with_data(source_of(task, data), split), max_examples=most)
 
 
 def _against_map(full: bool, threads: str) -> Iterator[Line]:

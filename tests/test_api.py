@@ -17,6 +17,7 @@ from xstilts import signals
 from xstilts.api.cells import SCORE_COLUMNS, _words
 from xstilts.config import DataConfig
 from xstilts.reporting.analysis import analyse
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 
 WORDS = ["data=babel_micro", "logger=none", "trainer.accelerator=cpu", "trainer.num_threads=1", "pretraining.recipe.max_steps=2"]
@@ -109,7 +110,10 @@ def test_queries_and_candidates_become_a_task(tmp_path: Path):
 def test_columns_are_renamed_where_the_task_says_so(tmp_path: Path):
     table = frame().rename(columns={"text_a": "sentence", "label": "class"})
     task = task_of(tmp_path, train=table, columns={"text_a": "sentence", "label": "class"}, test=None)
-    assert load(task, DataConfig(), "train", ["en"])["text_a"][:1] == ["w0 w1"] and task.evaluate == ["validation", "test"]
+    assert load(source_of(task, DataConfig()), "train", ["en"])["text_a"][:1] == ["w0 w1"] and task.evaluate == [
+        "validation",
+        "test",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -179,10 +183,10 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_other_signals_end_the_program(monkey
         signals.received.append(signal.Signals(number))  # as the handler does
         raise signals.Stopped(number, "checkpoint at step 7")
 
-    monkeypatch.setattr("xstilts.cell.pipeline.run", lambda config: stop(2))
+    monkeypatch.setattr("xstilts.api.cells.run_cell", lambda config: stop(2))
     with pytest.raises(KeyboardInterrupt, match="stopped by SIGINT: checkpoint at step 7"):
         xstilts.run(*WORDS, "+target=xnli")
-    monkeypatch.setattr("xstilts.cell.pipeline.run", lambda config: stop(15))
+    monkeypatch.setattr("xstilts.api.cells.run_cell", lambda config: stop(15))
     with pytest.raises(SystemExit):
         xstilts.run(*WORDS, "+target=xnli")
     signals.received.clear()
@@ -251,7 +255,7 @@ def test_a_cell_has_its_scores_predictions_and_model(cell: xstilts.Cell, place: 
 
 @pytest.mark.slow
 def test_a_finished_cell_is_not_run_again(cell: xstilts.Cell, place: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("xstilts.cell.pipeline._work", lambda *_: pytest.fail("there is nothing to do"))
+    monkeypatch.setattr("xstilts.cell.run._work", lambda *_: pytest.fail("there is nothing to do"))
     assert xstilts.run(*outcome(place), intermediate="snli", target="xnli") == cell
 
 

@@ -20,7 +20,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from xstilts import worker
 from xstilts.bounds import KEY, Bounds, Choices
-from xstilts.cell import pipeline
+from xstilts.cell import run as running
 from xstilts.config import Config
 
 pytestmark = pytest.mark.timeout(60)  # a case that hangs
@@ -146,7 +146,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
             code = end.code
         return code, capsys.readouterr().err.splitlines()
 
-    monkeypatch.setattr(pipeline, "run_worker", started)
+    monkeypatch.setattr(running, "run_worker", started)
     log = logging.getLogger("xstilts")
     handlers = list(log.handlers)
     log.handlers[:] = []

@@ -64,7 +64,7 @@ ALLOWED_INTERNALS = {
     ("xstilts/tracking/runs.py", "run._interface"),
 }
 # What the driver imports: Hydra composes and answers a wrong name in a second, because none of these brings torch along.
-LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "cell.pipeline", "study.sweep", "train", "fetch")
+LIGHT = ("config", "errors", "paths", "sources", "store.artifacts", "cli", "cell.run", "study.sweep", "train", "fetch")
 HEAVY = ("torch", "datasets", "transformers", "pytorch_lightning", "wandb")
 
 
@@ -185,6 +185,36 @@ def test_driver_and_worker_are_apart():
         if room_of(path) in DRIVER
         for line, module in imports(path)
         if module.split(".")[0] in HEAVY or module.startswith(tuple(f"xstilts.{room}" for room in WORKER))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+# Functions that derive something from a config -> where they may be called besides their room: once, and read from there on.
+DERIVED_IN = {
+    # The latter two take tasks of users that no config holds.
+    "source_of": {"cell/resolve.py", "training/datamodule.py", "api/tasks.py"},
+    "source_name": set(),
+    "parse_split": {"cell/resolve.py", "reporting/scaling.py", "api/tasks.py"},  # the latter reads finished results
+    # Checks look before data is fetched.
+    "languages_with_data": {"jobs.py", "cell/checks/__init__.py", "fetch.py", "training/datamodule.py", "api/tasks.py"},
+    "data_checksums": {"jobs.py"},
+    "resolve_encoder": {"cell/resolve.py"},
+    "for_task": {"cell/resolve.py"},
+    "for_phase": {"cell/resolve.py"},
+    "for_pretraining": {"cell/resolve.py"},
+    "limits": {"cell/resolve.py", "training/datamodule.py"},
+}
+
+
+def test_a_config_is_resolved_in_one_place():
+    rooms = {name: room_of(path) for path in FILES for name in DERIVED_IN if f"def {name}(" in path.read_text(encoding="utf-8")}
+    assert set(rooms) == set(DERIVED_IN)
+    wrong = [
+        f"{name_of(path)}:{node.lineno}: {name}"
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and (name := dotted(node.func).rpartition(".")[2]) in DERIVED_IN
+        if room_of(path) != rooms[name] and name_of(path) not in DERIVED_IN[name]
     ]
     assert not wrong, "\n".join(wrong)
 

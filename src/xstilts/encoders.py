@@ -166,6 +166,16 @@ def depth(config: Mapping[str, Any]) -> int | None:
     return layers if isinstance(layers, int) else None
 
 
+def layer_parameters(config: Mapping[str, Any]) -> int | None:
+    """Weights of all layers, without embeddings; None where config.json does not give the sizes."""
+    sizes = [config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size")]
+    layers, width, inner = (size if isinstance(size, int) else 0 for size in sizes)
+    if not (layers and width and inner):
+        return None
+    # Query, key, value, output; the two layers of the feed-forward part; two LayerNorms.
+    return layers * (4 * (width * width + width) + 2 * width * inner + inner + width + 4 * width)
+
+
 def factorised(config: Mapping[str, Any]) -> bool:
     """Return whether word embeddings and hidden states differ in width (RemBERT, ALBERT), so that an MLM head cannot be tied."""
     widths = [config[name] for name in ("embedding_size", "input_embedding_size") if config.get(name)]

@@ -14,9 +14,10 @@ import hydra
 from omegaconf import DictConfig
 
 from xstilts import sources
-from xstilts.cell import inputs, pipeline
+from xstilts.cell import inputs
 from xstilts.cell.checks import check
-from xstilts.cell.planning import Phase
+from xstilts.cell.phases import CellPlan, Phase, plan
+from xstilts.cell.run import data_problems, ensure_made, unread_data
 from xstilts.config import Config
 from xstilts.errors import UserError, combined, print_error
 from xstilts.jobs import TokenizerJob
@@ -24,7 +25,6 @@ from xstilts.launch.cells import attempt, exit_code, start
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.store.artifacts import is_done
-from xstilts.tasks.declaration import Task
 
 READY, WRONG = "ready", "wrong: "
 states: dict[tuple[str, str], str] = {}
@@ -43,20 +43,19 @@ def cell(config: DictConfig) -> None:
 
 def fetch(config: Config) -> None:
     """Download and prepare everything that one cell needs, and record the outcome in `states`."""
-    check(config)
-    before = set(states)
     config = replace(config, store=replace(config.store, refresh="never"))
+    cell, before = check(config), set(states)
     model = config.model
     names = "+".join(dict.fromkeys(name for name in (model.name_or_path or "tiny", model.tokenizer) if name))
     note("model", names, repr(model), lambda: _model(config))
-    for item in inputs.wanted(config):
+    for item in inputs.needed(cell):
         languages = "all languages" if item.languages is None else " ".join(item.languages)
-        name = f"{item.task.name} {item.split}, {languages}"
-        note("data", name, repr((item, config.data)), lambda item=item: _data(config, item))  # type: ignore[misc]
+        name = f"{item.source.task.name} {item.split}, {languages}"
+        note("data", name, repr(item), lambda item=item: _data(config, item))  # type: ignore[misc]
     if all(state.startswith(READY) for key, state in states.items() if key not in before):
-        planned = pipeline.plan(config)
-        if _read(planned, config):
-            _features(planned, config)
+        planned = plan(cell)
+        if _read(planned):
+            _features(planned)
 
 
 def note(kind: str, name: str, exactly: str, action: Callable[[], str]) -> None:
@@ -77,46 +76,45 @@ def _model(config: Config) -> str:
     return " and ".join(dict.fromkeys(place for place in (model.name_or_path, model.tokenizer) if place))
 
 
-def _data(config: Config, item: inputs.Wanted) -> str:
-    task: Task = item.task
-    inputs.download(config, item)
-    languages = item.languages or sources.languages_with_data(task, config.data, item.split)
+def _data(config: Config, item: inputs.NeededSplit) -> str:
+    inputs.download(item, config)
+    languages = item.languages or sources.languages_with_data(item.source, item.split)
     files: set[Path] = set()
     for language in languages:
-        files |= set(sources.require(task, config.data, item.split, language).values())
+        files |= set(sources.require(item.source, item.split, language).values())
     size = sum(path.stat().st_size for path in files)
     return f"{len(languages)} language(s), {len(files)} file(s), {size / 1e6:.1f} MB" if files else "no such split, left out"
 
 
-def _read(planned: pipeline.Cell, config: Config) -> bool:
+def _read(planned: CellPlan) -> bool:
     """Read all data of the cell that was not read before; return whether it is without problems."""
-    needed = pipeline.unread_data(planned, config)
+    needed = unread_data(planned)
     splits = [split for split in needed if split.mark not in wrong]
-    problems = pipeline.data_problems(splits, config)
+    problems = data_problems(splits, planned.config)
     wrong.update(problems)
     for split in splits:
         lines = problems.get(split.mark, [])
-        states["reading", split.name] = WRONG + "; ".join(lines) if lines else f"{READY}, no problem"
+        states["reading", split.label] = WRONG + "; ".join(lines) if lines else f"{READY}, no problem"
     if problems:
         print_error(combined(line for lines in problems.values() for line in lines))
     return not any(split.mark in wrong for split in needed)
 
 
-def _features(planned: pipeline.Cell, config: Config) -> None:
+def _features(planned: CellPlan) -> None:
     """Tokenize the cell's data and keep the features in the store."""
-    if not config.store.features:
+    if not planned.config.store.features:
         return
     from xstilts.training.prepare import evaluation, training
 
-    for phase in planned.pretraining + planned.training:
+    for phase in planned.artifacts:
         job = phase.job
         if isinstance(job, TokenizerJob):  # features need it, and it takes seconds
-            note("tokenizer", job.label, repr(job), lambda phase=phase: _tokenizer(phase, config))  # type: ignore[misc]
+            note("tokenizer", job.label, repr(job), lambda phase=phase: _tokenizer(phase, planned.config))  # type: ignore[misc]
             continue
-        for name in job.tasks:
-            if name in job.maps and not is_done(Path(job.maps[name])):
+        for name, data in job.tasks.items():
+            if data.map and not is_done(Path(data.map)):
                 continue  # a training of an earlier phase selects its examples
-            exactly = repr((job.tasks[name], job.by_task[name], job.hyperparameters, job.model, job.data))
+            exactly = repr((data, job.hyperparameters, job.model))
             note("features", f"{job.label} {name}", exactly, lambda job=job, name=name: training(job, name))  # type: ignore[misc]
     last = planned.evaluation
     exactly = repr(replace(last, artifact=None, result="", predictions="", header={}))
@@ -124,7 +122,7 @@ def _features(planned: pipeline.Cell, config: Config) -> None:
 
 
 def _tokenizer(phase: Phase, config: Config) -> str:
-    pipeline.ensure_made(phase, config)
+    ensure_made(phase, config)
     return str(phase.paths.folder)
 
 

@@ -1,26 +1,52 @@
 """The contract between driver and worker: a job holds everything that a phase needs, resolved, and travels as JSON. No torch."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from types import NoneType, UnionType
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from omegaconf import OmegaConf
-
-from xstilts.config import DataConfig, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
+from xstilts.config import Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data, place_of
-from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.sources import TaskSource, languages_with_data, place_of
+from xstilts.sources.splits import DataSplit
+from xstilts.store.identity import data_checksums
+from xstilts.tasks.declaration import DataMap, Limits, Task, TrainingTask
 from xstilts.tracking.identity import RunIdentity
 
 
-@dataclass
+@dataclass(frozen=True)
+class TrainingData:
+    """One task that a phase trains on: which examples, how they are cut, and what selects the checkpoint."""
+
+    source: TaskSource
+    train: DataSplit
+    validation: DataSplit | None = None
+    """The split that is scored while the phase trains; null: none is."""
+    max_examples: int | None = None
+    fraction: float | None = None
+    language_exponent: float | None = None
+    data_map: DataMap = field(default_factory=DataMap)
+    map: str | None = None
+    """The artifact with the task's training dynamics, where one region of its data map is trained on."""
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    limits: Limits = field(default_factory=Limits)
+    examples: int | None = None
+    """Training examples by the task's declaration; null where their number is not declared."""
+
+    @property
+    def task(self) -> Task:
+        """The task's declaration."""
+        return self.source.task
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """One training phase (1, 2 or 3): its parent, its data, its hyperparameters -> an artifact."""
 
     label: str = ""
     identity: dict[str, Any] = field(default_factory=dict)
-    """What the fingerprint is the hash of."""
+    """The values that the fingerprint is the hash of."""
     artifact: str = ""
     """The folder to publish."""
     work: str = ""
@@ -34,68 +60,81 @@ class TrainingJob:
     carry_head: bool = False
     """Start with the parent's head instead of a fresh one."""
     model: ModelConfig = field(default_factory=ModelConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    tasks: dict[str, TrainingTask] = field(default_factory=dict)
-    maps: dict[str, str] = field(default_factory=dict)
-    """Task -> the artifact with its training dynamics, for tasks of which one region of the data map is trained on."""
+    tokenizer: str = ""
+    """The folder or Hub id of the tokenizer of phase 1."""
+    tasks: dict[str, TrainingData] = field(default_factory=dict)
     dynamics: bool = False
-    """Record the training dynamics of the one task, for such a map."""
+    """Record the training dynamics of the only task, for a data map."""
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
-    by_task: dict[str, Hyperparameters] = field(default_factory=dict)
     mixture: Mixture = field(default_factory=Mixture)
     seed: int = 1
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     run: RunIdentity = field(default_factory=RunIdentity)
-    """Who it is on a dashboard."""
+    """The phase's run on a dashboard."""
     features: str = ""
-    """The store that features are shared in; empty: they are made anew."""
+    """The store that features are shared in; empty: features are not kept."""
+
+    @property
+    def validates(self) -> bool:
+        """Return whether the phase is evaluated while it trains."""
+        return any(data.validation for data in self.tasks.values())
 
 
-@dataclass
+@dataclass(frozen=True)
 class TokenizerJob:
     """The tokenizer of phase 1, from the text that the encoder will be trained on."""
 
     label: str = ""
     identity: dict[str, Any] = field(default_factory=dict)
     artifact: str = ""
-    data: DataConfig = field(default_factory=DataConfig)
-    tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    tasks: dict[str, TrainingData] = field(default_factory=dict)
     vocabulary: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class EvaluationJob:
     """Phase 4: an artifact (or the encoder of phase 1) on the target task's languages -> a result and its predictions."""
 
+    source: TaskSource
+    """The target task, with its labels in the order in which the artifact's head was trained."""
     label: str = ""
     artifact: str | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    target: Target = field(default_factory=Target)
+    tokenizer: str = ""
+    splits: list[DataSplit] = field(default_factory=list)
+    """The splits to evaluate, each in its languages that are asked for and have data."""
+    without_data: list[str] = field(default_factory=list)
+    """The languages that are asked for and have no data in any split."""
+    max_test_examples: int | None = None
+    trained: bool = False
+    """The target has training tasks, so the artifact must have its head."""
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
-    labels: list[str] = field(default_factory=list)
-    """The labels in the order in which the artifact's head was trained; empty: the target task's own."""
+    limits: Limits = field(default_factory=Limits)
+    examples: int | None = None
+    """Examples by the task's declaration, over all splits and languages; null where their number is not declared."""
     result: str = ""
     predictions: str = ""
     header: dict[str, Any] = field(default_factory=dict)
-    """What the result file says of the cell besides its rows."""
+    """The keys of the result file besides its rows."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     run: RunIdentity = field(default_factory=RunIdentity)
     features: str = ""
     """As in TrainingJob."""
 
+    @property
+    def task(self) -> Task:
+        """The target task's declaration."""
+        return self.source.task
 
-@dataclass
-class Split:
-    """A split of a task or a part of it, in some languages, that is read at once."""
 
-    task: Task = field(default_factory=Task)
-    data: DataConfig = field(default_factory=DataConfig)
-    split: str = ""
-    """As `xstilts.sources.parse_split` has it."""
-    languages: list[str] = field(default_factory=list)
+@dataclass(frozen=True)
+class UnreadSplit:
+    """A split that no job has read yet."""
+
+    source: TaskSource
+    split: DataSplit
     selects: bool = False
     """The split selects the checkpoint, so its examples need gold."""
     first: int | None = None
@@ -104,63 +143,83 @@ class Split:
     """The file to write when it was read without a problem."""
 
     @property
-    def name(self) -> str:
+    def label(self) -> str:
         """Task, part and languages, for a message."""
-        return f"{self.task.name} {self.split} ({' '.join(self.languages)})"
+        return f"{self.source.task.name} {self.split.expression} ({' '.join(self.split.languages)})"
 
 
-@dataclass
+@dataclass(frozen=True)
 class ReadingJob:
     """Data that is read for its mistakes, before it is trained or evaluated on."""
 
     label: str = ""
-    splits: list[Split] = field(default_factory=list)
+    splits: list[UnreadSplit] = field(default_factory=list)
     problems: str = ""
-    """The file for what is wrong: mark -> lines, of the splits with a problem."""
+    """The file for the problems: mark -> lines, of the splits with a problem."""
 
 
-KINDS: dict[str, type] = {
+Job = TrainingJob | EvaluationJob | TokenizerJob | ReadingJob
+KINDS: dict[str, type[Job]] = {
     "training": TrainingJob,
     "evaluation": EvaluationJob,
     "tokenizer": TokenizerJob,
     "reading": ReadingJob,
 }
-Job = TrainingJob | EvaluationJob | TokenizerJob | ReadingJob
 
 
-def evaluated_languages(target: Target, data: DataConfig) -> list[tuple[str, list[str]]]:
-    """The splits to evaluate, each with its languages that are asked for and have data.
+def evaluated_splits(source: TaskSource, asked: Target, cache: Path | None, fetched: bool = True) -> list[DataSplit]:
+    """The splits to evaluate, each with its languages that are asked for and have data, and the checksums of their files.
 
-    UserError where there is nothing to evaluate on, and where a language or a split that the user named has no data.
+    Unless all data is `fetched`, languages without data are there too, with checksums of the files that exist. `cache`: the file
+    that keeps checksums. UserError where there is nothing to evaluate on, and where a language or a split that was named has no
+    data.
     """
-    task, parts = target.task, []
-    found: set[str] = set()
-    for split in target.splits or task.evaluate:
-        present = languages_with_data(task, data, split)
-        found |= set(present)
-        chosen = [language for language in target.languages or task.languages if language in present]
-        if chosen:
-            parts.append((split, chosen))
-        elif target.splits:
-            raise UserError(f"task {task.name} has no {split} data {place_of(task, data)}: leave it out of target.splits")
-    missing = languages_without_data(target, parts)
-    if missing and (target.languages or not parts):
-        have = ", ".join(language for language in task.languages if language in found) or "none"
-        raise UserError(
-            f"task {task.name} has no data for {', '.join(missing)} {place_of(task, data)}; languages with data: {have}"
-        )
-    return parts
+    task, evaluated = source.task, []
+    wanted = asked.languages or task.languages
+    present: set[str] = set()
+    for split in asked.splits or task.evaluate:
+        languages = languages_with_data(source, split) if fetched else wanted
+        present |= set(languages)
+        if chosen := [language for language in wanted if language in languages]:
+            evaluated.append(DataSplit(split, chosen, data_checksums(source, split, chosen, cache)))
+        elif asked.splits:
+            raise UserError(f"task {task.name} has no {split} data {place_of(source)}: leave it out of target.splits")
+    missing = [language for language in wanted if not any(language in split.languages for split in evaluated)]
+    if missing and (asked.languages or not evaluated):
+        have = ", ".join(language for language in task.languages if language in present) or "none"
+        raise UserError(f"task {task.name} has no data for {', '.join(missing)} {place_of(source)}; languages with data: {have}")
+    return evaluated
 
 
-def languages_without_data(target: Target, parts: list[tuple[str, list[str]]]) -> list[str]:
-    """Return the target's languages that are in none of the parts."""
-    found = {language for _, languages in parts for language in languages}
-    return [language for language in target.languages or target.task.languages if language not in found]
+def training_data(
+    used: TrainingTask,
+    source: TaskSource,
+    values: Hyperparameters,
+    limits: Limits,
+    validates: bool,
+    cache: Path | None,
+    data_map: str | None = None,
+    examples: int | None = None,
+) -> TrainingData:
+    """The data of one task of a training phase, with the checksums of its files; the arguments are its fields."""
 
+    def split(expression: str) -> DataSplit:
+        part = DataSplit(expression, used.languages)
+        return replace(part, checksums=data_checksums(source, part.name, used.languages, cache))
 
-def wants_validation(job: TrainingJob) -> bool:
-    """Return whether the job evaluates while it trains."""
-    return job.hyperparameters.selection == "best" or bool(job.hyperparameters.eval_every)
+    return TrainingData(
+        source=source,
+        train=split(used.train),
+        validation=split(used.validation) if validates else None,
+        max_examples=used.max_examples,
+        fraction=used.fraction,
+        language_exponent=used.language_exponent,
+        data_map=used.data_map,
+        map=data_map,
+        hyperparameters=values,
+        limits=limits,
+        examples=examples,
+    )
 
 
 def write_job(job: Job, path: Path) -> None:
@@ -171,7 +230,29 @@ def write_job(job: Job, path: Path) -> None:
 
 
 def read_job(path: Path) -> Job:
-    """Read a job, checked against its schema."""
+    """Read a job. TypeError or KeyError where it does not fit the dataclasses of this version."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    schema = OmegaConf.structured(KINDS[document["kind"]])
-    return cast(Job, OmegaConf.to_object(OmegaConf.merge(schema, document["job"])))
+    return cast(Job, _typed(KINDS[document["kind"]], document["job"]))
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    """Convert a JSON value to a type: a dataclass, a list or a dict of typed values, one of these or None, or a plain value."""
+    arguments = get_args(kind)
+    if kind is Any or (value is None and NoneType in arguments):
+        return value
+    if get_origin(kind) is UnionType:
+        return _typed(next(argument for argument in arguments if argument is not NoneType), value)
+    if get_origin(kind) is list:
+        return [_typed(arguments[0], item) for item in value]
+    if get_origin(kind) is dict:
+        return {key: _typed(arguments[1], item) for key, item in value.items()}
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        if unknown := set(value) - set(hints):
+            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+        return kind(**{name: _typed(hints[name], item) for name, item in value.items()})
+    if kind is float and type(value) is int:
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"got {value!r}, expected {kind.__name__}")
+    return value

@@ -11,9 +11,8 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from xstilts.cell.checks import check
-from xstilts.cell.encoder_identity import trains_encoder
-from xstilts.cell.pipeline import pretrain as run
+from xstilts.cell.resolve import resolve
+from xstilts.cell.run import pretrain as run
 from xstilts.config import Config
 from xstilts.errors import UserError
 from xstilts.launch.cells import attempt, exit_code, start
@@ -29,10 +28,9 @@ def cell(config: DictConfig) -> str | None:
 
 def pretrain(config: Config) -> None:
     """Check the options, train the missing parts of phase 1, and print their folder."""
-    if not trains_encoder(config.model):
+    if not resolve(config).encoder.trained:
         given = config.model.name_or_path or f"model.tokenizer={config.model.tokenizer}"
         raise UserError(f"nothing to pretrain: got {given}, expected model=tiny without model.tokenizer")
-    check(config, runs_here=True)
     folder = run(config)
     use = f"model.name_or_path={folder}" if config.pretraining.encoder else f"model=tiny model.tokenizer={folder}"
     sys.stdout.write(f"{folder}\nto use it elsewhere: {use}\n")

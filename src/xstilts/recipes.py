@@ -1,6 +1,6 @@
-"""Which hyperparameters a phase trains with: the recipe's general values, then by format, then by task, then the user's own.
+"""Merge the hyperparameters of a phase: the recipe's general values, then by format, then by task, then the user's.
 
-Phase 2 has a layer of its own before the user's, `Recipe.intermediate`. Phase 1 knows no tasks: the general values and its own.
+Phase 2 has one more layer before the user's, `Recipe.intermediate`. Phase 1 has the general values and the user's only.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def for_phase(
 
 
 def for_pretraining(recipe: Recipe, override: Hyperparameters) -> Hyperparameters:
-    """Phase 1, and each of its tasks. What a recipe says of mlm is about going on from a trained encoder, and not heard here."""
+    """Phase 1, and each of its tasks. A recipe's values for mlm are for an encoder that is trained already, and ignored here."""
     return layered(recipe.default, override)
 
 
@@ -50,6 +50,6 @@ def _entries(table: Mapping[str, Hyperparameters], *names: str) -> list[Hyperpar
 
 
 def limits(hyperparameters: Hyperparameters) -> Limits:
-    """The part that featurizers need; a value that no table gives is the format's default."""
+    """The values that featurizers need; where no table gives one, the format's default."""
     given = {name: getattr(hyperparameters, name) for name in LIMIT_NAMES}
     return Limits(**{name: value for name, value in given.items() if value is not None})

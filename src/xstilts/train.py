@@ -8,8 +8,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from xstilts.cell.checks import check
-from xstilts.cell.pipeline import run
+from xstilts.cell.run import run
 from xstilts.config import Config
 from xstilts.launch.cells import attempt, failures, start, to_schema
 from xstilts.launch.entry import entry_point
@@ -26,8 +25,7 @@ def cell(config: DictConfig) -> str | None:
 
 
 def train(config: Config) -> None:
-    """Check a cell, run it and print its result."""
-    check(config, runs_here=True)
+    """Run a cell and print its result."""
     if result := run(config):
         show_cell(result)
 

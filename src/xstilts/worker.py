@@ -66,13 +66,11 @@ def read_job_argument(words: list[str]) -> "Job":
         sys.exit(0)
     if len(words) != 1:
         raise UserError(f"expected one job file, got {len(words)} arguments: `xstilts train` writes it and starts the worker")
-    from omegaconf.errors import OmegaConfBaseException
-
     from xstilts.jobs import read_job
 
     try:
         return read_job(Path(words[0]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OmegaConfBaseException):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{words[0]} is no job file of this version: expected a file written by `xstilts train`") from None
 
 

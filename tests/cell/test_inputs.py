@@ -7,6 +7,7 @@ import pytest
 
 from xstilts.babel.declaration import Language, WorldConfig
 from xstilts.cell import inputs
+from xstilts.cell.resolve import resolve
 from xstilts.config import Config, DataConfig, ModelConfig, StoreConfig
 from xstilts.errors import UserError
 from xstilts.sources.generated import resolve_generated
@@ -85,7 +86,7 @@ def babel(tmp_path: Path) -> Config:
 
 
 def test_what_a_world_makes_is_there_after_it_was_ensured(babel: Config):
-    ensured = inputs.ensure(babel)
+    ensured = inputs.fetched(resolve(babel))
     root = Path(babel.data.root or "")
     made = sorted(f"{path.parent.name}/{path.name}" for path in root.rglob("*") if path.is_file())
     train, test = ("train-{}.jsonl", "test-{}.jsonl")
@@ -94,20 +95,20 @@ def test_what_a_world_makes_is_there_after_it_was_ensured(babel: Config):
         *(f"mlm/{train.format(language)}" for language in ("qaa", "qab")),
         f"nli/{train.format('qaa')}",
     ], "pretraining in all languages, an intermediate task in the pivot, the target where it is evaluated"
-    assert ensured == babel
+    assert ensured.config == babel
 
 
 def test_text_is_wanted_only_where_an_encoder_is_trained(babel: Config):
-    names = [item.task.name for item in inputs.wanted(babel)]
+    names = [item.source.task.name for item in inputs.needed(resolve(babel))]
     assert names == ["mlm", "nli", "last"]
     for model in (ModelConfig(tokenizer="some/tokenizer"), ModelConfig(name_or_path="some/encoder")):
-        assert [item.task.name for item in inputs.wanted(replace(babel, model=model))] == ["nli", "last"]
+        assert [item.source.task.name for item in inputs.needed(resolve(replace(babel, model=model)))] == ["nli", "last"]
 
 
 def test_pretraining_selects_by_its_own_recipe(babel: Config):
     babel.recipe.default.selection = "best"
     babel.pretraining.recipe.selection = "last"
-    wanted = [(item.task.name, item.split, item.languages) for item in inputs.wanted(babel)]
+    wanted = [(item.source.task.name, item.split, item.languages) for item in inputs.needed(resolve(babel))]
     assert wanted == [
         ("mlm", "train", ["qaa", "qab"]),
         ("nli", "train", ["qaa"]),

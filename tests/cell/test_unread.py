@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from xstilts.cell.resolve import data_of, readable, resolve
 from xstilts.cell.unread import unread
-from xstilts.config import DataConfig, Hyperparameters, Target
+from xstilts.config import Config, DataConfig, Hyperparameters, Intermediate, Recipe, Target
 from xstilts.errors import UserError
-from xstilts.jobs import EvaluationJob, ReadingJob, Split, TokenizerJob, TrainingJob, read_job, write_job
+from xstilts.jobs import EvaluationJob, ReadingJob, TokenizerJob, TrainingJob, UnreadSplit, evaluated_splits, read_job, write_job
 from xstilts.tasks.declaration import Expect, Source, Task, TrainingTask
 from xstilts.training.read_data import read
 
 GOOD = "".join(f"a{n}\tb{n}\t{'yes' if n % 2 else 'no'}\n" for n in range(10))
+CACHE = None
 SELECTS = Hyperparameters(selection="best", eval_examples=5)
 
 
@@ -53,20 +55,26 @@ def task(**changes: object) -> Task:
     )
 
 
-def training(data: DataConfig, what: Task | None = None, **changes: object) -> TrainingJob:
-    used = TrainingTask(task=what or task(), languages=["en"])
-    return TrainingJob(data=data, tasks={"toy": replace(used, **changes)}, hyperparameters=SELECTS)  # type: ignore[arg-type]
+def training(data: DataConfig, what: Task | None = None, values: Hyperparameters = SELECTS, **changes: object) -> TrainingJob:
+    used = replace(TrainingTask(task=what or task(), languages=["en"]), **changes)  # type: ignore[arg-type]
+    config = Config(data=data, recipe=Recipe("r", values), intermediate=Intermediate(tasks={"toy": used}))
+    config.target.task = used.task
+    phase = resolve(config).intermediate
+    assert phase is not None
+    return TrainingJob(tasks=data_of(phase, CACHE), hyperparameters=phase.hyperparameters)
 
 
 def evaluation(data: DataConfig, what: Task | None = None, **changes: object) -> EvaluationJob:
-    return EvaluationJob(data=data, target=Target(task=what or task(), **changes))  # type: ignore[arg-type]
+    cell = resolve(Config(data=data, target=Target(task=what or task(), **changes)))  # type: ignore[arg-type]
+    source = readable(cell.target)
+    return EvaluationJob(source, splits=evaluated_splits(source, cell.config.target, CACHE))
 
 
 @pytest.fixture
-def problems(tmp_path: Path) -> Callable[[list[Split]], list[list[str]]]:
+def problems(tmp_path: Path) -> Callable[[list[UnreadSplit]], list[list[str]]]:
     """Read splits as a worker does, from a job that was written down; what is wrong with each."""
 
-    def run(splits: list[Split]) -> list[list[str]]:
+    def run(splits: list[UnreadSplit]) -> list[list[str]]:
         job, found = tmp_path / "job.json", tmp_path / "problems.json"
         write_job(ReadingJob("reading", splits, str(found)), job)
         again = read_job(job)
@@ -82,18 +90,19 @@ def problems(tmp_path: Path) -> Callable[[list[Split]], list[list[str]]]:
 def test_what_a_cell_reads_is_read_once(data: DataConfig, root: Path, tmp_path: Path, problems: Callable[..., list[list[str]]]):
     jobs = [training(data)], evaluation(data)
     splits = unread(*jobs, tmp_path)
-    assert [(split.split, split.languages, split.selects, split.first) for split in splits] == [
+    assert [(split.split.expression, split.split.languages, split.selects, split.first) for split in splits] == [
         ("train", ["en"], False, None),
         ("validation", ["en"], True, 5),
         ("test", ["en", "sw"], False, None),
     ]
-    assert [split.name for split in splits] == ["toy train (en)", "toy validation (en)", "toy test (en sw)"]
+    assert [split.label for split in splits] == ["toy train (en)", "toy validation (en)", "toy test (en sw)"]
     assert problems(splits) == [[], [], []]
     assert unread(*jobs, tmp_path) == [], "it is marked"
     assert len(unread([training(data), training(data)], None, tmp_path / "other store")) == 2, "once for several phases"
 
     (root / "test-sw.tsv").write_text(GOOD.replace("b7", "b8"))
-    assert [split.split for split in unread(*jobs, tmp_path)] == ["test"], "what has changed is read again"
+    later = unread([training(data)], evaluation(data), tmp_path)
+    assert [split.split.expression for split in later] == ["test"], "what has changed is read again"
 
 
 def test_every_problem_is_found_and_what_is_good_is_marked(
@@ -108,7 +117,7 @@ def test_every_problem_is_found_and_what_is_good_is_marked(
     assert good == []
     assert test[0].startswith(f"{root}/test-en.tsv:1: 1 column(s), expected 3")
     assert len(test) == 2 and test[1].startswith(f"{root}/test-sw.tsv:11: unknown label 'nope', expected one of no, yes")
-    assert [split.split for split in unread([training(data)], evaluation(data), tmp_path)] == ["train", "test"]
+    assert [split.split.expression for split in unread([training(data)], evaluation(data), tmp_path)] == ["train", "test"]
 
 
 def test_a_problem_of_all_languages_together(data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]]):
@@ -145,17 +154,17 @@ def test_whether_numbers_of_rows_are_checked_makes_a_difference(
 
 @pytest.mark.parametrize(("part", "problem"), [("train:90%", False), ("train:-10%", False), ("train:5%", True)])
 def test_parts_of_a_split(data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]], part: str, problem: bool):
-    splits = unread([TokenizerJob(data=data, tasks=training(data, train=part).tasks)], None, tmp_path)
-    assert [split.split for split in splits] == [part]
+    splits = unread([TokenizerJob(tasks=training(data, train=part).tasks)], None, tmp_path)
+    assert [split.split.expression for split in splits] == [part]
     (found,) = problems(splits)
     assert found == (["'train:5%' of task 'toy' has no example in 'en'; take a larger part"] if problem else [])
 
 
 def test_validation_is_read_where_it_is_evaluated_on(data: DataConfig, tmp_path: Path):
-    last = replace(training(data), hyperparameters=Hyperparameters(selection="last", eval_every=0))
-    assert [split.split for split in unread([last], None, tmp_path)] == ["train"]
-    curves = replace(training(data), hyperparameters=Hyperparameters(selection="last", eval_every=3))
-    assert [split.split for split in unread([curves], None, tmp_path)] == ["train", "validation"]
+    last = training(data, values=Hyperparameters(selection="last", eval_every=0))
+    assert [split.split.expression for split in unread([last], None, tmp_path)] == ["train"]
+    curves = training(data, values=Hyperparameters(selection="last", eval_every=3))
+    assert [split.split.expression for split in unread([curves], None, tmp_path)] == ["train", "validation"]
 
 
 @pytest.mark.parametrize(("gold_at", "enough"), [([4], True), ([5, 6, 7], False), ([], False)])
@@ -185,7 +194,9 @@ def test_nothing_to_evaluate_on_is_told_before_reading(data: DataConfig, root: P
         unread([], evaluation(data, splits=["validation", "test"]), tmp_path)
     assert str(error.value) == f"task toy has no validation data {where}: leave it out of target.splits"
     both = replace(task(), evaluate=["validation", "test"])
-    assert [split.split for split in unread([], evaluation(data, both), tmp_path)] == ["test"], "a default is what there is"
+    assert [split.split.expression for split in unread([], evaluation(data, both), tmp_path)] == ["test"], (
+        "a default is what there is"
+    )
 
 
 def test_a_store_that_cannot_be_written_is_read_for_again(

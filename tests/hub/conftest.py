@@ -160,7 +160,7 @@ def _run_here(overrides: list[str], change: Callable[[Any], Any] = lambda config
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    from xstilts.cell import checks, pipeline
+    from xstilts.cell.run import run
     from xstilts.config import register
     from xstilts.launch.cells import to_schema
     from xstilts.paths import conf_dir
@@ -169,9 +169,8 @@ def _run_here(overrides: list[str], change: Callable[[Any], Any] = lambda config
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         config = change(to_schema(compose("train", overrides)))
-    checks.check(config)
     with warnings.catch_warnings(), _own_settings():
-        return pipeline.run(config)
+        return run(config)
 
 
 @contextlib.contextmanager

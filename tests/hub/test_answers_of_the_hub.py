@@ -10,6 +10,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.paths import conf_dir
+from xstilts.sources import source_of
 from xstilts.sources.fetch import fetch
 from xstilts.sources.load import load
 from xstilts.store.checksums import file_sha256
@@ -65,9 +66,9 @@ def test_every_answer_is_placed_where_it_was(
         released = [row | {"id": f"{NAMES[language]}-{number}"} for number, row in enumerate(released)]
     task, data = load_task(conf_dir(), name), DataConfig(source="hub")
     hub.add("dataset", task.sources["hub"].hub, {PATHS[name].format(language=language): parquet(list(map(as_loaded, released)))})
-    fetch(task, data, split, [language], file_sha256)
+    fetch(source_of(task, data), split, [language], file_sha256)
     with caplog.at_level(logging.INFO, logger="xstilts"):
-        found = load(task, data, split, [language])
+        found = load(source_of(task, data), split, [language])
     assert len(found) == count
     told = f"{moved:,} of {count:,} answers have a wrong position: {moved:,} corrected, 0 "
     assert (told in caplog.text) == (moved > 0)

@@ -12,8 +12,11 @@ from transformers import PreTrainedTokenizerFast
 
 from xstilts.config import DataConfig
 from xstilts.data.featurizers import classification
+from xstilts.sources import TaskSource, source_of
+from xstilts.sources.splits import DataSplit
 from xstilts.store.features import Prepared, feature_identity, load_or_build, tokenizer_identity
 from xstilts.store.fingerprint import fingerprint
+from xstilts.store.identity import data_checksums
 from xstilts.tasks.declaration import Limits, Source, Task
 from xstilts.training.features import evaluation_features
 
@@ -45,18 +48,16 @@ def data(tmp_path: Path) -> DataConfig:
     return DataConfig(root=str(tmp_path))
 
 
-def make(data: DataConfig, store: str, **changes: Any) -> Prepared:
-    given = {"parts": [("train", ["en", "de"]), ("train:50%", ["de"])], "first": None, "limits": Limits(max_length=8)}
-    given |= changes
-    return evaluation_features(
-        given.get("task", task()),
-        data,
-        given["parts"],
-        given["first"],
-        given.get("tokenizer", tokenizer()),
-        given["limits"],
-        store,
-    )
+def splits(source: TaskSource, parts: list[tuple[str, list[str]]]) -> list[DataSplit]:
+    return [DataSplit(part, languages, data_checksums(source, "train", languages, None)) for part, languages in parts]
+
+
+PARTS = [("train", ["en", "de"]), ("train:50%", ["de"])]
+
+
+def make(data: DataConfig, store: str) -> Prepared:
+    source = source_of(task(), data)
+    return evaluation_features(source, splits(source, PARTS), None, tokenizer(), Limits(max_length=8), store)
 
 
 def test_kept_features_are_those_that_would_be_made(data, tmp_path, monkeypatch):
@@ -109,15 +110,14 @@ def test_version_and_raw_file_give_another_fingerprint(data, monkeypatch):
 
 
 def identity(data: DataConfig, **changes: Any) -> str:
+    source = source_of(changes.pop("task", task()), data)
     given = {
-        "task": task(),
-        "data": data,
-        "parts": [("train", ["en", "de"]), ("train:50%", ["de"])],
+        "source": source,
+        "splits": splits(source, changes.pop("parts", PARTS)),
         "taken": {"first": None},
         "tokenizer": tokenizer(),
         "limits": Limits(max_length=8),
         "training": False,
-        "store": "",
     }
     return fingerprint(feature_identity(**(given | changes)))
 

@@ -12,7 +12,7 @@ from huggingface_hub import constants, hf_hub_download
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
 from xstilts.sources import hub as client
-from xstilts.sources import languages_with_data, locate
+from xstilts.sources import languages_with_data, locate, source_of
 from xstilts.sources.fetch import fetch, fetch_model, pinned
 from xstilts.sources.hub_cache import Entry, files_of
 from xstilts.sources.load import load
@@ -72,20 +72,23 @@ def test_a_data_set_that_others_downloaded(served: Any, restart: Callable[..., N
     commit = served.repositories["datasets", NAME].commit
     assert pinned(task(), DATA).sources["hub"].revision == commit
     for revision in (None, "main", commit):
-        assert languages_with_data(task(revision), DATA, "train") == ["en", "sw"]
-        files = fetch(task(revision), DATA, "train", None, file_sha256)
+        assert languages_with_data(source_of(task(revision), DATA), "train") == ["en", "sw"]
+        files = fetch(source_of(task(revision), DATA), "train", None, file_sha256)
         assert [path.relative_to(path.parents[1]).as_posix() for path in files] == [*PARTS, "sw/train-00000-of-00001.parquet"]
-        assert list(locate(task(revision), DATA, "train", "en").values()) == files[:2]
-        assert load(task(revision), DATA, "train", ["en", "sw"])["text_a"][:] == [*PARTS, "sw/train-00000-of-00001.parquet"]
+        assert list(locate(source_of(task(revision), DATA), "train", "en").values()) == files[:2]
+        assert load(source_of(task(revision), DATA), "train", ["en", "sw"])["text_a"][:] == [
+            *PARTS,
+            "sw/train-00000-of-00001.parquet",
+        ]
     assert len(served.requests) == asked, "nobody is asked"
     assert f"{NAME} at revision main: offline, using the files in " in caplog.text
 
 
 def test_with_a_network_the_whole_list_is_asked_for(served: Any, restart: Callable[..., None]) -> None:
     hf_hub_download(NAME, PARTS[0], repo_type="dataset")
-    assert languages_with_data(task(), DATA, "train") == ["en", "sw"]
+    assert languages_with_data(source_of(task(), DATA), "train") == ["en", "sw"]
     restart(offline=True)
-    assert languages_with_data(task(), DATA, "train") == ["en", "sw"], "and the list is kept"
+    assert languages_with_data(source_of(task(), DATA), "train") == ["en", "sw"], "and the list is kept"
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -96,10 +99,10 @@ def test_a_part_that_is_missing_is_noticed(served: Any, restart: Callable[..., N
     with pytest.raises(
         UserError, match=f"^data set {NAME} at revision [0-9a-f]{{40}}: {missing} not in the cache .*HF_HUB_OFFLINE=1"
     ):
-        fetch(task(), DATA, "train", ["en"], file_sha256)
-    assert locate(task(), DATA, "train", "en") == {}
+        fetch(source_of(task(), DATA), "train", ["en"], file_sha256)
+    assert locate(source_of(task(), DATA), "train", "en") == {}
     with pytest.raises(UserError, match=f"no train data in 'sw': the cache of {NAME} at .* has it in en, and HF_HUB_OFFLINE=1"):
-        fetch(task(), DATA, "train", ["en", "sw"], file_sha256)
+        fetch(source_of(task(), DATA), "train", ["en", "sw"], file_sha256)
 
 
 def test_names_of_missing_parts(served: Any, tmp_path: Path) -> None:
@@ -131,7 +134,7 @@ def test_files_of_others_are_checked(served: Any, restart: Callable[..., None]) 
     paths[0].resolve().write_bytes(bytes(paths[0].stat().st_size))
     restart(offline=True)
     with pytest.raises(UserError, match=f"{PARTS[0]}: got sha256 .*; delete the file, and HF_HUB_OFFLINE=1 forbids the network"):
-        fetch(task(), DATA, "train", ["en"], file_sha256)
+        fetch(source_of(task(), DATA), "train", ["en"], file_sha256)
     copy = paths[0].read_bytes()
     paths[0].unlink()
     paths[0].write_bytes(copy)
@@ -143,7 +146,7 @@ def test_another_commit_in_the_cache_is_named(served: Any, restart: Callable[...
     commit = served.repositories["datasets", NAME].commit
     restart(offline=True)
     with pytest.raises(UserError) as error:
-        fetch(task("f" * 40), DATA, "train", None, file_sha256)
+        fetch(source_of(task("f" * 40), DATA), "train", None, file_sha256)
     assert re.match(
         rf"data set {NAME} at revision f{{40}} is not in the cache .*, which has it at {commit}, and HF_HUB_OFFLINE=1 forbids",
         str(error.value),

@@ -10,8 +10,9 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data, locate, retry, source_name
+from xstilts.sources import languages_with_data, locate, retry, source_of
 from xstilts.sources.fetch import fetch, pinned
+from xstilts.sources.files import source_name
 from xstilts.sources.load import load
 from xstilts.store.checksums import file_sha256
 from xstilts.tasks.declaration import Expect, Source, Task
@@ -57,16 +58,16 @@ def pairs(hub: Any, parquet: Callable[..., bytes]) -> Any:
 
 
 def fetched(what: Task, split: str = "train", languages: tuple[str, ...] = ("en",)) -> list[Path]:
-    return fetch(what, DATA, split, languages, file_sha256)
+    return fetch(source_of(what, DATA), split, languages, file_sha256)
 
 
 def test_all_parts_are_read_in_order_under_the_tasks_labels(pairs):
-    assert locate(task(), DATA, "train", "en") == {}
+    assert locate(source_of(task(), DATA), "train", "en") == {}
     assert not pairs.requests, "looking at the disk asks nobody"
     files = fetched(task())
     assert [file.name for file in files] == ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"]
-    assert locate(task(), DATA, "train", "en") == {"data": files[0], "data.1": files[1]}
-    found = load(task(), DATA, "train", ["en"])
+    assert locate(source_of(task(), DATA), "train", "en") == {"data": files[0], "data.1": files[1]}
+    found = load(source_of(task(), DATA), "train", ["en"])
     assert found["text_a"][:] == [f"premise {n}" for n in range(4)]
     assert found["label"][:] == ["entailment", "neutral", "contradiction", "entailment"]
     assert found["id"][:] == [f"train-{n}" for n in range(4)]
@@ -77,9 +78,9 @@ def test_all_parts_are_read_in_order_under_the_tasks_labels(pairs):
 def test_a_half_downloaded_split_is_no_data(pairs):
     first, _ = fetched(task())
     first.unlink()
-    assert locate(task(), DATA, "train", "en") == {}
+    assert locate(source_of(task(), DATA), "train", "en") == {}
     with pytest.raises(UserError, match="no train data of task 'toy' in language 'en'.*run `python -m xstilts.fetch`"):
-        load(dataclasses.replace(task(), languages=["en"]), DATA, "train", ["en"])
+        load(source_of(dataclasses.replace(task(), languages=["en"]), DATA), "train", ["en"])
 
 
 def test_error_500_twice_is_tried_again(pairs, waits, caplog):
@@ -134,7 +135,7 @@ def test_what_stays_damaged_is_refused_and_never_taken_for_data(pairs, waits, ki
     pairs.fail(f"GET .*{FILE}", kind)
     with pytest.raises(UserError, match=f"^data set {NAME} at revision {COMMIT}: {FILE}: gave up after 6 attempts.*{reason}"):
         fetched(task())
-    assert locate(task(), DATA, "train", "en") == {}
+    assert locate(source_of(task(), DATA), "train", "en") == {}
 
 
 def test_a_file_that_went_bad_on_disk_is_fetched_again_or_refused(pairs, restart):
@@ -160,11 +161,11 @@ def test_data_that_has_drifted_is_refused(pairs, expect, message):
     fetched(drifted)
     place = f"task 'toy', train, 'en', from {NAME} at revision {COMMIT}: "
     with pytest.raises(UserError, match=re.escape(place) + ".*" + re.escape(message)):
-        load(drifted, DATA, "train", ["en"])
+        load(source_of(drifted, DATA), "train", ["en"])
 
 
 def test_a_missing_language_is_named(pairs):
-    assert languages_with_data(task(), DATA, "train") == ["en", "sw"]
+    assert languages_with_data(source_of(task(), DATA), "train") == ["en", "sw"]
     assert len(pairs.requests) == 1, "a list of files, and no file"
     with pytest.raises(UserError) as error:
         fetched(task(), languages=("en", "ar"))
@@ -177,7 +178,7 @@ def test_without_network_the_cache_serves(pairs, restart, hub_server):
     asked = len(pairs.requests)
     restart(offline=True)
     fetched(task())
-    assert len(load(task(), DATA, "train", ["en"])) == 4
+    assert len(load(source_of(task(), DATA), "train", ["en"])) == 4
     restart()
     fetched(task())
     assert len(pairs.requests) == asked, "a commit never changes, so nobody is asked"
@@ -206,7 +207,7 @@ def test_a_branch_becomes_a_commit(pairs, restart, waits, parquet, revision):
     commit = pairs.repositories["datasets", NAME].commit
     fixed = pinned(branch, DATA)
     assert fixed.sources["hub"].revision == commit
-    assert locate(fixed, DATA, "train", "en") == locate(branch, DATA, "train", "en")
+    assert locate(source_of(fixed, DATA), "train", "en") == locate(source_of(branch, DATA), "train", "en")
 
     pairs.fail("GET /api", "500")
     restart()
@@ -215,7 +216,7 @@ def test_a_branch_becomes_a_commit(pairs, restart, waits, parquet, revision):
     pairs.add("dataset", NAME, {FILE: parquet(rows(1, 1))})
     restart()
     assert pinned(branch, DATA).sources["hub"].revision != commit
-    assert load(fixed, DATA, "train", ["en"])["label"][:1] == ["entailment"], "what was pinned stays"
+    assert load(source_of(fixed, DATA), "train", ["en"])["label"][:1] == ["entailment"], "what was pinned stays"
 
 
 @pytest.mark.parametrize(
@@ -241,18 +242,18 @@ def test_one_file_of_many_languages(hub, parquet):
         expect={},
         options={"keep": {"id": "{name}-*"}},
     )
-    assert languages_with_data(several, DATA, "train") == ["en", "sw", "ar"]
+    assert languages_with_data(source_of(several, DATA), "train") == ["en", "sw", "ar"]
     fetched(several, languages=("en", "sw"))
-    assert load(several, DATA, "train", ["sw", "en"])["id"][:] == [
+    assert load(source_of(several, DATA), "train", ["sw", "en"])["id"][:] == [
         f"{name}-{n}" for name in ("swahili", "english") for n in range(3)
     ]
     with pytest.raises(UserError, match=r"no column 'round' \(options.keep\); the row has id, text, label"):
         several.sources["hub"].options["keep"] = {"round": "{language}"}
-        load(several, DATA, "train", ["en"])
+        load(source_of(several, DATA), "train", ["en"])
 
 
 def test_a_source_that_must_not_be_read_says_why(hub):
-    with pytest.raises(UserError, match="task 'toy' cannot be read from the source 'hub': gold pairs only; type data=xtreme"):
+    with pytest.raises(UserError, match="task toy cannot be read from data=hub: gold pairs only; type data=xtreme"):
         fetched(task(unusable="gold pairs only; type data=xtreme"))
 
 
@@ -264,7 +265,7 @@ def test_what_the_hub_does_not_have_is_read_from_the_folder(hub, tmp_path):
     both.sources["xtreme"] = folder
     mixed = DataConfig(source="hub", fallback="xtreme", root=str(tmp_path))
     assert source_name(both, mixed) == "xtreme" and source_name(both, dataclasses.replace(mixed, root=None)) == "hub"
-    assert load(both, mixed, "train", ["en"])["text_a"][:] == ["a sentence"]
+    assert load(source_of(both, mixed), "train", ["en"])["text_a"][:] == ["a sentence"]
     usable = task()
     usable.sources["xtreme"] = folder
     assert source_name(usable, mixed) == "hub"

@@ -56,7 +56,7 @@ def test_every_task_is_tried(capsys):
 def test_a_task_that_the_hub_cannot_give_says_what_to_do(name: str):
     task = load_task(CONF, name)
     assert "hub" in task.sources, f"conf/task/{name}.yaml: declare a source `hub`; if there is none, with `unusable`"
-    with pytest.raises(UserError, match=f"task '{name}' cannot be read from the source 'hub': .*data"):
+    with pytest.raises(UserError, match=f"task {name} cannot be read from data=hub: .*data"):
         source_of(task, DataConfig(source="hub"))
 
 
@@ -82,7 +82,7 @@ def test_task_from_the_hub_to_its_result(
 
     splits = [split for split in SPLITS if split in source.files]
     data = DataConfig(source="hub")
-    of_split = {split: languages_with_data(task, data, split) for split in splits}
+    of_split = {split: languages_with_data(source_of(task, data), split) for split in splits}
     assert all(of_split.values()), "the stand-in serves every split"
     assert set().union(*of_split.values()) <= set(languages)
 

@@ -148,7 +148,7 @@ def composed(overrides: tuple[str, ...]) -> Config:
 
 def inline(*overrides: str) -> Ran:
     """Run a cell in this process."""
-    from xstilts.cell import pipeline
+    from xstilts.cell.run import run
     from xstilts.reporting.views.terminal import cell_text
 
     kept, log = Lines(), logging.getLogger("xstilts")
@@ -156,7 +156,7 @@ def inline(*overrides: str) -> Ran:
         log.setLevel(logging.INFO)
         log.addHandler(kept)
         config = composed((*overrides, "worker=inline"))
-        result = pipeline.run(config)
+        result = run(config)
     return Ran(result, kept.lines, config, cell_text(result))
 
 

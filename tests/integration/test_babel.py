@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from xstilts.sources import source_of
 from xstilts.sources.generated import generate
 from xstilts.store.artifacts import read_metadata
 from xstilts.store.results import read_predictions
@@ -73,7 +74,7 @@ def check_evaluation(ran: Any, output: Path) -> None:
     target, data = ran.config.target, ran.config.data
     expected: Counter[tuple[str, str, str]] = Counter()
     for split in target.task.evaluate:
-        for path in generate(target.task, data, split, None):
+        for path in generate(source_of(target.task, data), split, None):
             language = path.stem.removeprefix(f"{split}-")
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             expected.update((language, split, row["id"]) for row in rows if row.get("side", "query") == "query")

@@ -7,14 +7,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from xstilts.cell.pipeline import plan
+from xstilts.cell.phases import plan
+from xstilts.cell.resolve import resolve
 from xstilts.data.data_maps import in_region
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.paths import DYNAMICS
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata
 from xstilts.training.fit import data_of
-from xstilts.training.load import tokenizer_place
 
 Run = Callable[..., Any]
 MAP = ("+intermediate=snli", "+target=tatoeba", "intermediate.tasks.snli.data_map.epochs=2")
@@ -51,11 +52,11 @@ def test_the_map_is_made_once_and_each_region_trains_on_its_third(run_inline: Ru
     assert read_metadata(folder)["steps"] == 6, "two epochs of 96 examples, 32 in a step"
 
     used = easy.config.intermediate.tasks["snli"]
-    everything = load(used.task, easy.config.data, used.train, used.languages)
+    everything = load(source_of(used.task, easy.config.data), used.train, used.languages)
     for ran, name in ((easy, "easy"), (hard, "hard")):
-        phase = plan(ran.config).training[-1]
-        assert phase.job.maps == {"snli": str(folder)}
-        data = data_of(phase.job, load_tokenizer(tokenizer_place(phase.job.model), None))
+        phase = plan(resolve(ran.config)).training[-1]
+        assert phase.job.tasks["snli"].map == str(folder)
+        data = data_of(phase.job, load_tokenizer(phase.job.tokenizer))
         data.setup("fit")
         made = data.training["snli"]
         assert made.examples["id"][:] == in_region(everything, folder / DYNAMICS, name, 0.33)["id"][:]

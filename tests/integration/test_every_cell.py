@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard
 from xstilts import metrics
 from xstilts.config import Config
 from xstilts.paths import ArtifactPaths, results_dir
-from xstilts.sources import languages_with_data
+from xstilts.sources import languages_with_data, source_of
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata, verify
 from xstilts.store.results import read_predictions, read_results
@@ -113,9 +113,9 @@ def _expected_examples(config: Config) -> list[tuple[str, str, str]]:
     """Language, split and id of all examples that a prediction belongs to, straight from the source."""
     found = []
     for split in config.target.splits or config.target.task.evaluate:
-        languages = languages_with_data(config.target.task, config.data, split)
+        languages = languages_with_data(source_of(config.target.task, config.data), split)
         if languages:
-            examples = load(config.target.task, config.data, split, languages, config.target.max_test_examples)
+            examples = load(source_of(config.target.task, config.data), split, languages, config.target.max_test_examples)
             sides = examples["side"] if "side" in examples.column_names else ["query"] * len(examples)
             columns = zip(examples["language"], examples["id"], sides, strict=True)
             found += [(language, split, identifier) for language, identifier, side in columns if side == "query"]

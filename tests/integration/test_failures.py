@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from xstilts.cell import planning
+from xstilts.cell import phases
 from xstilts.errors import UserError
 from xstilts.store.results import read_results
 
@@ -119,7 +119,7 @@ def test_a_disk_that_is_full(full: str, run_inline: Run, toy_world: Any, tmp_pat
 def test_two_versions_of_training_share_a_store(run_inline: Run, toy_world: Any, tmp_path: Path) -> None:
     command = (*options(toy_world, tmp_path), "+target=pawsx")
     old = run_inline(*command)
-    with mock.patch.object(planning, "ARTIFACT_VERSION", planning.ARTIFACT_VERSION + 1):
+    with mock.patch.object(phases, "ARTIFACT_VERSION", phases.ARTIFACT_VERSION + 1):
         new = run_inline(*command)
         assert any(": training " in line for line in new.log)
         assert not any(": training " in line for line in run_inline(*command).log)

@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from xstilts import train
 from xstilts.config import Config
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.store.results import read_predictions
 from xstilts.tasks.declaration import SPLITS, Source
@@ -80,11 +81,11 @@ def test_integers_in_any_order_and_words_give_the_same_model(
     words, hub, permuted = cell(), cell(HUB), cell(PERMUTED)
     task = words.config.target.task
     assert task.labels == ["contradiction", "entailment", "neutral"] != list(HUB.values())
-    first = load(words.config.target.training["mnli"].task, words.config.data, "train", ["en"]).to_list()
+    first = load(source_of(words.config.target.training["mnli"].task, words.config.data), "train", ["en"]).to_list()
     assert [example["label"] for example in first[:3]] == ["entailment", "neutral", "contradiction"]
     for other in (hub, permuted):
         training = other.config.target.training["mnli"]
-        assert load(training.task, other.config.data, "train", ["en"]).to_list() == first
+        assert load(source_of(training.task, other.config.data), "train", ["en"]).to_list() == first
         assert other.result["fingerprint"] != words.result["fingerprint"]  # trained anew, from other files
         assert seen(other) == seen(words)
     weights, labels, _, predictions = seen(words)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from xstilts.reporting.analysis import analyse
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.store.results import read_results
 
@@ -151,5 +152,5 @@ def test_the_table_of_formats_names_the_fields_that_the_default_reader_takes(
     assert set(re.findall(r"`(\w+)`", row[2])) <= set(metrics.metric_names())
     (tmp_path / "rows.jsonl").write_text(json.dumps(ROWS[name]) + "\n", encoding="utf-8")
     task = Task(name="mine", format=name, labels=["x"], sources={"xtreme": Source(files={"test": "rows.jsonl"})})
-    (read,) = load(task, DataConfig(root=str(tmp_path)), "test", ["en"])
+    (read,) = load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["en"])
     assert {field: read[field] for field in ROWS[name]} == ROWS[name]

@@ -198,11 +198,12 @@ def test_sigkill_of_a_real_process(
     weights_of: Weights,
     compose_config: Run,
 ) -> None:
-    from xstilts.cell.pipeline import plan
+    from xstilts.cell.phases import plan
+    from xstilts.cell.resolve import resolve
 
     long = ("+target=pawsx", "target.recipe.max_steps=400", "target.recipe.eval_every=50", "trainer.checkpoint_every=7")
     all_options = (*options(toy_world, tmp_path), *long)
-    paths: ArtifactPaths = plan(compose_config(*all_options)).training[0].paths
+    paths: ArtifactPaths = plan(resolve(compose_config(*all_options))).training[0].paths
     process = start_cell(*all_options)
     deadline = time.monotonic() + 120
     while not paths.last_checkpoint.exists():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset
 
@@ -98,7 +99,7 @@ def test_smaller_subsets_lie_inside_larger_ones(cell: Run) -> None:
     ids = []
     for ran in (small, large):
         training = ran.config.target.training["pawsx"]
-        examples = load(training.task, ran.config.data, training.train, training.languages)
+        examples = load(source_of(training.task, ran.config.data), training.train, training.languages)
         ids.append(set(subset(examples, training.max_examples, training.fraction)["id"]))
     assert [len(found) for found in ids] == [16, 48]
     assert ids[0] < ids[1]

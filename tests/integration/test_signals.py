@@ -153,13 +153,14 @@ def started(
     start_cell: Run, compose_config: Run, toy_world: Any, tmp_path: Path
 ) -> Iterator[Callable[..., tuple[Any, ArtifactPaths]]]:
     """Start a cell in processes of its own: the driver, and where its artifact is made. What is left of it ends with the test."""
-    from xstilts.cell.pipeline import plan
+    from xstilts.cell.phases import plan
+    from xstilts.cell.resolve import resolve
 
     drivers = []
 
     def start(*overrides: str) -> tuple[Any, ArtifactPaths]:
         words = (*options(toy_world, tmp_path), *LONG, *overrides)
-        paths = plan(compose_config(*words)).training[0].paths
+        paths = plan(resolve(compose_config(*words))).training[0].paths
         drivers.append(start_cell(*words))
         return drivers[-1], paths
 

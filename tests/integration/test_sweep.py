@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from xstilts.cell import pipeline
+from xstilts.cell import phases
+from xstilts.cell.resolve import resolve
 from xstilts.paths import sweep_summary
 from xstilts.store.results import read_results
 
@@ -83,7 +84,7 @@ def test_a_failed_intermediate_blocks_its_cells(
     run_cell: Cell, toy_world: Any, tmp_path: Path, compose_config: Callable[..., Any]
 ) -> None:
     chosen = options(toy_world, tmp_path)
-    planned = pipeline.plan(compose_config(*chosen, "+intermediate=snli", "+target=pawsx"))
+    planned = phases.plan(resolve(compose_config(*chosen, "+intermediate=snli", "+target=pawsx")))
     planned.training[0].paths.lock.mkdir(parents=True)  # a folder cannot be locked
     code, out, err = run_cell("-m", *chosen, "+intermediate=snli", "+target=pawsx,tatoeba")
     assert code == 1 and "Traceback" not in out + err, out + err

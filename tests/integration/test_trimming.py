@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-from xstilts.cell import pipeline
+from xstilts.cell.phases import plan
+from xstilts.cell.resolve import resolve
 
 Run = Callable[..., Any]
 CELL = (
@@ -66,7 +67,7 @@ def test_it_is_in_no_fingerprint(setting: str, compose_config: Run, toy_world: A
     place = (f"store.root={tmp_path / 'store'}", f"output={tmp_path}")
 
     def names(*overrides: str) -> list[str]:
-        cell = pipeline.plan(compose_config(*toy_world.options, *place, "+intermediate=mnli", "+target=xnli", *overrides))
+        cell = plan(resolve(compose_config(*toy_world.options, *place, "+intermediate=mnli", "+target=xnli", *overrides)))
         return [*(phase.paths.fingerprint for phase in cell.training), cell.paths.name]
 
     assert names(f"model.trim_vocabulary={setting}") == names()

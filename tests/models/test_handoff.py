@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from xstilts.config import Hyperparameters, Target
+from xstilts.config import DataConfig, Hyperparameters
 from xstilts.errors import UserError
 from xstilts.export.checkpoint import export
-from xstilts.jobs import EvaluationJob, TrainingJob
-from xstilts.tasks.declaration import Task, TrainingTask, head_name
+from xstilts.jobs import EvaluationJob, TrainingData, TrainingJob
+from xstilts.sources import TaskSource
+from xstilts.sources.splits import DataSplit
+from xstilts.tasks.declaration import Source, Task, head_name
 from xstilts.tasks.formats import format_names
 from xstilts.training.evaluate import _model as evaluated_model
 from xstilts.training.fit import _model
@@ -18,12 +20,20 @@ CHOICE = Task(name="copa", format="multiple_choice")
 NLI = Task(name="mnli", format="classification", labels=["no", "yes", "maybe"], head="nli")
 
 
+def source(task):
+    return TaskSource(task, "files", Source(), DataConfig())
+
+
 def job(model, parent=None, tasks=(CHOICE,), **words):
     return TrainingJob(
         parent=str(parent) if parent else None,
         model=model,
-        tasks={task.name: TrainingTask(task=task) for task in tasks},
-        by_task={task.name: Hyperparameters(head_dropout=0.1, max_length=64) for task in tasks},
+        tasks={
+            task.name: TrainingData(
+                source(task), DataSplit("train", ["en"]), hyperparameters=Hyperparameters(head_dropout=0.1, max_length=64)
+            )
+            for task in tasks
+        },
         **words,
     )
 
@@ -83,10 +93,11 @@ RETRIEVAL = Task(name="pairs", format="retrieval", protocol="sentence_matching")
 
 def evaluation(model, task, folder=None, training=True, **values):
     return EvaluationJob(
+        source(task),
         label=f"phase 4: {task.name}",
         artifact=str(folder) if folder else None,
         model=model,
-        target=Target(task=task, training={"u": TrainingTask(task=task)} if training else {}),
+        trained=training,
         hyperparameters=Hyperparameters(max_length=64, **values),
     )
 

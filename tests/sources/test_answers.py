@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.answers import NEAR, Placing, parse_answers
 from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
@@ -144,7 +145,7 @@ def read(write, tmp_path, caplog):
         task = Task(name="qa", format="span_qa", languages=["en"], sources={"xtreme": source})
         caplog.clear()
         with caplog.at_level(logging.INFO, logger="xstilts"):
-            found = load(task, DataConfig(root=str(tmp_path)), split, ["en"])
+            found = load(source_of(task, DataConfig(root=str(tmp_path))), split, ["en"])
         return found, [record.getMessage() for record in caplog.records]
 
     return loaded
@@ -214,7 +215,7 @@ def test_byte_positions_of_another_script_are_an_error(write, tmp_path):
         name="qa", format="span_qa", languages=["ko"], sources={"xtreme": Source(reader="squad", files={"test": "ko.json"})}
     )
     with pytest.raises(UserError, match="expected answer_start in characters, not bytes"):
-        load(task, DataConfig(root=str(tmp_path)), "test", ["ko"])
+        load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["ko"])
 
 
 @pytest.mark.parametrize("reader", ["examples", "jsonl", "squad_rows"])
@@ -222,14 +223,14 @@ def test_byte_positions_of_another_script_are_an_error(write, tmp_path):
 def test_every_reader_takes_every_form(write, tmp_path, reader, raw):
     write("en.jsonl", json.dumps({"id": "a", "question": "?", "context": "w0 w1", "answers": raw}))
     task = Task(name="qa", format="span_qa", sources={"xtreme": Source(reader=reader, files={"test": "{language}.jsonl"})})
-    assert load(task, DataConfig(root=str(tmp_path)), "test", ["en"])["answers"][:] == [[{"text": "w1", "start": 3}]]
+    assert load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["en"])["answers"][:] == [[{"text": "w1", "start": 3}]]
 
 
 def test_a_context_that_is_missing_is_one_line(write, tmp_path):
     write("en.jsonl", json.dumps({"id": "a", "question": "?", "answers": [stated("w1", 3)]}))
     task = Task(name="qa", format="span_qa", sources={"xtreme": Source(reader="jsonl", files={"test": "{language}.jsonl"})})
     with pytest.raises(UserError, match=r"en\.jsonl:1: no column 'context'; the row has id, question, answers"):
-        load(task, DataConfig(root=str(tmp_path)), "test", ["en"])
+        load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["en"])
 
 
 ODD = st.sampled_from([None, True, 0, -1, 3, 2.5, "", "w1", "3", [], {}, [None], ["w1"], [3], {"text": "w1"}, {"text": ["w1"]}])
@@ -275,7 +276,7 @@ def test_odd_values_anywhere_are_read_or_are_one_line(tmp_path, reader, odd, rem
     task = Task(name="qa", format=format, protocol="answer_retrieval", sources={"xtreme": source})
     for split in ("train", "test"):
         try:
-            load(task, DataConfig(root=str(tmp_path)), split, ["en"])
+            load(source_of(task, DataConfig(root=str(tmp_path))), split, ["en"])
         except UserError as error:
             assert "\n" not in str(error)
 
@@ -289,7 +290,7 @@ def test_training_pairs_for_answer_retrieval_are_placed(write, tmp_path, caplog)
     source = Source(reader="squad_sentences", files={"train": "{language}.json"})
     task = Task(name="pairs", format="retrieval", protocol="answer_retrieval", sources={"xtreme": source})
     with caplog.at_level(logging.INFO, logger="xstilts"):
-        found = load(task, DataConfig(root=str(tmp_path)), "train", ["en"])
+        found = load(source_of(task, DataConfig(root=str(tmp_path))), "train", ["en"])
     queries = {row["id"]: row["relevant"] for row in found if row["side"] == "query"}
     assert queries["en/off"] == ["en/0-2"] and queries["en/strip"] == ["en/0-1"] and "en/lost" not in queries
     assert "3 of 44 answers have a wrong position: 2 corrected, 1 left out with their" in caplog.text

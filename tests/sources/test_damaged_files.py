@@ -10,6 +10,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.check import options_of
 from xstilts.sources.load import load
 from xstilts.sources.options import COMMON
@@ -116,7 +117,7 @@ def case(chance: random.Random, reader: str, folder: Path) -> Callable[[], Any]:
     )
     labels = ["O", "B-PER", "yes"] if format in ("classification", "tagging") else []
     task = Task(name="toy", format=format, labels=labels, sources={"xtreme": source})
-    return lambda: load(task, DataConfig(root=str(folder)), split, ["en"])
+    return lambda: load(source_of(task, DataConfig(root=str(folder))), split, ["en"])
 
 
 @pytest.mark.parametrize("reader", [name for name in reader_names() if name not in ("parquet", "sentence_pairs")])

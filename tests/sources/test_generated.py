@@ -14,7 +14,7 @@ import pytest
 from xstilts.babel.declaration import Language, WorldConfig
 from xstilts.config import Config, DataConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data, locate, place_of, require
+from xstilts.sources import languages_with_data, locate, place_of, require, source_of
 from xstilts.sources.generated import generate, resolve_generated
 from xstilts.sources.load import load
 from xstilts.store.identity import data_checksums, task_identity
@@ -130,31 +130,34 @@ def test_what_cannot_be_made_is_told(config: Config, changes: dict[str, Any], to
 def test_what_is_missing_is_written_once_and_read_like_any_other_source(config: Config):
     resolve_generated(config)
     toy, data = config.target.training["toy"].task, config.data
-    assert languages_with_data(toy, data, "train") == ["qaa", "qab"], "they can be made"
-    assert (languages_with_data(toy, data, "test"), locate(toy, data, "train", "qab")) == ([], {})
+    assert languages_with_data(source_of(toy, data), "train") == ["qaa", "qab"], "they can be made"
+    assert (languages_with_data(source_of(toy, data), "test"), locate(source_of(toy, data), "train", "qab")) == ([], {})
     with pytest.raises(
         UserError, match="train data of task 'toy' in language 'qab' in the synthetic world of seed 3 is not made"
     ):
-        require(toy, data, "train", "qab")
-    (path,) = generate(toy, data, "train", ["qab"])
-    assert generate(toy, data, "train", ["qab"]) == [path] == [*locate(toy, data, "train", "qab").values()]
+        require(source_of(toy, data), "train", "qab")
+    (path,) = generate(source_of(toy, data), "train", ["qab"])
+    assert generate(source_of(toy, data), "train", ["qab"]) == [path] == [*locate(source_of(toy, data), "train", "qab").values()]
     assert calls == [("train", "qab", 10)]
     assert [child.name for child in path.parent.iterdir()] == ["train-qab.jsonl"], "nothing half-written"
-    examples = load(toy, data, "train:-20%", ["qab"])
+    examples = load(source_of(toy, data), "train:-20%", ["qab"])
     assert (examples["id"][:], examples["label"][:], examples["text_b"][:]) == (["train-8", "train-9"], LABELS, [None, None])
     assert examples["text_a"][0] == "w8ä of 3\u2028"
-    assert place_of(toy, data) == "in the synthetic world of seed 3"
+    assert place_of(source_of(toy, data)) == "in the synthetic world of seed 3"
 
 
 def test_null_means_all_languages_and_what_a_task_lacks_is_told(config: Config):
     config.data.world.rows = 0.01
     resolve_generated(config)
     toy, data = config.target.task, config.data
-    assert [path.name for path in generate(toy, data, "validation", None)] == ["validation-qaa.jsonl", "validation-qab.jsonl"]
+    assert [path.name for path in generate(source_of(toy, data), "validation", None)] == [
+        "validation-qaa.jsonl",
+        "validation-qab.jsonl",
+    ]
     assert calls == [("validation", "qaa", 1), ("validation", "qab", 1)], "at least one row"
-    assert generate(toy, data, "test", None) == generate(toy, data, "train", []) == []
+    assert generate(source_of(toy, data), "test", None) == generate(source_of(toy, data), "train", []) == []
     with pytest.raises(UserError, match="unknown language of task 'last' 'qac'"):
-        generate(toy, data, "validation", ["qac"])
+        generate(source_of(toy, data), "validation", ["qac"])
 
 
 def test_a_generator_that_fails_leaves_nothing_behind(config: Config, monkeypatch: pytest.MonkeyPatch):
@@ -166,18 +169,19 @@ def test_a_generator_that_fails_leaves_nothing_behind(config: Config, monkeypatc
 
     monkeypatch.setattr(sys.modules["xstilts.babel.generators.made_up"], "examples", breaks)
     with pytest.raises(OSError, match="no space"):
-        generate(config.target.task, config.data, "train", ["qaa"])
+        generate(source_of(config.target.task, config.data), "train", ["qaa"])
     assert [path for path in Path(config.data.root or "").rglob("*") if path.is_file()] == []
 
 
 def test_several_may_write_at_once(config: Config):
     resolve_generated(config)
-    threads = [threading.Thread(target=generate, args=(config.target.task, config.data, "train", None)) for _ in range(4)]
+    source = source_of(config.target.task, config.data)
+    threads = [threading.Thread(target=generate, args=(source, "train", None)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    paths = generate(config.target.task, config.data, "train", None)
+    paths = generate(source_of(config.target.task, config.data), "train", None)
     assert [len(path.read_text("utf-8").split("\n")) for path in paths] == [11, 11]
     assert json.loads(paths[0].read_text("utf-8").split("\n")[9])["id"] == "train-9"
     assert len(list(paths[0].parent.iterdir())) == 2
@@ -209,14 +213,14 @@ def test_the_folder_follows_from_all_that_the_examples_follow_from(config: Confi
 
 def test_only_what_the_examples_are_is_part_of_a_fingerprint(config: Config, tmp_path: Path):
     resolve_generated(config)
-    toy = config.target.task
-    identity = task_identity(toy, "babel")
+    toy = source_of(config.target.task, config.data)
+    identity = task_identity(toy)
     assert identity["source"] == {
         "generator": {"name": "made_up", "rows": {"train": 10, "validation": 3}},
         "labels": {"nay": "no"},
     }
-    generate(toy, config.data, "train", ["qaa"])
-    assert list(data_checksums(toy, config.data, ["train"], ["qaa"], None)) == ["train/qaa/data"]
+    generate(toy, "train", ["qaa"])
+    assert list(data_checksums(toy, "train", ["qaa"], None)) == ["train/qaa/data"]
 
 
 def test_candidates_of_languages_that_are_not_read_are_no_longer_relevant(config: Config):
@@ -224,10 +228,10 @@ def test_candidates_of_languages_that_are_not_read_are_no_longer_relevant(config
     config.target.task = task("pairs", "pairs", "retrieval")
     resolve_generated(config)
     pool, data = config.target.task, config.data
-    generate(pool, data, "validation", None)
+    generate(source_of(pool, data), "validation", None)
 
     def relevant(languages: list[str]) -> list[list[str]]:
-        return [found for found in load(pool, data, "validation", languages)["relevant"] if found is not None]
+        return [found for found in load(source_of(pool, data), "validation", languages)["relevant"] if found is not None]
 
     assert relevant(["qab", "qac"])[:2] == [["qab/0", "qac/0"], ["qab/1", "qac/1"]]
     assert relevant(["qab"]) == [["qab/0"], ["qab/1"], ["qab/2"]]

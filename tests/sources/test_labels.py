@@ -8,6 +8,7 @@ import pytest
 
 from xstilts.config import Config, DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.labels import resolve_labels, with_labels
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
@@ -28,7 +29,7 @@ def test_the_number_of_a_tag_is_its_place(data):
     task = load_task(CONF, "ccg")
     assert task.labels == []
     assert with_labels(task, data).labels == ["N", "N/N", "(S[dcl]\\NP)/NP"]
-    assert load(task, data, "train", ["en"])["tags"][:] == [["N/N", "N"], ["N", "(S[dcl]\\NP)/NP", "N"]]
+    assert load(source_of(task, data), "train", ["en"])["tags"][:] == [["N/N", "N"], ["N", "(S[dcl]\\NP)/NP", "N"]]
 
 
 def test_every_task_of_a_config_gets_its_labels(data):
@@ -55,8 +56,8 @@ def test_a_missing_or_odd_file_is_told(data, tmp_path, write):
 
 def test_the_hub_is_refused_with_the_way_round(data):
     data.source = "hub"
-    with pytest.raises(UserError, match=r"'ccg' cannot be read from the source 'hub': the licence of CCGbank .* data=xtreme"):
-        load(load_task(CONF, "ccg"), data, "train", ["en"])
+    with pytest.raises(UserError, match=r"ccg cannot be read from data=hub: the licence of CCGbank .* data=xtreme"):
+        load(source_of(load_task(CONF, "ccg"), data), "train", ["en"])
 
 
 @pytest.mark.parametrize(
@@ -65,4 +66,4 @@ def test_the_hub_is_refused_with_the_way_round(data):
 def test_a_line_that_does_not_fit_is_told(data, write, line, told):
     write("ccg/ccg.train", f"Men\tN\n{line}\n")
     with pytest.raises(UserError, match=rf"ccg\.train:2: {told}"):
-        load(load_task(CONF, "ccg"), data, "train", ["en"])
+        load(source_of(load_task(CONF, "ccg"), data), "train", ["en"])

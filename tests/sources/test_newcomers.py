@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from xstilts.cell.checks.tasks import task_problems
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data
+from xstilts.sources import languages_with_data, source_of
 from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
 
@@ -48,14 +48,14 @@ def write(folder: Path, name: str, text: str) -> None:
 
 def read(folder: Path, name: str, split: str, *languages: str) -> list[dict[str, Any]]:
     task, data = TASKS[name], DataConfig(root=str(folder))
-    assert languages_with_data(task, data, split) == list(languages)
-    return load(task, data, split, languages).to_list()
+    assert languages_with_data(source_of(task, data), split) == list(languages)
+    return load(source_of(task, data), split, languages).to_list()
 
 
 def test_eight_data_sets_stand_on_the_page() -> None:
     assert set(TASKS) == {"farstail", "kornli", "klue_nli", "jcommonsenseqa", "persian_qa", "arcd", "masakhaner", "uner"}
     for task in TASKS.values():
-        assert list(task_problems(task, DataConfig())) == []
+        assert list(task_problems(task, source_of(task, DataConfig()))) == []
 
 
 def test_farstail(tmp_path: Path) -> None:

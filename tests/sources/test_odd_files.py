@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
 
@@ -35,7 +36,7 @@ def read(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
         task = Task(
             name="own", format=form, labels=labels, sources={"own": Source(reader=reader, files={split: "file"}, **source)}
         )
-        return list(load(task, DataConfig(source="own", root=str(tmp_path)), split, ["en"]))
+        return list(load(source_of(task, DataConfig(source="own", root=str(tmp_path))), split, ["en"]))
 
     return _read
 
@@ -67,7 +68,7 @@ def test_what_is_no_text_is_never_read_as_text(read, content, told):
 def test_a_file_that_cannot_be_read_is_one_line(read, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="cannot be read \\(File name too long\\)"):
         task = Task(name="own", format="mlm", sources={"own": Source(reader="text", files={"train": "a" * 300})})
-        load(task, DataConfig(source="own", root=str(tmp_path)), "train", ["en"])
+        load(source_of(task, DataConfig(source="own", root=str(tmp_path))), "train", ["en"])
 
     def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
@@ -279,4 +280,4 @@ def test_a_language_without_a_name_for_its_path_needs_a_map(tmp_path, placeholde
     task = Task(name="own", format="mlm", languages=["xx"], sources={"own": source})
     told = f"language 'xx': this language has no {placeholder}, which is in files.train; write a map"
     with pytest.raises(UserError, match=re.escape(told)):
-        load(task, DataConfig(source="own", root=str(tmp_path)), "train", ["xx"])
+        load(source_of(task, DataConfig(source="own", root=str(tmp_path))), "train", ["xx"])

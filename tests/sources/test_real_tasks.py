@@ -8,7 +8,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
-from xstilts.sources import languages_with_data
+from xstilts.sources import languages_with_data, source_of
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task, task_names
 
@@ -78,7 +78,7 @@ def test_nothing_that_is_there_is_left_out(real_data):
         (task.name, split)
         for task in tasks
         for split in task.sources["xtreme"].files
-        if languages_with_data(task, real_data, split)
+        if languages_with_data(source_of(task, real_data), split)
     }
     assert there == set(EXPECTED)
 
@@ -86,11 +86,11 @@ def test_nothing_that_is_there_is_left_out(real_data):
 @pytest.mark.parametrize(("name", "split"), EXPECTED)
 def test_every_language_that_is_there_loads(real_data, name, split):
     task = load_task(CONF, name)
-    languages = languages_with_data(task, real_data, split)
+    languages = languages_with_data(source_of(task, real_data), split)
     rows, has_gold = EXPECTED[name, split]
     wanted = rows if isinstance(rows, dict) else dict.fromkeys(languages, rows)
     wanted |= {language: rows for language, rows in EXCEPTIONS.get((name, split), {}).items() if language in languages}
-    examples = load(task, real_data, split, languages)
+    examples = load(source_of(task, real_data), split, languages)
     sides = examples["side"][:] if "side" in examples.column_names else ["query"] * len(examples)
     counted = Counter(language for language, side in zip(examples["language"][:], sides, strict=True) if side == "query")
     assert counted == wanted
@@ -100,7 +100,7 @@ def test_every_language_that_is_there_loads(real_data, name, split):
 
 
 def test_xnli_is_parallel_and_balanced(real_data):
-    examples = load(load_task(CONF, "xnli"), real_data, "validation", ["en", "sw"])
+    examples = load(source_of(load_task(CONF, "xnli"), real_data), "validation", ["en", "sw"])
     labels = examples["label"][:]
     assert labels[:2490] == labels[2490:]
     assert Counter(labels[:2490]) == dict.fromkeys(("contradiction", "entailment", "neutral"), 830)
@@ -108,7 +108,7 @@ def test_xnli_is_parallel_and_balanced(real_data):
 
 
 def test_pawsx_has_no_doubled_quotes_and_keeps_odd_characters(real_data):
-    examples = load(load_task(CONF, "pawsx"), real_data, "validation", ["ko"])
+    examples = load(source_of(load_task(CONF, "pawsx"), real_data), "validation", ["ko"])
     texts = examples["text_a"][:] + examples["text_b"][:]
     assert not any('""' in text for text in texts)
     assert any(text.startswith('"') for text in texts)
@@ -119,15 +119,15 @@ def test_pawsx_has_no_doubled_quotes_and_keeps_odd_characters(real_data):
 def test_pawsx_as_released(shared_data):
     data = DataConfig(source="original", root=str(shared_data / "originals/hf_dummy/paws-x/x-final"))
     task = load_task(CONF, "pawsx")
-    assert languages_with_data(task, data, "train") == ["en", "de", "es", "fr", "ja", "ko", "zh"]
-    examples = load(task, data, "validation", ["de"])
+    assert languages_with_data(source_of(task, data), "train") == ["en", "de", "es", "fr", "ja", "ko", "zh"]
+    examples = load(source_of(task, data), "validation", ["de"])
     assert examples[0]["id"] == "4"
     assert examples[0]["label"] == "1"
-    assert load(task, data, "test", ["de"])["label"][0] == "1"
+    assert load(source_of(task, data), "test", ["de"])["label"][0] == "1"
 
 
 def test_tydiqa_keeps_every_training_question(real_data):
-    examples = load(load_task(CONF, "tydiqa"), real_data, "train", ["en"])
+    examples = load(source_of(load_task(CONF, "tydiqa"), real_data), "train", ["en"])
     assert len(set(examples["id"][:])) == 3696
     assert examples["id"][:2] == ["train-0", "train-1"]
 
@@ -140,31 +140,31 @@ def test_tydiqa_as_released_has_gold(shared_data, tmp_path):
     )
     task = load_task(CONF, "tydiqa")
     task.sources["xtreme"].positional_ids = ["validation"]
-    examples = load(task, DataConfig(root=str(tmp_path)), "validation", ["ko"])
+    examples = load(source_of(task, DataConfig(root=str(tmp_path))), "validation", ["ko"])
     assert all(answers for answers in examples["answers"][:])
 
 
 def test_xquad_blanked_by_xtreme_has_no_gold(shared_data, tmp_path):
     (tmp_path / "xquad").mkdir()
     shutil.copy(shared_data / "xtreme/xquad/xquad.en.blanked-by-xtreme.json", tmp_path / "xquad/xquad.en.json")
-    examples = load(load_task(CONF, "xquad"), DataConfig(root=str(tmp_path)), "test", ["en"])
+    examples = load(source_of(load_task(CONF, "xquad"), DataConfig(root=str(tmp_path))), "test", ["en"])
     assert examples["answers"][:] == [None] * 1190
 
 
 def test_sorted_tatoeba_without_gold_file(shared_data):
     data, task = DataConfig(root=str(shared_data / "xtreme")), load_task(CONF, "tatoeba")
     with pytest.raises(UserError, match=r"task 'tatoeba' has no gold for test in sw: the English side of sw-en.sw is sorted"):
-        load(task, data, "test", ["sw"])
+        load(source_of(task, data), "test", ["sw"])
     task.sources["xtreme"].options["no_gold"] = ["test"]
-    assert set(_gold(load(task, data, "test", ["sw"]))) == {None}
+    assert set(_gold(load(source_of(task, data), "test", ["sw"]))) == {None}
     beside = DataConfig(root=data.root, extra_roots=[str(shared_data / "originals")])
-    found = load(load_task(CONF, "tatoeba"), beside, "test", ["sw", "de"])
+    found = load(source_of(load_task(CONF, "tatoeba"), beside), "test", ["sw", "de"])
     assert all(len(relevant) == 1 for relevant in _gold(found)) and len(_gold(found)) == 1390
 
 
 def test_tatoeba_gold_is_one_translation_each(real_data):
     task = load_task(CONF, "tatoeba")
-    examples = load(task, real_data, "test", languages_with_data(task, real_data, "test"))
+    examples = load(source_of(task, real_data), "test", languages_with_data(source_of(task, real_data), "test"))
     assert all(len(relevant) == 1 for relevant in _gold(examples))
     texts = dict(zip(examples["id"][:], examples["text"][:], strict=True))
     query = next(row for row in examples.to_list() if row["text"] == "He brought me coffee." and row["language"] == "sw")
@@ -174,20 +174,20 @@ def test_tatoeba_gold_is_one_translation_each(real_data):
 def test_tatoeba_under_laser_s_names(shared_data):
     data = DataConfig(root=str(shared_data / "originals"))
     task = load_task(CONF, "tatoeba")
-    assert languages_with_data(task, data, "test") == ["de", "sw"]
-    examples = load(task, data, "test", ["sw"])
+    assert languages_with_data(source_of(task, data), "test") == ["de", "sw"]
+    examples = load(source_of(task, data), "test", ["sw"])
     assert sum(relevant is not None for relevant in _gold(examples)) == 390
 
 
 def test_bucc_sample(real_data):
-    examples = load(load_task(CONF, "bucc2018"), real_data, "validation", ["zh"])
+    examples = load(source_of(load_task(CONF, "bucc2018"), real_data), "validation", ["zh"])
     assert Counter(examples["side"][:]) == {"query": 500, "candidate": 800}
     assert Counter(len(relevant) for relevant in _gold(examples)) == {0: 400, 1: 100}
 
 
 def test_lareqa_candidates_and_their_links(real_data):
     languages = ["en", "ar", "de", "hi", "zh"]
-    examples = load(load_task(CONF, "lareqa"), real_data, "test", languages)
+    examples = load(source_of(load_task(CONF, "lareqa"), real_data), "test", languages)
     candidates = Counter(row["language"] for row in examples.to_list() if row["side"] == "candidate")
     assert candidates == {"en": 1180, "ar": 1222, "de": 1276, "hi": 1244, "zh": 1196}
     side = dict(zip(examples["id"][:], examples["side"][:], strict=True))
@@ -195,13 +195,13 @@ def test_lareqa_candidates_and_their_links(real_data):
     for relevant in _gold(examples):
         assert {name.partition("/")[0] for name in relevant} == set(languages)
         assert all(side[name] == "candidate" for name in relevant)
-    few = load(load_task(CONF, "lareqa"), real_data, "test", ["en", "zh"], max_examples=1)
+    few = load(source_of(load_task(CONF, "lareqa"), real_data), "test", ["en", "zh"], max_examples=1)
     assert few["relevant"][0] == ["en/0-0", "zh/0-0"]
 
 
 def test_lareqa_training_sentences_contain_their_answers(real_data):
-    rows = load(load_task(CONF, "lareqa"), real_data, "train", ["en"])
-    answers = load(load_task(CONF, "squad_v1"), real_data, "train", ["en"])
+    rows = load(source_of(load_task(CONF, "lareqa"), real_data), "train", ["en"])
+    answers = load(source_of(load_task(CONF, "squad_v1"), real_data), "train", ["en"])
     sentence = {row["id"]: row["text"] for row in rows.to_list() if row["side"] == "candidate"}
     context = {row["id"]: row["context"] for row in rows.to_list() if row["side"] == "candidate"}
     found = {row["id"]: row["relevant"] for row in rows.to_list() if row["side"] == "query"}
@@ -212,7 +212,7 @@ def test_lareqa_training_sentences_contain_their_answers(real_data):
 
 
 def test_xcopa_prompts(real_data):
-    examples = load(load_task(CONF, "xcopa"), real_data, "validation", ["et"])
+    examples = load(source_of(load_task(CONF, "xcopa"), real_data), "validation", ["et"])
     assert examples[0] == {
         "id": "0",
         "language": "et",
@@ -225,14 +225,14 @@ def test_xcopa_prompts(real_data):
 def test_copa_as_superglue_and_as_balanced(shared_data):
     folder = shared_data / "originals/hf_dummy/super_glue/copa"
     task = load_task(CONF, "copa")
-    assert load(task, DataConfig(root=str(folder)), "train", ["en"])["label"][:2] == [0, 0]
-    assert load(task, DataConfig(root=str(folder)), "test", ["en"])["label"][0] is None
+    assert load(source_of(task, DataConfig(root=str(folder))), "train", ["en"])["label"][:2] == [0, 0]
+    assert load(source_of(task, DataConfig(root=str(folder))), "test", ["en"])["label"][0] is None
     balanced = DataConfig(source="balanced", root=str(shared_data / "originals"))
-    assert Counter(load(task, balanced, "train", ["en"])["label"][:]) == {0: 506, 1: 494}
+    assert Counter(load(source_of(task, balanced), "train", ["en"])["label"][:]) == {0: 506, 1: 494}
 
 
 def test_commonsenseqa_choices(real_data):
-    example = load(load_task(CONF, "commonsenseqa"), real_data, "validation", ["en"])[0]
+    example = load(source_of(load_task(CONF, "commonsenseqa"), real_data), "validation", ["en"])[0]
     assert example["choices"] == ["bank", "library", "department store", "mall", "new york"]
     assert (example["label"], example["id"]) == (0, "1afa02df02c908a558b4036e80242fac")
 
@@ -240,8 +240,8 @@ def test_commonsenseqa_choices(real_data):
 def test_cosmosqa_as_released_csv_and_jsonl(shared_data, tmp_path):
     shutil.copytree(shared_data / "originals/hf_dummy/cosmos_qa/0.1.0", tmp_path / "cosmosqa")
     task, data = load_task(CONF, "cosmosqa"), DataConfig(root=str(tmp_path))
-    assert load(task, data, "train", ["en"])["label"][0] == 1
-    test = load(task, data, "test", ["en"])
+    assert load(source_of(task, data), "train", ["en"])["label"][0] == 1
+    test = load(source_of(task, data), "test", ["en"])
     assert test["label"][0] is None
     assert test["prompt"][0].endswith("Why is HGH and steroid use rampant in track ?")
     assert len(test["choices"][0]) == 4
@@ -250,11 +250,11 @@ def test_cosmosqa_as_released_csv_and_jsonl(shared_data, tmp_path):
 def test_hellaswag_under_both_names_of_its_text(shared_data, tmp_path):
     shutil.copytree(shared_data / "originals/hf_dummy/hellaswag/0.1.0", tmp_path / "hellaswag")
     task, data = load_task(CONF, "hellaswag"), DataConfig(root=str(tmp_path))
-    assert load(task, data, "train", ["en"])["label"][0] == 3
-    assert load(task, data, "test", ["en"])["label"][0] is None
-    assert load(task, data, "validation", ["en"])["prompt"][0] == "A man is sitting on a roof. he"
+    assert load(source_of(task, data), "train", ["en"])["label"][0] == 3
+    assert load(source_of(task, data), "test", ["en"])["label"][0] is None
+    assert load(source_of(task, data), "validation", ["en"])["prompt"][0] == "A man is sitting on a roof. he"
     shutil.copy(shared_data / "originals/hellaswag/hellaswag_val_500_en.jsonl", tmp_path / "hellaswag/hellaswag_val.jsonl")
-    examples = load(task, data, "validation", ["en"])
+    examples = load(source_of(task, data), "validation", ["en"])
     assert Counter(examples["label"][:]) == {0: 118, 1: 123, 2: 122, 3: 137}
     assert examples["prompt"][0].startswith("[header] How to recover from an emotional affair")
 
@@ -262,7 +262,7 @@ def test_hellaswag_under_both_names_of_its_text(shared_data, tmp_path):
 def test_snli_training_leaves_out_pairs_without_agreement(shared_data, tmp_path):
     (tmp_path / "snli").mkdir()
     shutil.copy(shared_data / "originals/snli/snli_1.0_dev.jsonl.gz", tmp_path / "snli/snli_1.0_train.jsonl.gz")
-    examples = load(load_task(CONF, "snli"), DataConfig(root=str(tmp_path)), "train", ["en"])
+    examples = load(source_of(load_task(CONF, "snli"), DataConfig(root=str(tmp_path))), "train", ["en"])
     assert Counter(examples["label"][:]) == {"entailment": 3329, "contradiction": 3278, "neutral": 3235}
     assert examples["id"][0] == "4705552913.jpg#2r1n"
 
@@ -270,53 +270,58 @@ def test_snli_training_leaves_out_pairs_without_agreement(shared_data, tmp_path)
 def test_wikiann_and_universal_dependencies_as_released(shared_data, tmp_path):
     data = DataConfig(source="wikiann", root=str(shared_data / "originals/hf_dummy"))
     task = load_task(CONF, "panx")
-    languages = languages_with_data(task, data, "validation")
+    languages = languages_with_data(source_of(task, data), "validation")
     assert len(languages) == 48
-    assert len(load(task, data, "validation", languages)) >= 48
+    assert len(load(source_of(task, data), "validation", languages)) >= 48
     (tmp_path / "ud").mkdir()
     shutil.copy(shared_data / "originals/ud/UD_Tamil-TTB/ta_ttb-ud-train.conllu", tmp_path / "ud/ta-ud-train.conllu")
     task, data = load_task(CONF, "udpos"), DataConfig(source="ud", root=str(tmp_path))
-    assert len(load(task, data, "train", ["ta"])) == 400
+    assert len(load(source_of(task, data), "train", ["ta"])) == 400
 
 
 def test_mlm_on_ones_own_text(tmp_path):
     (tmp_path / "mlm").mkdir()
     (tmp_path / "mlm/sw.txt").write_text("Habari ya leo.\n\nHakuna matata.\n", encoding="utf-8")
     task = load_task(CONF, "mlm")
-    assert load(task, DataConfig(root=str(tmp_path)), "train", ["sw"])["text"][:] == ["Habari ya leo.", "Hakuna matata."]
+    assert load(source_of(task, DataConfig(root=str(tmp_path))), "train", ["sw"])["text"][:] == [
+        "Habari ya leo.",
+        "Hakuna matata.",
+    ]
 
 
 def test_anli_by_round_as_released(shared_data):
     data = DataConfig(root=str(shared_data / "originals/hf_dummy/anli/plain_text"))
     for name in ("anli_r1", "anli_r2"):
-        examples = load(load_task(CONF, name), data, "train", ["en"])
+        examples = load(source_of(load_task(CONF, name), data), "train", ["en"])
         assert set(examples["label"]) <= {"contradiction", "entailment", "neutral"}
-    first = load(load_task(CONF, "anli_r1"), data, "validation", ["en"])[0]
+    first = load(source_of(load_task(CONF, "anli_r1"), data), "validation", ["en"])[0]
     assert first["text_b"] == "Form and meaning are the only aspects of language linguistics is concerned with."
     assert first["label"] == "contradiction"
 
 
 def test_swag_and_squad_2_as_released(shared_data, tmp_path):
     shutil.copytree(shared_data / "originals/hf_dummy/swag/regular", tmp_path / "swag")
-    examples = load(load_task(CONF, "swag"), DataConfig(root=str(tmp_path)), "train", ["en"])
+    examples = load(source_of(load_task(CONF, "swag"), DataConfig(root=str(tmp_path))), "train", ["en"])
     assert (examples["label"][0], examples["choices"][0][1]) == (0, "has heard approaching them.")
     assert examples["prompt"][0].endswith("A drum line")
     folder = shared_data / "originals/hf_dummy/squad_v2"
-    examples = load(load_task(CONF, "squad_v2"), DataConfig(root=str(folder)), "train", ["en"])
+    examples = load(source_of(load_task(CONF, "squad_v2"), DataConfig(root=str(folder))), "train", ["en"])
     assert len(examples) and all(answers is not None for answers in examples["answers"])
 
 
 def test_translated_squad_as_released(shared_data):
     data = DataConfig(root=str(shared_data / "originals/hf_dummy/mlqa/mlqa-translate-train.de"))
     task = load_task(CONF, "squad_translated")
-    assert languages_with_data(task, data, "train") == ["de"]
-    assert len(load(task, data, "train", ["de"])) and len(load(task, data, "validation", ["de"]))
+    assert languages_with_data(source_of(task, data), "train") == ["de"]
+    assert len(load(source_of(task, data), "train", ["de"])) and len(load(source_of(task, data), "validation", ["de"]))
 
 
 def test_a_pair_of_mlqa_has_the_context_in_the_first_language(real_data):
     task = load_task(CONF, "mlqa_cross")
-    assert languages_with_data(task, real_data, "validation") == ["en-ar", "en-de", "en-zh", "ar-en", "de-en", "zh-en"]
-    pair = load(task, real_data, "validation", ["de-en"])[0]
-    german = {row["id"]: row["context"] for row in load(load_task(CONF, "mlqa"), real_data, "validation", ["de"]).to_list()}
+    assert languages_with_data(source_of(task, real_data), "validation") == ["en-ar", "en-de", "en-zh", "ar-en", "de-en", "zh-en"]
+    pair = load(source_of(task, real_data), "validation", ["de-en"])[0]
+    german = {
+        row["id"]: row["context"] for row in load(source_of(load_task(CONF, "mlqa"), real_data), "validation", ["de"]).to_list()
+    }
     assert pair["context"] == german[pair["id"]]
     assert pair["question"].split()[0] in ("What", "Who", "Where", "When", "How", "Which", "In", "Why", "The")

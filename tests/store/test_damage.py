@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from xstilts import report, submit
-from xstilts.cell.pipeline import check_stored
+from xstilts.cell.run import check_stored
 from xstilts.errors import UserError
 from xstilts.paths import ArtifactPaths, CellPaths, results_dir, sweep_summary
 from xstilts.store.artifacts import is_done, publish, temporary_folder, verify
@@ -446,28 +446,31 @@ def cell(study: Path, result: Path, tmp_path: Path) -> Any:
     make_artifact(paths.folder)
     phase = SimpleNamespace(paths=paths, done=is_done(paths.folder))
     evaluation = SimpleNamespace(header={"fingerprint": "b" * 20})
-    return SimpleNamespace(pretraining=[], training=[phase], evaluation=evaluation, paths=CellPaths(study, result.stem))
+    paths = CellPaths(study, result.stem)
+    return SimpleNamespace(artifacts=[phase], training=[phase], evaluation=evaluation, paths=paths, config=config("never"))
 
 
-def config(refresh: str = "never") -> Any:
+def config(refresh: str) -> Any:
     return SimpleNamespace(store=SimpleNamespace(refresh=refresh))
 
 
 def test_what_is_stored_is_looked_at_before_a_cell_is_called_done(cell: Any, result: Path) -> None:
-    assert check_stored(cell, config()) == read_result(result)
-    assert check_stored(cell, config("results")) is None
+    assert check_stored(cell) == read_result(result)
+    cell.config = config("results")
+    assert check_stored(cell) is None
+    cell.config = config("never")
     for damage in ("value 12", "rows null", "half", "a folder"):
         shutil.rmtree(result) if result.is_dir() else None
         write_cell(result.parents[1], "mnli", 7, "b" * 20)
         OF_RESULTS[damage](result)
         with pytest.raises(UserError, match="^" + re.escape(str(result))):
-            check_stored(cell, config())
+            check_stored(cell)
 
 
 def test_a_result_of_another_cell_is_not_taken_for_this_one(cell: Any, result: Path) -> None:
     changed("fingerprint", to="b" * 8 + "c" * 12)(result)
     with pytest.raises(UserError, match=f"is the result of the cell {'b' * 8}{'c' * 12}, expected {'b' * 20}: delete it"):
-        check_stored(cell, config())
+        check_stored(cell)
 
 
 @pytest.mark.parametrize("damage", ["no files listed", "truncated", "another artifact", "metadata altered", "a file"])
@@ -475,9 +478,10 @@ def test_a_broken_artifact_is_found_before_anything_is_trained(damage: str, cell
     OF_ARTIFACTS[damage](cell.training[0].paths.folder)
     cell.training[0].done = is_done(cell.training[0].paths.folder)
     with pytest.raises(UserError, match="delete"):
-        check_stored(cell, config())
+        check_stored(cell)
     if damage != "a file":
-        assert check_stored(cell, config("all")) is None, "it is to be made again"
+        cell.config = config("all")
+        assert check_stored(cell) is None, "it is to be made again"
 
 
 def test_there_are_enough_of_them() -> None:

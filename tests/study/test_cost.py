@@ -9,7 +9,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from xstilts.cell import pipeline
+from xstilts.cell.encoder import resolve_encoder
+from xstilts.cell.phases import CellPlan, plan
+from xstilts.cell.resolve import resolve
 from xstilts.config import ModelConfig, TinyArchitecture, register
 from xstilts.launch.cells import to_schema
 from xstilts.paths import conf_dir
@@ -19,16 +21,17 @@ LARGE = 24 * (12 * 1024**2 + 13 * 1024)
 
 
 @pytest.fixture
-def cell(tmp_path: Path) -> Callable[..., pipeline.Cell]:
+def cell(tmp_path: Path) -> Callable[..., CellPlan]:
     """The plan of a cell of data=hub, with nothing of it on this disk."""
 
-    def plan(*overrides: str) -> pipeline.Cell:
+    def planned(*overrides: str) -> CellPlan:
         register()
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return pipeline.plan(to_schema(compose("train", [f"store.root={tmp_path}", *overrides])), download=False)
+            config = to_schema(compose("train", [f"store.root={tmp_path}", *overrides]))
+        return plan(resolve(config), download=False)
 
-    return plan
+    return planned
 
 
 def test_weights_of_the_layers_are_those_of_the_model(tmp_path: Path) -> None:
@@ -43,18 +46,18 @@ def test_weights_of_the_layers_are_those_of_the_model(tmp_path: Path) -> None:
     )
     model = XLMRobertaModel(config, add_pooling_layer=False)
     counted = sum(parameter.numel() for parameter in model.encoder.parameters())
-    assert cost.layer_parameters(ModelConfig(tiny=shape)) == counted
+    assert resolve_encoder(ModelConfig(tiny=shape)).model.layer_parameters == counted
     model.save_pretrained(tmp_path)
-    assert cost.layer_parameters(ModelConfig(name_or_path=str(tmp_path))) == counted
-    assert cost.layer_parameters(ModelConfig(name_or_path="nobody/unknown")) is None
+    assert resolve_encoder(ModelConfig(name_or_path=str(tmp_path))).model.layer_parameters == counted
+    assert resolve_encoder(ModelConfig(name_or_path="nobody/unknown")).model.layer_parameters is None
 
 
 def test_steps_and_flop_of_the_papers_mnli(cell: Any) -> None:
     planned = cell("+intermediate=mnli", "+target=tatoeba")
     job = planned.training[0].job
     values = job.hyperparameters
-    assert cost.layer_parameters(job.model) == LARGE
-    assert cost.examples(job.tasks["mnli"], job.data) == 392702
+    assert job.model.layer_parameters == LARGE
+    assert job.tasks["mnli"].examples == 392702
     assert cost.training_steps(job) == values.epochs * -(-392702 // values.batch_size)
     expected = 6 * LARGE * cost.training_steps(job) * values.batch_size * values.max_length
     assert cost.training_flop(job) == pytest.approx(expected)
@@ -62,9 +65,9 @@ def test_steps_and_flop_of_the_papers_mnli(cell: Any) -> None:
 
 def test_a_part_of_the_data_costs_a_part(cell: Any) -> None:
     part = cell("+intermediate=mnli", "+target=tatoeba", "intermediate.tasks.mnli.max_examples=1000").training[0].job
-    assert cost.examples(part.tasks["mnli"], part.data) == 1000
+    assert part.tasks["mnli"].examples == 1000
     half = cell("+intermediate=mnli", "+target=tatoeba", "intermediate.tasks.mnli.fraction=0.5").training[0].job
-    assert cost.examples(half.tasks["mnli"], half.data) == 196351
+    assert half.tasks["mnli"].examples == 196351
     fixed = cell("+intermediate=mnli", "+target=tatoeba", "intermediate.recipe.max_steps=7").training[0].job
     assert cost.training_steps(fixed) == 7
 
@@ -72,6 +75,6 @@ def test_a_part_of_the_data_costs_a_part(cell: Any) -> None:
 def test_evaluation_counts_all_languages(cell: Any) -> None:
     job = cell("+target=xquad").evaluation
     length = job.hyperparameters.max_length
-    assert cost.evaluation_flop(job) == pytest.approx(2 * LARGE * 1190 * len(job.target.task.languages) * length)
+    assert cost.evaluation_flop(job) == pytest.approx(2 * LARGE * 1190 * len(job.task.languages) * length)
     fewer = cell("+target=xquad", "target.languages=[de,th]", "target.max_test_examples=10").evaluation
     assert cost.evaluation_flop(fewer) == pytest.approx(2 * LARGE * 20 * length)

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts import signals
-from xstilts.cell.pipeline import Cell
-from xstilts.cell.planning import Phase
-from xstilts.config import Config, StoreConfig
+from xstilts.cell.phases import CellPlan, Phase
+from xstilts.config import Config, DataConfig, StoreConfig
 from xstilts.jobs import EvaluationJob, TrainingJob
 from xstilts.paths import ArtifactPaths, CellPaths
+from xstilts.sources import TaskSource
 from xstilts.study import grid
-from xstilts.study.grid import BLOCKED, DONE, FAILED, INTERRUPTED, REUSED, WAITING, Planned, waves
+from xstilts.study.grid import BLOCKED, DONE, FAILED, INTERRUPTED, REUSED, WAITING, PlannedCell, waves
+from xstilts.tasks.declaration import Source, Task
 
 
 class Disk:
@@ -24,12 +25,12 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.store, self.output = folder / "store", folder / "out"
 
-    def planned(self, chain: list[str], name: str, refresh: str = "never") -> Planned:
+    def planned(self, chain: list[str], name: str, refresh: str = "never") -> PlannedCell:
         """A cell whose artifacts are those of `chain`, and that is called `name`."""
         phases = [Phase(TrainingJob(label=f"train {key}"), ArtifactPaths(self.store, "trained", key)) for key in chain]
-        cell = Cell([], phases, EvaluationJob(label=f"evaluate {name}"), CellPaths(self.output, name))
         config = Config(store=StoreConfig(refresh=refresh))
-        return Planned((f"+cell={name}",), config, cell)
+        job = EvaluationJob(TaskSource(Task(name="t"), "files", Source(), DataConfig()), label=f"evaluate {name}")
+        return PlannedCell((f"+cell={name}",), config, CellPlan(config, [], phases, job, CellPaths(self.output, name)))
 
     def file(self, key: str) -> Path:
         if key.startswith("cell"):
@@ -45,7 +46,7 @@ class Disk:
         for key in keys:
             self.file(key).unlink()
 
-    def sweep(self, cells: list[Planned], broken: str = "") -> tuple[list[list[str]], list[list[grid.Unit]]]:
+    def sweep(self, cells: list[PlannedCell], broken: str = "") -> tuple[list[list[str]], list[list[grid.Unit]]]:
         """Run the waves of some cells; returns the keys that each launch was given."""
         all_waves, launched = waves(cells), []
 
@@ -63,7 +64,7 @@ def disk(tmp_path: Path) -> Disk:
     return Disk(tmp_path)
 
 
-def four(disk: Disk, refresh: str = "never") -> list[Planned]:
+def four(disk: Disk, refresh: str = "never") -> list[PlannedCell]:
     """Two intermediate tasks by two targets."""
     return [disk.planned([a, a + b], f"cell-{a}{b}", refresh) for a in "ms" for b in "xq"]
 
@@ -121,7 +122,7 @@ def test_a_job_that_left_nothing_behind_has_failed_whatever_it_says(disk: Disk) 
     all_waves = waves([disk.planned(["m"], "cell")])
     grid.run(all_waves, lambda units: [None for _ in units])
     assert [unit.state for wave in all_waves for unit in wave] == [FAILED, BLOCKED]
-    assert "left nothing behind" in all_waves[0][0].reason
+    assert "without an error message or output" in all_waves[0][0].reason
 
 
 @settings(max_examples=60)

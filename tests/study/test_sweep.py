@@ -5,72 +5,64 @@ from typing import Any
 import pytest
 
 from xstilts import errors
-from xstilts.cell import pipeline
-from xstilts.config import Config
+from xstilts.config import Config, DataConfig
 from xstilts.errors import UserError, combined
-from xstilts.jobs import Split
+from xstilts.jobs import UnreadSplit
+from xstilts.sources import TaskSource
+from xstilts.sources.splits import DataSplit
 from xstilts.study import sweep
-from xstilts.study.grid import Planned
+from xstilts.study.grid import PlannedCell
+from xstilts.tasks.declaration import Source, Task
 
 NEEDS: dict[str, list[str]] = {"a": ["mnli", "xnli"], "b": ["mnli", "pawsx"], "c": ["pawsx"], "d": ["xnli"], "finished": []}
 
 
 @pytest.fixture
-def cells(monkeypatch: pytest.MonkeyPatch) -> list[Planned]:
+def cells(monkeypatch: pytest.MonkeyPatch) -> list[PlannedCell]:
     """Cells that need some splits; one with a problem already."""
 
-    def unread(cell: Any, config: Config) -> list[Split]:
-        return [Split(mark=mark) for mark in NEEDS[cell]]
+    source = TaskSource(Task(name="t"), "files", Source(), DataConfig())
 
-    monkeypatch.setattr(pipeline, "unread_data", unread)
-    planned: list[Any] = [Planned((f"name={name}",), Config(study=name), name) for name in NEEDS]  # type: ignore[arg-type]
-    return [*planned, Planned(("name=e",), problem="refused before")]
+    def unread(plan: Any) -> list[UnreadSplit]:
+        return [UnreadSplit(source, DataSplit("test", ["en"]), mark=mark) for mark in NEEDS[plan]]
+
+    monkeypatch.setattr(sweep, "unread_data", unread)
+    planned: list[Any] = [PlannedCell((f"name={name}",), Config(study=name), name) for name in NEEDS]  # type: ignore[arg-type]
+    return [*planned, PlannedCell(("name=e",), problem="refused before")]
 
 
-def checked(monkeypatch: pytest.MonkeyPatch, cells: list[Planned], wrong: dict[str, list[str]] | Exception) -> list[str]:
+def checked(monkeypatch: pytest.MonkeyPatch, cells: list[PlannedCell], wrong: dict[str, list[str]] | Exception) -> list[str]:
     """The problems of the cells after the check of their data."""
     asked: list[list[str]] = []
 
-    def problems(splits: list[Split], config: Config) -> dict[str, list[str]]:
+    def problems(splits: list[UnreadSplit], config: Config) -> dict[str, list[str]]:
         asked.append([split.mark for split in splits])
         if isinstance(wrong, Exception):
             raise wrong
         return wrong
 
-    monkeypatch.setattr(pipeline, "data_problems", problems)
+    monkeypatch.setattr(sweep, "data_problems", problems)
     found = sweep._with_data_checked(cells)
     assert asked == [["mnli", "xnli", "pawsx"]], "each split once"
     assert [cell.overrides for cell in found] == [cell.overrides for cell in cells]
     assert [cell.config for cell in found] == [cell.config for cell in cells], "which say where the summary goes"
-    assert all(bool(cell.cell) != bool(cell.problem) for cell in found)
+    assert all(bool(cell.plan) != bool(cell.problem) for cell in found)
     return [cell.problem for cell in found]
 
 
-def test_good_data_changes_nothing(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
+def test_good_data_changes_nothing(monkeypatch: pytest.MonkeyPatch, cells: list[PlannedCell]) -> None:
     assert checked(monkeypatch, cells, {}) == ["", "", "", "", "", "refused before"]
 
 
-def test_bad_data_keeps_back_the_cells_that_need_it(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
+def test_bad_data_keeps_back_the_cells_that_need_it(monkeypatch: pytest.MonkeyPatch, cells: list[PlannedCell]) -> None:
     wrong = {"xnli": ["xnli/test-de.tsv:2: bad", "xnli/test-fr.tsv:1: bad"], "pawsx": ["pawsx: none"]}
     both = "xnli/test-de.tsv:2: bad\nxnli/test-fr.tsv:1: bad"
     assert checked(monkeypatch, cells, wrong) == [both, "pawsx: none", "pawsx: none", both, "", "refused before"]
 
 
-def test_a_reading_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
+def test_a_reading_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, cells: list[PlannedCell]) -> None:
     killed = "reading mnli failed with signal SIGKILL"
     assert checked(monkeypatch, cells, UserError(killed)) == [killed] * 4 + ["", "refused before"]
-
-
-def test_a_cell_with_nothing_to_evaluate_on(monkeypatch: pytest.MonkeyPatch, cells: list[Planned]) -> None:
-    unread = pipeline.unread_data
-
-    def nothing_for_d(cell: Any, config: Config) -> list[Split]:
-        if cell == "d":
-            raise UserError("task xnli has no data for th")
-        return unread(cell, config)
-
-    monkeypatch.setattr(pipeline, "unread_data", nothing_for_d)
-    assert checked(monkeypatch, cells, {}) == ["", "", "", "task xnli has no data for th", "", "refused before"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from xstilts.babel.declaration import Language, WorldConfig
 from xstilts.config import Config, DataConfig, Target
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.check import problems
 from xstilts.sources.generated import generate, resolve_generated
 from xstilts.sources.load import load
@@ -83,8 +84,8 @@ def test_the_synthetic_world_makes_a_task_in_its_format_with_its_labels(name, tm
     task = config.target.task
     assert set(task.languages) <= set(languages) and "qab" in task.languages
     for split in task.sources["babel"].files:
-        generate(task, config.data, split, None)
-        examples = load(task, config.data, split, task.languages)
+        generate(source_of(task, config.data), split, None)
+        examples = load(source_of(task, config.data), split, task.languages)
         assert set(examples["language"]) == set(task.languages)
 
 

@@ -8,6 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from xstilts.config import DataConfig
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
 
@@ -178,5 +179,5 @@ def test_rows_of_the_hub_become_examples(name, split, language, columns, wanted,
     source.hub, source.revision, source.files = None, None, {split: "rows-{language}.parquet"}
     source.expect = {}
     parquet.write_table(pyarrow.table(columns), tmp_path / f"rows-{language}.parquet")
-    examples = load(task, DataConfig(source="hub", root=str(tmp_path)), split, [language])
+    examples = load(source_of(task, DataConfig(source="hub", root=str(tmp_path))), split, [language])
     assert {field: examples[field][:] for field in wanted} == wanted

@@ -11,6 +11,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.metrics import score
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
 
@@ -57,7 +58,7 @@ def test_arcd_is_read_by_yaml_only(tmp_path: Path, caplog: pytest.LogCaptureFixt
         (root / "arcd" / f"arcd-{split}.json").write_text(release(60, *misplaced), encoding="utf-8")
     task, data = load_task(conf, "arcd"), DataConfig(root=str(root))
     with caplog.at_level(logging.INFO, logger="xstilts"):
-        train, test = (load(task, data, split, ["ar"]) for split in ("train", "validation"))
+        train, test = (load(source_of(task, data), split, ["ar"]) for split in ("train", "validation"))
     told = "3 of 63 answers have a wrong position: 2 corrected, 1"
     assert caplog.messages == [f"arcd, train, ar: {told} left out", f"arcd, validation, ar: {told} kept by their texts"]
     assert len(train) == 62 and len(test) == 63

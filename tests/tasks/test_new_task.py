@@ -9,6 +9,7 @@ from pyarrow import parquet
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
 
@@ -46,16 +47,16 @@ def test_pairs_with_their_own_label_words(conf: Path, root: Path) -> None:
     (root / "star_nli/train.txt").write_text("\n".join([*lines, "10\tA.\tB.\tHIDDEN"]) + "\n", encoding="utf-8")
     (root / "star_nli/sw.txt").write_text(lines[1] + "\n", encoding="utf-8")
     task, data = load_task(conf, "star_nli"), DataConfig(root=str(root))
-    train = load(task, data, "train", ["en"])
+    train = load(source_of(task, data), "train", ["en"])
     assert train["label"][:] == ["entailment", "contradiction", "neutral"]
     assert train["id"][:] == ["7", "8", "9"]
-    assert load(task, data, "test", ["sw"])["text_b"][:] == ["A cat runs."]
+    assert load(source_of(task, data), "test", ["sw"])["text_b"][:] == ["A cat runs."]
     assert (task.head, task.labels) == ("nli", ["contradiction", "entailment", "neutral"])
     (root / "star_nli/sw.txt").write_text("1\tA.\tB.\tPERHAPS\n", encoding="utf-8")
     with pytest.raises(
         UserError, match=r"sw\.txt:1: unknown label 'PERHAPS', expected one of contradiction, entailment, neutral"
     ):
-        load(task, data, "test", ["sw"])
+        load(source_of(task, data), "test", ["sw"])
 
 
 def _reviews(root: Path, stars: list[int]) -> DataConfig:
@@ -76,7 +77,7 @@ def test_a_hub_set_with_other_columns(conf: Path, root: Path) -> None:
     task, data = load_task(conf, "reviews"), _reviews(root, [0, 4, 1, 2])
     hub, local = task.sources["hub"], task.sources["local"]
     assert (hub.reader, hub.columns, hub.labels) == (local.reader, local.columns, local.labels)
-    english, german = load(task, data, "train", ["en"]), load(task, data, "train", ["de"])
+    english, german = load(source_of(task, data), "train", ["en"]), load(source_of(task, data), "train", ["de"])
     assert english["text_a"][:] == ["Title 0: Body.", "Title 2: Body."]
     assert english["label"][:] == ["bad", "bad"]
     assert german["label"][:] == ["good"]  # three stars are no gold
@@ -87,17 +88,17 @@ def test_another_number_of_rows_is_refused(conf: Path, root: Path) -> None:
     task, data = load_task(conf, "reviews"), _reviews(root, [0, 4, 1, 2])
     task.sources["local"].expect = task.sources["hub"].expect
     with pytest.raises(UserError, match=r"task 'reviews', train, 'en', from files: got 2 rows, expected 200000"):
-        load(task, data, "train", ["en"])
+        load(source_of(task, data), "train", ["en"])
 
 
 def test_conll_with_another_tag_set(conf: Path, root: Path) -> None:
     (root / "acme").mkdir()
     (root / "acme/en.train.conll").write_text("Order\tO\nbolt\tB-PART\nM8\tI-PART\n\nAcme\tB-MAKER\n", encoding="utf-8")
     task, data = load_task(conf, "acme_ner"), DataConfig(root=str(root))
-    examples = load(task, data, "train", ["en"])
+    examples = load(source_of(task, data), "train", ["en"])
     assert examples["words"][:] == [["Order", "bolt", "M8"], ["Acme"]]
     assert examples["tags"][:] == [["O", "B-PRODUCT", "I-PRODUCT"], ["B-ORG"]]
     assert set(task.labels) >= {tag for tags in examples["tags"] for tag in tags}
     (root / "acme/en.train.conll").write_text("Acme\tB-CITY\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"en\.train\.conll:1: unknown tag 'B-CITY'"):
-        load(task, data, "train", ["en"])
+        load(source_of(task, data), "train", ["en"])

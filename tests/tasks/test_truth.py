@@ -13,7 +13,6 @@ import pytest
 from omegaconf import OmegaConf
 
 from xstilts.cell.checks.tasks import task_problems
-from xstilts.config import DataConfig
 from xstilts.metrics import metric_names
 from xstilts.tasks.catalogue import load_task, task_names
 from xstilts.tasks.languages import LANGUAGES
@@ -252,9 +251,7 @@ def test_every_task_says_where_it_is_on_the_hub(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_driver_accepts_every_declaration(name: str) -> None:
     task = load_task(CONF, name)
-    assert not [
-        problem for source in task.sources for problem in task_problems(task, DataConfig(source=source)) if "evaluate" in problem
-    ]
+    assert not [problem for source in task.sources for problem in task_problems(task, None) if "evaluate" in problem]
 
 
 def test_pins_are_the_commits_that_other_projects_use() -> None:

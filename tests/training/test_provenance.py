@@ -7,9 +7,11 @@ import pytest
 
 from xstilts.babel.declaration import WorldConfig
 from xstilts.config import DataConfig, ModelConfig
-from xstilts.jobs import TrainingJob
+from xstilts.jobs import TrainingData, TrainingJob
+from xstilts.sources import source_of
+from xstilts.sources.splits import DataSplit
 from xstilts.store.artifacts import publish, temporary_folder
-from xstilts.tasks.declaration import DataMap, Generator, Source, Task, TrainingTask
+from xstilts.tasks.declaration import DataMap, Generator, Source, Task
 from xstilts.training.provenance import provenance
 
 HUB = Source(hub="stanfordnlp/snli", revision="c" * 40, files={"train": "x"})
@@ -18,14 +20,16 @@ TASK = Task(
     name="snli", format="classification", licence="CC BY-SA 4.0", homepage="https://x.y", sources={"hub": HUB, "babel": MADE}
 )
 
+ON_HUB = DataConfig(source="hub")
 
-def told(**more: Any) -> dict[str, Any]:
+
+def told(data: DataConfig = ON_HUB, used: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    used = {"fraction": 0.5} if used is None else used
     values = {
         "label": "phase 2: snli",
         "identity": {"parent": "1" * 20},
         "artifact": "store/trained/" + "2" * 20,
-        "data": DataConfig(source="hub"),
-        "tasks": {"snli": TrainingTask(task=TASK, languages=["en", "de"], fraction=0.5)},
+        "tasks": {"snli": TrainingData(source_of(TASK, data), DataSplit("train", ["en", "de"]), **used)},
     }
     return provenance(TrainingJob(**values | more), {"snli": 96})
 
@@ -91,6 +95,6 @@ def test_data_of_a_synthetic_world_has_not_the_licence_of_the_real_one() -> None
 
 
 def test_a_region_of_a_data_map(tmp_path: Path) -> None:
-    training = TrainingTask(task=TASK, data_map=DataMap(region="hard"))
-    found = told(model=ModelConfig(name_or_path="A/b"), tasks={"snli": training}, maps={"snli": str(tmp_path / "4444")})
+    mapped = {"data_map": DataMap(region="hard"), "map": str(tmp_path / "4444")}
+    found = told(used=mapped, model=ModelConfig(name_or_path="A/b"))
     assert found["data"]["snli"]["part"] == {"region": "hard", "fraction of the data map": 0.33, "data map": "4444"}

@@ -8,8 +8,7 @@ from signal import SIGINT
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xstilts import signals
-from xstilts.cell import pipeline
-from xstilts.cell.checks import check
+from xstilts.cell.run import run as run_cell
 from xstilts.errors import UserError
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.compose import composed, composed_grid
@@ -17,7 +16,7 @@ from xstilts.paths import ArtifactPaths
 from xstilts.reporting.views.terminal import cell_text
 from xstilts.store import results
 from xstilts.store.files import disk_full_as_user_error
-from xstilts.study.grid import Planned, Unit
+from xstilts.study.grid import PlannedCell, Unit
 from xstilts.study.sweep import SameUnits, preview, same_units, write_plan
 from xstilts.tasks import declaration
 
@@ -99,8 +98,7 @@ def run(
     signals.received.clear()
     try:
         with disk_full_as_user_error(Path(config.output)):
-            check(config, runs_here=True)
-            result = pipeline.run(config)
+            result = run_cell(config)
     except signals.Stopped as stopped:
         if stopped.number == SIGINT:
             raise KeyboardInterrupt(str(stopped)) from None
@@ -113,7 +111,7 @@ def run(
 class Plan:
     """The cells of a grid, its waves and costs. `print(plan)` shows what the command `xstilts plan` shows."""
 
-    cells: list[Planned]
+    cells: list[PlannedCell]
     units: list[list[Unit]]
     """The jobs of each wave; the last wave has the evaluations."""
 

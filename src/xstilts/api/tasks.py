@@ -10,7 +10,7 @@ from xstilts.config import DataConfig
 from xstilts.errors import UserError, combined, unknown_name
 from xstilts.launch.compose import composed
 from xstilts.paths import conf_dir
-from xstilts.sources import languages_with_data, parse_split
+from xstilts.sources import languages_with_data, parse_split, source_of
 from xstilts.sources.fetch import pinned
 from xstilts.sources.files import ANY_SOURCE
 from xstilts.sources.given import write_given
@@ -69,12 +69,13 @@ class Task(declaration.Task):
             **declared,
         }
         task = cls(name=name, format=format, **values)
-        if problems := list(task_problems(task, DataConfig())):
+        source = source_of(task, DataConfig())
+        if problems := list(task_problems(task, source)):
             raise combined(problems)
         from xstilts.sources.load import load
 
         for split, codes in files.items():
-            load(task, DataConfig(), split, codes)
+            load(source, split, codes)
         return task
 
 
@@ -107,12 +108,12 @@ def load_examples(
         config = composed([f"+task@target.task={task}", *words])
     else:
         config = composed([f"+task@target.task={task.name}", *words], [task])
-    declared = pinned(config.target.task, config.data)
+    source = source_of(pinned(config.target.task, config.data), config.data)
     whole, _, _ = parse_split(split)
     languages = [language] if isinstance(language, str) else language
-    languages = list(languages or languages_with_data(declared, config.data, whole)) or declared.languages
-    inputs.download(config, inputs.Wanted(declared, whole, languages))
-    return load(declared, config.data, split, languages)
+    languages = list(languages or languages_with_data(source, whole)) or source.task.languages
+    inputs.download(inputs.NeededSplit(source, whole, languages), config)
+    return load(source, split, languages)
 
 
 def _quoted(path: str | Path) -> str:

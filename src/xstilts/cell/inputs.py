@@ -7,73 +7,71 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xstilts import recipes
-from xstilts.cell.checks.encoder import unsuitable
-from xstilts.cell.encoder_identity import trains_encoder
+from xstilts.cell.checks import check
+from xstilts.cell.encoder import unsuitable
+from xstilts.cell.resolve import ResolvedCell, readable, resolve
 from xstilts.config import Config, ModelConfig
-from xstilts.encoders import is_path, local_path
+from xstilts.encoders import is_path, local_path, read_config
 from xstilts.errors import UserError
 from xstilts.paths import checksum_cache
-from xstilts.sources import parse_split
+from xstilts.sources import TaskSource
 from xstilts.sources.fetch import fetch, fetch_model, pinned
 from xstilts.sources.generated import generate
 from xstilts.sources.hub import Checksum
 from xstilts.store.checksums import file_sha256
 from xstilts.store.files import disk_full_as_user_error
-from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts.tasks.declaration import TrainingTask
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NeededSplit:
     """A split of a task that a cell reads."""
 
-    task: Task
+    source: TaskSource
     split: str
     languages: list[str] | None
     """None: all that have data."""
 
 
-def ensure(config: Config) -> Config:
-    """The config with all that it needs on this disk: revisions of data sets as commits, the model as a folder."""
-    config = replace(config, model=local_model(config))
-    if trains_encoder(config.model):
-        config = replace(config, pretraining=replace(config.pretraining, tasks=_pinned(config, config.pretraining.tasks)))
-    config = replace(
-        config,
-        intermediate=replace(config.intermediate, tasks=_pinned(config, config.intermediate.tasks)),
-        target=replace(
-            config.target, task=pinned(config.target.task, config.data), training=_pinned(config, config.target.training)
-        ),
-    )
-    for item in wanted(config):
-        download(config, item)
-    return config
+def fetched(cell: ResolvedCell) -> ResolvedCell:
+    """The cell with all that it needs on this disk: revisions of data sets as commits, the model as a folder.
+
+    UserError where the model does not fit the cell, which its files show, before data is downloaded.
+    """
+    config = cell.config
+    model = local_model(config)
+    if model != config.model:
+        config = replace(config, model=model)
+        cell = check(config)
+    pretraining, intermediate, target = config.pretraining, config.intermediate, config.target
+    if cell.encoder.trained:
+        pretraining = replace(pretraining, tasks=_pinned(config, pretraining.tasks))
+    intermediate = replace(intermediate, tasks=_pinned(config, intermediate.tasks))
+    target = replace(target, task=pinned(target.task, config.data), training=_pinned(config, target.training))
+    if (pretraining, intermediate, target) != (config.pretraining, config.intermediate, config.target):
+        cell = resolve(replace(config, pretraining=pretraining, intermediate=intermediate, target=target))
+    for item in needed(cell):
+        download(item, cell.config)
+    return cell
 
 
-def download(config: Config, item: Wanted) -> None:
-    """Bring one split to this disk, or make it; of the user's own files, nothing to do."""
+def download(item: NeededSplit, config: Config) -> None:
+    """Bring one split to this disk, or make it; nothing to do for the user's files."""
     with disk_full_as_user_error(Path(config.data.root or "")):
-        generate(item.task, config.data, item.split, item.languages)
-    fetch(item.task, config.data, item.split, item.languages, _checksum(config))
+        generate(item.source, item.split, item.languages)
+    fetch(item.source, item.split, item.languages, _checksum(config))
 
 
-def wanted(config: Config) -> Iterator[Wanted]:
+def needed(cell: ResolvedCell) -> Iterator[NeededSplit]:
     """Every split that the cell reads."""
-    recipe, pretraining, intermediate, target = config.recipe, config.pretraining, config.intermediate, config.target
-    phases = [(pretraining.tasks, recipes.for_pretraining(recipe, pretraining.recipe))] if trains_encoder(config.model) else []
-    if intermediate.tasks:
-        phases.append((intermediate.tasks, recipes.for_phase(recipe, intermediate.tasks, intermediate.recipe, intermediate=True)))
-    if target.training:
-        phases.append((target.training, recipes.for_phase(recipe, target.training, target.recipe)))
-    for tasks, chosen in phases:
-        for training in tasks.values():
-            expressions = [training.train]
-            if chosen.selection == "best" or chosen.eval_every:
-                expressions.append(training.validation)
-            for split in dict.fromkeys(parse_split(expression)[0] for expression in expressions):
-                yield Wanted(training.task, split, training.languages)
-    for split in target.splits or target.task.evaluate:
-        yield Wanted(target.task, split, target.languages)
+    for phase in cell.phases:
+        for task in phase.tasks.values():
+            expressions = (task.used.train, task.used.validation) if task.validates else (task.used.train,)
+            for split in dict.fromkeys(task.splits[expression] for expression in expressions):
+                if task.source:
+                    yield NeededSplit(task.source, split, task.used.languages)
+    for split in cell.target.splits:
+        yield NeededSplit(readable(cell.target), split, cell.config.target.languages)
 
 
 def local_model(config: Config) -> ModelConfig:
@@ -81,7 +79,7 @@ def local_model(config: Config) -> ModelConfig:
     model, checksum = config.model, _checksum(config)
     encoder, tokenizer = model.name_or_path, model.tokenizer
     if encoder and not is_path(encoder):
-        encoder = str(_fetched(model, encoder, checksum))
+        encoder = str(_fetched_encoder(model, encoder, checksum))
     elif encoder:
         encoder = str(local_path(encoder))
     if tokenizer and is_path(tokenizer):
@@ -94,11 +92,11 @@ def local_model(config: Config) -> ModelConfig:
     return replace(model, name_or_path=encoder, tokenizer=tokenizer, revision=None)
 
 
-def _fetched(model: ModelConfig, name: str, checksum: Checksum) -> Path:
+def _fetched_encoder(model: ModelConfig, name: str, checksum: Checksum) -> Path:
     """The folder of the encoder `name` of the Hub. Its small files come first: weights of no use are not downloaded."""
     revision = model.revision or model.pinned.get(name)
     folder = fetch_model(name, revision, False, checksum)
-    if problem := unsuitable(name, folder):
+    if problem := unsuitable(name, read_config(folder)):
         raise UserError(problem)
     return fetch_model(name, revision, True, checksum)
 

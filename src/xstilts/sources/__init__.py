@@ -5,7 +5,17 @@ the examples.
 """
 
 from xstilts.sources.check import problems
-from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name, without_gold
+from xstilts.sources.files import TaskSource, languages_with_data, locate, place_of, require, source_of, without_gold
 from xstilts.sources.splits import parse_split
 
-__all__ = ["languages_with_data", "locate", "parse_split", "place_of", "problems", "require", "source_name", "without_gold"]
+__all__ = [
+    "TaskSource",
+    "languages_with_data",
+    "locate",
+    "parse_split",
+    "place_of",
+    "problems",
+    "require",
+    "source_of",
+    "without_gold",
+]

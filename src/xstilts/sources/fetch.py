@@ -9,7 +9,7 @@ from xstilts.config import DataConfig
 from xstilts.encoders import is_tokenizer_file
 from xstilts.errors import UserError
 from xstilts.sources import hub
-from xstilts.sources.files import hub_files, languages_with_data, source_name, source_of
+from xstilts.sources.files import TaskSource, hub_files, languages_with_data, source_name
 from xstilts.tasks.declaration import Task
 
 WEIGHTS = tuple(
@@ -29,25 +29,25 @@ def pinned(task: Task, data: DataConfig) -> Task:
     return replace(task, sources=task.sources | {name: replace(source, revision=commit)})
 
 
-def fetch(task: Task, data: DataConfig, split: str, languages: Iterable[str] | None, checksum: hub.Checksum) -> list[Path]:
+def fetch(source: TaskSource, split: str, languages: Iterable[str] | None, checksum: hub.Checksum) -> list[Path]:
     """Download missing files of a split in some languages (None: all in the repository); return all files, verified.
 
     Returns [] for a source that is not on the Hub. Raises UserError if the repository lacks one of the languages.
     """
-    source = source_of(task, data)
-    if not source.hub or split not in source.files:
+    declared = source.declared
+    if not declared.hub or split not in declared.files:
         return []
-    have = languages_with_data(task, data, split)
+    have = languages_with_data(source, split)
     wanted = have if languages is None else list(languages)
     missing = [language for language in wanted if language not in have]
-    listed = hub.listing("dataset", source.hub, source.revision)
+    listed = hub.listing("dataset", declared.hub, declared.revision)
     if missing:
-        place = f"{'the cache of ' if listed.partial else ''}{source.hub} at revision {listed.commit}"
+        place = f"{'the cache of ' if listed.partial else ''}{declared.hub} at revision {listed.commit}"
         raise UserError(
-            f"task '{task.name}' has no {split} data in '{', '.join(missing)}': {place} has it in "
+            f"task '{source.task.name}' has no {split} data in '{', '.join(missing)}': {place} has it in "
             f"{', '.join(have) or 'no language'}{hub.FETCH if listed.partial else ''}"
         )
-    paths = [path for language in wanted for path in hub_files(task, source, split, language, listed).values()]
+    paths = [path for language in wanted for path in hub_files(declared, split, language, listed).values()]
     return hub.download(listed, dict.fromkeys(paths), checksum)
 
 

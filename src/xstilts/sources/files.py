@@ -8,6 +8,7 @@ repository, and all files that match are read. Neither torch nor datasets is imp
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,19 @@ ANY_SOURCE = "*"
 """In a task's `sources`: stands for every `data.source` that is not named."""
 
 
+@dataclass(frozen=True)
+class TaskSource:
+    """A task, and the one of its sources that its data is read from."""
+
+    task: Task
+    """With this source alone."""
+    name: str
+    """The source's name among those of the task."""
+    declared: Source
+    data: DataConfig
+    """The folders in which files are looked for, and the synthetic world."""
+
+
 def source_name(task: Task, data: DataConfig) -> str:
     """Return the source to read the task from: `data.source`, or `data.fallback` if that is unusable and a root is set.
 
@@ -33,24 +47,24 @@ def source_name(task: Task, data: DataConfig) -> str:
     return data.source if data.source in task.sources or ANY_SOURCE not in task.sources else ANY_SOURCE
 
 
-def source_of(task: Task, data: DataConfig) -> Source:
+def source_of(task: Task, data: DataConfig) -> TaskSource:
     """Return the task's source that `data` selects. Raises UserError if it is unknown or unusable."""
     name = source_name(task, data)
     if name not in task.sources:
-        raise UserError(unknown_name(f"source of task '{task.name}'", name, task.sources, "Set data.source."))
-    source = task.sources[name]
-    if source.unusable:
-        raise UserError(f"task '{task.name}' cannot be read from the source '{name}': {source.unusable}")
-    return source
+        raise UserError(unknown_name(f"source of task {task.name}", name, task.sources, f"It is chosen by data={name}."))
+    declared = task.sources[name]
+    if declared.unusable:
+        raise UserError(f"task {task.name} cannot be read from data={name}: {declared.unusable}")
+    return TaskSource(replace(task, sources={name: declared}), name, declared, data)
 
 
-def place_of(task: Task, data: DataConfig) -> str:
+def place_of(source: TaskSource) -> str:
     """Return where the task's data is searched, in words for a message."""
-    source = source_of(task, data)
-    if source.generator:
+    declared, data = source.declared, source.data
+    if declared.generator:
         return f"in the synthetic world of seed {data.world.seed}"
-    if source.hub:
-        return f"in {source.hub} at revision {source.revision or 'main'}"
+    if declared.hub:
+        return f"in {declared.hub} at revision {declared.revision or 'main'}"
     extra = f" and data.extra_roots=[{','.join(data.extra_roots)}]" if data.extra_roots else ""
     return f"under data.root={data.root}{extra}"
 
@@ -106,32 +120,32 @@ def _first_existing(candidates: list[list[Path]]) -> list[Path]:
     return next((existing for paths in candidates if (existing := _existing(paths))), [])
 
 
-def locate(task: Task, data: DataConfig, split: str, language: str) -> dict[str, Path]:
+def locate(source: TaskSource, split: str, language: str) -> dict[str, Path]:
     """Return role -> existing file of a split in a language; {} if there is no data.
 
     Roles: `data`, or `source` and `english` for a sentence pair; also `gold`, or `gold` and `gold.english`, if the gold answers
     are in separate files. Further parts of data on the Hub are `data.1`, `data.2`, … in order. Uses no network and generates
     nothing. Raises UserError for an unknown source or a missing root.
     """
-    source = source_of(task, data)
-    if split not in source.files or language not in task.languages:
+    declared, data = source.declared, source.data
+    if split not in declared.files or language not in source.task.languages:
         return {}
-    if source.hub:
-        listed = hub.stored_listing("dataset", source.hub, source.revision)
-        parts = hub_files(task, source, split, language, listed) if listed else {}
+    if declared.hub:
+        listed = hub.stored_listing("dataset", declared.hub, declared.revision)
+        parts = hub_files(declared, split, language, listed) if listed else {}
         here = {role: listed.present(path) for role, path in parts.items()} if listed else {}
         complete = {role: path for role, path in here.items() if path is not None}
         return complete if len(complete) == len(parts) else {}
-    roots = _roots(source, data)
-    existing = _first_existing(_candidates(roots, source.files, split, language))
-    gold = _first_existing(_candidates(roots, source.gold, split, language)) if existing else []
+    roots = _roots(declared, data)
+    existing = _first_existing(_candidates(roots, declared.files, split, language))
+    gold = _first_existing(_candidates(roots, declared.gold, split, language)) if existing else []
     files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=False))
     if gold == existing:  # aligned data are their gold
         return files
     return files | dict(zip(("gold", "gold.english"), gold, strict=False))
 
 
-def hub_files(task: Task, source: Source, split: str, language: str, listed: hub.Listing) -> dict[str, str]:
+def hub_files(source: Source, split: str, language: str, listed: hub.Listing) -> dict[str, str]:
     """Return role -> path inside the repository, for one split and language; {} if the repository has no such files."""
 
     def first(declared: dict[str, Any]) -> list[list[str]]:
@@ -150,30 +164,31 @@ def hub_files(task: Task, source: Source, split: str, language: str, listed: hub
     return files | ({"gold": gold[0][0]} if gold else {})
 
 
-def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str, Path]:
+def require(source: TaskSource, split: str, language: str) -> dict[str, Path]:
     """Return the files as `locate` does. Raises UserError, naming every path that was tried, if there is no data."""
-    files = locate(task, data, split, language)
+    files = locate(source, split, language)
     if files:
         return files
-    source = source_of(task, data)
-    if split not in source.files:
-        name, have = source_name(task, data), ", ".join(source.files) or "none"
-        raise UserError(f"task '{task.name}' has no {split} split in source '{name}': it has {have}")
+    task, declared = source.task, source.declared
+    if split not in declared.files:
+        have = ", ".join(declared.files) or "none"
+        raise UserError(f"task '{task.name}' has no {split} split in source '{source.name}': it has {have}")
     if language not in task.languages:
         raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
-    if source.hub:
+    if declared.hub:
         raise UserError(
-            f"no {split} data of task '{task.name}' in language '{language}' from {source.hub} at revision "
-            f"{source.revision or 'main'} on this disk: run `python -m xstilts.fetch` with the same options"
+            f"no {split} data of task '{task.name}' in language '{language}' from {declared.hub} at revision "
+            f"{declared.revision or 'main'} on this disk: run `python -m xstilts.fetch` with the same options"
         )
-    if source.generator:
+    if declared.generator:
         raise UserError(
-            f"the {split} data of task '{task.name}' in language '{language}' {place_of(task, data)} is not made yet: "
+            f"the {split} data of task '{task.name}' in language '{language}' {place_of(source)} is not made yet: "
             "run `python -m xstilts.fetch` with the same options"
         )
-    tried = [" and ".join(map(str, paths)) for paths in _candidates(_roots(source, data), source.files, split, language)]
+    roots = _roots(declared, source.data)
+    tried = [" and ".join(map(str, paths)) for paths in _candidates(roots, declared.files, split, language)]
     if not tried:
-        paths, what = source.files[split], f"no {split} data of task '{task.name}' in language '{language}'"
+        paths, what = declared.files[split], f"no {split} data of task '{task.name}' in language '{language}'"
         if isinstance(paths, str):
             message = f"this language has no {' or '.join(used(paths))}, which is in files.{split}"
             raise UserError(f"{what}: {message}; write a map, for instance files.{split}: {{{language}: PATH}}")
@@ -184,36 +199,36 @@ def require(task: Task, data: DataConfig, split: str, language: str) -> dict[str
     )
 
 
-def without_gold(task: Task, data: DataConfig, split: str, languages: Iterable[str]) -> str | None:
+def without_gold(source: TaskSource, split: str, languages: Iterable[str]) -> str | None:
     """Return an error message if the data of these languages lacks its gold files, else None.
 
     Asks the reader's `without_gold`, if it has one, unless the source's option `no_gold` lists the split.
     """
-    source = source_of(task, data)
-    why = getattr(reader_module(source.readers.get(split, source.reader)), "without_gold", None)
-    if why is None or source.hub or split in source.options.get("no_gold", []):
+    task, declared = source.task, source.declared
+    why = getattr(reader_module(declared.readers.get(split, declared.reader)), "without_gold", None)
+    if why is None or declared.hub or split in declared.options.get("no_gold", []):
         return None
-    reasons = {language: why(files, language) for language in languages if (files := locate(task, data, split, language))}
-    lacking = [language for language, reason in reasons.items() if reason]
+    found = {language: why(files, language) for language in languages if (files := locate(source, split, language))}
+    lacking = [language for language, reason in found.items() if reason]
     if not lacking:
         return None
     return (
-        f"task '{task.name}' has no gold for {split} in {', '.join(lacking)}: {reasons[lacking[0]]}. For predictions without a "
-        f"score, as for a submission, type 'target.task.sources.{source_name(task, data)}.options.no_gold=[{split}]'"
+        f"task '{task.name}' has no gold for {split} in {', '.join(lacking)}: {found[lacking[0]]}. For predictions without a "
+        f"score, as for a submission, type 'target.task.sources.{source.name}.options.no_gold=[{split}]'"
     )
 
 
-def languages_with_data(task: Task, data: DataConfig, split: str) -> list[str]:
+def languages_with_data(source: TaskSource, split: str) -> list[str]:
     """Return the task's languages that have data for `split`, in the task's order.
 
     Looks at the local files, at the list of files of a repository on the Hub, or at the generator of a synthetic world.
     """
-    source = source_of(task, data)
-    if source.generator:
-        return list(task.languages) if split in source.generator.rows else []
-    if not source.hub:
-        return [language for language in task.languages if locate(task, data, split, language)]
-    if split not in source.files:
+    languages, declared = source.task.languages, source.declared
+    if declared.generator:
+        return list(languages) if split in declared.generator.rows else []
+    if not declared.hub:
+        return [language for language in languages if locate(source, split, language)]
+    if split not in declared.files:
         return []
-    listed = hub.listing("dataset", source.hub, source.revision)
-    return [language for language in task.languages if hub_files(task, source, split, language, listed)]
+    listed = hub.listing("dataset", declared.hub, declared.revision)
+    return [language for language in languages if hub_files(declared, split, language, listed)]

@@ -23,7 +23,7 @@ from xstilts.babel.declaration import Language, WorldConfig
 from xstilts.babel.world import VERSION, World
 from xstilts.config import Config, DataConfig
 from xstilts.errors import UserError, unknown_name
-from xstilts.sources.files import source_name, source_of
+from xstilts.sources.files import TaskSource, source_name
 from xstilts.sources.placeholders import fill
 from xstilts.tasks.declaration import Generator, Source, Task, TrainingTask
 
@@ -87,22 +87,22 @@ def _resolved(task: Task, data: DataConfig) -> Task:
     return resolved
 
 
-def generate(task: Task, data: DataConfig, split: str, languages: Iterable[str] | None) -> list[Path]:
+def generate(source: TaskSource, split: str, languages: Iterable[str] | None) -> list[Path]:
     """Write missing files of a split in some languages (None: all of the task's); return the paths of all of them.
 
     Two processes may do this at once: both write the same. Returns [] for a source without a generator. Raises UserError for a
     language that the task does not have.
     """
-    source = source_of(task, data)
-    if source.generator is None or split not in source.files:
+    task, declared, data = source.task, source.declared, source.data
+    if declared.generator is None or split not in declared.files:
         return []
     wanted = task.languages if languages is None else list(languages)
-    paths = {language: file_of(source, data, split, language) for language in wanted}
+    paths = {language: file_of(declared, data, split, language) for language in wanted}
     for language, path in paths.items():
         if language not in task.languages:
             raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
         if not path.is_file():
-            _write(path, _examples(source.generator, data.world, split, language))
+            _write(path, _examples(declared.generator, data.world, split, language))
     return list(paths.values())
 
 

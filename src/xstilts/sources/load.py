@@ -2,18 +2,18 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 from datasets import Dataset
 
-from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
 from xstilts.plugins import load_object
 from xstilts.sources.check import check_source
 from xstilts.sources.expected import check_expected, keeps
-from xstilts.sources.files import languages_with_data, locate, place_of, require, source_name, source_of, without_gold
+from xstilts.sources.files import TaskSource, languages_with_data, locate, place_of, require, without_gold
 from xstilts.sources.labels import with_labels
 from xstilts.sources.mapping import check_gold_column
 from xstilts.sources.mapping import examples as map_examples
@@ -22,7 +22,7 @@ from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
 from xstilts.sources.surrogates import check_surrogates
 from xstilts.sources.tags import tags_among_words, undeclared, where_undeclared
-from xstilts.tasks.declaration import Source, Task
+from xstilts.tasks.declaration import Task
 from xstilts.tasks.format import Format
 from xstilts.tasks.formats import format_of
 
@@ -78,42 +78,46 @@ def _take(format: Format, examples: list[Example], start: int, stop: int) -> lis
     return [example for number, example in enumerate(examples) if number in chosen or not format.counts(example)]
 
 
-def _read(task: Task, data: DataConfig, source: Source, split: str, language: str, seen: dict[str, str]) -> list[Example]:
+def _read(source: TaskSource, split: str, language: str, seen: dict[str, str]) -> list[Example]:
     """Read and check all examples of one language."""
-    if split in source.files and language in task.languages and not locate(task, data, split, language):
-        have = languages_with_data(task, data, split)
+    task, declared = source.task, source.declared
+    if split in declared.files and language in task.languages and not locate(source, split, language):
+        have = languages_with_data(source, split)
         if have and language not in have:
             raise UserError(
-                f"no {split} data of task '{task.name}' in language '{language}' {place_of(task, data)}; "
+                f"no {split} data of task '{task.name}' in language '{language}' {place_of(source)}; "
                 f"languages that have it: {', '.join(have)}"
             )
-    files = require(task, data, split, language)
-    if why := without_gold(task, data, split, [language]):
+    files = require(source, split, language)
+    if why := without_gold(source, split, [language]):
         raise UserError(why)
-    reader = reader_module(source.readers.get(split, source.reader))
-    rows = [row for part in _parts(files) for row in reader.read(part, source, split, language) if keeps(row, source, language)]
+    reader = reader_module(declared.readers.get(split, declared.reader))
+    rows = [
+        row for part in _parts(files) for row in reader.read(part, declared, split, language) if keeps(row, declared, language)
+    ]
     if not rows:
-        none, place = "no row fits options.keep" if source.options.get("keep") else "no row", next(iter(files.values()))
+        none, place = "no row fits options.keep" if declared.options.get("keep") else "no row", next(iter(files.values()))
         raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
-    examples = map_examples(rows, format_of(task), source, split, language)
+    examples = map_examples(rows, format_of(task), declared, split, language)
     if split == "train":
-        check_gold_column(rows, format_of(task), source)
-    if reason := tags_among_words(task, source, examples):
+        check_gold_column(rows, format_of(task), declared)
+    if reason := tags_among_words(task, declared, examples):
         raise UserError(f"{rows[0].where}: {reason}")
-    if data.expect:
-        check_expected(task, source, split, language, examples)
+    if source.data.expect:
+        check_expected(task, declared, split, language, examples)
     if check := format_of(task).check_answers:
         rows, examples = load_object(check)(f"{task.name}, {split}, {language}", rows, examples, training=split == "train")
     _check(task, rows, examples, seen)
     return examples
 
 
-def _pool(task: Task, data: DataConfig, source: Source, split: str, language: str, seen: dict[str, str]) -> list[Example]:
+def _pool(source: TaskSource, split: str, language: str, seen: dict[str, str]) -> list[Example]:
     """Read the candidates that all languages share, if the reader has a `pool`; they are added to the first language."""
-    pool = getattr(reader_module(source.readers.get(split, source.reader)), "pool", None)
-    rows = list(pool(require(task, data, split, language), source, split)) if pool else []
-    examples = map_examples(rows, format_of(task), source, split, language)
-    _check(task, rows, examples, seen)
+    declared = source.declared
+    pool = getattr(reader_module(declared.readers.get(split, declared.reader)), "pool", None)
+    rows = list(pool(require(source, split, language), declared, split)) if pool else []
+    examples = map_examples(rows, format_of(source.task), declared, split, language)
+    _check(source.task, rows, examples, seen)
     return examples
 
 
@@ -123,9 +127,7 @@ def _parts(files: dict[str, Path]) -> list[dict[str, Path]]:
     return [rest, *({**rest, "data": path} for role, path in files.items() if role not in rest)]
 
 
-def load(
-    task: Task, data: DataConfig, split_expression: str, languages: Iterable[str], max_examples: int | None = None
-) -> Dataset:
+def load(source: TaskSource, split_expression: str, languages: Iterable[str], max_examples: int | None = None) -> Dataset:
     """Load a split, or a part of it, in the format's schema: language after language in the given order.
 
     `split_expression` is as in `xstilts.sources.parse_split`; parts are taken per language. `max_examples` keeps the first
@@ -133,7 +135,7 @@ def load(
     out. Raises UserError, naming file and line or id, for anything wrong with the data.
     """
     split, from_percent, to_percent = parse_split(split_expression)
-    wanted = list(languages)
+    task, declared, wanted = source.task, source.declared, list(languages)
     if max_examples is not None and max_examples < 1:
         raise UserError(f"max_examples={max_examples}: expected 1 or more, or null for all")
     if not wanted or len(set(wanted)) < len(wanted):
@@ -141,17 +143,17 @@ def load(
     for language in wanted:
         if language not in task.languages:
             raise UserError(unknown_name(f"language of task '{task.name}'", language, task.languages))
-    task = with_labels(task, data)
-    source, format = source_of(task, data), format_of(task)
-    check_source(task, source_name(task, data))
+    task = with_labels(task, source.data)
+    source, format = replace(source, task=task), format_of(task)
+    check_source(task, source.name)
 
     read: dict[str, list[Example]] = {}
     seen: dict[str, str] = {}
     for language in wanted:
         seen = seen if format.candidate else {}  # ids of retrieval are unique over all languages
-        read[language] = _read(task, data, source, split, language, seen)
-    read[wanted[0]] += _pool(task, data, source, split, wanted[0], seen)
-    link = getattr(reader_module(source.readers.get(split, source.reader)), "link", None)
+        read[language] = _read(source, split, language, seen)
+    read[wanted[0]] += _pool(source, split, wanted[0], seen)
+    link = getattr(reader_module(declared.readers.get(split, declared.reader)), "link", None)
     if link:
         link([example for examples in read.values() for example in examples])
     if split != "train":

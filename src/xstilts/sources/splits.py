@@ -1,11 +1,28 @@
 """Parse names of splits and of their parts: `train`, `validation:90%`, `train:-10%`."""
 
 import re
+from dataclasses import dataclass, field
 
 from xstilts.errors import UserError, unknown_name
 from xstilts.tasks.declaration import SPLITS
 
 _PART = re.compile(r"(-?)([0-9]{1,3})%")
+
+
+@dataclass(frozen=True)
+class DataSplit:
+    """A split of a task, or a part of it, in some languages, and the files that it is read from."""
+
+    expression: str
+    """The split and perhaps a part of it, as `parse_split` reads them."""
+    languages: list[str]
+    checksums: dict[str, str] = field(default_factory=dict)
+    """`split/language/role` -> SHA-256 of the file."""
+
+    @property
+    def name(self) -> str:
+        """The split without its part."""
+        return parse_split(self.expression)[0]
 
 
 def parse_split(expression: str) -> tuple[str, int, int]:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ def _state(stat: os.stat_result) -> list[int | str]:
 
 
 def _read(cache: Path) -> dict[str, list[int | str]]:
+    try:
+        return _parsed(cache, *_state(os.stat(cache)))
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=2)
+def _parsed(cache: Path, *state: int | str) -> dict[str, list[int | str]]:
+    """The entries of a cache file in this `state`; planning a sweep asks for thousands of checksums."""
     try:
         content = json.loads(cache.read_bytes())
     except (OSError, ValueError):

@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.paths import ArtifactPaths, checksum_cache
+from xstilts.paths import ArtifactPaths
 from xstilts.store.artifacts import is_done, listed_files, publish, read_metadata, remove, temporary_folder
 from xstilts.store.fingerprint import fingerprint, without_defaults
-from xstilts.store.identity import data_checksums, task_identity
+from xstilts.store.identity import task_identity
 from xstilts.store.locks import locked
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-    from xstilts.config import DataConfig
-    from xstilts.tasks.declaration import Limits, Task
+    from xstilts.sources import TaskSource
+    from xstilts.sources.splits import DataSplit
+    from xstilts.tasks.declaration import Limits
 
 log = logging.getLogger("xstilts")
 KIND = "features"
@@ -50,39 +51,34 @@ class Prepared:
 
 
 def feature_identity(
-    task: "Task",
-    data: "DataConfig",
-    parts: list[tuple[str, list[str]]],
+    source: "TaskSource",
+    splits: "list[DataSplit]",
     taken: dict[str, Any],
     tokenizer: "PreTrainedTokenizerBase",
     limits: "Limits",
     training: bool,
-    store: str,
 ) -> dict[str, Any]:
     """Return everything that determines the features, to be hashed as their fingerprint.
 
-    `parts` are split expressions, each with its languages in order; `taken` says how many examples are used.
+    `taken`: how many of the splits' examples are used, and which.
     """
     from xstilts.data.featurizers import featurizer
-    from xstilts.sources import parse_split, source_name
     from xstilts.tasks.formats import format_of
 
-    module = featurizer(task.format)
-    cache = checksum_cache(Path(store)) if store else None
-    expected = task.sources[source_name(task, data)].expect if data.expect else {}
-    files = [data_checksums(task, data, [parse_split(split)[0]], languages, cache) for split, languages in parts]
+    module = featurizer(source.task.format)
+    expected = source.declared.expect if source.data.expect else {}
     return {
         "kind": KIND,
         "schema": SCHEMA,
-        "task": task_identity(task, source_name(task, data)),
-        "parts": [[split, languages, checksums] for (split, languages), checksums in zip(parts, files, strict=True)],
+        "task": task_identity(source),
+        "parts": [[split.expression, split.languages, split.checksums] for split in splits],
         "taken": taken,
         "expected": {split: without_defaults(counts) for split, counts in expected.items()},  # empty if they were not checked
         "tokenizer": tokenizer_identity(tokenizer),
         "limits": without_defaults(limits),
         "training": training,
         "version": module.VERSION,
-        "columns": [str(format_of(task).features), str(getattr(module, "FEATURES", ""))],
+        "columns": [str(format_of(source.task).features), str(getattr(module, "FEATURES", ""))],
     }
 
 

@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from xstilts.config import DataConfig
-from xstilts.sources import locate
+from xstilts.sources import TaskSource, locate
 from xstilts.store.checksums import file_sha256
 from xstilts.store.fingerprint import without_defaults
-from xstilts.tasks.declaration import Task
 
 READING = 2
 """Increase it when readers return other examples for the same declaration and the same files."""
@@ -16,10 +14,9 @@ PLACE = ("files", "gold", "hub", "revision", "expect", "unusable")
 """Fields that say where a file is and what is expected of it. They are left out: the file's checksum identifies its content."""
 
 
-def task_identity(task: Task, source: str) -> dict[str, Any]:
+def task_identity(source: TaskSource) -> dict[str, Any]:
     """Return the parts of a task's declaration that determine what its examples mean, as plain JSON values."""
-    declared = task.sources.get(source)
-    reading = without_defaults(declared) if declared else {}
+    task, reading = source.task, without_defaults(source.declared)
     for place in PLACE:
         reading.pop(place, None)
     return {
@@ -33,14 +30,10 @@ def task_identity(task: Task, source: str) -> dict[str, Any]:
     }
 
 
-def data_checksums(
-    task: Task, data: DataConfig, splits: Iterable[str], languages: Iterable[str], cache: Path | None
-) -> dict[str, str]:
+def data_checksums(source: TaskSource, split: str, languages: Iterable[str], cache: Path | None) -> dict[str, str]:
     """Return `split/language/role` -> sha256 of the raw file. A missing file has no entry; reading it later is an error."""
-    chosen = list(languages)
     return {
         f"{split}/{language}/{role}": file_sha256(path, cache)
-        for split in dict.fromkeys(splits)
-        for language in chosen
-        for role, path in locate(task, data, split, language).items()
+        for language in languages
+        for role, path in locate(source, split, language).items()
     }

@@ -1,4 +1,4 @@
-"""Launchers and settings that cannot work together, told before any job starts."""
+"""Check that launcher and settings can work together, before any job starts."""
 
 import importlib.util
 import os

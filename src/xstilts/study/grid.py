@@ -1,15 +1,14 @@
-"""A grid of cells in waves: what of it is to be made, each thing once, in an order in which nothing waits for anything.
+"""Order a grid of cells in waves: everything that is missing is made once, and the jobs of a wave need nothing of each other.
 
 A unit is one artifact or one cell's result. Artifacts come in waves, each of which needs only those before it; the evaluations
-are the last wave. `xstilts train -m` has the jobs of a wave run by whatever launcher there is, `xstilts plan` shows the waves.
+are the last wave. `xstilts train -m` runs the jobs of a wave with the chosen launcher, `xstilts plan` shows the waves.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xstilts import signals
-from xstilts.cell.pipeline import Cell
-from xstilts.cell.planning import Phase
+from xstilts.cell.phases import CellPlan, Phase
 from xstilts.config import Config
 from xstilts.jobs import EvaluationJob
 
@@ -18,12 +17,12 @@ BROKEN = (FAILED, BLOCKED, INTERRUPTED)
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A cell of the grid as it was asked for, and its plan or why there is none."""
+class PlannedCell:
+    """A cell of the grid by its overrides, and its plan or the reason why there is none."""
 
     overrides: tuple[str, ...]
     config: Config | None = None
-    cell: Cell | None = None
+    plan: CellPlan | None = None
     problem: str = ""
     """A line for each thing that is wrong with it."""
 
@@ -41,7 +40,7 @@ class Unit:
     """Fingerprint, or the name of the cell."""
     label: str
     overrides: tuple[str, ...]
-    """Of the first cell that needs it; a job makes it with these and `stop_after`."""
+    """The overrides of the first cell that needs it; a job makes it with these and `stop_after`."""
     needs: tuple[str, ...]
     """Keys of all artifacts before it."""
     made: Callable[[], bool]
@@ -65,36 +64,36 @@ class Unit:
         return words
 
 
-def waves(cells: Iterable[Planned]) -> list[list[Unit]]:
+def waves(cells: Iterable[PlannedCell]) -> list[list[Unit]]:
     """The units of all planned cells: artifacts by how many stand before them, then the results. What exists is `reused`."""
     artifacts: dict[str, Unit] = {}
     level: dict[str, int] = {}
     results: dict[str, Unit] = {}
-    for planned in cells:
-        if planned.cell is None or planned.config is None:
+    for cell in cells:
+        if (plan := cell.plan) is None:
             continue
         before: list[str] = []
-        for phase in planned.cell.pretraining + planned.cell.training:
+        for phase in plan.artifacts:
             key = phase.paths.fingerprint
             if key not in artifacts:
                 made = _artifact_made(phase)
-                artifacts[key] = Unit(key, phase.job.label, planned.overrides, tuple(before), made, planned.config, phase)
-                refresh = planned.config.store.refresh == "all" and phase in planned.cell.training
+                artifacts[key] = Unit(key, phase.job.label, cell.overrides, tuple(before), made, plan.config, phase)
+                refresh = plan.config.store.refresh == "all" and phase in plan.training
                 artifacts[key].state = REUSED if phase.done and not refresh else WAITING
                 level[key] = 1 + max((level[needed] for needed in before), default=-1)
             before.append(key)
-        paths = planned.cell.paths
+        paths = plan.paths
         if paths.name not in results:
             unit = Unit(
                 paths.name,
-                planned.cell.evaluation.label,
-                planned.overrides,
+                plan.evaluation.label,
+                cell.overrides,
                 tuple(before),
                 paths.result.exists,
-                planned.config,
-                evaluation=planned.cell.evaluation,
+                plan.config,
+                evaluation=plan.evaluation,
             )
-            unit.state = REUSED if paths.result.exists() and planned.config.store.refresh == "never" else WAITING
+            unit.state = REUSED if paths.result.exists() and plan.config.store.refresh == "never" else WAITING
             results[paths.name] = unit
     needed = {key for unit in results.values() if unit.state == WAITING for key in unit.needs}
     sorted_waves = [
@@ -109,10 +108,10 @@ def _artifact_made(phase: Phase) -> Callable[[], bool]:
 
 
 def run(all_waves: Sequence[Sequence[Unit]], launch: Callable[[list[Unit]], list[str | None]]) -> None:
-    """Have every wave made. `launch` runs the jobs of some units and returns for each what went wrong, as far as it can.
+    """Run every wave. `launch` runs the jobs of some units and returns for each what went wrong, as far as it is known.
 
-    A unit whose artifacts are not all there is blocked and never started. Only what a job left behind counts as done. Raises
-    `Stopped` when this process has got a stop signal: what ran is interrupted then, or done, and the rest is not started.
+    A unit with a missing artifact is blocked and never started. A unit is done when its file exists, whatever its job returned.
+    Raises `Stopped` when this process has got a stop signal: running jobs are interrupted or done, and the rest is not started.
     """
     units = {unit.key: unit for wave in all_waves for unit in wave}
     for wave in all_waves:
@@ -146,7 +145,7 @@ def _end(unit: Unit, reason: str | None) -> None:
     elif interrupted:
         unit.state, unit.reason = INTERRUPTED, reason or ""
     elif reason is not None or not signals.received:
-        unit.state, unit.reason = FAILED, reason or "its job ended without an error message and left nothing behind"
+        unit.state, unit.reason = FAILED, reason or "its job exited without an error message or output"
 
 
 def _blocked_by(broken: Sequence[Unit]) -> str:
@@ -155,9 +154,9 @@ def _blocked_by(broken: Sequence[Unit]) -> str:
     return f"{first.label} {words[first.state]}" if first.state in words else first.reason
 
 
-def failures(cells: Iterable[Planned], all_waves: Iterable[Iterable[Unit]]) -> list[str]:
-    """All that is not as it was asked for, a line each."""
-    lines = [f"{' '.join(planned.overrides)}: {planned.reason}" for planned in cells if planned.problem]
+def failures(cells: Iterable[PlannedCell], all_waves: Iterable[Iterable[Unit]]) -> list[str]:
+    """A line for each cell without a plan and each unit that is missing at the end."""
+    lines = [f"{' '.join(cell.overrides)}: {cell.reason}" for cell in cells if cell.problem]
     return lines + [f"{unit.label} {unit.key}: {unit.reason}" for unit in _all(all_waves) if unit.state in BROKEN]
 
 
@@ -166,15 +165,13 @@ def _all(all_waves: Iterable[Iterable[Unit]]) -> Iterator[Unit]:
         yield from wave
 
 
-def phases_apart(cells: Iterable[Planned]) -> Iterator[Phase]:
-    """The phases that the cells would run if each made all of its own, as scripts without a store do."""
-    for planned in cells:
-        if planned.cell:
-            yield from planned.cell.pretraining + planned.cell.training
+def phases_apart(cells: Iterable[PlannedCell]) -> Iterator[Phase]:
+    """The phases that the cells would run if they shared no artifacts, as scripts without a store do."""
+    for cell in cells:
+        if cell.plan:
+            yield from cell.plan.artifacts
 
 
-def data_is_here(planned: Planned) -> bool:
-    """Return whether the plan knows all data that the cell reads; without, its fingerprints are provisional."""
-    assert planned.cell is not None
-    identities = [phase.job.identity for phase in planned.cell.pretraining + planned.cell.training]
-    return all(task["data"] for identity in identities for task in identity["tasks"].values())
+def data_is_here(plan: CellPlan) -> bool:
+    """Return whether all data that the cell reads is on this disk; without, its fingerprints are provisional."""
+    return all(data.train.checksums for phase in plan.artifacts for data in phase.job.tasks.values())

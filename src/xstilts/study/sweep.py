@@ -1,6 +1,6 @@
-"""A sweep over a grid, and the preview of one: plans every cell, has its waves run, and says what became of each part.
+"""Run a sweep over a grid, or show its plan: plans every cell, runs the waves, and reports how each unit ended.
 
-What Hydra's sweeper (hydra_plugins.xstilts.sweeper) hands its grid to; `compose` and `launch` are Hydra's side of it.
+Hydra's sweeper (hydra_plugins.xstilts.sweeper) calls it; `compose` and `launch` are Hydra's side of it.
 """
 
 import logging
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from omegaconf import DictConfig
 
-from xstilts.cell import pipeline
 from xstilts.cell.checks import check
-from xstilts.cell.planning import Phase
+from xstilts.cell.phases import Phase, plan
+from xstilts.cell.resolve import ResolvedCell
+from xstilts.cell.run import check_stored, data_problems, unread_data
 from xstilts.config import Config
 from xstilts.errors import UserError, combined, print_error
-from xstilts.jobs import Split, TrainingJob
+from xstilts.jobs import TrainingJob, UnreadSplit
 from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
 from xstilts.paths import log_file, sweep_summary
 from xstilts.store import neighbours
 from xstilts.store.files import write_json
 from xstilts.study import combinations, cost, grid
-from xstilts.study.grid import Planned, Unit
+from xstilts.study.grid import PlannedCell, Unit
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,65 +37,66 @@ Launch = Callable[[Sequence[Overrides]], list[str | None]]
 
 WIDTH = max(map(len, grid.BROKEN))
 TFLOPS = 100.0
-"""What a GPU does in a second, for the estimate: about a third of the dense bfloat16 peak of an A100."""
+"""The speed of a GPU that hours are estimated for: about a third of the dense bfloat16 peak of an A100."""
 FLOP_OF_AN_HOUR = TFLOPS * 1e12 * 3600
 
 
-def planned(
+def plan_grid(
     grid_: Sequence[tuple[str, ...]],
     compose: Compose,
     download: bool,
     impossible: Callable[[Config], Iterable[str]] = lambda _: (),
-) -> list[Planned]:
-    """The plan of every cell; what is wrong with one is noted and stops no other. UserError where no cell can be planned.
+) -> list[PlannedCell]:
+    """The plan of every cell; a cell with a problem has none and stops no other. UserError where no cell can be planned.
 
     All cells are checked before the data of any is looked at. `impossible`: further problems of a config.
     """
     begun.append(True)
-    cells: list[Planned] = []
+    resolved: dict[tuple[str, ...], ResolvedCell] = {}
+    cells: list[PlannedCell] = []
     for overrides in grid_:
         try:
-            config = to_schema(compose(overrides))
-            check(config)
-            if problems := list(impossible(config)):
+            cell = check(to_schema(compose(overrides)))
+            if problems := list(impossible(cell.config)):
                 raise combined(problems)
-            cells.append(Planned(overrides, config))
+            resolved[overrides] = cell
+            cells.append(PlannedCell(overrides, cell.config))
         except UserError as error:
-            cells.append(Planned(overrides, problem=str(error)))
+            cells.append(PlannedCell(overrides, problem=str(error)))
     _refuse_if_all_are_bad(cells)
-    cells = [_with_plan(cell, cell.config, download) if cell.config else cell for cell in cells]
+    cells = [_with_plan(cell, resolved[cell.overrides], download) if cell.config else cell for cell in cells]
     _refuse_if_all_are_bad(cells)
     return cells
 
 
-def _with_plan(cell: Planned, config: Config, download: bool) -> Planned:
+def _with_plan(planned: PlannedCell, cell: ResolvedCell, download: bool) -> PlannedCell:
     try:
-        plan = pipeline.plan(config, download)
-        pipeline.check_stored(plan, config)
+        phases = plan(cell, download)
+        check_stored(phases)
     except UserError as error:
-        return Planned(cell.overrides, problem=str(error))
-    return Planned(cell.overrides, config, plan)
+        return PlannedCell(planned.overrides, problem=str(error))
+    return PlannedCell(planned.overrides, cell.config, phases)
 
 
-def _refuse_if_all_are_bad(cells: Sequence[Planned]) -> None:
+def _refuse_if_all_are_bad(cells: Sequence[PlannedCell]) -> None:
     if all(cell.problem for cell in cells):
         raise _problems(cells)
 
 
-def _problems(cells: Sequence[Planned]) -> UserError:
+def _problems(cells: Sequence[PlannedCell]) -> UserError:
     """One error for the problems of all cells."""
     return UserError("\n".join(cell.problem for cell in cells if cell.problem))
 
 
 def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str, experiment: str = "") -> None:
-    """Run the grid and show what became of it; what went wrong is added to `launch.cells.failures`.
+    """Run the grid and show how each unit ended; failures are added to `launch.cells.failures`.
 
     `launcher`: the name of the one behind `launch`. UserError where no cell can be run, by this launcher or at all.
     `experiment`: the study file that the grid comes from, if any, for the report.
     """
     log_to_stderr()
     log.info(f"planning {len(grid_)} cells")
-    cells = planned(grid_, compose, True, lambda config: combinations.problems(launcher, config))
+    cells = plan_grid(grid_, compose, True, lambda config: combinations.problems(launcher, config))
     print_error(_problems(cells))
     cells = _with_data_checked(cells)
     _refuse_if_all_are_bad(cells)
@@ -117,34 +119,24 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         _keep(cells, waves, experiment)
 
 
-def _with_data_checked(cells: Sequence[Planned]) -> list[Planned]:
+def _with_data_checked(cells: Sequence[PlannedCell]) -> list[PlannedCell]:
     """The cells after all their data was read once; those that need bad data have a problem in the place of their plan."""
-    splits: dict[str, Split] = {}
-    needed: list[list[str]] = []
+    unread = [{split.mark: split for split in unread_data(cell.plan)} if cell.plan else {} for cell in cells]
+    splits: dict[str, UnreadSplit] = {mark: split for marks in unread for mark, split in marks.items()}
+    config = next((cell.config for cell, marks in zip(cells, unread, strict=True) if marks), None)
     wrong: dict[str, list[str]] = {}
-    for number, cell in enumerate(cells):
-        needed.append([])
-        if cell.cell and cell.config:
-            try:
-                found = {split.mark: split for split in pipeline.unread_data(cell.cell, cell.config)}
-            except UserError as error:  # there is nothing to read
-                found, wrong[f"cell {number}"] = {}, str(error).splitlines()
-                needed[-1].append(f"cell {number}")
-            splits |= found
-            needed[-1] += found
-    config = next((cell.config for cell, marks in zip(cells, needed, strict=True) if marks), None)
     try:
-        wrong |= pipeline.data_problems(list(splits.values()), config) if config else {}
+        wrong = data_problems(list(splits.values()), config) if config else {}
     except UserError as error:  # not the data, but reading it has failed
-        wrong |= dict.fromkeys(splits, str(error).splitlines())
-    problems = ["\n".join(dict.fromkeys(line for mark in marks for line in wrong.get(mark, []))) for marks in needed]
+        wrong = dict.fromkeys(splits, str(error).splitlines())
+    problems = ["\n".join(dict.fromkeys(line for mark in marks for line in wrong.get(mark, []))) for marks in unread]
     return [
-        Planned(cell.overrides, cell.config, problem=problem) if problem else cell
+        PlannedCell(cell.overrides, cell.config, problem=problem) if problem else cell
         for cell, problem in zip(cells, problems, strict=True)
     ]
 
 
-def _keep(cells: Sequence[Planned], waves: Sequence[Sequence[Unit]], experiment: str) -> None:
+def _keep(cells: Sequence[PlannedCell], waves: Sequence[Sequence[Unit]], experiment: str) -> None:
     """Write down how everything ended, in the folder of each study, for its report."""
     units = [
         {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.reason} for cell in cells if cell.problem
@@ -170,9 +162,9 @@ class SameUnits:
     """Of all units that are to do, at most; None: not known."""
 
 
-def preview(grid_: Sequence[tuple[str, ...]], compose: Compose) -> tuple[list[Planned], list[list[Unit]]]:
+def preview(grid_: Sequence[tuple[str, ...]], compose: Compose) -> tuple[list[PlannedCell], list[list[Unit]]]:
     """The plan of every cell, and the waves; neither downloads nor runs. UserError where no cell can be planned."""
-    cells = planned(grid_, compose, download=False)
+    cells = plan_grid(grid_, compose, download=False)
     return cells, grid.waves(cells)
 
 
@@ -184,30 +176,30 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
     failures.extend(cell.reason for cell in cells if cell.problem)
 
 
-def write_plan(cells: Sequence[Planned], waves: list[list[Unit]], file: TextIO) -> None:
+def write_plan(cells: Sequence[PlannedCell], waves: list[list[Unit]], file: TextIO) -> None:
     """Write the plan as text: a table of the waves, what is nearly in the store, counts, costs and problems."""
     _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []), file=file)
-    good = [cell for cell in cells if cell.cell]
+    plans = [cell.plan for cell in cells if cell.plan]
     phases, hours, unknown = _total(unit.phase for wave in waves for unit in wave if unit.phase)
-    phases_apart, hours_apart, _ = _total(grid.phases_apart(good))
+    phases_apart, hours_apart, _ = _total(grid.phases_apart(cells))
     lines = [
-        f"{len(good)} cells; {phases} training phases, where every cell by itself would take {phases_apart}",
+        f"{len(plans)} cells; {phases} training phases, where every cell by itself would take {phases_apart}",
         f"GPU hours of all training, there or not: at most {hours}, where every cell by itself would take {hours_apart} "
         f"(at {TFLOPS:.0f} TFLOP/s, each example as long as max_length; attention and vocabulary left out)",
     ]
     if unknown:
         lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
     lines += [f"error: {problem}" for problem in dict.fromkeys(cell.reason for cell in cells if cell.problem)]
-    if absent := sum(not grid.data_is_here(cell) for cell in good):
+    if absent := sum(not grid.data_is_here(plan) for plan in plans):
         lines.append(
-            f"{absent} cells read data that is not on this disk yet: what they find in the store is told by `xstilts fetch -m` "
+            f"{absent} cells read data that is not on this disk yet: to see what the store has of them, type `xstilts fetch -m` "
             "with the same options and then this again"
         )
     file.write("\n".join(lines) + "\n")
 
 
 def _total(phases: Iterable[Phase]) -> tuple[int, str, int]:
-    """How many phases are trained, GPU hours of those whose cost can be told, and how many there are without."""
+    """The number of training phases, GPU hours of those whose cost is known, and the number of the others."""
     costs = [cost.training_flop(phase.job) for phase in phases if isinstance(phase.job, TrainingJob)]
     return len(costs), _hours(sum(flop for flop in costs if flop is not None) / FLOP_OF_AN_HOUR), costs.count(None)
 
@@ -275,9 +267,9 @@ def _summary(waves: list[list[Unit]]) -> "Table":
     return table
 
 
-def _broken(cells: list[Planned], waves: list[list[Unit]]) -> list[str]:
+def _broken(cells: list[PlannedCell], waves: list[list[Unit]]) -> list[str]:
     """A line for each unit that is missing at the end, with the reason and the log."""
-    refused: dict[str, list[Planned]] = {}
+    refused: dict[str, list[PlannedCell]] = {}
     for cell in cells:
         if cell.problem:
             refused.setdefault(cell.reason, []).append(cell)

@@ -87,7 +87,7 @@ def _intermediate(config: Config) -> str:
 
 def resolved(job: Any) -> dict[str, Any]:
     """All that a training job was told, as plain values: what the fingerprint is the hash of, hyperparameters, the machine."""
-    values = {name: asdict(one) for name, one in job.by_task.items()}
+    values = {name: asdict(data.hyperparameters) for name, data in job.tasks.items()}
     return {
         "identity": job.identity,
         "hyperparameters": asdict(job.hyperparameters),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,12 +15,14 @@ from xstilts.data.batches import EvaluationLoader, StepLoader, TaskFeatures
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
-from xstilts.jobs import evaluated_languages
-from xstilts.sources import languages_with_data
+from xstilts.jobs import EvaluationJob, TrainingData, evaluated_splits, training_data
+from xstilts.paths import checksum_cache
+from xstilts.sources import languages_with_data, source_of
+from xstilts.sources.splits import DataSplit
 from xstilts.store.features import Prepared
 from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.tasks.formats import format_of
-from xstilts.training.features import Splits, evaluation_features, training_features
+from xstilts.training.features import evaluation_features, training_features
 
 
 @dataclass(frozen=True)
@@ -37,39 +40,35 @@ class LanguageSplit:
 class TaskDataModule(pl.LightningDataModule):
     """Training steps, validation batches and batches to predict, of one or several tasks.
 
-    `tasks`: a Task, or name -> TrainingTask for several tasks or parts of them. `hyperparameters` say how long the training is,
-    how large its batches are, and how examples become features; `by_task` holds those of single tasks, where they differ. `data`
-    says where the files are. `target` is what `predict_dataloader` yields; by default the first task, in all its evaluated splits
-    and languages. `trainer` has the budgets of tokens; `padding_free` says that the encoder computes no padding. `store` is a
-    folder that keeps features for other processes and runs; "" keeps none. `maps`: task -> artifact with the data map of which
-    the task's TrainingTask takes one region.
+    `tasks`: a Task, or name -> TrainingTask for several tasks or parts of them, or name -> TrainingData as in a job.
+    `hyperparameters` say how long the training is, how large its batches are, and how examples become features; a TrainingData
+    has those of its task. `data` says where the files are. `target` is what `predict_dataloader` yields; by default the first
+    task, in all its evaluated splits and languages. `trainer` has the budgets of tokens; `padding_free` says that the encoder
+    computes no padding. `store` is a folder that keeps features for other processes and runs; "" keeps none.
 
     An epoch of the Trainer is the whole training: `hyperparameters.max_steps`, or `hyperparameters.epochs` over the data.
     """
 
     def __init__(
         self,
-        tasks: Task | Mapping[str, TrainingTask],
+        tasks: Task | Mapping[str, TrainingTask] | Mapping[str, TrainingData],
         tokenizer: PreTrainedTokenizerBase,
         hyperparameters: Hyperparameters,
         data: DataConfig | None = None,
         *,
-        by_task: Mapping[str, Hyperparameters] | None = None,
-        target: Target | None = None,
+        target: Target | EvaluationJob | None = None,
         mixture: Mixture | None = None,
         seed: int = 1,
         trainer: TrainerConfig | None = None,
         padding_free: bool = False,
         validate: bool = True,
         store: str = "",
-        maps: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.data = data or DataConfig()
-        self.tasks = named_tasks(tasks, self.data)
+        self.tasks: dict[str, TrainingTask | TrainingData] = named_tasks(tasks, self.data)
         self.tokenizer = tokenizer
         self.hyperparameters = hyperparameters
-        self.by_task = dict.fromkeys(self.tasks, hyperparameters) | dict(by_task or {})
         self.target = target
         self.mixture = mixture or Mixture()
         self.seed = seed
@@ -77,7 +76,6 @@ class TaskDataModule(pl.LightningDataModule):
         self.padding_free = padding_free
         self.validate = validate
         self.store = store
-        self.maps = maps or {}
         self.training: dict[str, TaskFeatures] = {}
         self.validation: dict[str, TaskFeatures] = {}
         self.evaluation: TaskFeatures | None = None
@@ -151,34 +149,49 @@ class TaskDataModule(pl.LightningDataModule):
             mixture=self.mixture,
         )
 
+    def _cache(self) -> Path | None:
+        return checksum_cache(Path(self.store)) if self.store else None
+
+    def _resolved(self, name: str) -> TrainingData:
+        """The task's data; that of a TrainingTask follows from the hyperparameters of all."""
+        used, values = self.tasks[name], self.hyperparameters
+        if isinstance(used, TrainingData):
+            return used
+        source = source_of(used.task, self.data)
+        return training_data(used, source, values, recipes.limits(values), self.validate, self._cache())
+
     def _training(self, name: str) -> TaskFeatures:
-        values = self.by_task[name]
-        made = training_features(
-            self.tasks[name], self.data, self.tokenizer, recipes.limits(values), self.store, self.maps.get(name)
-        )
-        return self._batchable(name, self.tasks[name].task, made, values)
+        data = self._resolved(name)
+        return self._batchable(name, data.task, training_features(data, self.tokenizer, self.store), data.hyperparameters)
 
     def _validation(self, name: str) -> TaskFeatures:
         """The first `eval_examples` validation examples of the task, which select the checkpoint, and their features."""
-        training, values = self.tasks[name], self.by_task[name]
-        splits, first = [(training.validation, training.languages)], self.hyperparameters.eval_examples
-        made = evaluation_features(training.task, self.data, splits, first, self.tokenizer, recipes.limits(values), self.store)
-        return self._batchable(name, training.task, made, values)
+        data, first = self._resolved(name), self.hyperparameters.eval_examples
+        splits = [data.validation] if data.validation else []
+        made = evaluation_features(data.source, splits, first, self.tokenizer, data.limits, self.store)
+        return self._batchable(name, data.task, made, data.hyperparameters)
 
     def _evaluation(self) -> TaskFeatures:
         """All examples of the target, split by split and language by language, and their features."""
-        target = self.target or Target(task=next(iter(self.tasks.values())).task)
-        splits, limits = evaluated_languages(target, self.data), recipes.limits(self.hyperparameters)
-        made = evaluation_features(target.task, self.data, splits, target.max_test_examples, self.tokenizer, limits, self.store)
-        self.language_splits = _language_splits(splits, made)
-        return self._batchable(target.task.name, target.task, made, self.hyperparameters)
+        job = self.target if isinstance(self.target, EvaluationJob) else self._evaluation_of(self.target)
+        made = evaluation_features(job.source, job.splits, job.max_test_examples, self.tokenizer, job.limits, self.store)
+        self.language_splits = _language_splits(job.splits, made)
+        return self._batchable(job.task.name, job.task, made, self.hyperparameters)
+
+    def _evaluation_of(self, target: Target | None) -> EvaluationJob:
+        target = target or Target(task=next(iter(self.tasks.values())).task)
+        source, limits = source_of(target.task, self.data), recipes.limits(self.hyperparameters)
+        splits = evaluated_splits(source, target, self._cache())
+        return EvaluationJob(source, splits=splits, max_test_examples=target.max_test_examples, limits=limits)
 
     def _batchable(self, name: str, task: Task, made: Prepared, values: Hyperparameters) -> TaskFeatures:
         special = special_tokens(self.tokenizer, values.mlm_probability or 0.15, masks=format_of(task).masks)
         return TaskFeatures(name, task, made.examples, made.features, special, recipes.limits(values))
 
 
-def named_tasks(tasks: Task | Mapping[str, TrainingTask], data: DataConfig) -> dict[str, TrainingTask]:
+def named_tasks(
+    tasks: Task | Mapping[str, TrainingTask] | Mapping[str, TrainingData], data: DataConfig
+) -> dict[str, TrainingTask | TrainingData]:
     """Name -> TrainingTask. A Task trains in English if it has it, else in its first language.
 
     Without validation data the last tenth of its training examples selects the checkpoint.
@@ -186,19 +199,19 @@ def named_tasks(tasks: Task | Mapping[str, TrainingTask], data: DataConfig) -> d
     if not isinstance(tasks, Task):
         return dict(tasks)
     training = TrainingTask(task=tasks, languages=["en"] if "en" in tasks.languages else tasks.languages[:1])
-    if training.languages[0] not in languages_with_data(tasks, data, "validation"):
+    if training.languages[0] not in languages_with_data(source_of(tasks, data), "validation"):
         training.train, training.validation = "train:90%", "train:-10%"
     return {tasks.name: training}
 
 
-def _language_splits(splits: Splits, made: Prepared) -> list[LanguageSplit]:
+def _language_splits(splits: list[DataSplit], made: Prepared) -> list[LanguageSplit]:
     """The place of each language of each split in the table of examples."""
     places: list[LanguageSplit] = []
     languages, start = made.examples["language"][:], 0
-    for (split, chosen), size in zip(splits, made.sizes, strict=True):
+    for split, size in zip(splits, made.sizes, strict=True):
         counts = Counter(languages[start : start + size])
         whole = range(start, start + size)
-        for language in chosen:
-            places.append(LanguageSplit(split, language, start, start + counts[language], whole))
+        for language in split.languages:
+            places.append(LanguageSplit(split.name, language, start, start + counts[language], whole))
             start += counts[language]
     return places

@@ -1,7 +1,6 @@
 """Phase 4: a target task in every language that has data, zero-shot -> one result file and its predictions."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
 from xstilts.export import checkpoint
 from xstilts.export.card_scores import add_scores, scored
-from xstilts.jobs import EvaluationJob, evaluated_languages, languages_without_data
+from xstilts.jobs import EvaluationJob
 from xstilts.models.heads import build_head
-from xstilts.sources.files import source_of
 from xstilts.store.results import Score, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_of
@@ -27,7 +25,7 @@ from xstilts.training import distributed, prediction
 from xstilts.training.callbacks import progress
 from xstilts.training.callbacks.graceful_stop import keep_handlers
 from xstilts.training.datamodule import LanguageSplit, TaskDataModule
-from xstilts.training.load import check_length, load_encoder, tokenizer_place
+from xstilts.training.load import check_length, load_encoder
 from xstilts.training.memory import out_of_memory_means
 from xstilts.training.module import TaskModule
 from xstilts.training.trainer import trainer_options
@@ -51,20 +49,18 @@ def evaluate(job: EvaluationJob) -> None:
 def _note_scores(job: EvaluationJob, result: dict[str, Any]) -> None:
     """Add the scores to the model card of the evaluated artifact, if there is one."""
     if job.artifact and (rows := main_rows(result)):
-        synthetic = source_of(job.target.task, job.data).generator is not None
+        synthetic = job.source.declared.generator is not None
         add_scores(Path(job.artifact), result["fingerprint"], scored(result, rows, synthetic))
 
 
 def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     """The result, in the process that writes it."""
-    tokenizer = load_tokenizer(job.artifact or tokenizer_place(job.model), None if job.artifact else job.model.revision)
+    tokenizer, task = load_tokenizer(job.artifact or job.tokenizer), job.task
     data = data_of(job, tokenizer)
-    assert data.target
-    task = data.target.task
     module = _model(job, task, tokenizer)
-    if missing := languages_without_data(data.target, evaluated_languages(data.target, job.data)):
-        have = ", ".join(language for language in task.languages if language not in missing)
-        log.info(f"{task.name}: no data for {' '.join(missing)}; evaluating {have}")
+    if job.without_data:
+        have = [language for language in task.languages if language not in job.without_data]
+        log.info(f"{task.name}: no data for {' '.join(job.without_data)}; evaluating {', '.join(have)}")
     data.setup("predict")
     assert data.evaluation
     data.evaluation.occurring(len(module.encoder.word_embeddings))  # refuses tokens that the encoder has no embedding for
@@ -90,10 +86,8 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
 
 
 def data_of(job: EvaluationJob, tokenizer: PreTrainedTokenizerBase) -> TaskDataModule:
-    """The data module of the job; its labels are in the order in which the artifact's head was trained."""
-    task = replace(job.target.task, labels=job.labels or job.target.task.labels)
-    target = replace(job.target, task=task)
-    return TaskDataModule({}, tokenizer, job.hyperparameters, job.data, target=target, trainer=job.trainer, store=job.features)
+    """The data module of the job."""
+    return TaskDataModule({}, tokenizer, job.hyperparameters, target=job, trainer=job.trainer, store=job.features)
 
 
 def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModule:
@@ -107,7 +101,7 @@ def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -
         encoder.add_pooler()
         if not checkpoint.restore_pooler(saved, encoder):
             raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained pooler")
-    if (not embeds or job.target.training) and not checkpoint.restore_head(saved, head):
+    if (not embeds or job.trained) and not checkpoint.restore_head(saved, head):
         raise UserError(f"{job.label}: {job.artifact or job.model.name_or_path or 'the encoder'} has no trained head")
     return TaskModule(encoder, {head_name(task): head}, job.hyperparameters, seed=0)
 

@@ -7,34 +7,23 @@ from typing import Any
 from datasets import concatenate_datasets
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.config import DataConfig
 from xstilts.data import data_maps
 from xstilts.data.featurizers import featurizer
 from xstilts.errors import UserError
+from xstilts.jobs import TrainingData
 from xstilts.paths import DYNAMICS
+from xstilts.sources import TaskSource
 from xstilts.sources.load import load
+from xstilts.sources.splits import DataSplit
 from xstilts.sources.subset import subset
 from xstilts.store.features import Prepared, feature_identity, load_or_build
-from xstilts.tasks.declaration import Limits, Task, TrainingTask
+from xstilts.tasks.declaration import Limits
 from xstilts.tasks.formats import format_of
 
-Splits = list[tuple[str, list[str]]]
-"""Split expressions, each with its languages."""
 
-
-def training_features(
-    training: TrainingTask,
-    data: DataConfig,
-    tokenizer: PreTrainedTokenizerBase,
-    limits: Limits,
-    store: str = "",
-    data_map: str | None = None,
-) -> Prepared:
-    """The examples to train on, a part of them if the TrainingTask says so, and their features.
-
-    `data_map`: the artifact with the map that the TrainingTask's region is of. UserError if nothing is left to train on.
-    """
-    task, chosen = training.task, training.data_map
+def training_features(training: TrainingData, tokenizer: PreTrainedTokenizerBase, store: str = "") -> Prepared:
+    """The examples to train on and their features. UserError if nothing is left to train on."""
+    task, train, chosen, data_map = training.task, training.train, training.data_map, training.map
     taken: dict[str, Any] = {"max_examples": training.max_examples, "fraction": training.fraction}
     if training.language_exponent is not None:
         taken["language_exponent"] = training.language_exponent
@@ -43,7 +32,7 @@ def training_features(
 
     def build() -> Prepared:
         examples = subset(
-            load(task, data, training.train, training.languages),
+            load(training.source, train.expression, train.languages),
             training.max_examples,
             training.fraction,
             training.language_exponent,
@@ -51,18 +40,17 @@ def training_features(
         )
         if data_map:
             examples = data_maps.in_region(examples, Path(data_map) / DYNAMICS, chosen.region or "", chosen.fraction)
-        features = featurizer(task.format).featurize(examples, tokenizer, task, limits, True)
+        features = featurizer(task.format).featurize(examples, tokenizer, task, training.limits, True)
         if not len(features):
             raise UserError(f"task {task.name} has no training example left; got {len(examples)} examples without gold")
         return Prepared(examples, features, [len(examples)])
 
-    return _kept(task, data, [(training.train, training.languages)], taken, tokenizer, limits, True, store, build)
+    return _kept(training.source, [train], taken, tokenizer, training.limits, True, store, build)
 
 
 def evaluation_features(
-    task: Task,
-    data: DataConfig,
-    splits: Splits,
+    source: TaskSource,
+    splits: list[DataSplit],
     first: int | None,
     tokenizer: PreTrainedTokenizerBase,
     limits: Limits,
@@ -74,18 +62,17 @@ def evaluation_features(
     """
 
     def build() -> Prepared:
-        read = [load(task, data, split, languages, max_examples=first) for split, languages in splits]
+        read = [load(source, split.expression, split.languages, max_examples=first) for split in splits]
         examples = concatenate_datasets(read)
-        features = featurizer(task.format).featurize(examples, tokenizer, task, limits, False)
+        features = featurizer(source.task.format).featurize(examples, tokenizer, source.task, limits, False)
         return Prepared(examples, features, [len(part) for part in read])
 
-    return _kept(task, data, splits, {"first": first}, tokenizer, limits, False, store, build)
+    return _kept(source, splits, {"first": first}, tokenizer, limits, False, store, build)
 
 
 def _kept(
-    task: Task,
-    data: DataConfig,
-    splits: Splits,
+    source: TaskSource,
+    splits: list[DataSplit],
     taken: dict[str, Any],
     tokenizer: PreTrainedTokenizerBase,
     limits: Limits,
@@ -94,6 +81,6 @@ def _kept(
     build: Callable[[], Prepared],
 ) -> Prepared:
     def identity() -> dict[str, Any]:
-        return feature_identity(task, data, splits, taken, tokenizer, limits, training, store)
+        return feature_identity(source, splits, taken, tokenizer, limits, training)
 
     return load_or_build(store, identity, build)

@@ -12,7 +12,7 @@ from xstilts.data.tokenizer import load_tokenizer
 from xstilts.errors import UserError
 from xstilts.export import checkpoint
 from xstilts.export.card_scores import first_card
-from xstilts.jobs import TrainingJob, wants_validation
+from xstilts.jobs import TrainingJob
 from xstilts.models.encoder import Encoder
 from xstilts.paths import DYNAMICS
 from xstilts.store.artifacts import publish, temporary_folder
@@ -29,7 +29,7 @@ from xstilts.training.callbacks.trim_vocabulary import TrimVocabulary
 from xstilts.training.callbacks.validation import ValidateAndCheckpoint
 from xstilts.training.datamodule import TaskDataModule
 from xstilts.training.determinism import derived_seed, deterministic
-from xstilts.training.load import check_length, fresh_heads, load_encoder, tokenizer_place
+from xstilts.training.load import check_length, fresh_heads, load_encoder
 from xstilts.training.memory import out_of_memory_means
 from xstilts.training.module import TaskModule
 from xstilts.training.provenance import provenance
@@ -49,7 +49,7 @@ def train(job: TrainingJob) -> None:
 def _train(job: TrainingJob, run: TrackedRun) -> None:
     pl.seed_everything(derived_seed("phase", job.seed) % 2**32, workers=True, verbose=False)
     deterministic()
-    tokenizer = load_tokenizer(job.parent or tokenizer_place(job.model), None if job.parent else job.model.revision)
+    tokenizer = load_tokenizer(job.parent or job.tokenizer)
     encoder, heads = _model(job, tokenizer)
     module = TaskModule(encoder, {name: head for name, (_, head) in heads.items()}, job.hyperparameters, job.seed)
     data = data_of(job, tokenizer, encoder.padding_free)
@@ -95,15 +95,12 @@ def data_of(job: TrainingJob, tokenizer: PreTrainedTokenizerBase, padding_free: 
         job.tasks,
         tokenizer,
         job.hyperparameters,
-        job.data,
-        by_task=job.by_task,
         mixture=job.mixture,
         seed=job.seed,
         trainer=job.trainer,
         padding_free=padding_free,
-        validate=wants_validation(job),
+        validate=job.validates,
         store=job.features,
-        maps=job.maps,
     )
 
 
@@ -112,7 +109,8 @@ def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encode
     encoder = load_encoder(job.model, job.trainer, tokenizer, job.parent)
     saved = checkpoint.load_heads(Path(job.parent)) if job.parent else {}
     tasks = {name: training.task for name, training in job.tasks.items()}
-    heads = fresh_heads(tasks, encoder, job.by_task, job.seed)
+    by_task = {name: training.hyperparameters for name, training in job.tasks.items()}
+    heads = fresh_heads(tasks, encoder, by_task, job.seed)
     if job.model.pooler != "none" and any(head.needs_pooler for _, head in heads.values()):
         encoder.add_pooler()
         if job.model.pooler == "carried":
@@ -121,7 +119,7 @@ def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encode
         for _, head in heads.values():
             if not checkpoint.restore_head(saved, head):
                 raise UserError(f"{job.label} goes on with the head of {job.parent}, which has none")
-    for name, values in job.by_task.items():
+    for name, values in by_task.items():
         check_length(encoder, values.max_length, name)
     if job.hyperparameters.dropout is not None:
         encoder.set_dropout(job.hyperparameters.dropout)

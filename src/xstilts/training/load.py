@@ -1,4 +1,4 @@
-"""Load or make the parts of a model: the place of its tokenizer, its encoder, its heads."""
+"""Load or make the parts of a model: its encoder, its heads."""
 
 from collections.abc import Mapping
 
@@ -12,14 +12,6 @@ from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.heads import build_head
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.training.determinism import derived_seed
-
-
-def tokenizer_place(model: ModelConfig) -> str:
-    """The folder or Hub id of the tokenizer of phase 1."""
-    place = model.tokenizer or model.name_or_path
-    if place is None:
-        raise UserError("model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER or a Hub id")
-    return place
 
 
 def load_encoder(

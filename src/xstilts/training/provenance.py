@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts import sources
 from xstilts.config import ModelConfig
 from xstilts.errors import UserError
-from xstilts.jobs import TrainingJob
+from xstilts.jobs import TrainingData, TrainingJob
 from xstilts.store.artifacts import is_done, read_metadata
-from xstilts.tasks.declaration import TrainingTask
 
 CACHED = re.compile(r"models--([^/]+)/snapshots/([^/]+)/")
 """Where the Hub's cache keeps a model: its name and its commit."""
@@ -32,36 +30,35 @@ def provenance(job: TrainingJob, examples: Mapping[str, int]) -> dict[str, Any]:
         "fingerprint": Path(job.artifact).name,
         "encoder": before.get("encoder", first) if before else first,
         "lineage": [*before.get("lineage", []), {key: before.get(key) for key in STEP}] if before else [],
-        "data": {name: _data(job, name, training, examples[name]) for name, training in job.tasks.items()},
+        "data": {name: _data(training, examples[name]) for name, training in job.tasks.items()},
     }
 
 
-def _data(job: TrainingJob, name: str, training: TrainingTask, examples: int) -> dict[str, Any]:
-    task, source = training.task, sources.source_name(training.task, job.data)
-    declared = task.sources.get(source)
-    made = declared is not None and declared.generator is not None
+def _data(training: TrainingData, examples: int) -> dict[str, Any]:
+    task, declared = training.task, training.source.declared
+    made = declared.generator is not None
     return {
         "format": task.format,
-        "languages": list(training.languages),
-        "split": training.train,
-        "part": _part(training, job.maps.get(name)),
+        "languages": training.train.languages,
+        "split": training.train.expression,
+        "part": _part(training),
         "examples": examples,
-        "source": source,
-        "hub": declared.hub if declared else None,
-        "revision": declared.revision if declared else None,
-        "world": job.data.world.seed if made else None,
+        "source": training.source.name,
+        "hub": declared.hub,
+        "revision": declared.revision,
+        "world": training.source.data.world.seed if made else None,
         "licence": "" if made else task.licence,  # the declared one is that of the real data
         "homepage": task.homepage,
     }
 
 
-def _part(training: TrainingTask, data_map: str | None) -> dict[str, Any]:
-    """Which of the split's examples were taken, where not all were."""
+def _part(training: TrainingData) -> dict[str, Any]:
+    """The part of the split's examples that is used, where not all are."""
     names = ("max_examples", "fraction", "language_exponent")
     part = {name: value for name in names if (value := getattr(training, name)) is not None}
-    if data_map:
+    if training.map:
         chosen = training.data_map
-        part |= {"region": chosen.region, "fraction of the data map": chosen.fraction, "data map": Path(data_map).name}
+        part |= {"region": chosen.region, "fraction of the data map": chosen.fraction, "data map": Path(training.map).name}
     return part
 
 

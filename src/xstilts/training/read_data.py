@@ -9,7 +9,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from xstilts.errors import UserError
-from xstilts.jobs import ReadingJob, Split
+from xstilts.jobs import ReadingJob, UnreadSplit
 from xstilts.sources.load import load
 from xstilts.store.files import write_json
 from xstilts.tasks.formats import format_of
@@ -27,20 +27,20 @@ def read(job: ReadingJob) -> None:
     write_json(Path(job.problems), problems)
 
 
-def _problems(split: Split) -> list[str]:
+def _problems(split: UnreadSplit) -> list[str]:
     """List what is wrong with a split, at most a line for each language."""
     try:
-        found = load(split.task, split.data, split.split, split.languages)
+        found = load(split.source, split.split.expression, split.split.languages)
     except UserError as error:
         together = _line(error)
-        alone = [_problem(split, language) for language in split.languages]  # reading ends at the first problem
+        alone = [_problem(split, language) for language in split.split.languages]  # reading ends at the first problem
         return list(dict.fromkeys(filter(None, alone))) or [together]
     return _gold_problem(split, found) if split.selects else []
 
 
-def _problem(split: Split, language: str) -> str | None:
+def _problem(split: UnreadSplit, language: str) -> str | None:
     try:
-        load(split.task, split.data, split.split, [language])
+        load(split.source, split.split.expression, [language])
     except UserError as error:
         return _line(error)
     return None
@@ -50,9 +50,9 @@ def _line(error: UserError) -> str:
     return " ".join(str(error).splitlines())
 
 
-def _gold_problem(split: Split, found: Dataset) -> list[str]:
+def _gold_problem(split: UnreadSplit, found: Dataset) -> list[str]:
     """One line if no example that selects the checkpoint has gold, in any language."""
-    format, counts = format_of(split.task), Counter[str]()
+    format, counts = format_of(split.source.task), Counter[str]()
     if format.gold is None:
         return []
     for example in found.select_columns(["language", format.gold, *([format.candidate[0]] if format.candidate else [])]):
@@ -61,15 +61,17 @@ def _gold_problem(split: Split, found: Dataset) -> list[str]:
             if example[format.gold] is not None:
                 return []
     return [
-        f"task '{split.task.name}', {split.split}: none of {counts.total()} examples in {', '.join(split.languages)} has gold, "
+        f"task '{split.source.task.name}', {split.split.expression}: none of {counts.total()} examples in "
+        f"{', '.join(split.split.languages)} has gold, "
         "so they cannot select a checkpoint; choose another validation split, or recipe.selection=last with eval_every=0"
     ]
 
 
-def _mark(split: Split) -> None:
+def _mark(split: UnreadSplit) -> None:
     # Without a mark, in a store that cannot be written, it is read again next time.
     with contextlib.suppress(OSError, UserError):
-        write_json(Path(split.mark), {"task": split.task.name, "split": split.split, "languages": split.languages})
+        read = split.split
+        write_json(Path(split.mark), {"task": split.source.task.name, "split": read.expression, "languages": read.languages})
 
 
 @contextlib.contextmanager

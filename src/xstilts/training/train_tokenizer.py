@@ -5,11 +5,10 @@ from itertools import chain
 from pathlib import Path
 
 from xstilts.data.bpe import train_tokenizer
-from xstilts.jobs import TokenizerJob
+from xstilts.jobs import TokenizerJob, TrainingData
 from xstilts.sources.load import load
 from xstilts.sources.subset import subset
 from xstilts.store.artifacts import publish, temporary_folder
-from xstilts.tasks.declaration import TrainingTask
 from xstilts.versions import versions
 
 LINES = 200_000
@@ -18,7 +17,7 @@ LINES = 200_000
 
 def make_tokenizer(job: TokenizerJob) -> None:
     """Train on the text of all tasks of the job, as much of it as the encoder sees, and publish the artifact."""
-    texts = list(chain.from_iterable(_texts(job, training) for training in job.tasks.values()))
+    texts = list(chain.from_iterable(_texts(training) for training in job.tasks.values()))
     texts = texts[:: -(-len(texts) // LINES)]
     final = Path(job.artifact)
     with temporary_folder(final) as folder:
@@ -34,9 +33,9 @@ def make_tokenizer(job: TokenizerJob) -> None:
         publish(folder, final, metadata)
 
 
-def _texts(job: TokenizerJob, training: TrainingTask) -> Iterator[str]:
+def _texts(training: TrainingData) -> Iterator[str]:
     examples = subset(
-        load(training.task, job.data, training.train, training.languages),
+        load(training.source, training.train.expression, training.train.languages),
         training.max_examples,
         training.fraction,
         training.language_exponent,

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from xstilts.babel.declaration import Language
-from xstilts.cell import inputs, pipeline
+from xstilts.cell import inputs
 from xstilts.cell.checks import check
 from xstilts.cell.checks.hyperparameters import NEEDED
+from xstilts.cell.resolve import resolve
 from xstilts.config import Config, Hyperparameters, Recipe
 from xstilts.errors import UserError
 from xstilts.sources.generated import resolve_generated
@@ -315,11 +316,11 @@ def test_a_model_of_the_hub_is_checked_as_soon_as_its_files_are_here(config, tmp
         return tmp_path
 
     monkeypatch.setattr(inputs, "fetch_model", fetch_model)
-    monkeypatch.setattr(inputs, "ensure", lambda *_: pytest.fail("data was fetched"))
+    monkeypatch.setattr(inputs, "download", lambda *_: pytest.fail("data was fetched"))
     config.model.name_or_path, config.model.tokenizer = "owner/encoder", None
     assert problems(config) == []
     with pytest.raises(UserError, match="max_length=64 is beyond the 48 tokens this encoder has positions for"):
-        pipeline.plan(config)
+        inputs.fetched(resolve(config))
 
 
 @pytest.fixture

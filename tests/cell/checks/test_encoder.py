@@ -6,10 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from xstilts.cell.checks.encoder import problems
+from xstilts.cell.checks import encoder
+from xstilts.cell.resolve import resolve
 from xstilts.config import Config, Hyperparameters
 from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.tasks.formats import format_names
+
+
+def problems(config):
+    return encoder.problems(resolve(config))
 
 
 def task(format, name="t"):

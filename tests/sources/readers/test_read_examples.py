@@ -8,6 +8,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
 
@@ -25,7 +26,7 @@ def read(folder: Path, format: str, *examples: dict[str, Any]) -> list[dict[str,
     (folder / "en.jsonl").write_text("\n".join(map(json.dumps, examples)), encoding="utf-8")
     source = Source(files={"validation": "{language}.jsonl"})
     task = Task(name="mine", format=format, labels=["no", "yes"], sources={"xtreme": source})
-    return list(load(task, DataConfig(root=str(folder)), "validation", ["en"]))
+    return list(load(source_of(task, DataConfig(root=str(folder))), "validation", ["en"]))
 
 
 @pytest.mark.parametrize("format", EXAMPLES)

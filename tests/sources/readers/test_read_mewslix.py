@@ -9,6 +9,7 @@ import pytest
 
 from xstilts.config import DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
 
@@ -60,7 +61,7 @@ def test_a_query_is_the_mention_and_its_sentence(task, tmp_path, write):
     pair = {"contextual_mention": {"context": CONTEXT, "mention": _mention("7", "Q1")}, "entity": _entity("Q1")}
     again = {"contextual_mention": {"context": CONTEXT, "mention": _mention("8", "Q1")}, "entity": _entity("Q1")}
     write("pairs.jsonl", _lines(pair, again))
-    rows = load(task, DataConfig(root=str(tmp_path)), "train", ["en"]).to_list()
+    rows = load(source_of(task, DataConfig(root=str(tmp_path))), "train", ["en"]).to_list()
     assert [(row["id"], row["side"], row["relevant"]) for row in rows] == [
         ("en/7", "query", ["Q1"]),
         ("Q1", "candidate", None),
@@ -72,19 +73,19 @@ def test_a_query_is_the_mention_and_its_sentence(task, tmp_path, write):
 
 def test_candidates_are_there_once_for_all_languages(task, tmp_path, write):
     _write_tests(write, "Q2")
-    rows = load(task, DataConfig(root=str(tmp_path)), "test", ["ar", "en"]).to_list()
+    rows = load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["ar", "en"]).to_list()
     assert [row["id"] for row in rows] == ["ar/7", "ar/8", "Q1", "Q2", "en/7", "en/8"]
     assert all(row["relevant"] == ["Q2"] for row in rows if row["side"] == "query")
-    few = load(task, DataConfig(root=str(tmp_path)), "test", ["en"], max_examples=1)
+    few = load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["en"], max_examples=1)
     assert few["id"][:] == ["en/7", "Q1", "Q2"]
 
 
 def test_withheld_entities_are_no_gold_unless_a_file_of_labels_has_them(task, tmp_path, write):
     _write_tests(write, "")
     data = DataConfig(root=str(tmp_path))
-    assert load(task, data, "test", ["en"])["relevant"][:] == [None] * 4
+    assert load(source_of(task, data), "test", ["en"])["relevant"][:] == [None] * 4
     write("labels-en.json", json.dumps({"7": ["Q1"], "8": ["Q2"]}))
-    assert load(task, data, "test", ["en"])["relevant"][:2] == [["Q1"], ["Q2"]]
+    assert load(source_of(task, data), "test", ["en"])["relevant"][:2] == [["Q1"], ["Q2"]]
 
 
 def test_an_archive_of_one_file_is_read_as_that_file(task, tmp_path):
@@ -100,13 +101,13 @@ def test_an_archive_of_one_file_is_read_as_that_file(task, tmp_path):
 
     data = DataConfig(root=str(tmp_path))
     archive(["train.jsonl"])
-    assert load(task, data, "train", ["en"])["id"][:] == ["en/7", "Q1"]
+    assert load(source_of(task, data), "train", ["en"])["id"][:] == ["en/7", "Q1"]
     archive(["train.jsonl", "dev.jsonl"])
     with pytest.raises(UserError, match=r"pairs\.jsonl\.tar\.gz: 2 files in the archive, expected one"):
-        load(task, data, "train", ["en"])
+        load(source_of(task, data), "train", ["en"])
     (tmp_path / "pairs.jsonl.tar.gz").write_bytes((tmp_path / "pairs.jsonl.tar.gz").read_bytes()[:80])
     with pytest.raises(UserError, match="broken gzip file after line 0"):
-        load(task, data, "train", ["en"])
+        load(source_of(task, data), "train", ["en"])
 
 
 @pytest.mark.parametrize(
@@ -121,8 +122,8 @@ def test_what_does_not_fit_is_told_with_its_line(task, tmp_path, write, mention,
     write("test-en.jsonl", _lines({"context": CONTEXT, "mentions": [mention]}))
     write("entities.jsonl", _lines(_entity("Q1")))
     with pytest.raises(UserError, match=r"test-en\.jsonl:1: " + re.escape(told)):
-        load(task, DataConfig(root=str(tmp_path)), "test", ["en"])
+        load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["en"])
     write("test-en.jsonl", _lines({"context": CONTEXT, "mentions": [_mention("7", "Q1")]}))
     write("entities.jsonl", _lines({"entity_id": "Q1"}))
     with pytest.raises(UserError, match=r"entities\.jsonl:1: not an entity of Mewsli-X \(KeyError: 'description'\)"):
-        load(task, DataConfig(root=str(tmp_path)), "test", ["en"])
+        load(source_of(task, DataConfig(root=str(tmp_path))), "test", ["en"])

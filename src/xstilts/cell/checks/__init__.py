@@ -1,31 +1,32 @@
-"""Checks of a config that its types cannot make: all problems are shown at once, before data or a model is read. No torch.
+"""Check a config beyond its types: all problems are shown at once, before data or a model is read. No torch.
 
-Bounds and choices of single values stand beside their fields (`xstilts.bounds`); here is what depends on several of them.
+Bounds and choices of single values stand beside their fields (`xstilts.bounds`); the checks here depend on several of them.
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
 
-from xstilts import bounds, recipes, sources
+from xstilts import bounds, sources
 from xstilts.babel import check as world
 from xstilts.cell.checks import encoder
 from xstilts.cell.checks.hyperparameters import hyperparameter_problems, length_problems
 from xstilts.cell.checks.places import folder_problems, name_problems
 from xstilts.cell.checks.tasks import language_problems, metric_problems, task_problems
-from xstilts.cell.encoder_identity import trains_encoder
+from xstilts.cell.encoder import NO_TOKENIZER
+from xstilts.cell.resolve import ResolvedCell, ResolvedTask, resolve
 from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.launch import machine
-from xstilts.tasks.declaration import SPLITS, TrainingTask, head_name
+from xstilts.tasks.declaration import SPLITS, Task, head_name
 from xstilts.tasks.formats import format_names, format_of, formats
 
 
-def check(config: Config, runs_here: bool = False) -> None:
-    """Raise one UserError with a line for each problem. `runs_here`: the cell is to be run by this machine."""
-    problems = _once([*_problems(config), *(machine.problems(config.trainer) if runs_here else ())], config)
+def check(config: Config, runs_here: bool = False) -> ResolvedCell:
+    """Resolve a config; UserError with a line for each problem. `runs_here`: the cell is to be run by this machine."""
+    cell = resolve(config)
+    problems = _once([*_problems(cell), *(machine.problems(config.trainer) if runs_here else ())], config)
     if problems:
         raise UserError("\n".join(problems))
+    return cell
 
 
 def _once(problems: list[str], config: Config) -> list[str]:
@@ -46,122 +47,102 @@ def _once(problems: list[str], config: Config) -> list[str]:
     return list(shown.values())
 
 
-def _problems(config: Config) -> Iterator[str]:
+def _problems(cell: ResolvedCell) -> Iterator[str]:
+    config, target = cell.config, cell.target
     yield from bounds.problems("", config)
     yield from name_problems(config)
     yield from folder_problems(config)
     yield from (
         unknown_name("recipe.formats", name, format_names()) for name in config.recipe.formats if name not in format_names()
     )
-    yield from _model(config)
-    yield from _world(config)
-    yield from _target(config)
-    if trains_encoder(config.model):
-        yield from _pretraining(config)
+    yield from _model(cell)
+    if any(source.declared.generator for source in cell.sources):
+        yield from world.problems(config.data.world)
+    yield from _target(cell)
+    for phase in cell.phases:
+        first = next(iter(phase.tasks.values()))
+        if phase.number == 1 or len(phase.tasks) > 1:
+            place, task = first.place.rpartition(".")[0], first if phase.number == 1 else None
+            yield from hyperparameter_problems(place, phase.hyperparameters, cell, task)
+        for used in phase.tasks.values():
+            yield from _training(used)
+            if phase.number == 1:
+                yield from _without_masks(used)
+            else:
+                yield from hyperparameter_problems(used.place, used.hyperparameters, cell, used)
     if config.intermediate.max_examples is not None and not config.intermediate.tasks:
         yield "intermediate.max_examples: there is no intermediate task: leave it out, or type +intermediate=NAME"
-    for place, tasks in (("intermediate.tasks", config.intermediate.tasks), ("target.training", config.target.training)):
-        second = place.startswith("intermediate")
-        override = config.intermediate.recipe if second else config.target.recipe
-        if len(tasks) > 1:
-            yield from hyperparameter_problems(place, recipes.for_phase(config.recipe, tasks, override, second), config)
-        for name, training in tasks.items():
-            yield from _training(f"{place}.{name}", training, config)
-            values = recipes.for_task(config.recipe, training.task, override, second)
-            yield from hyperparameter_problems(f"{place}.{name}", values, config, training.task)
     yield from _heads(config)
-    yield from encoder.problems(config)
-    yield from _target_data(config)
-    evaluation = recipes.for_task(config.recipe, config.target.task, config.target.recipe)
-    trained = [recipes.for_task(config.recipe, used.task, config.target.recipe) for used in config.target.training.values()]
-    if evaluation.max_length not in [values.max_length for values in trained]:  # else it was shown above
-        yield from length_problems("target.task", evaluation, config, config.target.task)
+    yield from encoder.problems(cell)
+    yield from _target_data(cell)
+    trained = [task.hyperparameters.max_length for phase in cell.training for task in phase.tasks.values()]
+    if target.hyperparameters.max_length not in trained:  # else it was shown above
+        yield from length_problems("target.task", target.hyperparameters, cell, target)
 
 
-def _model(config: Config) -> Iterator[str]:
-    if trains_encoder(config.model) and not config.pretraining.tasks:
-        yield "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"
-    tiny = config.model.tiny
+def _model(cell: ResolvedCell) -> Iterator[str]:
+    if cell.encoder.trained and cell.pretraining is None:
+        yield NO_TOKENIZER
+    tiny = cell.config.model.tiny
     if tiny.num_attention_heads > 0 and tiny.hidden_size % tiny.num_attention_heads:
         heads = tiny.num_attention_heads
         yield f"model.tiny.hidden_size: got {tiny.hidden_size}, expected a multiple of model.tiny.num_attention_heads={heads}"
 
 
-def _target(config: Config) -> Iterator[str]:
-    target = config.target
-    yield from task_problems(target.task, config.data)
-    yield from language_problems("target.languages", target.languages, target.task)
-    if target.splits == []:
+def _target(cell: ResolvedCell) -> Iterator[str]:
+    chosen, target = cell.config.target, cell.target
+    yield from task_problems(target.task, target.source, target.source_problem)
+    yield from language_problems("target.languages", chosen.languages, target.task)
+    if chosen.splits == []:
         yield f"target.splits: got no split, expected one or more of {', '.join(SPLITS)}; leave it out for those of the task"
-    yield from metric_problems(target.task, target.languages or target.task.languages)
+    yield from metric_problems(target.task, target.languages)
 
 
-def _pretraining(config: Config) -> Iterator[str]:
-    """Phase 1, where it is trained."""
-    pretraining = config.pretraining
-    for name, training in pretraining.tasks.items():
-        yield from _training(f"pretraining.tasks.{name}", training, config)
-        if training.task.format in format_names() and not format_of(training.task).masks:
-            expected = " or ".join(name for name, format in formats().items() if format.masks)
-            yield f"pretraining.tasks.{name}: got a task of the format {training.task.format}, expected {expected}"
-    if pretraining.tasks:
-        values = recipes.for_pretraining(config.recipe, pretraining.recipe)
-        first = next(iter(pretraining.tasks.values())).task
-        yield from hyperparameter_problems("pretraining.tasks", values, config, first)
+def _without_masks(task: ResolvedTask) -> Iterator[str]:
+    """Phase 1 trains on masked text alone."""
+    if task.task.format in format_names() and not format_of(task.task).masks:
+        expected = " or ".join(name for name, format in formats().items() if format.masks)
+        yield f"{task.place}: got a task of the format {task.task.format}, expected {expected}"
 
 
-def _world(config: Config) -> Iterator[str]:
-    """Problems of the synthetic world, if it makes a task."""
-    used = [*config.intermediate.tasks.values(), *config.target.training.values()]
-    used += config.pretraining.tasks.values() if trains_encoder(config.model) else []
-    tasks = [config.target.task, *(training.task for training in used)]
-    chosen = [task.sources.get(sources.source_name(task, config.data)) for task in tasks]
-    if any(source and source.generator for source in chosen):
-        yield from world.problems(config.data.world)
-
-
-def _training(place: str, training: TrainingTask, config: Config) -> Iterator[str]:
-    yield from task_problems(training.task, config.data)
-    yield from language_problems(f"{place}.languages", training.languages, training.task)
-    if training.fraction is not None and training.max_examples is not None:
+def _training(task: ResolvedTask) -> Iterator[str]:
+    place, used = task.place, task.used
+    yield from task_problems(used.task, task.source, task.source_problem)
+    yield from language_problems(f"{place}.languages", used.languages, used.task)
+    if used.fraction is not None and used.max_examples is not None:
         yield f"{place}: got both max_examples and fraction, expected one of them"
-    yield from _data_map(place, training)
-    if training.language_exponent is not None and training.fraction is None and training.max_examples is None:
+    yield from _data_map(task)
+    if used.language_exponent is not None and used.fraction is None and used.max_examples is None:
         yield f"{place}.language_exponent shares out a sample: set {place}.max_examples or {place}.fraction too"
-    source = training.task.sources.get(sources.source_name(training.task, config.data))
-    if source is None or source.unusable:
+    if task.source is None:
         return
-    for expression in (training.train, training.validation):
-        yield from _raised(partial(sources.parse_split, expression))
-    if source.hub and training.train.partition(":")[0] in source.files:
-        return  # the driver downloads next, and says what is missing: a wrong name costs no request
-    for language in training.languages:
-        if language in training.task.languages:
-            yield from _raised(partial(_require, training, config, language))
+    yield from task.split_problems
+    declared, split = task.source.declared, task.splits.get(used.train)
+    if split is None or (declared.hub and split in declared.files) or (declared.generator and split in declared.generator.rows):
+        return  # the driver downloads or makes it next, and shows what is missing: a wrong name costs no request
+    for language in used.languages:
+        if language in used.task.languages:
+            try:
+                sources.require(task.source, split, language)
+            except UserError as error:
+                yield str(error)
 
 
-def _data_map(place: str, training: TrainingTask) -> Iterator[str]:
-    if training.data_map.region is None:
+def _data_map(task: ResolvedTask) -> Iterator[str]:
+    if task.used.data_map.region is None:
         return
-    place = f"{place}.data_map"
+    place = f"{task.place}.data_map"
     if not place.startswith("intermediate"):
         yield f"{place}: data maps are for intermediate tasks: type {place}.region=null"
-    if training.task.format in format_names() and not format_of(training.task).has_data_map:
+    if task.task.format in format_names() and not format_of(task.task).has_data_map:
         mapped = " or ".join(name for name, format in formats().items() if format.has_data_map)
-        yield f"{place}: got a task of the format {training.task.format}, expected {mapped}"
-
-
-def _require(training: TrainingTask, config: Config, language: str) -> None:
-    split = sources.parse_split(training.train)[0]
-    generator = training.task.sources[sources.source_name(training.task, config.data)].generator
-    if generator is None or split not in generator.rows:  # else the driver makes it next
-        sources.require(training.task, config.data, split, language)
+        yield f"{place}: got a task of the format {task.task.format}, expected {mapped}"
 
 
 def _heads(config: Config) -> Iterator[str]:
-    shared: dict[str, TrainingTask] = {}
+    shared: dict[str, Task] = {}
     for training in config.intermediate.tasks.values():
-        task, first = training.task, shared.setdefault(head_name(training.task), training).task
+        task, first = training.task, shared.setdefault(head_name(training.task), training.task)
         if (first.format, first.labels) != (task.format, task.labels):
             yield (
                 f"tasks {first.name} and {task.name} share the head '{head_name(first)}' but not its format and labels: "
@@ -180,37 +161,29 @@ def _heads(config: Config) -> Iterator[str]:
         yield f"target {target.name} has the labels {target.labels}, but trains on {last.name} with {last.labels}"
 
 
-def _target_data(config: Config) -> Iterator[str]:
-    task = config.target.task
-    if config.target.training and not (config.target.splits or task.evaluate):
+def _target_data(cell: ResolvedCell) -> Iterator[str]:
+    target, asked = cell.target, cell.config.target.languages
+    task, source = target.task, target.source
+    if cell.training and not target.splits:
         yield f"target {task.name} is text, and not evaluated by default: type target.splits=[validation], or another target"
-    source = task.sources.get(sources.source_name(task, config.data))
-    if source is None or source.hub or source.unusable:
+    if source is None or source.declared.hub:
         return
-    splits = [split for split in config.target.splits or task.evaluate if split in SPLITS]
-    if not splits:  # none of the names is known, which is shown elsewhere
+    splits = [split for split in target.splits if split in SPLITS]
+    if not splits:  # all names are unknown, which is shown elsewhere
         return
-    found: set[str] = set()
+    present: set[str] = set()
     try:
         for split in splits:
-            there = sources.languages_with_data(task, config.data, split)
-            found |= set(there)
-            chosen = [language for language in there if language in (config.target.languages or there)]
-            if why := sources.without_gold(task, config.data, split, chosen):
+            languages = sources.languages_with_data(source, split)
+            present |= set(languages)
+            if why := sources.without_gold(source, split, [name for name in languages if name in (asked or languages)]):
                 yield why
     except UserError as error:
         yield str(error)
         return
-    missing = [language for language in config.target.languages or [] if language in task.languages and language not in found]
-    if missing or not found:
-        have = ", ".join(language for language in task.languages if language in found) or "none"
+    missing = [language for language in asked or [] if language in task.languages and language not in present]
+    if missing or not present:
+        have = ", ".join(language for language in task.languages if language in present) or "none"
         wanted = ", ".join(missing) or "any language"
-        where = f"for {wanted} {sources.place_of(task, config.data)}"
+        where = f"for {wanted} {sources.place_of(source)}"
         yield f"task {task.name} has no {' or '.join(splits)} data {where}; languages with data: {have}"
-
-
-def _raised(action: Callable[[], Any]) -> Iterator[str]:
-    try:
-        action()
-    except UserError as error:
-        yield str(error)

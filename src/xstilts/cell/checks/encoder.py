@@ -1,45 +1,33 @@
 """Check a cell's encoder, and that no score would come from weights that nothing trained. No torch."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from xstilts import encoders, recipes
-from xstilts.cell.encoder_identity import folder_of, readable_config, weights_in
-from xstilts.config import Config, Hyperparameters, ModelConfig
-from xstilts.errors import UserError
-from xstilts.tasks.declaration import Task, TrainingTask
+from xstilts import encoders
+from xstilts.cell.encoder import ResolvedEncoder, unsuitable, weights_in
+from xstilts.cell.resolve import ResolvedCell, ResolvedPhase
+from xstilts.config import Config
+from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_names, format_of, formats
 
 
-def problems(config: Config) -> Iterator[str]:
+def problems(cell: ResolvedCell) -> Iterator[str]:
     """One line for each problem. Of a model on the Hub, only what needs none of its files."""
-    yield from _model(config.model)
-    yield from _attention(config)
-    yield from _mlm(config)
-    yield from _untrained_head(config)
-    yield from _untrained_pooler(config)
+    yield from _model(cell.encoder)
+    yield from _attention(cell.config)
+    yield from _mlm(cell)
+    yield from _untrained_head(cell.config)
+    yield from _untrained_pooler(cell)
 
 
-def unsuitable(name: str, folder: Path) -> str | None:
-    """Why the model `name`, whose config.json is in `folder`, cannot be the encoder; None if it can."""
-    values = encoders.read_config(folder)
-    if values is None:
-        return f"model.name_or_path={name} has no config.json; expected {encoders.EXPECTED}"
-    found = encoders.refusal(values)
-    return f"model.name_or_path={name} holds {found}; expected {encoders.EXPECTED}" if found else None
-
-
-def _model(model: ModelConfig) -> Iterator[str]:
-    try:
-        folder, tokenizer = folder_of(model.name_or_path), folder_of(model.tokenizer or model.name_or_path)
-        problem = unsuitable(model.name_or_path or "", folder) if folder else None
-    except UserError as error:
-        yield str(error)
+def _model(encoder: ResolvedEncoder) -> Iterator[str]:
+    model, folder, tokenizer = encoder.model, encoder.folder, encoder.tokenizer_folder
+    if encoder.problem:
+        yield encoder.problem
         return
     if folder and not (folder / "config.json").is_file() and not weights_in(folder):
         yield f"the folder '{model.name_or_path}' holds no encoder: expected config.json and model.safetensors in it"
         return
-    if problem:
+    if folder and (problem := unsuitable(model.name_or_path or "", encoder.values)):
         yield problem
         return
     if folder and not weights_in(folder):
@@ -58,10 +46,11 @@ def _attention(config: Config) -> Iterator[str]:
         yield f"model.attention={attention} computes in half precision only: type trainer.precision=bf16-mixed"
 
 
-def _mlm(config: Config) -> Iterator[str]:
+def _mlm(cell: ResolvedCell) -> Iterator[str]:
+    config = cell.config
     used = {**config.intermediate.tasks, **config.target.training}
     masked = [name for name, training in used.items() if _known(training.task) and format_of(training.task).masks]
-    if masked and encoders.factorised(readable_config(config.model)):
+    if masked and encoders.factorised(cell.encoder.values or {}):
         yield (
             f"task {masked[0]} has the format {used[masked[0]].task.format}, whose head is tied to the word embeddings, but "
             f"those of model.name_or_path={config.model.name_or_path} are narrower than its hidden states: choose another "
@@ -81,22 +70,17 @@ def _untrained_head(config: Config) -> Iterator[str]:
     )
 
 
-def _untrained_pooler(config: Config) -> Iterator[str]:
+def _untrained_pooler(cell: ResolvedCell) -> Iterator[str]:
     """Phase 4 has a pooler only where the last phase that was trained hands a trained one on."""
-    task, recipe = config.target.task, config.recipe
-    values = recipes.for_task(recipe, task, config.target.recipe)
+    config, task, values = cell.config, cell.target.task, cell.target.hyperparameters
     if not _known(task) or not format_of(task).embeds or "pooler" not in (values.retrieval_pooling or []):
         return
     if config.model.pooler == "none":
         yield "retrieval_pooling=[pooler] with model.pooler=none: there is no pooler; type target.recipe.retrieval_pooling=[mean]"
         return
     trained = False
-    phases = [(config.intermediate.tasks, config.intermediate.recipe, True)]
-    phases += [({name: used}, config.target.recipe, False) for name, used in config.target.training.items()]
-    for tasks, override, second in phases:
-        if tasks:
-            by_task = {name: recipes.for_task(recipe, used.task, override, second) for name, used in tasks.items()}
-            trained = _pooler_after(tasks, by_task, trained and config.model.pooler == "carried")
+    for phase in [*([cell.intermediate] if cell.intermediate else []), *cell.training]:
+        trained = _pooler_after(phase, trained and config.model.pooler == "carried")
     if not trained:
         read = [name for name, format in formats().items() if format.uses_pooler]
         pooled = [f"{name} with retrieval_pooling=[pooler]" for name, format in formats().items() if format.embeds]
@@ -107,14 +91,14 @@ def _untrained_pooler(config: Config) -> Iterator[str]:
         )
 
 
-def _pooler_after(tasks: dict[str, TrainingTask], by_task: dict[str, Hyperparameters], before: bool) -> bool:
+def _pooler_after(phase: ResolvedPhase, before: bool) -> bool:
     """Return whether a phase's artifact has a trained pooler; `before`: whether it starts with one."""
     needed = False
-    for name, used in tasks.items():
-        if not _known(used.task):
+    for task in phase.tasks.values():
+        if not _known(task.task):
             continue
-        format = format_of(used.task)
-        pooling = (by_task[name].retrieval_pooling or []) if format.embeds else []
+        format = format_of(task.task)
+        pooling = (task.hyperparameters.retrieval_pooling or []) if format.embeds else []
         if format.uses_pooler or pooling[:1] == ["pooler"]:  # training uses the first pooling only
             return True
         needed = needed or "pooler" in pooling

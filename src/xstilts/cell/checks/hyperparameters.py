@@ -1,43 +1,46 @@
-"""The hyperparameters of one phase, merged from all tables of the recipe: are they there, and do they fit encoder and format?"""
+"""Check the hyperparameters of one phase: none is missing, and they fit encoder and format."""
 
 from collections.abc import Iterator
 
-from xstilts import recipes
-from xstilts.cell.encoder_identity import max_positions, number_of_layers
-from xstilts.config import Config, Hyperparameters
-from xstilts.tasks.declaration import Task
+from xstilts.cell.resolve import ResolvedCell, ResolvedTarget, ResolvedTask
+from xstilts.config import Hyperparameters
 from xstilts.tasks.formats import format_names, format_of
 
 NEEDED = ("learning_rate", "batch_size", "weight_decay", "adam_epsilon", "schedule", "selection", "max_length")
 
 
-def hyperparameter_problems(place: str, values: Hyperparameters, config: Config, task: Task | None = None) -> Iterator[str]:
+def hyperparameter_problems(
+    place: str, values: Hyperparameters, cell: ResolvedCell, task: ResolvedTask | ResolvedTarget | None = None
+) -> Iterator[str]:
     """One line for each value that a phase needs and no table gives, or that does not fit. `task`: of a phase of one task."""
+    recipe = cell.config.recipe.name
     for name in NEEDED:
         if getattr(values, name) is None:
-            yield f"{place}: no value for {name}; the recipe '{config.recipe.name}' gives none: type recipe.default.{name}=..."
+            yield f"{place}: no value for {name}; the recipe '{recipe}' gives none: type recipe.default.{name}=..."
     if values.epochs is None and values.max_steps is None:
-        yield f"{place}: neither epochs nor max_steps in the recipe '{config.recipe.name}': type recipe.default.epochs=..."
+        yield f"{place}: neither epochs nor max_steps in the recipe '{recipe}': type recipe.default.epochs=..."
     if values.retrieval_pooling == []:
         yield f"{place}: retrieval_pooling: got none, expected one or more of mean, cls, pooler"
-    yield from length_problems(place, values, config, task)
+    yield from length_problems(place, values, cell, task)
 
 
-def length_problems(place: str, values: Hyperparameters, config: Config, task: Task | None = None) -> Iterator[str]:
+def length_problems(
+    place: str, values: Hyperparameters, cell: ResolvedCell, task: ResolvedTask | ResolvedTarget | None = None
+) -> Iterator[str]:
     """Lengths that the encoder or the format has no room for, and layers that the encoder does not have."""
-    phase, longest, asked = place.split(".")[0], max_positions(config.model), values.max_length
+    phase, longest, asked = place.split(".")[0], cell.encoder.longest_input, values.max_length
     if longest is not None and longest > 0 and asked is not None and asked > longest:
         yield (
             f"{place}: max_length={asked} is beyond the {longest} tokens this encoder has positions for; "
             f"type {phase}.recipe.max_length={longest} or less"
         )
-    if task is None or task.format not in format_names():
+    if task is None or task.task.format not in format_names():
         return
-    format = format_of(task)
-    yield from (f"{place}: {problem}" for problem in format.length_problems(recipes.limits(values)))
+    format = format_of(task.task)
+    yield from (f"{place}: {problem}" for problem in format.length_problems(task.limits))
     if not format.embeds:
         return
-    layers = number_of_layers(config.model)
+    layers = cell.encoder.layers
     for layer in values.retrieval_layers or []:
         if layers is not None and layer > layers:
             yield (

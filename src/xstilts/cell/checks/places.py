@@ -1,4 +1,4 @@
-"""Names and folders that a user chooses: can files be made there, under these names?"""
+"""Check the names and folders that a user chooses: files can be made there, under these names."""
 
 import os
 import tempfile

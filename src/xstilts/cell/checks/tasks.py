@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from xstilts import sources
-from xstilts.config import DataConfig
 from xstilts.errors import UserError, unknown_name
 from xstilts.metrics import check_labels, check_language, kind_of, metric_names
 from xstilts.paths import name_problem, task_name_problem
@@ -12,8 +11,8 @@ from xstilts.tasks.declaration import SPLITS, Source, Task
 from xstilts.tasks.formats import format_names, format_of, formats
 
 
-def task_problems(task: Task, data: DataConfig) -> Iterator[str]:
-    """One line for each thing in the declaration that cannot be right, with the source that `data` chooses."""
+def task_problems(task: Task, source: sources.TaskSource | None, source_problem: str = "") -> Iterator[str]:
+    """One line for each thing in the declaration that cannot be right. `source_problem`: the reason why there is no source."""
     place = f"task {task.name}"
     if problem := task_name_problem(task.name):
         yield f"task name: {problem}"
@@ -24,13 +23,10 @@ def task_problems(task: Task, data: DataConfig) -> Iterator[str]:
         if not task.evaluate and format_of(task).gold:  # text is trained on alone
             yield f"{place}: evaluate: got no split, expected one or more of {', '.join(SPLITS)}"
     yield from _metrics(place, task)
-    name = sources.source_name(task, data)
-    if name not in task.sources:
-        yield unknown_name(f"source of {place}", name, task.sources, f"It is chosen by data={name}.")
-    elif task.sources[name].unusable:
-        yield f"task {task.name} cannot be read from data={name}: {task.sources[name].unusable}"
+    if source is None:
+        yield source_problem
     else:
-        yield from _source(f"{place}: sources.{name}", task.sources[name], task)
+        yield from _source(f"{place}: sources.{source.name}", source.declared, task)
 
 
 def language_problems(place: str, chosen: Sequence[str] | None, task: Task) -> Iterator[str]:

@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 
 from xstilts.babel.declaration import Language, WorldConfig
-from xstilts.cell.encoder_identity import check_world, encoder_identity, max_positions, with_attention_used, world_identity
-from xstilts.config import DataConfig, ModelConfig, TinyArchitecture
+from xstilts.cell.encoder import check_world, encoder_identity, resolve_encoder, world_identity
+from xstilts.cell.phases import first_phase
+from xstilts.cell.resolve import resolve
+from xstilts.config import Config, DataConfig, ModelConfig, StoreConfig, TinyArchitecture
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.tasks.declaration import Generator, Source, Task
 
 
@@ -26,7 +29,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def identity(tmp_path):
-    return lambda model: encoder_identity(model, tmp_path / "checksums.json")
+    return lambda model: encoder_identity(resolve_encoder(model), tmp_path / "checksums.json")
 
 
 def test_a_folder_is_known_by_what_is_in_its_files(folder, identity):
@@ -64,7 +67,7 @@ def test_how_it_is_computed_is_no_part_of_it(folder, identity):
 
 
 def test_a_tokenizer_that_is_still_to_be_trained_is_known_by_its_fingerprint(tmp_path):
-    found = encoder_identity(ModelConfig(), tmp_path / "checksums.json", "0123")
+    found = encoder_identity(resolve_encoder(ModelConfig()), tmp_path / "checksums.json", "0123")
     assert found == {"kind": "encoder", "tokenizer": {"trained": "0123"}, "architecture": "tiny", "tiny": {}}
 
 
@@ -77,32 +80,38 @@ GENERATED = Task(name="t", format="mlm", sources={"babel": Source(reader="exampl
 WORLD = {"qaa": Language(), "qab": Language(order="SOV")}
 
 
+def world_of(data, task=GENERATED):
+    return world_identity(data, [source_of(task, data)])
+
+
 def test_a_world_is_known_by_its_words_and_grammar():
-    first = world_identity(made_by(WORLD), [GENERATED])
-    assert first == world_identity(made_by(WORLD, stories=7, rows=0.1, target_share=50), [GENERATED])
-    assert first == world_identity(made_by(WORLD | {"qab": Language(order="SOV", text=0.2)}), [GENERATED])
+    first = world_of(made_by(WORLD))
+    assert first == world_of(made_by(WORLD, stories=7, rows=0.1, target_share=50))
+    assert first == world_of(made_by(WORLD | {"qab": Language(order="SOV", text=0.2)}))
     others = [made_by(WORLD, seed=1), made_by({"qaa": Language()}), made_by(WORLD | {"qab": Language(order="VSO")})]
-    assert len({first, *(world_identity(data, [GENERATED]) for data in others)}) == 4
+    assert len({first, *map(world_of, others)}) == 4
     files = Task(name="t", format="mlm", sources={"babel": Source(reader="text")})
-    assert world_identity(made_by(WORLD), [files]) is None
+    assert world_of(made_by(WORLD), files) is None
 
 
 def test_an_encoder_of_another_world_is_refused(folder):
     def pretrained_on(data):
-        (folder / "metadata.json").write_text(json.dumps({"identity": {"world": world_identity(data, [GENERATED])}}))
+        (folder / "metadata.json").write_text(json.dumps({"identity": {"world": world_of(data)}}))
 
-    model = ModelConfig(name_or_path=str(folder))
-    check_world(model, made_by(WORLD), [GENERATED])  # nothing is known of where it comes from
+    def check(data, task=GENERATED):
+        check_world(resolve_encoder(ModelConfig(name_or_path=str(folder))), data, [source_of(task, data)])
+
+    check(made_by(WORLD))  # nothing is known of where it comes from
     pretrained_on(made_by(WORLD))
-    check_world(model, made_by(WORLD, stories=7), [GENERATED])
+    check(made_by(WORLD, stories=7))
     with pytest.raises(UserError) as error:
-        check_world(model, made_by(WORLD, seed=1), [GENERATED])
+        check(made_by(WORLD, seed=1))
     message = str(error.value)
     assert message.startswith(
         f"the encoder model.name_or_path={folder} was pretrained on another synthetic world than data.world"
     )
     assert "\n" not in message
-    check_world(model, DataConfig(), [Task(name="t", format="mlm", sources={"xtreme": Source(reader="text")})])
+    check(DataConfig(), Task(name="t", format="mlm", sources={"xtreme": Source(reader="text")}))
 
 
 def test_tiny_without_a_tokenizer_is_refused(identity):
@@ -131,14 +140,14 @@ def test_a_folder_without_anything_is_refused(tmp_path, identity):
 
 
 def test_max_positions_of_what_can_be_told_without_loading(folder, tmp_path):
-    assert max_positions(ModelConfig(tiny=TinyArchitecture(max_position_embeddings=130))) == 128
-    assert max_positions(ModelConfig(name_or_path=str(folder))) == 512
-    assert max_positions(ModelConfig(name_or_path="FacebookAI/xlm-roberta-base")) is None
-    assert max_positions(ModelConfig(name_or_path=str(tmp_path))) is None
+    assert resolve_encoder(ModelConfig(tiny=TinyArchitecture(max_position_embeddings=130))).longest_input == 128
+    assert resolve_encoder(ModelConfig(name_or_path=str(folder))).longest_input == 512
+    assert resolve_encoder(ModelConfig(name_or_path="FacebookAI/xlm-roberta-base")).longest_input is None
+    assert resolve_encoder(ModelConfig(name_or_path=str(tmp_path))).longest_input is None
     (folder / "config.json").write_text(json.dumps({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 0}))
-    assert max_positions(ModelConfig(name_or_path=str(folder))) == 513
+    assert resolve_encoder(ModelConfig(name_or_path=str(folder))).longest_input == 513
     (folder / "config.json").write_text(json.dumps({"model_type": "bert", "max_position_embeddings": 512}))
-    assert max_positions(ModelConfig(name_or_path=str(folder))) == 512
+    assert resolve_encoder(ModelConfig(name_or_path=str(folder))).longest_input == 512
 
 
 @pytest.mark.parametrize("name", ["spm.model", "sentencepiece.bpe.model", "vocab.txt", "tokenizer_config.json"])
@@ -152,17 +161,21 @@ def test_a_path_may_begin_with_the_home_folder(folder, identity, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.parent))
     model = ModelConfig(name_or_path=f"~/{folder.name}")
     assert identity(model) == identity(ModelConfig(name_or_path=str(folder)))
-    assert max_positions(model) == 512
+    assert resolve_encoder(model).longest_input == 512
     with pytest.raises(UserError, match="there is no folder '~/nothing'"):
         identity(ModelConfig(name_or_path="~/nothing"))
 
 
 def test_an_encoder_without_sdpa_gets_eager_attention_and_one_line_says_so(folder, caplog):
+    def used(model):
+        config = Config(model=model, store=StoreConfig(root=str(folder / "store")))
+        return first_phase(resolve(config))[1].model.attention
+
     sdpa = ModelConfig(name_or_path=str(folder))
-    assert with_attention_used(sdpa) == sdpa == with_attention_used(sdpa)
+    assert used(sdpa) == "sdpa"
     (folder / "config.json").write_text(json.dumps({"model_type": "mpnet", "max_position_embeddings": 514}))
     with caplog.at_level("INFO", logger="xstilts"):
-        assert [with_attention_used(sdpa).attention for _ in range(3)] == ["eager"] * 3
+        assert [used(sdpa) for _ in range(3)] == ["eager"] * 3
     assert caplog.messages == [f"{folder} has no SDPA attention; model.attention=eager is used"]
-    assert with_attention_used(replace(sdpa, attention="eager")).attention == "eager"
-    assert with_attention_used(ModelConfig(name_or_path="owner/encoder")).attention == "sdpa"
+    assert used(replace(sdpa, attention="eager")) == "eager"
+    assert used(ModelConfig(name_or_path="owner/encoder")) == "sdpa"
