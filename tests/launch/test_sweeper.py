@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from xstilts.errors import UserError
@@ -91,37 +90,6 @@ def test_without_waves_what_went_wrong_in_other_processes_counts(
     jobs = [SimpleNamespace(return_value=reason) for reason in reasons]
     made.launcher = SimpleNamespace(launch=lambda grid, initial_job_idx: jobs)
     assert made.sweep(["seed=1,2"]) == reasons and cells.exit_code() == code
-
-
-def test_cells_that_differ_in_the_seed_share_a_composition() -> None:
-    composed: list[list[str]] = []
-
-    def load(master: Any, overrides: list[str]) -> Any:
-        composed.append(overrides)
-        return OmegaConf.create({"hydra": {}, "seed": 0, "target": overrides[0], "study": "s${seed}"})
-
-    made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(None, None, None, waves=True, only_plan=True)
-    made.config = OmegaConf.create({})
-    made.hydra_context = SimpleNamespace(config_loader=SimpleNamespace(load_sweep_config=load))  # type: ignore[assignment]
-    parse = OverridesParser.create().parse_overrides
-    grid = import_module("hydra_plugins.xstilts.sweeper").points(parse(["seed=1,2,3", "+target=a,b"]))
-    configs = [made._composed(cell) for cell in grid]
-    assert [(config.target, config.seed, config.study) for config in configs] == [
-        (f"+target={target}", seed, f"s{seed}") for target in ("a", "b") for seed in (1, 2, 3)
-    ]
-    assert composed == [["+target=a"], ["+target=b"]]
-
-
-def test_progress_is_shown_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    sweeper = import_module("hydra_plugins.xstilts.sweeper")
-    seconds = iter([1.0, 6.0, 6.0, 7.0, 12.0, 12.0])
-    monkeypatch.setattr(sweeper, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
-    shown: list[str] = []
-    monkeypatch.setattr(sweeper.log, "info", shown.append)
-    progress = sweeper.Progress(expected=4, shown=0.0)
-    for _ in range(4):
-        progress.step()
-    assert shown == ["composed 1 of 4 configs", "composed 3 of 4 configs"]
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
