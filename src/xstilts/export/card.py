@@ -35,7 +35,7 @@ def card(metadata: Artifact, scores: Mapping[str, Mapping[str, Any]]) -> str:
     """The card in Markdown, with the Hub's YAML on top.
 
     `metadata`: as in the artifact's metadata.json, what `phases.provenance` adds included; what is missing (an older artifact's)
-    is told as not recorded. `scores`: fingerprint of a result -> what `scores.scored` made of it.
+    is shown as not recorded. `scores`: fingerprint of a result -> the value of `card_scores.scored` for it.
     """
     blocks = [
         f"---\n{_front_matter(metadata)}\n---",

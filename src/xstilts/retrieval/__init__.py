@@ -1,1 +1,1 @@
-"""Embedded sentences -> ranked or mined candidates: exact nearest neighbours, margin scoring, and one function per protocol."""
+"""Rank or mine candidates for embedded sentences: exact nearest neighbours, margin scoring, and one function per protocol."""

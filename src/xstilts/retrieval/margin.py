@@ -17,7 +17,7 @@ Pair = tuple[str, str]
 
 
 def same_texts(texts: Sequence[str]) -> list[list[int]]:
-    """The positions of each different text, in the order in which the texts first occur.
+    """Return the positions of each distinct text, in the order in which the texts first occur.
 
     Mining runs over different texts: copies of a text would compete as neighbours. A mined pair of texts holds for every id with
     these texts, as in nyu-mll/jiant. XTREME mines in the same way, but then drops every pair in which either text occurs more
@@ -30,7 +30,7 @@ def same_texts(texts: Sequence[str]) -> list[list[int]]:
 
 
 def mine(source_SD: Tensor, target_TD: Tensor, k: int = NEIGHBOURS) -> list[tuple[float, int, int]]:
-    """Pairs (score, position in source, position in target), the best first; every position occurs at most once.
+    """Return pairs (score, position in source, position in target), the best first; every position occurs at most once.
 
     source_SD, target_TD: float32 vectors of length 1. The score of a pair is its cosine over the mean of two means, that of the
     cosines of x with its k nearest neighbours in the target and of y with its k nearest in the source (ratio margin). Candidates
@@ -69,7 +69,7 @@ def _best(
     mean_S: NDArray[np.float64],
     mean_T: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For every row the neighbour with the largest margin, and that margin; a margin over 0 counts as 0."""
+    """Return for every row the neighbour with the largest margin, and that margin; a margin whose divisor is 0 counts as 0."""
     means_Sk = (mean_S[:, None] + mean_T[neighbours_Sk]) / 2
     margins_Sk = np.divide(cosines_Sk, means_Sk, out=np.zeros_like(means_Sk), where=means_Sk != 0)
     column_S1 = margins_Sk.argmax(axis=1)[:, None]
@@ -90,12 +90,12 @@ def mine_texts(
 
 
 def _first(vectors_ND: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
-    """The vector of each group's first member; a copy only where a group has several."""
+    """Return the vector of each group's first member; a copy only if a group has several members."""
     return vectors_ND if len(groups) == len(vectors_ND) else vectors_ND[[group[0] for group in groups]]
 
 
 def tune_threshold(scores: Mapping[Pair, float], gold: Collection[Pair]) -> tuple[float, float]:
-    """The threshold with the best F1 on `gold`, and that F1 in percent: `bucc_optimize` of XTREME's script.
+    """Return the threshold with the best F1 on `gold`, and that F1 in percent, as `bucc_optimize` of XTREME's script.
 
     The pairs are ordered by score; the threshold lies midway between the last pair of the best prefix and the next lower score,
     or on the last score itself where every pair belongs to the prefix (there the script ends in an error). Of equally good
@@ -120,5 +120,5 @@ def tune_threshold(scores: Mapping[Pair, float], gold: Collection[Pair]) -> tupl
 
 
 def apply_threshold(scores: Mapping[Pair, float], threshold: float) -> list[Pair]:
-    """The pairs that score `threshold` or more, the best first."""
+    """Return the pairs that score `threshold` or more, the best first."""
     return [pair for pair, score in sorted(scores.items(), key=lambda item: -item[1]) if score >= threshold]

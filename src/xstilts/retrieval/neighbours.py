@@ -24,7 +24,7 @@ def nearest(
     cosine: bool = False,
     later_first: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The `min(k, N)` indexed vectors with the largest inner product (`cosine`: cosine), for every query.
+    """Return the `min(k, N)` indexed vectors with the largest inner product (`cosine`: cosine), for every query.
 
     Returns scores_Qk (float32, the best first) and positions_Qk (int64), on the queries' device, which does the work; an index
     on another device is copied there chunk by chunk. Among equal scores the lower position comes first (`later_first`: the
@@ -46,7 +46,7 @@ def nearest(
 def nearest_both_ways(
     source_SD: Tensor, target_TD: Tensor, k: int, chunk_rows: int = CHUNK_ROWS
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """`nearest(source, target, k)` and `nearest(target, source, k)` for one matrix product instead of two.
+    """Return `nearest(source, target, k)` and `nearest(target, source, k)` for one matrix product instead of two.
 
     Each block of scores serves its rows and its columns, so a pair has one score in both directions. Two searches may differ from
     that in the last bit, where the product rounds X Y' and Y X' differently. All results are on the sources' device.
@@ -62,7 +62,7 @@ def nearest_both_ways(
 def _blocks(
     queries_QD: Tensor, index_ND: Tensor, chunk_rows: int, cosine: bool = False, later_first: bool = False
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """Every block of scores with its first row and column, for each row and each column in ascending order.
+    """Yield every block of scores with its first row and column, in ascending order of rows and columns.
 
     `cosine`: the index is divided by its lengths; `later_first`: it is read from its end. All blocks lie in the same memory, one
     after the other: the system takes about as long to hand out fresh memory as it takes to go through a block.
@@ -107,7 +107,7 @@ class _Best:
 
 
 def _largest(scores_RC: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest scores of every row with their columns, equals in the order of their columns; all columns if C <= k.
+    """Return the k largest scores of every row and their columns; ties in the order of columns; all columns if C <= k.
 
     The k groups with the largest maxima (of equal ones the first) hold them all: a score in another group has k maxima before it.
     Finding maxima is as fast as reading the block, by rows and by columns; `topk` of the whole block takes many times as long.
@@ -130,7 +130,7 @@ def _largest(scores_RC: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _maxima(scores_RC: Tensor) -> Tensor:
-    """maxima_RM: the largest score of every GROUP columns, the last group of what is left over."""
+    """Return maxima_RM: the largest score in every GROUP columns; the last group may be smaller."""
     rows, whole = len(scores_RC), scores_RC.shape[1] // GROUP * GROUP
     if scores_RC.stride(1) == 1:
         maxima_RM = scores_RC[:, :whole].view(rows, -1, GROUP).amax(2)
@@ -141,7 +141,7 @@ def _maxima(scores_RC: Tensor) -> Tensor:
 
 
 def _columns_of_largest(scores_RC: Tensor, k: int) -> Tensor:
-    """columns_Rk, ascending: those of the k largest scores of every row, of equals the first ones.
+    """Return columns_Rk, ascending: the columns of the k largest scores of every row; of ties the first ones.
 
     `topk` returns any of several equal scores. It computes one score more than needed: only rows whose k-th and next score are
     equal are ambiguous, and only these are searched again.

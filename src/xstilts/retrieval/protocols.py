@@ -1,4 +1,4 @@
-"""The protocols of retrieval tasks: two pools of embedded texts -> the candidates of each query, as ids.
+"""The protocols of retrieval tasks: rank the ids of candidates for each query, from two pools of embedded texts.
 
 Legend: N texts of a pool, D dimensions.
 """
@@ -45,7 +45,7 @@ class Pool:
             )
 
     def unit_ND(self) -> Tensor:
-        """A copy with length 1 (a zero vector stays one), float32, detached."""
+        """Return a copy scaled to length 1 (a zero vector stays zero), float32, detached."""
         return normalize(self.vectors_ND.detach().float(), dim=1)
 
 
@@ -62,7 +62,7 @@ class Mined:
 
 
 def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> list[list[str]]:
-    """For every query the `count` candidates with the largest cosine, the best first (Tatoeba, XTREME's `similarity_search`).
+    """Return the `count` candidates with the largest cosine for every query, best first (Tatoeba: XTREME's `similarity_search`).
 
     Officially the English sentences are the queries and the other language's the candidates, and only the first counts. Equal
     cosines: the earlier candidate first.
@@ -72,7 +72,7 @@ def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> l
 
 
 def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> list[list[str]]:
-    """For every question the `count` candidates with the largest dot product of normalised vectors, the best first (LAReQA).
+    """Return the `count` candidates with the largest dot product of normalised vectors for every question, best first (LAReQA).
 
     `candidates` holds those of all languages. Equal scores: the later candidate first, as in a stable reading of the reversed
     `argsort` of google-research/xtreme third_party/utils_lareqa.py. Numpy's default sort is not stable, so the order of ties is
@@ -85,7 +85,7 @@ def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> li
 def bitext_mining(
     queries: Pool, candidates: Pool, *, gold: Sequence[Sequence[str]] | None = None, threshold: float | None = None
 ) -> Mined:
-    """Translations of the queries among the candidates, where there are any (BUCC; see `margin.mine` for the score).
+    """Return the translations of the queries among the candidates, if there are any (BUCC; see `margin.mine` for the score).
 
     Pass `gold`, the relevant candidate ids of every query, to tune the threshold on it (XTREME: on the validation split), or pass
     a tuned `threshold`. Repeated texts: see `margin.same_texts`.

@@ -11,12 +11,12 @@ from xstilts.tasks.formats import format_names
 
 
 def task_names(conf_dir: Path) -> list[str]:
-    """The names of all tasks, sorted: those of the files in `conf_dir`/task."""
+    """Return the names of all tasks, sorted: those of the files in `conf_dir`/task."""
     return sorted(path.stem for path in (conf_dir / "task").glob("*.yaml"))
 
 
 def load_task(conf_dir: Path, name: str) -> Task:
-    """The declaration in `conf_dir`/task/`name`.yaml, checked against the schema. UserError for an unknown task or format."""
+    """Read `conf_dir`/task/`name`.yaml and check it against the schema. Raises UserError for an unknown task or format."""
     names = task_names(conf_dir)
     if name not in names:
         raise UserError(unknown_name("task", name, names))

@@ -21,8 +21,8 @@ class Expect:
     """The expected numbers of examples and labels of a split; data that differs from them is refused."""
 
     rows: dict[str, int] = number(dict, at_least=0)
-    """Language -> examples, before any is left out or sampled (of a retrieval task: its queries); `"*"` stands for every
-    language that is not named."""
+    """Language -> number of examples (queries, for retrieval), before any is left out or sampled; `"*"` stands for all languages
+    that are not listed."""
     labels: dict[str, int] = number(dict, at_least=0)
     """Label of the task -> how often it occurs in each language (a class, or a tag over all words); `""` counts examples
     without gold. Every label that occurs must be named."""
@@ -30,30 +30,30 @@ class Expect:
 
 @dataclass
 class Generator:
-    """How a synthetic world makes a task's examples instead of reading them."""
+    """How a synthetic world generates a task's examples."""
 
     name: str = MISSING
     """A module of xstilts.babel.generators."""
     rows: dict[str, int] = number(dict, at_least=1)
-    """Split -> examples in each language; of the split `train`, only languages that are asked for are ever made."""
+    """Split -> number of examples per language; in the split `train`, only requested languages are generated."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Keywords of the generator, named in its docstring."""
+    """Keyword arguments of the generator, documented in its docstring."""
 
 
 @dataclass
 class Source:
-    """Where one source keeps a task's raw data, and how a raw row becomes an example of the task's format."""
+    """The raw data of a task in one source, and how a raw row becomes an example of the task's format."""
 
     reader: str = "examples"
-    """A module of xstilts.sources.readers; the default reads files in the schema of the task's own format."""
+    """A module of xstilts.sources.readers; the default reads files in the schema of the task's format."""
     generator: Generator | None = None
-    """Examples are made by the synthetic world of `data.world`; its languages and files follow from it."""
+    """The generator of the examples in the synthetic world of `data.world`, which determines languages and files."""
     files: dict[str, Any] = written_as(dict[str, str | dict[str, str]])
     """Split -> path under a data root, or an absolute one; `{language}` stands for the language code. Several paths are separated
     by `|`: the first that exists is read. Where names follow no pattern, a map language -> path: `{zh: a.iob2, tl: b.iob2}`;
     `"*"` stands for every language that is not named."""
     readers: dict[str, str] = field(default_factory=dict)
-    """Split -> reader, for a split that is kept in another form than the others."""
+    """Split -> reader, for a split whose files have another form than the others."""
     columns: dict[str, Any] = written_as(dict[str, str | int | list[str | int]])
     """Field of the format's example -> where it comes from: a column, by its name or (delimited, conll) its number from 1; a
     dotted path into nested objects (a list on the way is mapped over); a list of those; or a text with them in braces,
@@ -61,9 +61,9 @@ class Source:
     labels: dict[str, str] = field(default_factory=dict)
     """Label as the data writes it -> label of the task. A label that stands for "no gold" maps to the empty string."""
     positional_ids: list[str] = one_of(list, SPLITS)
-    """Splits whose own ids are missing or not unique: the row number becomes the id."""
+    """Splits whose ids are missing or not unique: the row number becomes the id."""
     gold: dict[str, Any] = field(default_factory=dict)
-    """Split -> path, or map language -> path, of separate files with the gold answers (`reader` says how they look)."""
+    """Split -> path, or map language -> path, of separate files with the gold answers, in the form that `reader` expects."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the reader, and those of every reader: docs/own_task.md has them in a table (from xstilts.sources.options and
     `OPTIONS` of each reader). Any other is refused."""
@@ -74,20 +74,20 @@ class Source:
     """Commit of that data set, 40 hex digits; or a branch, a tag or `refs/convert/parquet`, which is resolved to a commit
     whenever a cell starts; null: the branch main."""
     expect: dict[str, Expect] = field(default_factory=dict)
-    """Split -> what it must hold."""
+    """Split -> its expected numbers of examples and labels."""
     unusable: str = ""
-    """Why this source must not be read, and what to use instead: told whenever somebody chooses it."""
+    """Why this source must not be read, and what to use instead; the text of the error for users who select it."""
 
 
 @dataclass
 class Task:
-    """The declaration of one task."""
+    """The declaration of a task."""
 
     name: str = MISSING
     format: str = one_of(MISSING, format_names)
     """A module of xstilts.tasks.formats, or of another package that adds one."""
     version: int = number(1, at_least=1, at_most=1_000_000)
-    """Raised whenever the meaning of the task's examples changes: part of every fingerprint."""
+    """Increase it whenever the meaning of the task's examples changes; part of every fingerprint."""
     description: str = ""
     languages: list[str] = field(default_factory=lambda: ["en"])
     """Languages in which the task can be evaluated or trained."""
@@ -97,7 +97,7 @@ class Task:
     """Instead of `labels`, where a licence keeps even the tags from being written here: path under a data root of a JSON object
     label -> its number, from 0. Read when a cell starts; the labels are then part of every fingerprint as if they stood here."""
     head: str | None = None
-    """Tasks with the same head name share one head in multi-task training; by default the task's own name."""
+    """Tasks with the same head name share a head in multi-task training; the default is the name of the task."""
     difficulty: int | None = number(None, at_least=1, at_most=1_000)
     """Rank among the tasks of one kind, 1 the easiest: SNLI 1, MNLI 2, ANLI's rounds 3 to 5; SQuAD 1.1 1, 2.0 2. For analyses."""
     protocol: str | None = None
@@ -107,7 +107,7 @@ class Task:
     evaluate: list[str] = one_of(lambda: ["validation", "test"], SPLITS)
     """Splits that are evaluated in every language."""
     sources: dict[str, Source] = field(default_factory=dict)
-    """Name of the source (`data.source`) -> where it keeps the task. `"*"` stands for every source that is not named."""
+    """Name of the source (`data.source`) -> its declaration. `"*"` stands for all sources that are not listed."""
     licence: str = ""
     homepage: str = ""
 
@@ -121,14 +121,14 @@ class DataMap:
     """`easy` (the model is confident of the label), `ambiguous` (its confidence varies over epochs) or `hard` (it is not
     confident); null: all examples, without a map."""
     fraction: float = number(0.33, above=0, at_most=1)
-    """Share of the examples that are taken, in (0, 1]."""
+    """Share of the examples to select, in (0, 1]."""
     epochs: float = number(5.0, at_least=2, at_most=1_000_000)
-    """How long the map's training is; its probabilities are taken once in each."""
+    """Epochs of the map's training; probabilities are computed once at the end of each."""
 
 
 @dataclass
 class TrainingTask:
-    """A task in the role of training data: which languages and how much of it."""
+    """A task used as training data: its languages and amount."""
 
     task: Task = field(default_factory=Task)
     languages: list[str] = field(default_factory=lambda: ["en"])
@@ -139,12 +139,12 @@ class TrainingTask:
     max_examples: int | None = number(None, at_least=1, at_most=1_000_000_000)
     """Train on this many examples, drawn so that a smaller number is always a subset of a larger one."""
     fraction: float | None = number(None, above=0, at_most=1)
-    """The same as a share of all examples, in (0, 1]."""
+    """The number of training examples as a share of all examples, in (0, 1]."""
     language_exponent: float | None = number(None, at_least=0, at_most=100)
-    """Of several languages, the share of each in those examples is proportional to (its number of examples)^this: 0.3 is XLM-R's
-    (unconfirmed), 1 follows the data, 0 is even. Null: languages are not looked at. A language never gives more than it has."""
+    """With several languages, the share of a language in those examples is proportional to (its number of examples)^this, up to
+    all its examples: 0.3 is XLM-R's (unconfirmed), 1 is proportional, 0 is even. Null: languages are ignored."""
     data_map: DataMap = field(default_factory=DataMap)
-    """Of intermediate tasks whose format has data maps: of the examples above, those in one region."""
+    """For intermediate tasks whose format has data maps: select the examples above that are in one region."""
 
 
 @dataclass(frozen=True)
@@ -162,5 +162,5 @@ class Limits:
 
 
 def head_name(task: Task) -> str:
-    """The name of the head that `task` trains."""
+    """Return the name of the head that `task` trains."""
     return task.head or task.name

@@ -86,7 +86,7 @@ def _intermediate(config: Config) -> str:
 
 
 def resolved(job: Any) -> dict[str, Any]:
-    """All that a training job was told, as plain values: what the fingerprint is the hash of, hyperparameters, the machine."""
+    """Return all values of a training job: the content of its fingerprint, hyperparameters, and hardware settings."""
     values = {name: asdict(data.hyperparameters) for name, data in job.tasks.items()}
     return {
         "identity": job.identity,

@@ -1,4 +1,4 @@
-"""Where training curves go: a CSV file, TensorBoard, or W&B."""
+"""Loggers of training curves: a CSV file, TensorBoard, or W&B."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -11,7 +11,7 @@ from xstilts.tracking.runs import TrackedRun
 
 
 class RunLogger(Logger):
-    """Hands Lightning's curves to a run that is open already."""
+    """Logs Lightning's curves to an open W&B run."""
 
     def __init__(self, run: TrackedRun) -> None:
         super().__init__()
@@ -29,11 +29,11 @@ class RunLogger(Logger):
         self.run.log(metrics, step or 0)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the run has its config from the job."""
+        """Do nothing: the run's config comes from the job."""
 
 
 def build_logger(config: LoggerConfig, folder: Path, run: TrackedRun) -> Logger | bool:
-    """The Lightning logger that the config asks for; False for none. `run`: the phase's run in W&B."""
+    """Return the Lightning logger of the config; False for none. `run`: the phase's run in W&B."""
     # A new folder for each attempt: Lightning deletes the logs in a folder that exists.
     attempt = f"attempt-{len(list(folder.glob('attempt-*'))) + 1}"
     if config.name == "csv":

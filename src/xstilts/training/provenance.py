@@ -1,6 +1,6 @@
 """Describe in an artifact's metadata where it comes from: phase 1, the phases before it, and its data.
 
-It is told when the artifact is published, because only then is the one before it there to be read. It is in no fingerprint.
+It is written when the artifact is published, because only then can its parent be read. It is not part of any fingerprint.
 """
 
 import re
@@ -16,7 +16,7 @@ from xstilts.store.artifacts import is_done, read_metadata
 CACHED = re.compile(r"models--([^/]+)/snapshots/([^/]+)/")
 """Where the Hub's cache keeps a model: its name and its commit."""
 STEP = ("label", "fingerprint", "data")
-"""What is told of an artifact to those that come from it."""
+"""Keys of an artifact's metadata that are copied to its descendants."""
 
 
 def provenance(job: TrainingJob, examples: Mapping[str, int]) -> dict[str, Any]:

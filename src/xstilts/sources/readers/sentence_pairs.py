@@ -26,8 +26,8 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
     for row in parquet.read(files, source, split, language):
         other, english = (row.fields.get(name) for name in names)
         if not isinstance(other, str) or not isinstance(english, str):
-            told = f"got {other!r} and {english!r}, expected texts in the columns '{names[0]}' and '{names[1]}'"
-            raise UserError(f"{row.where}: {told}; the row has {', '.join(row.fields)}")
+            problem = f"got {other!r} and {english!r}, expected texts in the columns '{names[0]}' and '{names[1]}'"
+            raise UserError(f"{row.where}: {problem}; the row has {', '.join(row.fields)}")
         pairs.append((english.strip(), other.strip()))
     queries, candidates = [english for english, _ in pairs], [other for _, other in pairs]
     yield from retrieval_rows(queries, candidates, pairs, language, str(files["data"]), str(files["data"]))
