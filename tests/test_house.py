@@ -49,7 +49,7 @@ TOP = set("__main__ api cli dashboard demo fetch pretrain report show_plan submi
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
     "hydra": {"config", "fetch", "launch", "pretrain", "train"},
-    "pytorch_lightning": {"data", "export", "tracking", "training"},
+    "pytorch_lightning": {"export", "tracking", "training"},
     "lightning": set(),  # the same library under another name: objects of the two do not mix
     "pickle": set(),  # loading a pickle runs what its author wrote
     "cloudpickle": set(),
