@@ -1,7 +1,6 @@
 """The encoder without padding gives the numbers of the padded one, forward and backward."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,10 +9,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import AutoModel, BertConfig, DistilBertConfig, XLMRobertaConfig
 
+from xstilts.config import ModelConfig, TrainerConfig
 from xstilts.encoders import first_position
 from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.padding_free import layout
-from xstilts.training import fit
+from xstilts.training import load
 
 SMALL = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
@@ -132,9 +132,8 @@ def test_where_it_cannot_be_done_nothing_changes() -> None:
 
 @pytest.mark.parametrize(("attention", "expected"), [("sdpa", True), ("eager", False)])
 def test_it_needs_the_attention_of_torch(attention: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = SimpleNamespace(model=SimpleNamespace(attention=attention), trainer=SimpleNamespace(padding_free=True, compile=False))
-    monkeypatch.setattr(fit, "build_encoder", lambda *given: encoder(XLMRobertaConfig, attention))
-    assert fit.load_encoder(job, None, None).padding_free == expected
+    monkeypatch.setattr(load, "build_encoder", lambda *given: encoder(XLMRobertaConfig, attention))
+    assert load.load_encoder(ModelConfig(attention=attention), TrainerConfig(), None).padding_free == expected
 
 
 def test_a_saved_encoder_tells_nothing_of_it(tmp_path) -> None:

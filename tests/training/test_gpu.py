@@ -16,7 +16,7 @@ from xstilts.models.encoder import Encoder, build_encoder
 from xstilts.tasks.formats import format_names
 from xstilts.training.determinism import deterministic
 from xstilts.training.distributed import ManualDDPStrategy
-from xstilts.training.fit import trainer_options
+from xstilts.training.trainer import trainer_options
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
 WIDE = {"hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024}
