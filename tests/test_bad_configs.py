@@ -21,6 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from xstilts import worker
 from xstilts.bounds import KEY, Bounds, Choices
 from xstilts.cell import run as running
+from xstilts.cli import MODULES
 from xstilts.config import Config
 
 pytestmark = pytest.mark.timeout(60)  # a case that hangs
@@ -141,7 +142,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         code: int | str | None = 0
         capsys.readouterr()
         try:
-            code = import_module(f"xstilts.{command}").main(list(words)) or 0
+            code = import_module(f"xstilts.{MODULES.get(command, command)}").main(list(words)) or 0
         except SystemExit as end:
             code = end.code
         return code, capsys.readouterr().err.splitlines()

@@ -44,7 +44,7 @@ def read(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (gzip.compress(b"a\nb\n"), "is a gzip file: give its name the ending .gz"),
+        (gzip.compress(b"a\nb\n", mtime=0), "is a gzip file: give its name the ending .gz"),
         (b"PK\x03\x04\x14\x00\x00\x00", "is a zip archive: unpack it"),
         (b"PAR1\x15\x04", "is a Parquet file: set the source's reader to parquet"),
         ("version https://git-lfs.github.com/spec/v1\noid sha256:a\nsize 12\n", "is a pointer of Git LFS"),
