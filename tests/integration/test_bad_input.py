@@ -202,7 +202,7 @@ def test_fetch_reads_all_data_too(
 ) -> None:
     world = toy_world.copy(tmp_path)
     replace_line("pawsx/test-fr.tsv", 3, b"one\r\n")(world.root)
-    for name, empty in {"found": {}, "wrong": {}, "tried": set()}.items():
+    for name, empty in {"states": {}, "wrong": {}, "tried": set()}.items():
         monkeypatch.setattr(fetch, name, empty)
     places = (f"store.root={tmp_path / 'store'}", f"output={tmp_path / 'out'}", "worker=inline")
     with in_this_process(), pytest.raises(SystemExit) as ended:

@@ -129,7 +129,7 @@ RANK = """
 import os, signal, time
 from xstilts import worker
 from xstilts.launch.process import join_parent
-with worker._passing_on(join_parent()):
+with worker._forwarding_signals(join_parent()):
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.2)
 """

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -101,13 +101,22 @@ def exit_code() -> int:
     return 0 if not failures else 2 if len(failures) >= len(begun) else 1
 
 
+class StandardErrorHandler(logging.StreamHandler[TextIO]):
+    """Write to what `sys.stderr` is when a message comes: notebooks and tests replace it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message."""
+        self.setStream(sys.stderr)
+        super().emit(record)
+
+
 def log_to_stderr() -> None:
-    """Our own messages, as they are."""
+    """Send the messages of xstilts to standard error, without a prefix."""
     log = logging.getLogger("xstilts")
     log.setLevel(logging.INFO)
     log.propagate = False
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = StandardErrorHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))
         log.addHandler(handler)
 
