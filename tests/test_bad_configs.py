@@ -534,7 +534,7 @@ def test_a_word_that_yaml_reads_as_something_else(before: str, after: str, word:
 
 OF_TASKS = [
     ("name: mine\n", "", "task/mine.yaml: no 'name'"),
-    ("format: classification\n", "", "task/mine.yaml: no 'format': expected one of classification, span_qa"),
+    ("format: classification\n", "", "task/mine.yaml: no 'format': expected one of classification, mlm"),
     ("format: classification", "format: clasification", "target.task.format 'clasification': did you mean classification?"),
     ("labels: [", "labls: [", "task/mine.yaml:5: unknown key of a task 'labls': did you mean labels"),
     ('["no", "yes"]', '["no", "yes", "no"]', "target.task.labels: 'no' is there 2 times"),
@@ -584,7 +584,7 @@ OF_TASKS = [
     ("name: mine", "name: ${", "name: cannot read ${: put the value into quotes"),
     ("name: mine", "name: mine\nversion: 0", "target.task.version: got 0, expected 1 or more"),
     ("name: mine", "name: mine\ndifficulty: hard", "task/mine.yaml:3: difficulty: got 'hard', expected a whole number"),
-    ("name: mine", "name: mine\nprotocol: nearest", "unknown target.task.protocol 'nearest'"),
+    ("name: mine", "name: mine\nprotocol: nearest", "unknown protocol of task mine 'nearest': valid: none."),
     ("name: mine", "name: [mine]", "task/mine.yaml:2: name: got a list, expected a text"),
     ("name: mine", "name: {a: mine}", "task/mine.yaml:2: name: got names with values, expected a text"),
 ]
