@@ -111,8 +111,8 @@ class EvaluationJob:
     """The target has training tasks, so the artifact must have its head."""
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
     limits: Limits = field(default_factory=Limits)
-    examples: int | None = None
-    """Examples by the task's declaration, over all splits and languages; null where their number is not declared."""
+    examples: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Split -> language -> number of examples by the task's declaration, without languages whose number is not declared."""
     result: str = ""
     predictions: str = ""
     header: dict[str, Any] = field(default_factory=dict)

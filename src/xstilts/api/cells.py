@@ -13,9 +13,11 @@ from xstilts.errors import UserError
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.compose import composed, composed_grid
 from xstilts.paths import ArtifactPaths
+from xstilts.reporting.power import SmallestEffect
 from xstilts.reporting.views.terminal import cell_text
 from xstilts.store import results
 from xstilts.store.files import disk_full_as_user_error
+from xstilts.study.detectable import detectable
 from xstilts.study.grid import PlannedCell, Unit
 from xstilts.study.sweep import SameUnits, preview, same_units, write_plan
 from xstilts.tasks import declaration
@@ -126,6 +128,17 @@ class Plan:
         names = [column.name for column in fields(SameUnits)]
         frame = DataFrame([astuple(same) for same in same_units(self.units)], columns=names)
         return frame.astype({"steps": "Int64", "gpu_hours": "float64"})
+
+    @property
+    def detectable(self) -> "DataFrame":
+        """A row per target, number of seeds and run SD: the smallest effect that is found with a probability of 80 %.
+
+        Columns, explained in xstilts.reporting.power: target, choices, seeds, baseline_seeds, languages, items, comparisons,
+        run_sd, measured, item_sd, effect, corrected (after Holm's correction); effects and SDs in percentage points.
+        """
+        from pandas import DataFrame
+
+        return DataFrame(detectable(self.cells), columns=[column.name for column in fields(SmallestEffect)])
 
     @property
     def problems(self) -> list[str]:

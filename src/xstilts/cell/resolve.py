@@ -78,8 +78,8 @@ class ResolvedTarget:
     """The language that the target was last trained in; without training, the pivot of the synthetic world, else English."""
     hyperparameters: Hyperparameters
     limits: Limits
-    examples: int | None
-    """Examples by the task's declaration, over all splits and languages; None where their number is not declared."""
+    examples: dict[str, dict[str, int]]
+    """Split -> language -> number of examples by the task's declaration, without languages whose number is not declared."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,10 @@ def _target(config: Config) -> ResolvedTarget:
         source_language = next(iter(last.languages), "")
     else:
         source_language = next(iter(config.data.world.languages), "en") if config.data.source == "babel" else "en"
-    counts = [_declared_rows(task, source, config.data, split, language) or 0 for split in splits for language in languages]
+    examples: dict[str, dict[str, int]] = {}
+    for split in splits:
+        counts = {language: _declared_rows(task, source, config.data, split, language) for language in languages}
+        examples[split] = {code: min(count, target.max_test_examples or count) for code, count in counts.items() if count}
     return ResolvedTarget(
         task=task,
         source=source,
@@ -225,7 +228,7 @@ def _target(config: Config) -> ResolvedTarget:
         source_language=source_language,
         hyperparameters=values,
         limits=recipes.limits(values),
-        examples=sum(min(count, target.max_test_examples or count) for count in counts) or None,
+        examples=examples,
     )
 
 

@@ -14,9 +14,8 @@ intermediate task: all of them, or those with the same seeds if every seed is an
 either side there is no p-value.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +25,12 @@ from xstilts.errors import UserError
 from xstilts.paths import experiments_dir
 from xstilts.reporting.averages import averages
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results
-from xstilts.reporting.conditions import TRAINING
-from xstilts.reporting.effects import GroupKey, ScoresBySeed, common_languages, group_effects, scores_SL
+from xstilts.reporting.effects import common_languages, group_effects, group_run_variances
 from xstilts.reporting.groups import compared_groups
 from xstilts.reporting.items import ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
-from xstilts.reporting.statistics import RunVariance, RunVariances, holm, run_variances
+from xstilts.reporting.statistics import holm
 from xstilts.store.results import name_of
 
 if TYPE_CHECKING:
@@ -133,7 +131,7 @@ def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator
         by_choice = {choice: {seed: own[seed] for seed in own if seed in baseline} for choice, own in by_choice.items()}
     compared = {choice: own for choice, own in by_choice.items() if own and set(languages) <= set(common_languages(own))}
     groups = compared_groups(one, languages)
-    variances = _run_variances(one, compared, groups)
+    variances = group_run_variances(compared, groups, one.paired, one.untrained)
     items = {seed: read_items(one.cells[BASELINE][seed], one.metric, one.split) for seed in baseline if len(compared) > 1}
     for choice, own in compared.items():
         if choice == BASELINE:
@@ -149,29 +147,6 @@ def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator
             parts = [result.seed_sd, result.language_sd, result.rest_sd, result.item_sd]
             sizes = [len(own), len(seeds), found.languages, found.items]
             yield [one.target, condition, choice_name(choice), found.group, found.kind, *values, *sizes, *parts]
-
-
-def _run_variances(
-    one: Comparison, by_choice: Mapping[str, ScoresBySeed], groups: Mapping[GroupKey, Sequence[str]]
-) -> dict[GroupKey, RunVariances]:
-    """Estimate each group's run variances from the choices with several seeds; if paired, over the seeds that these share.
-
-    A target without training gives the baseline the same scores with every seed, so its run variance is 0.
-    """
-    untrained = one.settings.get(TRAINING) == json.dumps("none") and not one.paired
-    if one.paired:
-        several = {choice: own for choice, own in by_choice.items() if len(own) > 1}
-        shared = [seed for seed in by_choice[BASELINE] if all(seed in own for own in several.values())]
-        by_choice = {choice: {seed: own[seed] for seed in shared} for choice, own in several.items() if shared}
-    elif untrained:
-        by_choice = {choice: own for choice, own in by_choice.items() if choice != BASELINE}
-    found = {}
-    for key, codes in groups.items():
-        scores_S = {choice: scores_SL(own, codes).mean(axis=1) for choice, own in by_choice.items()}
-        if known := run_variances(scores_S, one.paired):
-            without_runs = {BASELINE: RunVariance(0.0, known.common.freedom)} if untrained else {}
-            found[key] = replace(known, by_choice={**known.by_choice, **without_runs})
-    return found
 
 
 def _corrected(effects: "DataFrame") -> "DataFrame":

@@ -1,5 +1,6 @@
 """A study's results by target and condition: the cells that differ only in intermediate choice and seed can be compared."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,7 +10,7 @@ from xstilts import metrics
 from xstilts.babel.declaration import Language
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir
-from xstilts.reporting.conditions import Settings, condition, differences, following_seed, intermediate_settings, typed
+from xstilts.reporting.conditions import TRAINING, Settings, condition, differences, following_seed, intermediate_settings, typed
 from xstilts.reporting.summary import scores, source_language
 from xstilts.store.results import REMEDY, name_of, read_results
 from xstilts.tasks.declaration import SPLITS
@@ -44,6 +45,11 @@ class Comparison:
     """True if every seed is another synthetic world or encoder, so that only cells with the same seed can be compared."""
     left_out: dict[str, str]
     """Name of a result -> name of a newer one with the same description, made from other data or by another xstilts."""
+
+    @property
+    def untrained(self) -> bool:
+        """True if nothing is trained for the baseline, so that it has the same scores with every seed."""
+        return self.settings.get(TRAINING) == json.dumps("none") and not self.paired
 
     def results(self) -> Iterator[Result]:
         """Yield all results that are compared."""

@@ -7,13 +7,14 @@ Shapes: S seeds, L languages.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.items import Items, ItemVariance, item_variances
-from xstilts.reporting.statistics import Effect, RunVariance, effect
+from xstilts.reporting.statistics import Effect, RunVariance, RunVariances, effect, run_variances
 
 ScoresBySeed = Mapping[int, Mapping[str, float]]
 """Seed -> language -> score in percent."""
@@ -63,6 +64,28 @@ def group_effects(
             items=of_items.items if of_items else 0,
             effect=effect(baseline_SL, treated_SL, of_items.variance if of_items else None, (runs or {}).get(key)),
         )
+
+
+def group_run_variances(
+    by_choice: Mapping[str, ScoresBySeed], groups: Mapping[GroupKey, Sequence[str]], paired: bool, untrained: bool
+) -> dict[GroupKey, RunVariances]:
+    """Estimate each group's run variances from the choices with several seeds; if paired, over the seeds that these share.
+
+    `untrained`: the baseline has the same scores with every seed, so its run variance is 0.
+    """
+    if paired:
+        several = {choice: own for choice, own in by_choice.items() if len(own) > 1}
+        shared = [seed for seed in by_choice[BASELINE] if all(seed in own for own in several.values())]
+        by_choice = {choice: {seed: own[seed] for seed in shared} for choice, own in several.items() if shared}
+    elif untrained:
+        by_choice = {choice: own for choice, own in by_choice.items() if choice != BASELINE}
+    found = {}
+    for key, codes in groups.items():
+        scores_S = {choice: scores_SL(own, codes).mean(axis=1) for choice, own in by_choice.items()}
+        if known := run_variances(scores_S, paired):
+            without_runs = {BASELINE: RunVariance(0.0, known.common.freedom)} if untrained else {}
+            found[key] = replace(known, by_choice={**known.by_choice, **without_runs})
+    return found
 
 
 def scores_SL(by_seed: ScoresBySeed, languages: Sequence[str]) -> NDArray[np.float64]:

@@ -31,6 +31,9 @@ MANY = 1e9
 RUNS_AND_ITEMS, RUNS, ITEMS, NOTHING = "runs and test items", "runs", "test items only", ""
 """The sources of chance that an interval covers; NOTHING if there is no interval."""
 
+Estimate = tuple[float, float]
+"""An independent estimate of a part of a mean difference's variance between runs, and its degrees of freedom."""
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -152,16 +155,12 @@ def effect(
     counts = len(baseline_SL), len(treated_SL)
     value = float(np.mean(treated_SL) - np.mean(baseline_SL))
     difference_SL = np.asarray(treated_SL)[: min(counts)] - np.asarray(baseline_SL)[: min(counts)]
-    estimates: list[tuple[float, float]] = []  # independent ones, of the mean's variance between runs, with degrees of freedom
+    estimates: list[Estimate] = []
     if runs:
-        estimates = [(side.variance / count, side.freedom) for side, count in zip(runs, counts, strict=True)]
-        if runs[0].pooled and runs[1].pooled:  # one estimate
-            estimates = [(sum(variance for variance, _ in estimates), runs[0].freedom)]
+        estimates = run_estimates(runs, counts)
     elif min(counts) > 1:
         estimates = [(float(difference_SL.mean(axis=1).var(ddof=1)) / counts[0], counts[0] - 1)]
-    total = sum(variance for variance, _ in estimates) + (item_variance or 0.0)
-    scatter = sum(variance**2 / freedom for variance, freedom in estimates)
-    freedom = min(total**2 / scatter, MANY) if scatter else MANY
+    total, freedom = total_variance(estimates, item_variance or 0.0)
     covers = {(True, True): RUNS_AND_ITEMS, (True, False): RUNS, (False, True): ITEMS, (False, False): NOTHING}[
         bool(estimates), item_variance is not None
     ]
@@ -178,6 +177,21 @@ def effect(
     parts = variance_parts(difference_SL)
     item_sd = math.nan if item_variance is None else math.sqrt(item_variance)
     return Effect(value, low, high, covers, p if min(counts) > 1 else math.nan, freedom, *parts, item_sd)
+
+
+def run_estimates(runs: tuple[RunVariance, RunVariance], counts: tuple[int, int]) -> list[Estimate]:
+    """Estimate the variance between runs of a difference of means over `counts` runs: one estimate per side, or a common one."""
+    estimates: list[Estimate] = [(side.variance / count, side.freedom) for side, count in zip(runs, counts, strict=True)]
+    if runs[0].pooled and runs[1].pooled:
+        return [(sum(variance for variance, _ in estimates), runs[0].freedom)]
+    return estimates
+
+
+def total_variance(estimates: Sequence[Estimate], item_variance: float) -> tuple[float, float]:
+    """Return the variance of a mean difference over runs and items, and its degrees of freedom (Satterthwaite 1946)."""
+    total = sum(variance for variance, _ in estimates) + item_variance
+    scatter = sum(variance**2 / freedom for variance, freedom in estimates)
+    return total, min(total**2 / scatter, MANY) if scatter else MANY
 
 
 def variance_parts(values_SL: Scores) -> tuple[float, float, float]:

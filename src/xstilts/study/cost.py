@@ -34,6 +34,7 @@ def training_flop(job: TrainingJob) -> float | None:
 
 def evaluation_flop(job: EvaluationJob) -> float | None:
     """FLOP of the evaluation of all languages, at most."""
-    if job.model.layer_parameters is None or job.examples is None:
+    examples = sum(count for by_language in job.examples.values() for count in by_language.values())
+    if job.model.layer_parameters is None or not examples:
         return None
-    return 2.0 * job.model.layer_parameters * job.examples * format_of(job.task).rows * job.limits.max_length
+    return 2.0 * job.model.layer_parameters * examples * format_of(job.task).rows * job.limits.max_length

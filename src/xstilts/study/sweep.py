@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -21,9 +22,12 @@ from xstilts.errors import UserError, combined, print_error
 from xstilts.jobs import TrainingJob, UnreadSplit
 from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
 from xstilts.paths import log_file, sweep_summary
+from xstilts.reporting.power import ITEM_SD, POWER, SmallestEffect
+from xstilts.reporting.statistics import SIGNIFICANT
 from xstilts.store import neighbours
 from xstilts.store.files import write_json
 from xstilts.study import combinations, cost, grid
+from xstilts.study.detectable import detectable
 from xstilts.study.grid import PlannedCell, Unit
 
 if TYPE_CHECKING:
@@ -177,8 +181,9 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
 
 
 def write_plan(cells: Sequence[PlannedCell], waves: list[list[Unit]], file: TextIO) -> None:
-    """Write the plan as text: a table of the waves, what is nearly in the store, counts, costs and problems."""
-    _print(_plan(waves), *([table] if (table := _stale(waves)).row_count else []), file=file)
+    """Write the plan as text: a table of the waves, what is nearly in the store, smallest effects, counts, costs, problems."""
+    effects = detectable(cells)
+    _print(*(table for table in (_plan(waves), _stale(waves), _smallest(effects)) if table.row_count), file=file)
     plans = [cell.plan for cell in cells if cell.plan]
     phases, hours, unknown = _total(unit.phase for wave in waves for unit in wave if unit.phase)
     phases_apart, hours_apart, _ = _total(grid.phases_apart(cells))
@@ -189,6 +194,7 @@ def write_plan(cells: Sequence[PlannedCell], waves: list[list[Unit]], file: Text
     ]
     if unknown:
         lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
+    lines += _assumptions(effects)
     lines += [f"error: {problem}" for problem in dict.fromkeys(cell.reason for cell in cells if cell.problem)]
     if absent := sum(not grid.data_is_here(plan) for plan in plans):
         lines.append(
@@ -256,6 +262,45 @@ def _stale(waves: list[list[Unit]]) -> "Table":
         if near := neighbours.nearest(known[str(folder)], unit.label, unit.phase.job.identity):
             table.add_row(f"{unit.label} {unit.key[:8]}", near.fingerprint[:8], "; ".join(near.differences))
     return table
+
+
+def _smallest(effects: Sequence[SmallestEffect]) -> "Table":
+    """A row per target and number of seeds, with the smallest effects of all run SDs."""
+    table = _table("target", "choices", "seeds", "languages", "items", "run SD", "smallest effect", "after correction")
+    rows: dict[tuple[str, ...], list[SmallestEffect]] = {}
+    for one in effects:
+        seeds = str(one.seeds) if one.seeds == one.baseline_seeds else f"{one.seeds}, none {one.baseline_seeds}"
+        items = f"{one.items:,}" if one.items else ""
+        rows.setdefault((one.target, str(one.choices), seeds, str(one.languages), items), []).append(one)
+    for row, same in rows.items():
+        if isnan(same[0].effect):
+            table.add_row(*row, "", "not tested", "not tested")
+            continue
+        run_sds = ", ".join(f"{one.run_sd:.2g}" for one in same) + (" measured" if same[0].measured else "")
+        table.add_row(*row, run_sds, _points(one.effect for one in same), _points(one.corrected for one in same))
+    return table
+
+
+def _points(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.1f}" if value <= 100 else ">100" for value in values)
+
+
+def _assumptions(effects: Sequence[SmallestEffect]) -> list[str]:
+    """Explain the table of the smallest effects."""
+    lines = []
+    if tested := [one for one in effects if not isnan(one.effect)]:
+        lines.append(
+            f"smallest effect: the difference from none, in points, that is found (p <= {SIGNIFICANT}) with a probability of "
+            f"{POWER:.0%}; after Holm's correction for {max(one.comparisons for one in tested)} comparisons"
+        )
+        origins = {"measured in finished results of the study" if one.measured else "assumed" for one in tested}
+        lines.append(
+            f"run SD: standard deviation between seeds, {' or '.join(sorted(origins))}; of an item's difference "
+            f"{ITEM_SD:.0f} points are assumed; a target without a number of items is computed without items"
+        )
+    if len(tested) < len(effects):
+        lines.append("a single seed can only describe a difference, not test it: to test it, type seed=1,2,3 or more")
+    return lines
 
 
 def _summary(waves: list[list[Unit]]) -> "Table":

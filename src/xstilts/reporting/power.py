@@ -1,0 +1,227 @@
+"""The smallest effects that a study finds, computed before it runs (Card et al. 2020, arXiv 2010.06595).
+
+A study finds an effect if its p-value is at most 0.05. The smallest effect is the one that it finds with a probability of 80 %.
+The test is that of the report: `run_variances` estimates the variance between runs of all choices of a target, and p-values are
+computed as in `effect`. Only the runs are simulated. So the result includes that a few seeds estimate a variance badly.
+
+Two standard deviations are assumed, in percentage points:
+
+    run SD    between the seeds of a choice, of its mean over languages: 0.5, 1 and 2. Finished results of the study replace it
+    item SD   between items, of an item's difference between two choices, mean over languages: 25. The intervals of Tatoeba (SNLI)
+              and XCOPA (CommonsenseQA) in docs/real_languages.md give 23 and 21 if all of their width is due to items
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import harmonic_mean
+
+import numpy as np
+
+from xstilts import metrics
+from xstilts.reporting.comparison import BASELINE, Comparison
+from xstilts.reporting.effects import GroupKey, ScoresBySeed, common_languages, group_run_variances
+from xstilts.reporting.groups import OTHERS, SOURCE, WHOLE, compared_groups
+from xstilts.reporting.naming import options
+from xstilts.reporting.statistics import SIGNIFICANT, RunVariance, run_estimates, total_variance
+
+RUN_SDS = (0.5, 1.0, 2.0)
+ITEM_SD = 25.0
+POWER = 0.8
+PAIRS = 2000
+"""Number of simulated pairs of a choice and the baseline."""
+
+Runs = tuple[RunVariance, RunVariance]
+"""Estimated run variances of the baseline and a choice."""
+Seeds = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SmallestEffect:
+    """The smallest effect of the choices of a target that have the same number of seeds, for one run SD."""
+
+    target: str
+    """With the options in which its cells differ from most of the study's."""
+    choices: int
+    seeds: int
+    baseline_seeds: int
+    languages: int
+    """Number of languages in the mean: all but the source language, or that one if there is no other."""
+    items: int
+    """Declared number of test items of a language (the harmonic mean over languages); 0 if the interval covers runs only."""
+    comparisons: int
+    """Number of tests in the study that Holm's correction counts."""
+    run_sd: float
+    measured: bool
+    """True if finished results of the study give the run SD, False if it is assumed."""
+    item_sd: float
+    """NaN if the interval covers runs only."""
+    effect: float
+    """In percentage points; NaN if a side has one seed, which is never tested."""
+    corrected: float
+    """The same if the p-value has to pass the first and strictest step of Holm's correction."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Seeds of the baseline and of the choices of a target."""
+
+    baseline: Seeds
+    choices: tuple[Seeds, ...]
+    paired: bool
+    untrained: bool
+    """The baseline is the same with every seed."""
+
+
+def smallest_effect(
+    simulated: Sequence[Runs],
+    seeds: tuple[int, int],
+    run_sds: tuple[float, float],
+    item_variance: float,
+    comparisons: int = 1,
+    alpha: float = SIGNIFICANT,
+    power: float = POWER,
+) -> float:
+    """Return the smallest difference, in percentage points, that is significant with probability `power`.
+
+    `seeds`: numbers of runs of the baseline and the choice; NaN unless both are at least 2, since one run is never tested.
+    `run_sds`: their true standard deviations between runs. `simulated`: estimates of their variances where the true ones are 1,
+    from `simulated_runs`. `item_variance`: variance of the difference over the choice of test items, squared points.
+    `comparisons`: the p-value has to be at most `alpha` divided by it.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ndtr, stdtrit
+
+    if min(seeds) < 2:
+        return math.nan
+    true = sum(sd**2 / count for sd, count in zip(run_sds, seeds, strict=True)) + item_variance
+    if true == 0.0:
+        return 0.0
+    scale = max(run_sds) ** 2
+    estimates = [
+        total_variance([(scale * variance, freedom) for variance, freedom in run_estimates(runs, seeds)], item_variance)
+        for runs in simulated
+    ]
+    total_K, freedom_K = np.array(estimates).T
+    reach_K = np.sqrt(total_K) * stdtrit(freedom_K, 1 - alpha / comparisons / 2)
+    sd = math.sqrt(true)
+
+    def missing(effect: float) -> float:
+        return float(np.mean(ndtr((effect - reach_K) / sd) + ndtr((-effect - reach_K) / sd))) - power
+
+    return float(brentq(missing, 0.0, float(reach_K.max()) + 10 * sd))
+
+
+def simulated_runs(design: Design) -> dict[int, list[Runs]]:
+    """Simulate runs whose variance is 1, and estimate it as the report does: number of seeds -> estimates for such choices.
+
+    Choices with one seed are left out, all if the baseline has one. The same design gives the same numbers.
+    """
+    key, rng = (OTHERS, WHOLE), np.random.default_rng(0)
+    by_name = {BASELINE: design.baseline} | {str(number): seeds for number, seeds in enumerate(design.choices)}
+    tested = [name for name, seeds in by_name.items() if len(seeds) > 1 and name != BASELINE]
+    found: dict[int, list[Runs]] = {}
+    if len(design.baseline) < 2 or not tested:
+        return found
+    for _ in range(math.ceil(PAIRS / len(tested))):
+        scores = {name: {seed: {"": float(rng.normal())} for seed in seeds} for name, seeds in by_name.items()}
+        known = group_run_variances(scores, {key: [""]}, design.paired, design.untrained).get(key)
+        for name in tested:
+            runs = (known.of(BASELINE), known.of(name)) if known else _of_differences(scores[BASELINE], scores[name])
+            found.setdefault(len(by_name[name]), []).append(runs)
+    return found
+
+
+def _of_differences(baseline: ScoresBySeed, treated: ScoresBySeed) -> Runs:
+    """Estimate the run variance from the differences of one choice, as `effect` does where paired choices share no two seeds."""
+    half = float(np.var([treated[seed][""] - baseline[seed][""] for seed in treated], ddof=1)) / 2
+    return RunVariance(half, len(treated) - 1), RunVariance(half, len(treated) - 1)
+
+
+def smallest_effects(planned: Sequence[Comparison], finished: Sequence[Comparison] = ()) -> list[SmallestEffect]:
+    """Return the smallest effects of all targets, those of a target with the same number of seeds together.
+
+    `planned`: comparisons of results without scores, whose rows have the declared number of examples (0 if it is not declared).
+    `finished`: those of the same study that have scores; the run SD of a target with several seeds there is used.
+    """
+    typed = options(planned) if planned else []
+    compared = [(one, " ".join([one.target, *words]), _compared(one)) for one, words in zip(planned, typed, strict=True)]
+    tests: dict[GroupKey, int] = {}
+    for _, _, (key, _, design) in compared:
+        several = sum(len(seeds) > 1 for seeds in design.choices) if len(design.baseline) > 1 else 0
+        tests[key] = tests.get(key, 0) + several
+    known: dict[Design, dict[int, list[Runs]]] = {}
+    found = []
+    for one, target, (key, languages, design) in compared:
+        if design not in known:
+            known[design] = simulated_runs(design)
+        items = _items(one, languages)
+        item_variance = ITEM_SD**2 / items if items else 0.0
+        measured = _measured_sd(one, finished, key)
+        for count, choices in Counter(map(len, design.choices)).items():
+            seeds = count if one.paired else len(design.baseline), count
+            for run_sd in RUN_SDS if measured is None else (measured,):
+                sds = 0.0 if design.untrained else run_sd, run_sd
+                effect, corrected = (
+                    smallest_effect(known[design].get(count, []), seeds, sds, item_variance, comparisons)
+                    for comparisons in (1, tests[key])
+                )
+                found.append(
+                    SmallestEffect(
+                        target=target,
+                        choices=choices,
+                        seeds=count,
+                        baseline_seeds=seeds[0],
+                        languages=len(languages),
+                        items=items,
+                        comparisons=tests[key],
+                        run_sd=run_sd,
+                        measured=measured is not None,
+                        item_sd=ITEM_SD if items else math.nan,
+                        effect=effect,
+                        corrected=corrected,
+                    )
+                )
+    return found
+
+
+def _compared(one: Comparison) -> tuple[GroupKey, Sequence[str], Design]:
+    """Return the group of languages that is tested, its languages, and the seeds; no choice if there is no baseline."""
+    by_choice: dict[str, ScoresBySeed] = {choice: one.by_seed(choice) for choice in one.cells}
+    baseline = by_choice.get(BASELINE, {})
+    languages = common_languages(baseline)
+    groups = compared_groups(one, languages)
+    key = (OTHERS, WHOLE) if (OTHERS, WHOLE) in groups else (SOURCE, WHOLE)
+    choices = [
+        tuple(seed for seed in own if seed in baseline or not one.paired)
+        for choice, own in by_choice.items()
+        if choice != BASELINE and set(languages) <= set(common_languages(own))
+    ]
+    seeds = tuple(seeds for seeds in choices if seeds and languages)
+    return key, groups.get(key, []), Design(tuple(baseline), seeds, one.paired, one.untrained)
+
+
+def _items(one: Comparison, languages: Sequence[str]) -> int:
+    """Return the number of test items; 0 if it is not declared, or if the metric is no sum over items."""
+    if not one.cells.get(BASELINE) or not metrics.scored_by_item(one.metric):
+        return 0
+    rows = one.rows(BASELINE, next(iter(one.cells[BASELINE])))
+    counts = [row["examples"] for row in rows if row["language"] in languages]
+    return round(harmonic_mean(counts)) if counts else 0
+
+
+def _measured_sd(one: Comparison, finished: Sequence[Comparison], key: GroupKey) -> float | None:
+    """Return the run SD that finished results of the target under the same condition have; None without several seeds."""
+    for other in finished:
+        if (other.target, other.settings, other.split) != (one.target, one.settings, one.split) or BASELINE not in other.cells:
+            continue
+        _, languages, _ = _compared(other)
+        if not languages:
+            continue
+        scores: Mapping[str, ScoresBySeed] = {
+            choice: own for choice in other.cells if set(languages) <= set(common_languages(own := other.by_seed(choice)))
+        }
+        if known := group_run_variances(scores, {key: languages}, other.paired, other.untrained).get(key):
+            return math.sqrt(known.common.variance)
+    return None
