@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -128,12 +130,50 @@ def test_columns_are_renamed_where_the_task_says_so(tmp_path: Path):
         ({"colour": 3}, "unknown field of task mine 'colour'"),
         ({"name": "a/b"}, "task name: got 'a/b'"),
         ({"format": "classifying"}, "unknown format of task mine 'classifying': did you mean classification"),
+        ({"name": "v1.1"}, "task name: got 'v1.1', expected at most"),
+        ({"name": "1"}, "task name: got '1', expected at most"),
+        ({"name": "true"}, "task name: got 'true', which is a value on the command line"),
+        ({"head": "v1.1"}, "task mine: head: got 'v1.1', expected at most"),
+        ({"name": None}, "task None: name: got null, expected a value"),
+        ({"labels": "no"}, "task mine: labels: got a list, a table or a single value where another of the three is expected"),
+        ({"metrics": "accuracy"}, "task mine: metrics: got a list, a table or a single value"),
+        ({"version": "two"}, "task mine: version: got 'two', expected a whole number"),
+        ({"columns": "text"}, r"task mine: sources.\*.columns: got a list, a table or a single value"),
+        ({"sources": {}}, "unknown field of task mine 'sources'"),
+        ({"language": None}, "train: language: got None, expected a code such as 'de'"),
+        (
+            {"train": {"train": frame(), "test": frame()}},
+            r"train: got a dict of splits \(train, test\): pass each split by its name",
+        ),
+        ({"store": Path(__file__)}, "store=.*test_api.py is no folder; name a folder that can be made"),
     ],
 )
 def test_wrong_tables_and_declarations_are_refused(tmp_path: Path, more: dict[str, Any], message: str):
     given = {"name": "mine", "format": "classification", "labels": ["no", "yes"], "train": frame(), "store": tmp_path} | more
     with pytest.raises(xstilts.UserError, match=message):
         xstilts.Task.from_dataset(**given)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], (0, 1), np.array([0, 1])], ids=["list", "tuple", "array"])
+def test_labels_may_be_numbers(tmp_path: Path, labels: Any):
+    task = task_of(tmp_path, train=frame().replace({"no": 0, "yes": 1}), test=None, labels=labels)
+    assert task.labels == ["0", "1"] and set(xstilts.load_examples(task, split="train")["label"]) == {"0", "1"}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: xstilts.run(3), "got 3, expected text such as 'seed=1'"),
+        (lambda: xstilts.plan(["+target=xnli"]), r"got \['\+target=xnli'\], expected text"),
+        (lambda: xstilts.run(target=3), "target: got 3, expected the name of a task or a Task"),
+        (lambda: xstilts.run(intermediate=["snli", 3], target="xnli"), "intermediate: got 3, expected the name"),
+        (lambda: xstilts.load_examples(None), "got None, expected the name of a task or a Task"),
+        (lambda: xstilts.load_study(["a", "b"]), r"got \['a', 'b'\], expected the folder of a study"),
+    ],
+)
+def test_objects_of_another_kind_are_user_errors(call: Callable[[], object], message: str):
+    with pytest.raises(xstilts.UserError, match=message):
+        call()
 
 
 def test_tasks_are_words_of_the_command_line(tmp_path: Path):

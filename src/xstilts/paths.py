@@ -140,10 +140,15 @@ def name_problem(name: str) -> str:
 
 
 def task_name_problem(name: str) -> str:
-    """Return why a task cannot have this name, which becomes part of a cell's file names; empty if it can."""
-    if not re.fullmatch(r"[\w+][\w+.=-]*", name, re.ASCII) or len(name) > LONGEST_NAME // 2:
+    """Return why a task or a head cannot have this name; empty if it can.
+
+    It becomes part of a cell's file names, a key of a config, and a word of the command line.
+    """
+    if not re.fullmatch(r"[A-Za-z_][\w+-]*", name, re.ASCII) or len(name) > LONGEST_NAME // 2:
         shown = repr(name) if len(name) < 40 else f"'{name[:40]}...'"
-        return f"got {shown}, expected at most {LONGEST_NAME // 2} letters a to z, digits and _+.=-, with none of .=- in front"
+        return f"got {shown}, expected at most {LONGEST_NAME // 2} letters a to z, digits and _+-, a letter or _ in front"
+    if name.lower() in ("null", "true", "false", "nan", "inf"):
+        return f"got '{name}', which is a value on the command line: choose another name"
     return ""
 
 

@@ -93,6 +93,45 @@ def test_ten_lines_train_validate_and_predict(data, tokenizer, options):
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers")
+@pytest.mark.parametrize("setting", [{"fast_dev_run": True}, {"fast_dev_run": 2}, {"limit_val_batches": 0, "max_epochs": 1}])
+def test_a_trial_run_needs_no_score(setting, data, tokenizer, options):
+    """With more validation batches than are read."""
+    budgets = TrainerConfig(max_eval_tokens=10)
+    module = TaskModule.from_tasks(TASK, tokenizer, RECIPE, tiny())
+    batches = TaskDataModule(TASK, tokenizer, RECIPE, data, trainer=budgets)
+    trainer = pl.Trainer(callbacks=[EarlyStopping("validation/score")] if "fast_dev_run" in setting else [], **setting, **options)
+    trainer.fit(module, datamodule=batches)
+    assert len(batches.val_dataloader()) > 2 and "validation/score" not in trainer.callback_metrics
+    assert trainer.global_step == {True: 1, 2: 2}.get(setting.get("fast_dev_run"), 12)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_names_of_tasks_that_a_module_dict_refuses(data, tokenizer, options):
+    tasks = {name: replace(TASK, name=name) for name in ("to", "train")}
+    module, batches = TaskModule.from_tasks(tasks, tokenizer, RECIPE, tiny()), TaskDataModule(tasks, tokenizer, RECIPE, data)
+    trainer = pl.Trainer(max_epochs=1, **options)
+    trainer.fit(module, datamodule=batches)
+    assert {"validation/to/accuracy", "validation/train/accuracy"} <= set(trainer.callback_metrics)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_a_second_training_has_a_schedule_of_its_length(data, tokenizer, options):
+    module = TaskModule.from_tasks(TASK, tokenizer, RECIPE, tiny())
+    for recipe, steps in ((RECIPE, 12), (replace(RECIPE, epochs=3), 18)):
+        trainer = pl.Trainer(max_epochs=1, **options | {"enable_checkpointing": False})
+        trainer.fit(module, datamodule=TaskDataModule(TASK, tokenizer, recipe, data))
+        assert module.total_steps == steps
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_a_module_and_data_of_other_tasks_are_refused(data, tokenizer, options):
+    module = TaskModule.from_tasks(TASK, tokenizer, RECIPE, tiny())
+    batches = TaskDataModule(replace(TASK, name="other"), tokenizer, RECIPE, data)
+    with pytest.raises(UserError, match="^the module has no head 'other', only parity: make it and its data of the same tasks"):
+        pl.Trainer(max_epochs=1, **options).fit(module, datamodule=batches)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
 def test_the_score_is_that_of_the_predictions(data, tokenizer, options):
     module, batches = TaskModule.from_tasks(TASK, tokenizer, RECIPE, tiny()), TaskDataModule(TASK, tokenizer, RECIPE, data)
     trainer = pl.Trainer(**options)
@@ -128,9 +167,12 @@ def test_a_resumed_training_is_the_undisturbed_one(data, tokenizer, options, tmp
     [
         ({"gradient_clip_val": 0.5}, r"^Trainer\(gradient_clip_val=0.5\): leave it out and set recipe.max_grad_norm=0.5"),
         ({"accumulate_grad_batches": 2}, r"^Trainer\(accumulate_grad_batches=2\): leave it out and set recipe.batch_size "),
+        ({"limit_val_batches": 0.5}, r"^Trainer\(limit_val_batches=0.5\): leave it out and set recipe.eval_examples "),
+        ({"limit_val_batches": 1}, r"^Trainer\(limit_val_batches=1\): leave it out"),
+        ({"precision": "64-true"}, r"^Trainer\(precision='64-true'\): expected 32-true, "),
     ],
 )
-def test_settings_of_automatic_optimization_are_refused(setting, line, data, tokenizer, options):
+def test_settings_that_would_be_ignored_are_refused(setting, line, data, tokenizer, options):
     module, batches = TaskModule.from_tasks(TASK, tokenizer, RECIPE, tiny()), TaskDataModule(TASK, tokenizer, RECIPE, data)
     with pytest.raises(UserError, match=line):
         pl.Trainer(max_epochs=1, **setting, **options).fit(module, datamodule=batches)

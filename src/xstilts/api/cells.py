@@ -175,10 +175,15 @@ def _words(
 ) -> tuple[list[str], list[declaration.Task]]:
     """The words of a command line, and the tasks that they name beside those of the package."""
     words, tasks = list(overrides), []
+    wrong: list[object]
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise UserError(f"got {wrong[0]!r}, expected text such as 'seed=1', each as an argument")
     for group, choice in (("intermediate", intermediate), ("target", target)):
         if choice is None:
             continue
-        chosen = [choice] if isinstance(choice, str | declaration.Task) else list(choice)
+        chosen = [choice] if not isinstance(choice, Sequence) or isinstance(choice, str) else choice
+        if wrong := [task for task in chosen if not isinstance(task, str | declaration.Task)]:
+            raise UserError(f"{group}: got {wrong[0]!r}, expected the name of a task or a Task")
         tasks += [task for task in chosen if isinstance(task, declaration.Task)]
         names = [task if isinstance(task, str) else task.name for task in chosen]
         words.append(f"+{group}={names[0] if len(names) == 1 else '[' + ','.join(names) + ']'}")

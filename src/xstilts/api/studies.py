@@ -154,5 +154,7 @@ def load_study(*folders: str | Path) -> Study:
 
     if not folders:
         raise UserError("no study to load: expected its folder, for instance outputs/default")
+    if wrong := [folder for folder in folders if not isinstance(folder, str | Path)]:
+        raise UserError(f"got {wrong[0]!r}, expected the folder of a study, each as an argument")
     paths = tuple(dict.fromkeys(map(Path, folders)))
     return Study(paths, tuple(map(analyse, paths)))

@@ -4,16 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omegaconf import OmegaConf
+
 from xstilts.cell import inputs
+from xstilts.cell.checks.places import cannot_be_made
 from xstilts.cell.checks.tasks import task_problems
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, combined, unknown_name
 from xstilts.launch.compose import composed
-from xstilts.paths import conf_dir
+from xstilts.launch.wording import plain_errors
+from xstilts.paths import conf_dir, task_name_problem
 from xstilts.sources import languages_with_data, parse_split, source_of
 from xstilts.sources.fetch import pinned
 from xstilts.sources.files import ANY_SOURCE
-from xstilts.sources.given import write_given
+from xstilts.sources.given import json_value, write_given
+from xstilts.store.files import disk_full_as_user_error
 from xstilts.tasks import declaration
 from xstilts.tasks.catalogue import task_names
 from xstilts.tasks.formats import format_named, format_names
@@ -51,24 +56,37 @@ class Task(declaration.Task):
         UserError, with file and line, for what does not fit. Without a validation split, the last tenth of `train` selects the
         checkpoint.
         """
+        if problem := task_name_problem(str(name)):
+            raise UserError(f"task name: {problem}")
         given = {"train": train, "validation": validation, "test": test}
         splits = {split: tables for split, tables in given.items() if tables is not None}
         if not splits:
             raise UserError(f"task {name}: got no examples, expected train, validation or test")
-        if wrong := [key for key in declared if key not in cls.__dataclass_fields__]:
-            raise UserError(unknown_name(f"field of task {name}", wrong[0], cls.__dataclass_fields__))
+        known = [key for key in cls.__dataclass_fields__ if key not in ("name", "format", "sources")]
+        if wrong := [key for key in declared if key not in known]:
+            raise UserError(unknown_name(f"field of task {name}", wrong[0], known))
         if format not in format_names():
             raise UserError(unknown_name(f"format of task {name}", format, format_names()))
-        files = write_given(Path(store), splits, language)
+        if problem := cannot_be_made(Path(store)):
+            raise UserError(f"store={store}: {problem}; name a folder that can be made")
+        with disk_full_as_user_error(Path(store)):
+            files = write_given(Path(store), splits, language)
         evaluate = [split for split in ("validation", "test") if split in files]
-        values: dict[str, Any] = {
+        values: dict[Any, Any] = {
+            "name": name,
+            "format": format,
             "languages": list(dict.fromkeys(code for codes in files.values() for code in codes)),
             "metrics": _default_metrics(format, declared.get("protocol")),
             **({"evaluate": evaluate} if evaluate else {}),
-            "sources": {ANY_SOURCE: declaration.Source(files=dict(files), columns=dict(columns or {}))},
-            **declared,
+            "sources": {ANY_SOURCE: {"files": files, "columns": columns or {}}},
+            **{key: json_value(value) for key, value in declared.items()},
         }
-        task = cls(name=name, format=format, **values)
+        try:
+            with plain_errors():
+                typed = OmegaConf.merge(OmegaConf.structured(cls), values)
+                task: Task = OmegaConf.to_object(typed)  # type: ignore[assignment]
+        except UserError as error:
+            raise UserError(f"task {name}: {error}") from None
         source = source_of(task, DataConfig())
         if problems := list(task_problems(task, source)):
             raise combined(problems)
@@ -106,6 +124,8 @@ def load_examples(
         if task not in (names := task_names(conf_dir())):
             raise UserError(unknown_name("task", task, names))
         config = composed([f"+task@target.task={task}", *words])
+    elif not isinstance(task, declaration.Task):
+        raise UserError(f"got {task!r}, expected the name of a task or a Task")
     else:
         config = composed([f"+task@target.task={task.name}", *words], [task])
     source = source_of(pinned(config.target.task, config.data), config.data)

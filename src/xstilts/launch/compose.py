@@ -101,6 +101,8 @@ def _folder_of(tasks: Iterable[Task]) -> Iterator[Path | None]:
     for task in tasks:
         if problem := task_name_problem(task.name):
             raise UserError(f"task name: {problem}")
+        if any((conf_dir() / group / f"{task.name}.yaml").exists() for group in ("task", "intermediate", "target")):
+            raise UserError(f"task name: the package has a '{task.name}' already: give the Task another name")
         if declared.setdefault(task.name, task) != task:
             raise UserError(f"two different tasks have the name '{task.name}': give one of them another name")
     if not declared:

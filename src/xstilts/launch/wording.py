@@ -84,6 +84,8 @@ def plain(error: BaseException) -> str:
         return f"{place}: ${{...}} refers to {place} itself"
     if own.startswith("field") and "is not Optional" in own:
         return f"{place}: got null, expected a value"
+    if own.startswith("Incompatible value 'None'"):
+        return f"{place}: got null, expected a value"
     if found := _INTERPOLATED.search(own):
         name = f"${{{found[1]}}}" if found[1] else f"${{oc.env:{found[2]}}}"
         what = "names no option" if found[1] else "names a variable of the environment that is not set"

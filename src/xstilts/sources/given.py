@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from xstilts.errors import UserError
 from xstilts.paths import given_examples, name_problem
+from xstilts.tasks.declaration import SPLITS
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -60,6 +61,8 @@ def _write_split(folder: Path, split: str, given: "Given", language: str) -> dic
     with contextlib.ExitStack() as opened:
         for code, row in _by_language(split, given, language):
             if code not in files:
+                if not isinstance(code, str):
+                    raise UserError(f"{split}: language: got {code!r}, expected a code such as 'de'")
                 if problem := name_problem(code):
                     raise UserError(f"{split}: language: {problem}")
                 files[code] = opened.enter_context((folder / f"{split}-{code}.jsonl").open("wb"))
@@ -71,10 +74,14 @@ def _write_split(folder: Path, split: str, given: "Given", language: str) -> dic
 def _by_language(split: str, given: "Given", language: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every row, after its language."""
     if not isinstance(given, Mapping):
-        yield from ((str(row.get("language") or language), row) for row in _rows(split, given))
+        yield from ((row.get("language") or language, row) for row in _rows(split, given))
         return
     if not given:
         raise UserError(f"{split}: got an empty dict, {EXPECTED}")
+    if parts := [key for key in given if key in SPLITS]:
+        raise UserError(
+            f"{split}: got a dict of splits ({', '.join(parts)}): pass each split by its name, such as train=D['train']"
+        )
     for code, table in given.items():
         yield from ((code, row) for row in _rows(f"{split}, {code}", table))
 
@@ -94,23 +101,23 @@ def _rows(place: str, table: "Table") -> Iterator[dict[str, Any]]:
     if not len(table):
         raise UserError(f"{place}: got a table without rows")
     for row in rows:
-        plain = {str(column): _plain(value) for column, value in row.items()}
+        plain = {str(column): json_value(value) for column, value in row.items()}
         for column, classes in names.items():
             number = plain[column]
             plain[column] = None if number is None or number < 0 else classes[number]
         yield plain
 
 
-def _plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """A value of a table as one of JSON: NumPy's numbers and arrays as Python's, NaN and pandas' missing values as None."""
     import pandas
 
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [json_value(item) for item in value]
     if value is None or value is pandas.NA or value is pandas.NaT or value != value:
         return None
     return value if isinstance(value, str | int | float | bool) else str(value)

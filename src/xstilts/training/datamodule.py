@@ -40,7 +40,7 @@ class LanguageSplit:
 class TaskDataModule(pl.LightningDataModule):
     """Training steps, validation batches and batches to predict, of one or several tasks.
 
-    `tasks`: a Task, or name -> TrainingTask for several tasks or parts of them, or name -> TrainingData as in a job.
+    `tasks`: a Task, or name -> Task or TrainingTask for several tasks or parts of them, or name -> TrainingData as in a job.
     `hyperparameters` say how long the training is, how large its batches are, and how examples become features; a TrainingData
     has those of its task. `data` says where the files are. `target` is what `predict_dataloader` yields; by default the first
     task, in all its evaluated splits and languages. `trainer` has the budgets of tokens; `padding_free` says that the encoder
@@ -51,7 +51,7 @@ class TaskDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        tasks: Task | Mapping[str, TrainingTask] | Mapping[str, TrainingData],
+        tasks: Task | Mapping[str, Task | TrainingTask] | Mapping[str, TrainingData],
         tokenizer: PreTrainedTokenizerBase,
         hyperparameters: Hyperparameters,
         data: DataConfig | None = None,
@@ -190,18 +190,21 @@ class TaskDataModule(pl.LightningDataModule):
 
 
 def named_tasks(
-    tasks: Task | Mapping[str, TrainingTask] | Mapping[str, TrainingData], data: DataConfig
+    tasks: Task | Mapping[str, Task | TrainingTask] | Mapping[str, TrainingData], data: DataConfig
 ) -> dict[str, TrainingTask | TrainingData]:
     """Name -> TrainingTask. A Task trains in English if it has it, else in its first language.
 
     Without validation data the last tenth of its training examples selects the checkpoint.
     """
-    if not isinstance(tasks, Task):
-        return dict(tasks)
-    training = TrainingTask(task=tasks, languages=["en"] if "en" in tasks.languages else tasks.languages[:1])
-    if training.languages[0] not in languages_with_data(source_of(tasks, data), "validation"):
+    named = {tasks.name: tasks} if isinstance(tasks, Task) else tasks
+    return {name: _training_of(used, data) if isinstance(used, Task) else used for name, used in named.items()}
+
+
+def _training_of(task: Task, data: DataConfig) -> TrainingTask:
+    training = TrainingTask(task=task, languages=["en"] if "en" in task.languages else task.languages[:1])
+    if training.languages[0] not in languages_with_data(source_of(task, data), "validation"):
         training.train, training.validation = "train:90%", "train:-10%"
-    return {tasks.name: training}
+    return training
 
 
 def _language_splits(splits: list[DataSplit], made: Prepared) -> list[LanguageSplit]:

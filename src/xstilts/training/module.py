@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.config import Hyperparameters, ModelConfig, TrainerConfig
+from xstilts.config import PRECISIONS, Hyperparameters, ModelConfig, TrainerConfig
 from xstilts.data.batches import EvaluationBatch, OptimizerStep, TaskFeatures
 from xstilts.errors import UserError
 from xstilts.models import trimming
@@ -57,9 +57,11 @@ class TaskModule(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.encoder = encoder
-        self.heads = nn.ModuleDict(heads)
+        # With a prefix, as a ModuleDict refuses the names of its methods, such as `to`.
+        self.heads = nn.ModuleDict({f"head_{name}": head for name, head in heads.items()})
         self.hyperparameters = hyperparameters
         self.seed = seed
+        self.given_steps = total_steps
         self.total_steps = total_steps
         self.evaluation_fits = 1 << 62  # tokens of a batch: no limit is known yet
         self.validated: list[Outputs] = []
@@ -71,7 +73,7 @@ class TaskModule(pl.LightningModule):
     @classmethod
     def from_tasks(
         cls,
-        tasks: Task | Mapping[str, TrainingTask],
+        tasks: Task | Mapping[str, Task | TrainingTask],
         tokenizer: PreTrainedTokenizerBase,
         hyperparameters: Hyperparameters,
         model: ModelConfig | None = None,
@@ -79,19 +81,28 @@ class TaskModule(pl.LightningModule):
     ) -> "TaskModule":
         """Load the encoder that `model` describes and give it a fresh head for each task. Takes the data module's arguments."""
         encoder = load_encoder(model or ModelConfig(), TrainerConfig(), tokenizer)
-        named = {tasks.name: tasks} if isinstance(tasks, Task) else {name: training.task for name, training in tasks.items()}
+        used = {tasks.name: tasks} if isinstance(tasks, Task) else tasks
+        named = {name: item if isinstance(item, Task) else item.task for name, item in used.items()}
         heads = fresh_heads(named, encoder, dict.fromkeys(named, hyperparameters), seed)
         if any(head.needs_pooler for _, head in heads.values()):
             encoder.add_pooler()
         return cls(encoder, {name: head for name, (_, head) in heads.items()}, hyperparameters, seed)
 
     def head(self, name: str) -> Head:
-        """The head called `name`."""
-        return cast(Head, self.heads[name])
+        """The head called `name`. UserError if there is none."""
+        if f"head_{name}" not in self.heads:
+            known = [key.removeprefix("head_") for key in self.heads]
+            raise UserError(f"the module has no head '{name}', only {', '.join(known)}: make it and its data of the same tasks")
+        return cast(Head, self.heads[f"head_{name}"])
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        """Refuse settings of the Trainer that manual optimization does not heed. This hook runs before Lightning checks them."""
+        """Refuse settings of the Trainer that would be ignored or fail later. This hook runs before Lightning checks them."""
         clip, batches = self.trainer.gradient_clip_val, self.trainer.accumulate_grad_batches
+        validated: int | float = self.trainer.limit_val_batches
+        if self.trainer.precision not in PRECISIONS:
+            raise UserError(
+                f"Trainer(precision='{self.trainer.precision}'): expected {', '.join(PRECISIONS)}: weights are float32"
+            )
         if clip:
             raise UserError(
                 f"Trainer(gradient_clip_val={clip}): leave it out and set recipe.max_grad_norm={clip} (Hyperparameters)"
@@ -101,11 +112,16 @@ class TaskModule(pl.LightningModule):
                 f"Trainer(accumulate_grad_batches={batches}): leave it out and set recipe.batch_size (Hyperparameters): a "
                 "batch is cut into micro-batches of trainer.max_tokens tokens by itself"
             )
+        if validated and not self._validates_on_all() and not getattr(self.trainer, "fast_dev_run", False):
+            raise UserError(
+                f"Trainer(limit_val_batches={validated}): leave it out and set recipe.eval_examples (Hyperparameters): the score "
+                "is that of whole examples and languages"
+            )
         return []
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW and the recipe's schedule."""
-        if self.total_steps is None:
+        if self.given_steps is None:
             # An epoch of the Trainer is the whole training; the estimate also heeds Trainer(max_steps).
             self.total_steps = int(min(self.trainer.estimated_stepping_batches, self.trainer.num_training_batches))
         adam = optimizer.optimizer(self, self.hyperparameters)
@@ -178,12 +194,16 @@ class TaskModule(pl.LightningModule):
         return selection_score({task.name: task for task in self.validated_tasks}, outputs)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the score, unless the Trainer validates on a part of the batches only."""
-        if self.trainer.sanity_checking or self.trainer.limit_val_batches != 1.0:
+        """Log the score, except in a sanity check and a `fast_dev_run`, which see a part of the batches."""
+        if self.trainer.sanity_checking or not self._validates_on_all():
             self.validated.clear()
             return
         score, by_task = self.validation_score()
         self.log_validation(score, by_task)
+
+    def _validates_on_all(self) -> bool:
+        limit: int | float = self.trainer.limit_val_batches
+        return isinstance(limit, float) and limit == 1.0  # the integer 1 is one batch
 
     def log_validation(self, score: float, by_task: Mapping[str, float]) -> None:
         """Log `validation/score` and the metrics behind it; the values are the same in all processes."""
@@ -247,7 +267,7 @@ class TaskModule(pl.LightningModule):
         parts[distributed.rank()] = own
         loss = head.loss_of(torch.cat(parts)) * (1 / items)
         self.manual_backward(loss)
-        for parameter in self.heads[step.head].parameters():
+        for parameter in cast(nn.Module, head).parameters():
             if parameter.grad is not None:  # of the whole loss, in every process; they will be summed
                 parameter.grad /= distributed.count()
         gradient = own.grad if step.weight else torch.zeros_like(torch.cat(pairs))

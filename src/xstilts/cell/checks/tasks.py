@@ -16,6 +16,8 @@ def task_problems(task: Task, source: sources.TaskSource | None, source_problem:
     place = f"task {task.name}"
     if problem := task_name_problem(task.name):
         yield f"task name: {problem}"
+    if task.head is not None and (problem := task_name_problem(task.head)):
+        yield f"{place}: head: {problem}"
     yield from _languages(place, task)
     if task.format in format_names():  # another one is shown beside its field
         yield from _labels(place, task)
