@@ -121,12 +121,12 @@ class TaskModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW and the recipe's schedule."""
-        if self.given_steps is None:
-            # An epoch of the Trainer is the whole training; the estimate also heeds Trainer(max_steps).
-            self.total_steps = int(min(self.trainer.estimated_stepping_batches, self.trainer.num_training_batches))
+        # An epoch of the Trainer is the whole training; the estimate also heeds Trainer(max_steps).
+        steps = self.given_steps or int(min(self.trainer.estimated_stepping_batches, self.trainer.num_training_batches))
+        self.total_steps = steps
         adam = optimizer.optimizer(self, self.hyperparameters)
         trimming.follow_decay(adam, self.encoder)
-        return {"optimizer": adam, "lr_scheduler": optimizer.schedule(adam, self.hyperparameters, self.total_steps)}
+        return {"optimizer": adam, "lr_scheduler": optimizer.schedule(adam, self.hyperparameters, steps)}
 
     def forward(self, batch: EvaluationBatch) -> HeadOutputs:
         """The head's outputs for each feature of the batch, as NumPy arrays; `xstilts.models.heads` says which."""
