@@ -8,7 +8,7 @@ import pytest
 from xstilts import metrics, plugins
 from xstilts.errors import UserError
 from xstilts.plugins import load_object
-from xstilts.sources.readers import reader_module, reader_names
+from xstilts.sources.readers import formats_read, reader_module, reader_names
 from xstilts.tasks.formats import format_named, format_names
 
 Install = Callable[..., None]
@@ -80,6 +80,7 @@ def test_a_name_of_two_packages_is_refused(install: Install) -> None:
         ("import nowhere_at_all", "No module named 'nowhere_at_all'"),
         ("raise RuntimeError('two\\nlines')", "two lines"),
         ("raise RuntimeError", "RuntimeError"),
+        ("raise SystemExit(3)", "3"),
     ],
 )
 def test_a_plugin_that_cannot_be_imported_is_refused_where_it_is_used(install: Install, text: str, reason: str) -> None:
@@ -103,6 +104,34 @@ def test_a_plugin_that_lacks_a_part_is_refused(install: Install) -> None:
         "the format 'nothing' of the package empty (entry point nothing = nothing_at_all) has no FORMAT, expected a module that "
         "defines it"
     )
+
+
+def test_a_part_of_another_type_is_refused(install: Install) -> None:
+    install(
+        "slips", "xstilts.metrics", {"slip": "slip_metric"}, slip_metric=GOOD.replace('("half",), "label"', '"half", "label"')
+    )
+    with pytest.raises(UserError, match=r"entry point slip = slip_metric\): KEYS: got 'half', expected a tuple$"):
+        metrics.main_key("slip")
+    install("texts", "xstilts.formats", {"text": "text_format"}, text_format="FORMAT = 'text'")
+    with pytest.raises(UserError, match=r"entry point text = text_format\): FORMAT: got 'text', expected a Format$"):
+        format_named("text")
+    reader = "FORMATS = 'tagging'\ndef read(files, source, split, language):\n    yield"
+    install("reads", "xstilts.readers", {"odd": "odd_formats"}, odd_formats=reader)
+    with pytest.raises(UserError, match=r"^the reader 'odd': FORMATS: got 'tagging', expected a tuple, such as \('class"):
+        formats_read("odd")
+
+
+def test_a_format_of_another_name_is_refused(install: Install) -> None:
+    renamed = "from xstilts.tasks.formats.tagging import FORMAT"
+    install("renamed", "xstilts.formats", {"other": "other_format"}, other_format=renamed)
+    with pytest.raises(UserError, match="^the format 'other' is declared with the name 'tagging': give it one name$"):
+        format_named("other")
+
+
+@pytest.mark.parametrize("place", ["nowhere_at_all", "nowhere_at_all:Head", "xstilts.versions:Head"])
+def test_a_part_that_cannot_be_imported_is_named(place: str) -> None:
+    with pytest.raises(UserError, match=f"^{place} cannot be imported: .*(No module named|has no attribute)"):
+        load_object(place)
 
 
 def test_every_format_is_called_as_its_module_and_its_parts_are_there() -> None:

@@ -25,8 +25,8 @@ class Registry:
     """Holds ours: all of its modules whose names begin without an underscore."""
     group: str
     """The group of entry points that add others."""
-    needs: tuple[str, ...]
-    """Names that each module defines."""
+    needs: tuple[tuple[str, type], ...]
+    """Names that each module defines, and their types."""
 
     def names(self) -> tuple[str, ...]:
         """Ours in alphabetical order, then those of plug-ins. Imports none of them. UserError for a name that is taken twice."""
@@ -41,13 +41,13 @@ class Registry:
             raise UserError(unknown_name(self.kind, name, self.names(), how))
         try:
             module: ModuleType = plugin.load()
-        except Exception as error:  # whatever another package raises
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(
-                f"the {self.kind} {_shown(plugin)} cannot be imported: {reason}; mend the package, or uninstall it"
-            ) from error
-        if missing := [need for need in self.needs if not hasattr(module, need)]:
+        except (Exception, SystemExit) as error:  # whatever another package raises
+            raise UserError(f"the {self.kind} {_shown(plugin)} {_not_imported(error)}") from error
+        if missing := [need for need, _ in self.needs if not hasattr(module, need)]:
             raise UserError(f"the {self.kind} {_shown(plugin)} has no {', '.join(missing)}, expected a module that defines it")
+        for need, kind in self.needs:
+            if not isinstance(value := getattr(module, need), kind):
+                raise UserError(f"the {self.kind} {_shown(plugin)}: {need}: got {value!r}, expected a {kind.__name__}")
         return module
 
 
@@ -78,7 +78,16 @@ def _package(plugin: EntryPoint) -> str:
     return plugin.dist.name if plugin.dist else "?"
 
 
+def _not_imported(error: BaseException) -> str:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"cannot be imported: {reason}; mend the package, or uninstall it"
+
+
 def load_object(place: str) -> Any:
-    """The object that `MODULE:NAME` says."""
+    """The module `MODULE`, or the object `MODULE:NAME`, that a format names. UserError if there is none."""
     module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+    try:
+        imported = importlib.import_module(module)
+        return getattr(imported, name) if name else imported
+    except (Exception, SystemExit) as error:  # whatever another package raises
+        raise UserError(f"{place} {_not_imported(error)}") from error

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-_REGISTRY = Registry("metric", __name__, "xstilts.metrics", ("score", "KEYS", "SCORES"))
+_REGISTRY = Registry("metric", __name__, "xstilts.metrics", (("score", object), ("KEYS", tuple), ("SCORES", str)))
 
 
 def metric_names() -> tuple[str, ...]:

@@ -12,12 +12,13 @@ Each module has
   dict of arrays per feature. Not for retrieval, whose predictions come from whole pools of vectors.
 """
 
-import importlib
 from types import ModuleType
 
+from xstilts.plugins import load_object
 from xstilts.tasks.formats import format_named
 
 
 def featurizer(format: str) -> ModuleType:
     """The module that the format names."""
-    return importlib.import_module(format_named(format).featurizer)
+    module: ModuleType = load_object(format_named(format).featurizer)
+    return module

@@ -15,9 +15,10 @@ task's `columns` map. A reader may also have
 
 from types import ModuleType
 
+from xstilts.errors import UserError
 from xstilts.plugins import Registry
 
-_REGISTRY = Registry("reader", __name__, "xstilts.readers", ("read",))
+_REGISTRY = Registry("reader", __name__, "xstilts.readers", (("read", object),))
 
 
 def reader_names() -> tuple[str, ...]:
@@ -32,4 +33,7 @@ def reader_module(name: str) -> ModuleType:
 
 def formats_read(reader: str) -> tuple[str, ...]:
     """The formats of the rows that a reader yields; none: its columns are mapped to any format."""
-    return tuple(getattr(reader_module(reader), "FORMATS", ()))
+    formats = getattr(reader_module(reader), "FORMATS", ())
+    if not isinstance(formats, tuple):
+        raise UserError(f"the reader '{reader}': FORMATS: got {formats!r}, expected a tuple, such as ('classification',)")
+    return formats

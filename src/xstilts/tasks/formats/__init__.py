@@ -5,13 +5,14 @@ A format has two more modules, its featurizer and its head, and no other part of
 
 from typing import TYPE_CHECKING
 
+from xstilts.errors import UserError
 from xstilts.plugins import Registry
 from xstilts.tasks.format import Format
 
 if TYPE_CHECKING:
     from xstilts.tasks.declaration import Task
 
-_REGISTRY = Registry("format", __name__, "xstilts.formats", ("FORMAT",))
+_REGISTRY = Registry("format", __name__, "xstilts.formats", (("FORMAT", Format),))
 
 
 def format_names() -> tuple[str, ...]:
@@ -22,6 +23,8 @@ def format_names() -> tuple[str, ...]:
 def format_named(name: str) -> Format:
     """The format `name`. UserError if there is none, or if its plug-in cannot be used."""
     found: Format = _REGISTRY.module(name).FORMAT
+    if found.name != name:
+        raise UserError(f"the format '{name}' is declared with the name '{found.name}': give it one name")
     return found
 
 
