@@ -1,8 +1,9 @@
 """The options of a cell besides intermediate tasks, target and seed: cells can be compared if these are the same."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any
 
 # Keys of a resolved config that describe the cell's choices and its tasks, or that do not change results.
@@ -13,6 +14,7 @@ _LEFT_OUT = (
     *("intermediate.*", "target.task.*", "*.tasks.*.task.*", "target.training.*.task.*"),
 )
 _MACHINE, _SCIENCE = "trainer.*", "trainer.precision"
+_IGNORED = re.compile("|".join(map(translate, (*_LEFT_OUT, _MACHINE))))
 LANGUAGES = "data.world.languages"
 """An option made up here: the codes of a synthetic world's languages, the pivot first."""
 TRAINING = "target.training"
@@ -33,11 +35,7 @@ Settings = dict[str, str]
 
 def condition(result: Mapping[str, Any], following: Collection[str] = ()) -> Settings:
     """Return the options that cells must share to be compared, except those in `following`."""
-    settings = {
-        key: value
-        for key, value in _flat(result["config"])
-        if not any(fnmatchcase(key, left_out) for left_out in _LEFT_OUT) and (key == _SCIENCE or not fnmatchcase(key, _MACHINE))
-    }
+    settings = {key: value for key, value in _flat(result["config"]) if key == _SCIENCE or not _IGNORED.match(key)}
     languages = result["config"].get("data", {}).get("world", {}).get("languages")
     settings |= {LANGUAGES: json.dumps(",".join(languages))} if languages else {}
     training = result["config"].get("target", {}).get("training")
@@ -50,8 +48,7 @@ def following_seed(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
     Every seed of the study is then another world or encoder, and cells that differ in both can be compared like two seeds.
     """
-    flat = [(dict(_flat(result["config"])), json.dumps(result["cell"]["seed"])) for result in results]
-    return [option for option in _SEEDS if all(config.get(option) == seed for config, seed in flat)]
+    return [option for option in _SEEDS if all(_value(one["config"], option) == one["cell"]["seed"] for one in results)]
 
 
 def intermediate_settings(result: Mapping[str, Any]) -> Settings:
@@ -79,6 +76,13 @@ def differences(settings: Iterable[Settings]) -> list[str]:
 def typed(settings: Settings, keys: Iterable[str]) -> str:
     """Write some of the settings as they can be typed: `data.world.seed=1 recipe.name=babel`."""
     return " ".join(f"{key}={settings.get(key, 'null').strip(chr(34))}" for key in keys)
+
+
+def _value(config: Any, option: str) -> Any:
+    """Return the value of an option; None if the config does not have it."""
+    for part in option.split("."):
+        config = config.get(part) if isinstance(config, Mapping) else None
+    return config
 
 
 def _flat(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

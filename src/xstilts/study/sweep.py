@@ -296,7 +296,7 @@ def _assumptions(effects: Sequence[SmallestEffect]) -> list[str]:
         origins = {"measured in finished results of the study" if one.measured else "assumed" for one in tested}
         lines.append(
             f"run SD: standard deviation between seeds, {' or '.join(sorted(origins))}; of an item's difference "
-            f"{ITEM_SD:.0f} points are assumed; a target without a number of items is computed without items"
+            f"{ITEM_SD:.0f} points are assumed; without a number of items it is the smallest effect of an infinite test set"
         )
     if len(tested) < len(effects):
         lines.append("a single seed can only describe a difference, not test it: to test it, type seed=1,2,3 or more")
