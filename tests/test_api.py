@@ -1,5 +1,6 @@
 """The Python API: what it reads, runs and returns, and that a call is the command."""
 
+import builtins
 import inspect
 import signal
 import subprocess
@@ -231,6 +232,13 @@ def test_a_plan_shows_the_smallest_effects_as_text_and_frame(tmp_path: Path):
     assert "a single seed can only describe a difference, not test it: to test it, type seed=1,2,3 or more" in str(single)
     alone = xstilts.plan(*words[:1], *words[2:], "+intermediate=none", "+target=xnli", "seed=1")
     assert alone.detectable.empty and "smallest effect" not in str(alone) and "single seed" not in str(alone)
+
+
+def test_the_text_of_a_plan_is_complete_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    words = ["data=babel_micro", "+intermediate=none", "+target=xnli", f"store.root={tmp_path}/store"]
+    plain = str(xstilts.plan(*words))
+    monkeypatch.setattr(builtins, "get_ipython", type("ZMQInteractiveShell", (), {}), raising=False)  # what rich looks for
+    assert str(xstilts.plan(*words)) == plain and "phase 1: tokenizer" in plain
 
 
 def test_a_plan_names_the_cells_that_cannot_be_run(tmp_path: Path):

@@ -34,7 +34,7 @@ class Command:
 
     page: str
     mark: str
-    """What the comment above its block says: `needs: ...`, `executed: FILE`, or nothing."""
+    """The comment above its block: `needs: ...`, `executed: FILE`, or nothing."""
     words: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ def cells(words: list[str]) -> Iterator[list[str]]:
 
 
 def sizes(task: Task) -> str:
-    """How many examples each split has in a language, as declared: one number, or the smallest and the largest."""
+    """Return the number of examples of each split in a language, as declared: one number, or the smallest and the largest."""
     told = {
         split: found.rows.values() for source in task.sources.values() for split, found in source.expect.items() if found.rows
     }
@@ -84,7 +84,7 @@ def sizes(task: Task) -> str:
 
 
 def sources(task: Task) -> str:
-    """Where the task can be read from: `hub` with its data set, and the names of the others."""
+    """Return the sources of the task: `hub` with its data set, and the names of the others."""
     usable = {name: source for name, source in task.sources.items() if not source.unusable}
     return ", ".join(f"{name} ({source.hub})" if source.hub else name for name, source in usable.items())
 

@@ -308,14 +308,16 @@ def test_module_says_what_it_is(path: Path):
 
 
 def test_docstrings_say_what_a_thing_is_or_does():
-    """No docstring begins with a word that makes it a riddle; begin with a verb or with the name of the thing."""
-    definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    """No docstring, those of fields and constants included, begins with a word that makes it a riddle.
+
+    Begin with a verb or with the name of the thing.
+    """
     wrong = [
-        f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}"
+        f"{path.relative_to(REPOSITORY)}:{node.lineno}: {node.value.value.strip().splitlines()[0]}"
         for path in [*(REPOSITORY / "src").rglob("*.py"), *(REPOSITORY / "tests").rglob("*.py")]
         for node in ast.walk(tree(path))
-        if isinstance(node, definitions) and (text := ast.get_docstring(node))
-        if re.match(r"(What|Of|That|Whether|Those|The same)\b", text)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        if re.match(r"\s*(What|Of|That|Whether|Those|The same|How|Why|Where|Which)\b", node.value.value)
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -57,7 +57,7 @@ with ThreadPoolExecutor() as pool:
 
 @pytest.mark.parametrize("body", [SWALLOWED, RENAMED, CAUGHT, THREAD], ids=["swallowed", "renamed", "caught", "thread"])
 def test_it_is_not_lost(body: str) -> None:
-    """Where Python ignores exceptions, as a library's own error, in a library that catches all, with a thread that goes on."""
+    """Python ignores exceptions here, as a library's own error, in a library that catches all, with a thread that goes on."""
     code = (
         "from xstilts import signals\nsignals.GRACE = 1.5\n"
         f"def stop(): os.kill(os.getpid(), 15)\nwith entry_point():\n    exec({body!r})"

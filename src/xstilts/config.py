@@ -123,7 +123,7 @@ class Hyperparameters:
     warmup_fraction: float | None = number(None, at_least=0, at_most=1)
     """Share of all steps over which the learning rate grows linearly from 0."""
     warmup_steps: int | None = number(None, at_least=0, at_most=MANY)
-    """The same as a number of steps; overrides `warmup_fraction`."""
+    """Steps of that growth; overrides `warmup_fraction`."""
     schedule: str | None = one_of(None, ("linear", "constant"))
     """`linear` (down to 0) or `constant`, after the warm-up."""
     weight_decay: float | None = number(None, at_least=0, at_most=1_000)
@@ -237,7 +237,7 @@ class TrainerConfig:
     max_tokens: int = number(2048, at_least=1, at_most=MANY)
     """Tokens in one micro-batch of a training step. Padding counts, unless the encoder skips it and it is less than the text."""
     max_eval_tokens: int = number(32768, at_least=1, at_most=MANY)
-    """The same for evaluation."""
+    """Tokens in a batch of evaluation, padding included."""
     padding_free: bool = True
     """Skip padding in the encoder if its type and `model.attention=sdpa` allow it."""
     compile: bool = False
@@ -245,7 +245,7 @@ class TrainerConfig:
     num_threads: int | None = number(None, at_least=1, at_most=1_024)
     """CPU threads of torch; null: torch's default. They wait without spinning unless `OMP_WAIT_POLICY` is set."""
     start_ranks: str = one_of("lightning", ("lightning", "srun"))
-    """How the DDP processes are started: `lightning`, on one node; `srun`, as tasks of the SLURM job, on all of its nodes."""
+    """The starter of DDP processes: `lightning`, on one node; `srun`, as tasks of the SLURM job, on all of its nodes."""
     checkpoint_every: int = number(500, at_least=1, at_most=MANY)
     """Optimizer steps between two checkpoints from which training can resume."""
 

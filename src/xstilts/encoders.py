@@ -18,7 +18,7 @@ EXPECTED = "an encoder of text, such as FacebookAI/xlm-roberta-base"
 
 @dataclass(frozen=True)
 class Family:
-    """How encoders of a type differ from the plain case."""
+    """The differences of a type of encoders from the plain case."""
 
     positions: str = "absolute"
     """`absolute`: counted from 0; `after_padding`: from the padding index + 1, as in RoBERTa; `relative`: without a limit;
@@ -138,9 +138,9 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     return values
 
 
-def family(model_type: Any) -> Family:
+def family(model_type: str | None) -> Family:
     """Return the family of a `model_type`."""
-    return FAMILIES.get(model_type, Family())
+    return FAMILIES.get(model_type or "", Family())
 
 
 def first_position(config: Mapping[str, Any]) -> int:

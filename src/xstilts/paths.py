@@ -198,7 +198,7 @@ class CellPaths:
 
     output: Path
     name: str
-    """As returned by `cell_name`."""
+    """The result of `cell_name`."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w+][\w+.=-]*", self.name, re.ASCII) or len(self.name) > LONGEST_CELL_NAME:

@@ -15,7 +15,7 @@ from xstilts.babel.world import World
 
 TRAIN, TEST = 3000, 1500
 MARGIN = 0.04
-"""What a blind learner may be better than chance; 3 to 5 standard errors of TEST examples, for 2 to 8 classes."""
+"""Margin by which a blind learner may be better than chance; 3 to 5 standard errors of TEST examples, for 2 to 8 classes."""
 
 
 @pytest.fixture(scope="session")

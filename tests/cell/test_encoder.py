@@ -72,7 +72,7 @@ def test_a_tokenizer_that_is_still_to_be_trained_is_known_by_its_fingerprint(tmp
 
 
 def made_by(world, seed=0, **more):
-    """Where a task's data comes from: a world of these languages."""
+    """The data config of a world of these languages."""
     return DataConfig(source="babel", world=WorldConfig(seed=seed, languages=world, **more))
 
 

@@ -116,7 +116,7 @@ def expected(run_inline: Run, toy_world: Any, tmp_path_factory: pytest.TempPathF
 
 
 def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> tuple[int, str]:
-    """How a copy of this process ends that runs and gets the signal in the middle of a step; steps count from 1."""
+    """Return the end of a copy of this process that runs and gets the signal in the middle of a step; steps count from 1."""
     from xstilts.training.module import TaskModule
 
     reading, writing = os.pipe()

@@ -58,7 +58,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _missing() -> str | None:
-    """Why there can be no cluster here."""
+    """Return why there can be no cluster here."""
     for program in ("slurmctld", "slurmd", "munged"):
         if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             return f"no {program}: apt-get install slurm-wlm munge"

@@ -1,4 +1,4 @@
-"""Which files a split is read from, and what a user is told when there is none."""
+"""The files that a split is read from, and the message where there is none."""
 
 import re
 import subprocess

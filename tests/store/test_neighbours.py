@@ -1,4 +1,4 @@
-"""Why an artifact cannot be reused: the nearest one, and what tells the two apart."""
+"""The stored artifact that is nearest to a missing artifact, and their differences."""
 
 import json
 from pathlib import Path

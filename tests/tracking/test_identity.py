@@ -1,4 +1,4 @@
-"""How runs are called on a dashboard."""
+"""Names of runs on a dashboard."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where training curves go."""
+"""Loggers of training curves."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""Where an artifact comes from, as its metadata and its model card tell it."""
+"""Provenance of an artifact, in its metadata and its model card."""
 
 from pathlib import Path
 from typing import Any

@@ -31,7 +31,7 @@ from xstilts.launch.process import describe_exit
 log = logging.getLogger("xstilts")
 
 ABOUT_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep.", "hydra.mode")
-"""How overrides begin that say nothing to a job by itself."""
+"""Beginnings of overrides that say nothing to a job by itself."""
 SHARED_BY_EXECUTORS = "timeout_min cpus_per_task gpus_per_node tasks_per_node mem_gb nodes name stderr_to_stdout".split()
 """Settings that submitit has for each kind of executor; all others are written with the name of the kind before them."""
 
@@ -57,7 +57,7 @@ class SweepLauncher(Launcher):
     """The part that all launchers share: they keep what Hydra gives them."""
 
     config: DictConfig
-    """Of the sweep; jobs have configs of their own."""
+    """Config of the sweep; jobs have configs of their own."""
     hydra_context: HydraContext
     task_function: TaskFunction
 

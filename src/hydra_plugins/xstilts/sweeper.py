@@ -24,7 +24,7 @@ class WavesConf:
     params: dict[str, str] | None = None
     """The grid: override -> its values, as on the command line."""
     alternatives: dict[str, list[str]] | None = None
-    """Of one more axis of the grid, whose points are several overrides each: name -> overrides. The name becomes that of the
+    """One more axis of the grid, whose points are several overrides each: name -> overrides. The name becomes that of the
     intermediate choice. Who chooses `+intermediate` on the command line has no alternatives."""
     only: list[str] | None = None
     """These alternatives alone."""
@@ -41,7 +41,7 @@ class WaveSweeper(Sweeper):
     """Reads a grid as Hydra's own sweeper does, and runs it in waves of jobs instead of one batch."""
 
     config: DictConfig
-    """Of the sweep; cells have configs of their own."""
+    """Config of the sweep; cells have configs of their own."""
     hydra_context: HydraContext
     launcher: Launcher
 

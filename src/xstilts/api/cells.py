@@ -36,7 +36,7 @@ class Cell:
     """A finished cell: one intermediate choice, one target, one seed. `print(cell)` shows the table that the command shows."""
 
     name: str
-    """Of its files."""
+    """The name of its files."""
     output: Path
     """The folder of the study that the cell belongs to."""
     result: dict[str, Any] = field(repr=False, hash=False)

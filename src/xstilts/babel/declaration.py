@@ -19,7 +19,7 @@ class Language:
     adposition: str = "before"
     """`before` its noun phrase (a preposition) or `after` it."""
     case: str = "none"
-    """How the object is marked: `none`, `suffix` or `particle`."""
+    """The mark of the object: `none`, `suffix` or `particle`."""
     determiner: bool = True
     plural: str = "suffix"
     """`suffix`, `prefix` or `none`."""
@@ -59,7 +59,7 @@ class WorldConfig:
     habit: float = number(0.7, at_least=0, at_most=1)
     """Probability, in pretraining text, that each role of an event follows the habits of its agent."""
     task_habit: float = number(0.25, at_least=0, at_most=1)
-    """The same in tasks, lower so that habits do not reveal the answers; 0 in inference and paraphrases."""
+    """This probability in tasks, lower so that habits do not reveal the answers; 0 in inference and paraphrases."""
     negated: float = number(0.1, at_least=0, at_most=1)
     """Share of negated events."""
     target_share: int = number(10, at_least=1, at_most=99)

@@ -151,9 +151,9 @@ def check_world(encoder: ResolvedEncoder, data: DataConfig, sources: Iterable[Ta
     """UserError where the encoder, an artifact of a store, was pretrained on another synthetic world than the tasks are of."""
     if encoder.folder is None or not (encoder.folder / METADATA).is_file():
         return
-    knows, world = read_metadata(encoder.folder).get("identity", {}).get("world"), world_identity(data, sources)
-    if knows and world and knows != world:
+    pretrained, world = read_metadata(encoder.folder).get("identity", {}).get("world"), world_identity(data, sources)
+    if pretrained and world and pretrained != world:
         raise UserError(
             f"the encoder model.name_or_path={encoder.model.name_or_path} was pretrained on another synthetic world than "
-            f"data.world: got {knows}, expected {world}; leave model.name_or_path out, or choose the world that it knows"
+            f"data.world: got {pretrained}, expected {world}; leave model.name_or_path out, or choose its world"
         )

@@ -30,11 +30,11 @@ from xstilts.tracking.identity import of_evaluation, of_phase
 ARTIFACT_VERSION = 2
 """Raised when training changes so that old artifacts are no longer what the same config would give."""
 DYNAMICS_VERSION = 1
-"""The same for `xstilts.training.callbacks.example_dynamics`, what is recorded and when."""
+"""Raised when `xstilts.training.callbacks.example_dynamics` records something else, or at other times."""
 TOKENIZER_VERSION = 1
-"""The same for `xstilts.data.bpe`, and for which lines it is given."""
+"""Raised when `xstilts.data.bpe` changes, or the lines that it is trained on."""
 RESULT_VERSION = 2
-"""The same for evaluation and results."""
+"""Raised when evaluation or the form of results changes."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from xstilts.store.locks import locked
 
 log = logging.getLogger("xstilts")
 CELL = ("study", "intermediate", "target", "training", "seed", "recipe")
-"""What a card says of the cell; paths, such as that of the encoder, stay at home."""
+"""The options of the cell that a card shows; paths, such as that of the encoder, are left out."""
 
 
 def first_card(folder: Path, metadata: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ HUB_LICENCES = frozenset(
     "apache-2.0 mit bsd-2-clause bsd-3-clause cc0-1.0 cc-by-2.0 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-3.0 "
     "cc-by-nc-4.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-nc-nd-4.0 gpl-3.0 lgpl-3.0 odc-by odbl".split()
 )
-"""Of the Hub's identifiers those that the licence of a task or an encoder is likely to be."""
+"""The Hub's identifiers of licences that a task or an encoder is likely to have."""
 ENCODERS = {
     "FacebookAI/xlm-roberta-base": "MIT",
     "FacebookAI/xlm-roberta-large": "MIT",
@@ -43,7 +43,7 @@ def licence_notes(metadata: Mapping[str, Any]) -> Iterator[str]:
     lines, named = [_of_encoder(metadata.get("encoder") or {})], []
     for phase, name, used in _used(metadata):
         licence = _of_data(used)
-        told = (
+        stated = (
             "made by xstilts in a synthetic world, so there is nothing to be licensed"
             if licence is None
             else text(licence or "none stated")
@@ -52,7 +52,7 @@ def licence_notes(metadata: Mapping[str, Any]) -> Iterator[str]:
         place = (
             f" (<{homepage}>)" if re.fullmatch(r"https?://[\w./%?=&~:+-]+", homepage, re.ASCII) and licence is not None else ""
         )
-        lines.append(f"- {code(name)}, {text(phase)}: {told}{place}")
+        lines.append(f"- {code(name)}, {text(phase)}: {stated}{place}")
         named.append((code(name), licence or ""))
     yield "\n".join(dict.fromkeys(lines))
     if not named:

@@ -30,7 +30,7 @@ class Arguments:
 
     overrides: list[str]
     flags: list[str]
-    """As Hydra is to read them."""
+    """The overrides as Hydra is to read them."""
     help: bool = False
     multirun: bool = False
     shows: bool = False

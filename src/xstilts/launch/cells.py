@@ -25,7 +25,7 @@ from xstilts.sources.labels import resolve_labels
 from xstilts.store.files import disk_full_as_user_error
 
 failures: list[str] = []
-"""What went wrong in each cell of this process."""
+"""The error of each failed cell of this process."""
 begun: list[bool] = []
 """Not empty once Hydra has handed a config to us: until then, what goes wrong is the command line's fault."""
 

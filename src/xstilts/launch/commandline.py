@@ -76,7 +76,7 @@ def parsed(words: list[str]) -> tuple[list[Override], list[str]]:
 
 
 def _unreadable(word: str, parser: OverridesParser) -> str:
-    """Why a word is no override, and what to type instead."""
+    """Return why a word is no override, and what to type instead."""
     key, equal, value = word.partition("=")
     shown = ascii(word)[1:-1] if not word.isprintable() else word
     if not equal:

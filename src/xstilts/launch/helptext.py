@@ -10,7 +10,7 @@ from xstilts.launch.commandline import choices
 from xstilts.paths import conf_dir
 
 GROUPS = "$APP_CONFIG_GROUPS"
-"""Where the choices go in the text, as in any Hydra program."""
+"""Placeholder of the choices in the text, as in any Hydra program."""
 
 
 def text(given: Arguments, about: str | None = None) -> str:

@@ -9,7 +9,7 @@ from xstilts.config import TrainerConfig
 from xstilts.launch.pool import visible_gpus
 
 DEVICE_FILES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
-"""What drivers make where there is a GPU: of NVIDIA's cards and boards, of AMD's, of Linux within Windows."""
+"""Files that drivers make where there is a GPU: of NVIDIA's cards and boards, of AMD's, of Linux within Windows."""
 PER_CPU = 4
 """Processes for each CPU: more than one is slow, and still of use to try what several devices do."""
 

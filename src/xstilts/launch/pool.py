@@ -41,7 +41,7 @@ def run_pool(
 ) -> list[Outcome]:
     """Run all commands, as many at once as there are `environments`, and return how each ended, in their order.
 
-    An environment is what its place adds to ours, which is cleaned of ranks and of Hydra first. `started` is told a command's
+    An environment is what its place adds to ours, which is cleaned of ranks and of Hydra first. `started` gets a command's
     number and its place, `ended` its number and outcome.
 
     Stop signals go on to everything that runs (each in a process group of its own, so that Ctrl-C comes once) and are noted in

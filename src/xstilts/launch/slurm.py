@@ -19,7 +19,7 @@ from xstilts.launch.process import Starter
 log = logging.getLogger("xstilts")
 
 LONGEST_GRACE = 1800.0
-"""Seconds that a job told to end waits for SLURM to end it."""
+"""Seconds that a job that is to end waits for SLURM to end it."""
 _FIRST_PORT, _PORTS = 15000, 17000  # below those that Linux hands out by itself
 
 

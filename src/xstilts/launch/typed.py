@@ -19,7 +19,7 @@ from xstilts.tasks.declaration import Task
 
 _TAG = "tag:yaml.org,2002:"
 _NUMBER_AS_TYPED = "!number"
-"""Of an override's whole number whose digits stand in the override: as a text it is the same."""
+"""Tag of a whole number of an override whose digits stand in the override: as a text it is the same."""
 _EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+")
 """A number for OmegaConf, and not for YAML 1.1."""
 _TRUE_OR_FALSE = {"true", "false"}
@@ -36,7 +36,7 @@ class Problem:
     """Names of options, joined by dots."""
     text: str
     line: int | None = None
-    """Of the file, from 1."""
+    """Line of the file, from 1."""
 
 
 def problems(node: yaml.Node, kind: Any, place: str = "") -> Iterator[Problem]:
@@ -117,7 +117,7 @@ def _fitting(node: yaml.Node, kinds: tuple[Any, ...]) -> Any:
 
 
 def _of_scalar(node: yaml.ScalarNode, name: str, kind: Any) -> str:
-    """Why a scalar is not of the type; empty if it is."""
+    """Return why a scalar is not of the type; empty if it is."""
     text, expected = node.value, _NAMES.get(kind, "a value")
     if kind is str:
         if name == "str" and node.style is None and _EXPONENT.fullmatch(text):
@@ -144,7 +144,7 @@ def _of_scalar(node: yaml.ScalarNode, name: str, kind: Any) -> str:
 
 
 def _of_any(node: yaml.Node, place: str, seen: set[tuple[int, str]]) -> Iterator[Problem]:
-    """Where anything is allowed, a boolean that is written as a word may be meant as the word."""
+    """Return whether, where anything is allowed, a boolean that is written as a word may be meant as the word."""
     if isinstance(node, yaml.ScalarNode):
         if node.tag == _TAG + "bool" and node.value.lower() not in _TRUE_OR_FALSE:
             line = node.start_mark.line + 1 if node.start_mark else None

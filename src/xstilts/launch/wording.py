@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from xstilts.errors import UserError
 
 LIBRARY_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, RecursionError)
-"""What is raised for configs and command lines that a user wrote."""
+"""Errors that are raised for configs and command lines that a user wrote."""
 _IN_FILE = re.compile(r"In '(.+?)': \w+ raised while composing config:\s*(.*)", re.DOTALL)
 _NOT_THERE = re.compile(r"Could not override '([^']+)'")
 _NO_CHOICE = re.compile(r"(?:In '(.+?)': )?Could not find '(.+?)'")

@@ -84,7 +84,7 @@ def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], la
 
 
 def scored_by_item(metric: str) -> bool:
-    """Return whether `item_scores` knows the metric."""
+    """Return whether the metric has `item_scores`."""
     return hasattr(_module(metric), "item_scores")
 
 

@@ -22,7 +22,7 @@ from transformers.masking_utils import sdpa_mask
 from xstilts import encoders
 
 NAME = "xstilts_padding_free"
-"""Of the attention, in transformers' registry."""
+"""Name of the attention in transformers' registry."""
 SPREAD = 1.4
 """Longest by shortest row that attention takes together on a CPU: padded, that is at most twice the pairs of tokens."""
 MOST_GROUPS = 8
@@ -31,7 +31,7 @@ MOST_GROUPS = 8
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the real tokens are."""
+    """The places of the real tokens."""
 
     mask_BL: Tensor
     """bool: real."""
@@ -60,7 +60,7 @@ class Group:
 
     rows: int
     tokens: int
-    """Of all its rows, padding not counted."""
+    """Tokens of all its rows, padding not counted."""
     layout: Layout | None
     """None: they are equally long."""
 
@@ -93,7 +93,7 @@ def _layout(mask_BL: Tensor, places_T: Tensor | None = None) -> Layout | None:
 
 
 def _similar(lengths: list[int]) -> list[int]:
-    """How many rows make each group."""
+    """Return the number of rows in each group."""
     sizes: list[int] = []
     shortest = longest = 0
     for length in lengths:

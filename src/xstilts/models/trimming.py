@@ -21,7 +21,7 @@ from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Head
 
 OPTIONS = ("max_norm", "norm_type", "scale_grad_by_freq", "sparse")
-"""Of `nn.Embedding`, besides `padding_idx`."""
+"""Options of `nn.Embedding` besides `padding_idx`."""
 
 
 class TrimmedEmbedding(nn.Module):
@@ -57,7 +57,7 @@ def word_embedding(encoder: Encoder) -> nn.Module:
 
 
 def obstacle(encoder: Encoder, heads: Iterable[nn.Module]) -> str | None:
-    """Why the result would not be the same, as the end of a sentence; None where it would."""
+    """Return why the result would not be the same, as the end of a sentence; None where it would."""
     if any(cast(Head, head).whole_vocabulary for head in heads):
         return "a head needs all word embeddings (that of the format mlm is tied to them)"
     whole = word_embedding(encoder)

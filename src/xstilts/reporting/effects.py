@@ -34,7 +34,7 @@ class GroupEffect:
     baseline: float
     """Mean score of the first side over seeds and languages, in percent."""
     score: float
-    """The same of the second side."""
+    """The score of the second side."""
     items: int
     """Number of test items that were resampled; 0 if they are not known."""
     effect: Effect

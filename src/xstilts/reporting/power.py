@@ -42,7 +42,7 @@ class SmallestEffect:
     """The smallest effect of the choices of a target that have the same number of seeds, for one run SD."""
 
     target: str
-    """With the options in which its cells differ from most of the study's."""
+    """Its name, with the options in which its cells differ from most of the study's."""
     choices: int
     seeds: int
     baseline_seeds: int
@@ -60,7 +60,7 @@ class SmallestEffect:
     effect: float
     """In percentage points; NaN if a side has one seed, which is never tested."""
     corrected: float
-    """The same if the p-value has to pass the first and strictest step of Holm's correction."""
+    """The smallest effect if the p-value has to pass the first and strictest step of Holm's correction."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from xstilts.retrieval.margin import apply_threshold, mine_texts, tune_threshold
 from xstilts.retrieval.neighbours import nearest
 
 RANKED = 20
-"""How many candidates a ranking holds: mAP@20 and MRR@20 look at no more."""
+"""Number of candidates in a ranking: mAP@20 and MRR@20 look at no more."""
 
 
 @dataclass(frozen=True)

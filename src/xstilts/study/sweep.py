@@ -163,7 +163,7 @@ class SameUnits:
     steps: int | None
     """Optimizer steps of one unit; None: it has none, or the size of its data is not declared."""
     gpu_hours: float | None
-    """Of all units that are to do, at most; None: not known."""
+    """GPU hours of all units that are to do, at most; None: not known."""
 
 
 def preview(grid_: Sequence[tuple[str, ...]], compose: Compose) -> tuple[list[PlannedCell], list[list[Unit]]]:
@@ -351,6 +351,6 @@ def _print(*tables: "Table", file: TextIO | None = None) -> None:
     from rich.console import Console
 
     file = file or sys.stdout
-    console = Console(file=file, markup=False, highlight=False, width=None if file.isatty() else 120)
+    console = Console(file=file, markup=False, highlight=False, force_jupyter=False, width=None if file.isatty() else 120)
     for table in tables:
         console.print(table)

@@ -30,7 +30,7 @@ class Expect:
 
 @dataclass
 class Generator:
-    """How a synthetic world generates a task's examples."""
+    """The generator of a task's examples in a synthetic world, and its options."""
 
     name: str = MISSING
     """A module of xstilts.babel.generators."""
@@ -76,7 +76,7 @@ class Source:
     expect: dict[str, Expect] = field(default_factory=dict)
     """Split -> its expected numbers of examples and labels."""
     unusable: str = ""
-    """Why this source must not be read, and what to use instead; the text of the error for users who select it."""
+    """The reason why this source must not be read, and what to use instead; the text of the error for users who select it."""
 
 
 @dataclass
@@ -149,7 +149,7 @@ class TrainingTask:
 
 @dataclass(frozen=True)
 class Limits:
-    """How examples are cut to the encoder's length and predictions are read back; lengths in tokens."""
+    """Limits by which examples are cut to the encoder's length and predictions are read back; lengths in tokens."""
 
     max_length: int = 256
     doc_stride: int = 128

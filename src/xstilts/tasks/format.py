@@ -22,7 +22,7 @@ SPECIAL_TOKENS = 4
 
 @dataclass(frozen=True)
 class Submission:
-    """How predictions are written for the XTREME leaderboards."""
+    """The form in which predictions are written for the XTREME leaderboards."""
 
     suffix: str
     """The ending of the file's name."""
@@ -61,7 +61,7 @@ class Format:
     """The form of a task's examples, and what follows from it."""
 
     name: str
-    """The same as the name of its module or entry point."""
+    """The name of its module or entry point."""
     fields: Mapping[str, Any]
     """Field of an example -> "string", "int32", a list with the type of its items, or a dict with those of its fields. The first
     two are `id` (unique within a language and split) and `language`."""
@@ -86,7 +86,7 @@ class Format:
     gold_is_label: bool = False
     """The gold is a label or a list of labels, which a source's `labels` map to those of the task."""
     fewest_labels: int = 0
-    """How many labels a task declares at least; 0: it declares none, and the head does not depend on labels."""
+    """The least number of labels that a task declares; 0: it declares none, and the head does not depend on labels."""
     labelled_items: str | None = None
     """The field whose items have a label each (words that have tags)."""
     candidate: tuple[str, str] | None = None

@@ -14,7 +14,7 @@ class RunIdentity:
     """A run on a dashboard: a training phase or an evaluation."""
 
     id: str = ""
-    """The same for every attempt, so that a run that was killed is resumed and not listed twice."""
+    """Equal for every attempt, so that a run that was killed is resumed and not listed twice."""
     group: str = ""
     """The study."""
     job_type: str = ""

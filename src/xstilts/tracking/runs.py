@@ -31,7 +31,7 @@ log = logging.getLogger("xstilts")
 
 LOG_IN = "type `wandb login`, or set WANDB_API_KEY"
 INIT_SECONDS, FINISH_SECONDS, ANSWER_SECONDS = 15.0, 20.0, 5.0
-"""How long a run may wait for W&B at its start and end (WANDB_INIT_TIMEOUT, WANDB_FINISH_TIMEOUT), and for any answer at all."""
+"""Seconds that a run waits for W&B at its start and end (WANDB_INIT_TIMEOUT, WANDB_FINISH_TIMEOUT), and for any answer at all."""
 
 
 class TrackedRun:
@@ -122,7 +122,7 @@ def logged_in() -> bool:
 
 
 def problem_with_server() -> str:
-    """Why the server does not answer; empty where it does."""
+    """Return why the server does not answer; empty where it does."""
     return _unreachable(_settings().base_url)
 
 
@@ -211,7 +211,7 @@ def _mode(config: LoggerConfig) -> tuple[str, str]:
 
 
 def _unreachable(server: str) -> str:
-    """Why nothing answers, in seconds, where wandb itself would try for much longer; empty where something does."""
+    """Return why nothing answers, in seconds, where wandb itself would try for much longer; empty where something does."""
     try:
         with urllib.request.urlopen(server, timeout=ANSWER_SECONDS):
             return ""
@@ -273,9 +273,9 @@ def _reference(folder: Path) -> Any:
     import wandb
 
     metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    told = {name: metadata[name] for name in ("label", "steps", "selected_step") if name in metadata}
+    shown = {name: metadata[name] for name in ("label", "steps", "selected_step") if name in metadata}
     name = artifact_name(metadata["label"], folder.name)
-    artifact = wandb.Artifact(name, type="model", metadata={"fingerprint": folder.name, **told})
+    artifact = wandb.Artifact(name, type="model", metadata={"fingerprint": folder.name, **shown})
     artifact.add_reference(folder.absolute().as_uri(), checksum=False)
     return artifact
 

@@ -39,7 +39,7 @@ class ManualDDPStrategy(DDPStrategy):
 
 
 def count() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 

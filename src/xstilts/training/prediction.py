@@ -37,7 +37,7 @@ class Scored:
     variant: str | None = None
     """`layer-pooling` of a retrieval task."""
     threshold: float | None = None
-    """Of bitext mining."""
+    """The smallest margin at which bitext mining accepts a pair."""
 
 
 def by_row(outputs: Iterable[Outputs], evaluated: Mapping[str, TaskFeatures]) -> dict[str, HeadOutputs]:

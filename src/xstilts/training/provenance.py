@@ -14,7 +14,7 @@ from xstilts.jobs import TrainingData, TrainingJob
 from xstilts.store.artifacts import is_done, read_metadata
 
 CACHED = re.compile(r"models--([^/]+)/snapshots/([^/]+)/")
-"""Where the Hub's cache keeps a model: its name and its commit."""
+"""The part of a path in the Hub's cache with a model's name and commit."""
 STEP = ("label", "fingerprint", "data")
 """Keys of an artifact's metadata that are copied to its descendants."""
 

@@ -5,6 +5,7 @@ All events of a context differ in every role, so that the role alone leaves as m
 
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 from xstilts.babel.concepts import QUESTIONS, TIMES, Event, split_of
@@ -38,7 +39,7 @@ def examples(
         }
 
 
-def distinct_events(world: World, rng: Any, split: str, count: int) -> list[Event]:
+def distinct_events(world: World, rng: Random, split: str, count: int) -> list[Event]:
     """Draw `count` events, no two of which have a constituent in common."""
     events: list[Event] = []
     while len(events) < count:

@@ -31,7 +31,7 @@ def folder_problems(config: Config) -> Iterator[str]:
 
 
 def cannot_be_made(folder: Path) -> str:
-    """Why this folder cannot be made, or a file stands there; empty where it exists or can be made. Leaves nothing behind."""
+    """Return why this folder cannot be made, or is a file; empty where it exists or can be made. Leaves nothing behind."""
     try:
         folder = folder.absolute()
         above = folder

@@ -69,7 +69,7 @@ def featurize(examples: Dataset, tokenizer: PreTrainedTokenizerBase, task: Task,
 
 
 def pieces(lengths: np.ndarray, counts: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where to cut sentences: the first word and the word after the last of each piece, over all sentences' words, in order.
+    """Return the cut sentences: the first word and the word after the last of each piece, over all sentences' words, in order.
 
     `lengths`: the tokens of each word, 1 to `room`; `counts`: the words of each sentence, 0 or more.
     """

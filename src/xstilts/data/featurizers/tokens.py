@@ -64,7 +64,7 @@ class Template:
     between: Ids
     after: Ids
     first_segment: int | None = None
-    """How many of `between` belong to the first segment, as in BERT (the rest and `after` to the second); None: one segment."""
+    """Number of `between` in the first segment, as in BERT (the rest and `after` to the second); None: one segment."""
 
     def single(self, rows: RaggedArray) -> RaggedArray:
         """Texts with their special tokens."""

@@ -82,7 +82,7 @@ def _write(content: Callable[[int], "RenderableType"]) -> None:
     from rich.console import Console
 
     if sys.stdout.isatty():
-        console = Console()
+        console = Console(force_jupyter=False)
         console.print(content(console.width))
     else:
         sys.stdout.write(_plain(content))
