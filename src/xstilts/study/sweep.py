@@ -289,9 +289,10 @@ def _assumptions(effects: Sequence[SmallestEffect]) -> list[str]:
     """Explain the table of the smallest effects."""
     lines = []
     if tested := [one for one in effects if not isnan(one.effect)]:
+        comparisons = max(one.comparisons for one in tested)
         lines.append(
             f"smallest effect: the difference from none, in points, that is found (p <= {SIGNIFICANT}) with a probability of "
-            f"{POWER:.0%}; after Holm's correction for {max(one.comparisons for one in tested)} comparisons"
+            f"{POWER:.0%}; after Holm's correction for {comparisons} comparison{'s' if comparisons > 1 else ''}"
         )
         origins = {"measured in finished results of the study" if one.measured else "assumed" for one in tested}
         lines.append(
