@@ -22,6 +22,7 @@ from xstilts.config import DataConfig
 from xstilts.reporting.analysis import analyse
 from xstilts.sources import source_of
 from xstilts.sources.load import load
+from xstilts.tasks.declaration import Source
 
 WORDS = ["data=babel_micro", "logger=none", "trainer.accelerator=cpu", "trainer.num_threads=1", "pretraining.recipe.max_steps=2"]
 WORDS += ["target.recipe.max_steps=2", "intermediate.recipe.max_steps=2", "target.max_test_examples=4"]
@@ -100,6 +101,13 @@ def test_a_table_becomes_a_task_of_each_format(tmp_path: Path, format: str):
     assert xstilts.load_examples(again).to_list() == found.to_list() and again.languages == ["de"]
 
 
+def test_a_declared_task_may_have_a_path(tmp_path: Path):
+    (tmp_path / "test.jsonl").write_text('{"text_a": "w1", "label": "yes"}\n')
+    sources = {"*": Source(files={"test": tmp_path / "test.jsonl"})}
+    task = xstilts.Task(name="mine", format="classification", labels=["no", "yes"], metrics=["accuracy"], sources=sources)
+    assert [row["label"] for row in xstilts.load_examples(task)] == ["yes"]
+
+
 def test_queries_and_candidates_become_a_task(tmp_path: Path):
     rows = [
         {"id": "q", "side": "query", "text": "w1", "relevant": ["c"]},
@@ -168,6 +176,13 @@ def test_labels_may_be_numbers(tmp_path: Path, labels: Any):
         (lambda: xstilts.plan(["+target=xnli"]), r"got \['\+target=xnli'\], expected text"),
         (lambda: xstilts.run(target=3), "target: got 3, expected the name of a task or a Task"),
         (lambda: xstilts.run(intermediate=["snli", 3], target="xnli"), "intermediate: got 3, expected the name"),
+        (lambda: xstilts.load_examples("xnli", 3), "got 3, expected text such as 'seed=1'"),
+        (lambda: xstilts.load_examples("xnli", language=3), "got 3, expected the name of a split or a language"),
+        (lambda: xstilts.load_examples("xnli", language=["en", 3]), "got 3, expected the name of a split or a language"),
+        (lambda: xstilts.load_examples("xnli", split=None), "got None, expected the name of a split or a language"),
+        (lambda: xstilts.plan(target=xstilts.Task(name="mine", format="tagging", labels=np.array(["a"]))), "task mine: labels: "),
+        (lambda: xstilts.plan(target=xstilts.Task(name="mine", format="tagging", sources={"*": {"file": 3}})), "'file'"),
+        (lambda: xstilts.plan(target=xstilts.Task()), "name: no value"),
         (lambda: xstilts.load_examples(None), "got None, expected the name of a task or a Task"),
         (lambda: xstilts.load_study(["a", "b"]), r"got \['a', 'b'\], expected the folder of a study"),
     ],

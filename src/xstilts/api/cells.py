@@ -175,9 +175,6 @@ def _words(
 ) -> tuple[list[str], list[declaration.Task]]:
     """The words of a command line, and the tasks that they name beside those of the package."""
     words, tasks = list(overrides), []
-    wrong: list[object]
-    if wrong := [word for word in words if not isinstance(word, str)]:
-        raise UserError(f"got {wrong[0]!r}, expected text such as 'seed=1', each as an argument")
     for group, choice in (("intermediate", intermediate), ("target", target)):
         if choice is None:
             continue

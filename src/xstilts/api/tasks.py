@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
-
 from xstilts.cell import inputs
 from xstilts.cell.checks.places import cannot_be_made
 from xstilts.cell.checks.tasks import task_problems
 from xstilts.config import DataConfig
 from xstilts.errors import UserError, combined, unknown_name
-from xstilts.launch.compose import composed
-from xstilts.launch.wording import plain_errors
+from xstilts.launch.compose import composed, typed_task
 from xstilts.paths import conf_dir, task_name_problem
 from xstilts.sources import languages_with_data, parse_split, source_of
 from xstilts.sources.fetch import pinned
@@ -72,7 +69,7 @@ class Task(declaration.Task):
         with disk_full_as_user_error(Path(store)):
             files = write_given(Path(store), splits, language)
         evaluate = [split for split in ("validation", "test") if split in files]
-        values: dict[Any, Any] = {
+        values: dict[str, Any] = {
             "name": name,
             "format": format,
             "languages": list(dict.fromkeys(code for codes in files.values() for code in codes)),
@@ -81,12 +78,7 @@ class Task(declaration.Task):
             "sources": {ANY_SOURCE: {"files": files, "columns": columns or {}}},
             **{key: json_value(value) for key, value in declared.items()},
         }
-        try:
-            with plain_errors():
-                typed = OmegaConf.merge(OmegaConf.structured(cls), values)
-                task: Task = OmegaConf.to_object(typed)  # type: ignore[assignment]
-        except UserError as error:
-            raise UserError(f"task {name}: {error}") from None
+        task = cls(**vars(typed_task(values)))
         source = source_of(task, DataConfig())
         if problems := list(task_problems(task, source)):
             raise combined(problems)
@@ -120,6 +112,10 @@ def load_examples(
     from xstilts.sources.load import load
 
     words = [f"data={data}", *([f"data.root={_quoted(root)}"] if root is not None else []), *overrides]
+    chosen = [] if language is None else language
+    wanted = list(chosen) if isinstance(chosen, Sequence) and not isinstance(chosen, str) else [chosen]
+    if wrong := [name for name in (split, *wanted) if not isinstance(name, str)]:
+        raise UserError(f"got {wrong[0]!r}, expected the name of a split or a language")
     if isinstance(task, str):
         if task not in (names := task_names(conf_dir())):
             raise UserError(unknown_name("task", task, names))
@@ -130,8 +126,7 @@ def load_examples(
         config = composed([f"+task@target.task={task.name}", *words], [task])
     source = source_of(pinned(config.target.task, config.data), config.data)
     whole, _, _ = parse_split(split)
-    languages = [language] if isinstance(language, str) else language
-    languages = list(languages or languages_with_data(source, whole)) or source.task.languages
+    languages = list(wanted or languages_with_data(source, whole)) or source.task.languages
     inputs.download(inputs.NeededSplit(source, whole, languages), config)
     return load(source, split, languages)
 

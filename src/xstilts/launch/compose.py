@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 import yaml
 from hydra import compose, initialize_config_dir, version
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from xstilts import config as schema
 from xstilts.errors import UserError
@@ -20,6 +21,7 @@ from xstilts.launch.fitting import of_cells
 from xstilts.launch.points import Composer, cells
 from xstilts.launch.wording import plain_errors
 from xstilts.paths import conf_dir, task_name_problem
+from xstilts.sources.given import json_value
 from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.declaration import Source, Task
 
@@ -56,6 +58,8 @@ def composed_grid(words: Sequence[str], tasks: Iterable[Task] = ()) -> Iterator[
 @contextlib.contextmanager
 def _checked(words: Sequence[str], tasks: Iterable[Task]) -> Iterator[tuple[arguments.Arguments, list[str]]]:
     """The checked words, and the overrides that make Hydra find the user's files, while Hydra is initialised in the body."""
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise UserError(f"got {wrong[0]!r}, expected text such as 'seed=1', each as an argument")
     with _folder_of(tasks) as folder:
         if folder and any(word.startswith(("--config-dir", "-cd")) for word in words):
             raise UserError(
@@ -91,6 +95,19 @@ def _apart_from_other_apps() -> Iterator[None]:
                 version.setbase(str(base))
 
 
+def typed_task(values: Mapping[str, object]) -> Task:
+    """Make a Task of the values of its fields. UserError for a value of another type."""
+    try:
+        with plain_errors():
+            given = OmegaConf.merge(OmegaConf.structured(Task), dict(values))
+            plain = json_value(OmegaConf.to_container(given))  # a Path becomes a text
+            typed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Task), plain))
+    except UserError as error:
+        raise UserError(f"task {values.get('name')}: {error}") from None
+    assert isinstance(typed, Task)
+    return typed
+
+
 @contextlib.contextmanager
 def _folder_of(tasks: Iterable[Task]) -> Iterator[Path | None]:
     """A temporary folder for `--config-dir` that offers the tasks, as intermediate tasks and as targets; None if there are none.
@@ -98,7 +115,7 @@ def _folder_of(tasks: Iterable[Task]) -> Iterator[Path | None]:
     UserError for two different tasks of one name.
     """
     declared: dict[str, Task] = {}
-    for task in tasks:
+    for task in map(typed_task, map(vars, tasks)):
         if problem := task_name_problem(task.name):
             raise UserError(f"task name: {problem}")
         if any((conf_dir() / group / f"{task.name}.yaml").exists() for group in ("task", "intermediate", "target")):

@@ -27,6 +27,8 @@ _PLAINER = (
     (r"Value '(.*?)' is not a valid bool.*", r"got '\1', expected true or false"),
     (r"Value '(.*?)'.* could not be converted to Integer", r"got '\1', expected a whole number"),
     (r"Value '(.*?)'.* could not be converted to Float", r"got '\1', expected a number"),
+    (r"Structured config of type .* has missing mandatory value: .*", "no value"),
+    (r"Missing mandatory value: .*", "got '???', which stands for a value that is missing"),
     (r"no viable alternative at input '(.*)'", r"cannot read \1: put the value into quotes"),
     (
         r"Invalid type assigned: dict is not a subclass of TrainingTask.*",
