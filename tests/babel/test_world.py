@@ -49,9 +49,9 @@ def test_events_are_possible_and_of_their_split(seed: int, split: str, habit: fl
     event = MADE.draw(MADE.rng(seed), split, habit)
     assert event.patient in patients_of(event.verb)
     assert event.agent in MADE.agents and event.place in MADE.places
-    after, before = MADE.what_follows(event), MADE.what_caused(event)
+    after, before = MADE.effect_of(event), MADE.cause_of(event)
     assert {split_of(event), split_of(after), split_of(before)} == {split}
-    assert MADE.what_caused(after).verb == event.verb == MADE.what_follows(before).verb
+    assert MADE.cause_of(after).verb == event.verb == MADE.effect_of(before).verb
     for other in (after, before):
         assert (other.agent, other.patient, other.place, other.time) == (event.agent, event.patient, event.place, event.time)
         assert other.patient in patients_of(other.verb)

@@ -22,10 +22,10 @@ def story(world: World, rng: random.Random, split: str = "train") -> list[Senten
     events, sentences = [first], [_statement(first, None)]
     chance = rng.random()
     if chance < 0.45:
-        events.append(world.what_follows(first))
+        events.append(world.effect_of(first))
         sentences.append(_statement(events[-1], "then"))
     elif chance < 0.65:
-        events.append(world.what_caused(first))
+        events.append(world.cause_of(first))
         sentences.append(_statement(events[-1], "because"))
     else:
         events.append(world.draw(rng, split, world.config.habit))

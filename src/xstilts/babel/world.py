@@ -95,10 +95,10 @@ class World:
             negated=rng.random() < self.config.negated,
         )
 
-    def what_follows(self, event: Event) -> Event:
+    def effect_of(self, event: Event) -> Event:
         """Return the usual consequence: same agent, patient, place and time, with the verb that usually follows."""
         return replace(event, verb=self.consequence[event.verb], adjective=None, number=None, negated=False)
 
-    def what_caused(self, event: Event) -> Event:
+    def cause_of(self, event: Event) -> Event:
         """Return the usual cause of `event`."""
         return replace(event, verb=self.cause[event.verb], adjective=None, number=None, negated=False)

@@ -37,7 +37,7 @@ def _sequel(world: World, rng: random.Random, split: str, kind: str, choices: in
     """Return the prompt and its choices, the correct one first."""
     event = replace(world.draw(rng, split, habit=0), negated=False)
     backwards = kind == "reason" or (kind == "cause_effect" and rng.random() < 0.5)
-    right = (world.what_caused if backwards else world.what_follows)(event)
+    right = (world.cause_of if backwards else world.effect_of)(event)
     others = rng.sample([verb for verb in VERB_GROUP if verb != right.verb], choices - 1)
     link = "because" if backwards else "then"
     brief = [text_of(speaker.say(replace(right, verb=verb), ("agent", "verb"), link)) for verb in (right.verb, *others)]
