@@ -227,9 +227,11 @@ def test_a_kill_while_evaluating_loses_no_training(
 
     child = os.fork()
     if child == 0:
-        with mock.patch.object(evaluate, "score_splits", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
-            run_inline(*options(toy_world, tmp_path), *SINGLE)
-        os._exit(3)
+        try:
+            with mock.patch.object(evaluate, "score_splits", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
+                run_inline(*options(toy_world, tmp_path), *SINGLE)
+        finally:
+            os._exit(3)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
     assert list((tmp_path / "store" / "trained").glob("*/done.json"))
     ran = run_inline(*options(toy_world, tmp_path), *SINGLE)

@@ -16,7 +16,7 @@ def test_messages_go_to_the_standard_error_of_the_moment(monkeypatch: pytest.Mon
     monkeypatch.setattr(log, "propagate", log.propagate)
     monkeypatch.setattr(log, "level", log.level)
     for text in ("first", "second"):
-        with io.StringIO() as errors, contextlib.redirect_stderr(errors):
+        with io.TextIOWrapper(io.BytesIO()) as errors, contextlib.redirect_stderr(errors):  # flushing a closed one is an error
             log_to_stderr()
             log.info(text)
-            assert errors.getvalue() == f"{text}\n"
+            assert errors.buffer.getvalue() == f"{text}\n".encode()

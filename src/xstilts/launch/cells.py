@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -101,13 +101,15 @@ def exit_code() -> int:
     return 0 if not failures else 2 if len(failures) >= len(begun) else 1
 
 
-class StandardErrorHandler(logging.StreamHandler[TextIO]):
-    """Write to what `sys.stderr` is when a message comes: notebooks and tests replace it."""
+class StandardErrorHandler(logging.Handler):
+    """Write to what `sys.stderr` is when a message comes: notebooks and tests replace it and close the old one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
-        self.setStream(sys.stderr)
-        super().emit(record)
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except Exception:  # as in every handler of the standard library, a message that cannot be written stops no work
+            self.handleError(record)
 
 
 def log_to_stderr() -> None:
