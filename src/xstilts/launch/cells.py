@@ -107,7 +107,8 @@ class StandardErrorHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
         except Exception:  # as in every handler of the standard library, a message that cannot be written stops no work
             self.handleError(record)
 
