@@ -35,15 +35,17 @@ def texts(figure: Figure) -> list[str]:
 
 
 def test_the_map_tells_every_difference_and_hatches_what_was_not_run(analysis: Analysis) -> None:
-    figure = heat_map(headline(analysis.effects))
+    effects = headline(analysis.effects).assign(low=[1.0, -2.0, -20.0], high=[7.0, 22.0, -10.0])
+    figure = heat_map(effects)
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["pawsx", "xnli"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["mnli", "qqp"]
     assert texts(figure) == ["+4.0", "+10.0", "-15.0"]
     shown = axes.images[0].get_array()
     assert shown is not None and shown.mask.tolist() == [[False, False], [True, False]]
+    assert shown.compressed().tolist() == [1.0, 0.0, -10.0], "coloured by the end of the interval that is nearest to 0"
     low, high = axes.images[0].get_clim()
-    assert low == -high == -15.0, "0 is in the middle of the colours"
+    assert low == -high == -10.0, "0 is in the middle of the colours"
 
 
 def test_what_is_certain_is_bold_in_the_map(analysis: Analysis) -> None:

@@ -21,6 +21,7 @@ from xstilts.reporting.statistics import (
     RUNS_AND_ITEMS,
     Effect,
     RunVariance,
+    certain_part,
     effect,
     holm,
     run_variances,
@@ -252,3 +253,11 @@ def test_a_collapsed_run_of_another_choice_hides_no_effect(seeds: int, planted: 
         studies = [study(rng, seeds, 0.0, planted, crashed) for _ in range(60)]
         power.append(np.mean([np.array(holm([one.p for one in effects])[::10]) <= 0.05 for effects in studies]))
     assert power[0] > 0.6 and power[1] >= 0.9 * power[0], power
+
+
+def test_only_what_is_certain_has_a_colour() -> None:
+    assert certain_part(0.5, 3.0, RUNS_AND_ITEMS) == 0.5
+    assert certain_part(-3.0, -0.5, RUNS) == -0.5
+    assert certain_part(-0.1, 3.0, RUNS_AND_ITEMS) == 0.0
+    assert certain_part(0.5, 3.0, ITEMS) == 0.0, "one run says nothing about another"
+    assert certain_part(math.nan, math.nan, NOTHING) == 0.0

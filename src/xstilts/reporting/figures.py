@@ -17,7 +17,7 @@ from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.numbers import interval, signed
 from xstilts.reporting.slopes import GAIN, Slope
-from xstilts.reporting.statistics import SIGNIFICANT
+from xstilts.reporting.statistics import SIGNIFICANT, certain_part
 from xstilts.reporting.tables import choices, conditions, headline
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def figures(analysis: Analysis) -> Iterator[tuple[str, str, "Figure"]]:
         effects = headline(analysis.effects[analysis.effects["condition"] == condition])
         if len(effects):
             caption = (
-                f"Difference to the score without intermediate task, percent points; bold: p ≤ {SIGNIFICANT} after correction"
+                f"Difference to the score without intermediate task, percent points; colour of the interval's end nearest to 0, "
+                f"none where it may be chance; bold: p ≤ {SIGNIFICANT} after correction"
             )
             yield f"differences{suffix}", f"{caption}{about}.", heat_map(effects)
         main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
@@ -99,10 +100,16 @@ def figures(analysis: Analysis) -> Iterator[tuple[str, str, "Figure"]]:
 
 @_styled
 def heat_map(effects: "DataFrame") -> "Figure":
-    """Draw differences of intermediate choices x targets, a row of `effects` each; hatched if it was not run."""
+    """Draw differences of intermediate choices x targets, a row of `effects` each; hatched if it was not run.
+
+    A colour is that of the interval's end nearest to 0, so that a difference which may be chance has none.
+    """
     targets, names = list(effects["target"].unique()), choices(effects)
     found = {(row.intermediate, row.target): row for row in effects.itertuples()}
-    values = np.array([[getattr(found.get((name, target)), "difference", np.nan) for target in targets] for name in names])
+    values = np.full((len(names), len(targets)), np.nan)
+    for place in np.ndindex(*values.shape):
+        if row := found.get((names[place[0]], targets[place[1]])):
+            values[place] = certain_part(row.low, row.high, row.covers)
     most = max(1.0, float(np.nanmax(np.abs(values))))
     figure = _figure(1.2 + 0.62 * len(targets) + _longest(names), 0.5 + 0.32 * len(names) + _longest(targets))
     axes = figure.add_subplot()
@@ -110,15 +117,15 @@ def heat_map(effects: "DataFrame") -> "Figure":
     image = axes.imshow(np.ma.masked_invalid(values), cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            certain = found[names[row], targets[column]].p_corrected <= SIGNIFICANT
+            shown = found[names[row], targets[column]]
             colour = "white" if abs(value) > 0.65 * most else "black"
-            weight = "bold" if certain else "normal"
-            axes.text(column, row, signed(value), ha="center", va="center", color=colour, weight=weight, size=7)
+            weight = "bold" if shown.p_corrected <= SIGNIFICANT else "normal"
+            axes.text(column, row, signed(shown.difference), ha="center", va="center", color=colour, weight=weight, size=7)
     axes.set_xticks(range(len(targets)), list(map(_plain, targets)), rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), list(map(_plain, names)))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="percent points").outline.set_visible(False)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="at least, percent points").outline.set_visible(False)
     return figure
 
 

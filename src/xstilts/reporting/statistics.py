@@ -194,6 +194,16 @@ def total_variance(estimates: Sequence[Estimate], item_variance: float) -> tuple
     return total, min(total**2 / scatter, MANY) if scatter else MANY
 
 
+def certain_part(low: float, high: float, covers: str) -> float:
+    """Return the end of an interval that is nearest to 0; 0 if the interval includes 0 or does not cover runs.
+
+    Colours show this instead of the difference, so that differences which may be chance have none.
+    """
+    if covers not in (RUNS_AND_ITEMS, RUNS) or low <= 0.0 <= high:
+        return 0.0
+    return min(low, high, key=abs)
+
+
 def variance_parts(values_SL: Scores) -> tuple[float, float, float]:
     """Split the variance of a two-way table without repetition: standard deviations of seed, language and the rest.
 

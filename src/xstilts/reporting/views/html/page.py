@@ -20,7 +20,7 @@ from xstilts.reporting.extras import Extras
 from xstilts.reporting.groups import ALL, LANGUAGE, OTHERS
 from xstilts.reporting.numbers import ABSENT, ITEMS_ONLY, MINUS, UNKNOWN, probability, with_minus
 from xstilts.reporting.numbers import fixed as plain_fixed
-from xstilts.reporting.statistics import ITEMS, SIGNIFICANT
+from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, certain_part
 from xstilts.reporting.tables import interval_note
 from xstilts.reporting.views.html.packing import packed
 from xstilts.store.files import atomic_write
@@ -170,7 +170,7 @@ def cell(number: int, row: Record) -> DifferenceCell:
         row=number,
         number=fixed(row["difference"], 1, True),
         interval=interval(row, 1),
-        colour=step(row["difference"]),
+        colour=step(certain_part(row["low"], row["high"], row["covers"])),
         significant=row["p_corrected"] <= SIGNIFICANT,
         details="\n".join(details),
     )
@@ -185,7 +185,7 @@ def interval(row: Record, digits: int) -> str:
 
 
 def step(difference: float) -> str:
-    """Return the class of a cell by its colour: `down3`, `zero`, `up1`."""
+    """Return the class of a colour: `down3`, `zero`, `up1`."""
     strength = sum(abs(difference) >= least for least in STEPS)
     return f"{'up' if difference > 0 else 'down'}{strength}" if strength else "zero"
 
