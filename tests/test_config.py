@@ -161,7 +161,7 @@ def test_no_target_is_told():
 
 
 def test_a_key_that_was_added_is_refused():
-    with pytest.raises(UserError, match="unknown option 'sede': the schema has data, intermediate, "):
+    with pytest.raises(UserError, match="unknown option 'sede': the schema has analysis, data, intermediate, "):
         composed("+target=xnli", "+sede=2")
 
 

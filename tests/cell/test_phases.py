@@ -13,6 +13,7 @@ from xstilts.cell.resolve import resolve
 from xstilts.config import register
 from xstilts.launch.cells import to_schema
 from xstilts.paths import conf_dir
+from xstilts.reporting.declared import typed
 from xstilts.study import cost
 
 HARD, EASY = (f"intermediate.tasks.mnli.data_map.region={region}" for region in ("hard", "easy"))
@@ -72,3 +73,15 @@ def test_the_estimate_knows_both(phases: Callable[..., list[Phase]]):
     assert cost.training_steps(second.job) == 2 * -(-round(0.33 * 392_702) // 32)
     first, other = (cost.training_flop(phase.job) / cost.training_steps(phase.job) for phase in (mapped, second))
     assert first == pytest.approx(other * 8 / 6), "every example once more forwards"
+
+
+def test_the_question_of_a_study_is_no_part_of_a_cell(tmp_path: Path):
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = to_schema(compose("train", [f"store.root={tmp_path}", f"output={tmp_path}", "+target=xnli"]))
+    without = planning.plan(resolve(config), download=False)
+    config.analysis = typed({"primary": {"x": {"kind": "contrast", "a": ["mnli"], "b": ["none"], "expect": "positive"}}})
+    declared = planning.plan(resolve(config), download=False)
+    assert declared.paths == without.paths and declared.evaluation.header == without.evaluation.header
+    assert "analysis" not in declared.evaluation.header["config"]

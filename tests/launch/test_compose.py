@@ -54,7 +54,7 @@ def test_mistakes_have_the_lines_of_the_command(words: list[str], message: str):
 
 def test_a_grid_has_the_cells_of_the_command():
     words = ["data=babel_micro", "+intermediate=none,mine", "+target=xnli", "seed=1,2", "intermediate.tasks.mine.max_examples=5"]
-    with composed_grid(words, [TASK]) as (cells, compose):
+    with composed_grid(words, [TASK]) as (cells, compose, _):
         assert [(cell[1], cell[-1]) for cell in cells] == [
             (f"+intermediate={name}", f"seed={n}") for name in ("none", "mine") for n in (1, 2)
         ]
@@ -66,7 +66,7 @@ def test_a_grid_has_the_cells_of_the_command():
 
 def test_a_study_is_a_grid_whose_options_can_be_set():
     words = ["+experiments=task_difficulty", "data=babel_micro", "hydra.sweeper.only=[none,snli]", "seed=7"]
-    with composed_grid(words) as (cells, compose):
+    with composed_grid(words) as (cells, compose, _):
         configs = [to_schema(compose(cell)) for cell in cells]
     assert {config.intermediate.name for config in configs} == {"none", "snli"} and {config.seed for config in configs} == {7}
     with pytest.raises(UserError, match="unknown alternative in hydra.sweeper.only 'snly': did you mean snli"):

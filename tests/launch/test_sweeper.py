@@ -23,7 +23,7 @@ def grid(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def cells(*arguments: str, params: Any = PARAMS, alternatives: Any = ALTERNATIVES, only: Any = None) -> list[tuple[str, ...]]:
         shown: list[Any] = []
-        monkeypatch.setattr(sweep, "show_plan", lambda grid, compose: shown.extend(grid))
+        monkeypatch.setattr(sweep, "show_plan", lambda grid, compose, study: shown.extend(grid))
         written = {"params": params, "alternatives": alternatives, "only": only, "waves": True, "only_plan": True}
         # Not at the top of the file: Hydra, when it looks for plugins, loads their modules anew.
         made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(**written)
@@ -74,7 +74,7 @@ def test_a_sweep_knows_its_study_file(choices: Any, experiment: str, tmp_path: P
     made.config = OmegaConf.create({"hydra": {"sweeper": written, "sweep": {"dir": str(tmp_path)}, "runtime": runtime}})
     made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
     made.sweep(["+target=xnli"])
-    assert [given[-2:] for given in started] == [("local", experiment)]
+    assert [(given[-2], given[-1].name) for given in started] == [("local", experiment)]
 
 
 @pytest.mark.parametrize(("reasons", "code"), [([None, None], 0), ([None, "lost"], 1), (["bad", "lost"], 2)])

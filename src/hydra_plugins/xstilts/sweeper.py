@@ -71,8 +71,9 @@ class WaveSweeper(Sweeper):
         log_to_stderr()
         compose = points.Composer(self._composed)
         grid = points.cells(self.config.hydra.sweeper, arguments, compose, self.hydra_context.config_loader)
+        study = points.study_file(self.config)
         if self.only_plan:
-            sweep.show_plan(grid, compose)
+            sweep.show_plan(grid, compose, study)
             return None
         if problem := cannot_be_made(Path(self.config.hydra.sweep.dir)):
             raise UserError(f"hydra.sweep.dir={self.config.hydra.sweep.dir}: {problem}")
@@ -83,9 +84,8 @@ class WaveSweeper(Sweeper):
             begun.extend([True] * (len(grid) - len(begun)))  # jobs in other processes are not counted there
             failures.extend(reason for reason in reasons if reason and reason not in failures)
             return reasons
-        choices = self.config.hydra.runtime.choices
-        experiment = choices.get("experiments") or ""
-        return sweep.run(grid, compose, self._launched(), choices["hydra/launcher"], experiment)
+        launcher = self.config.hydra.runtime.choices["hydra/launcher"]
+        return sweep.run(grid, compose, self._launched(), launcher, study)
 
     def _composed(self, overrides: list[str]) -> DictConfig:
         """The config of a cell as its job sees it."""

@@ -164,8 +164,8 @@ def plan(
     Downloads nothing and trains nothing. UserError for a wrong name or value, and where no cell can be run.
     """
     log_to_stderr()
-    with composed_grid(*_words(overrides, intermediate, target)) as (grid, composer):
-        return Plan(*preview(grid, composer))
+    with composed_grid(*_words(overrides, intermediate, target)) as grid:
+        return Plan(*preview(*grid))
 
 
 def _words(

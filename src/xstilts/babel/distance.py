@@ -24,9 +24,12 @@ def script(a: Language, b: Language) -> float:
     return float(a.script != b.script)
 
 
+MEASURES = {"structural": structural, "lexical": lexical, "script": script}
+"""Kind of distance -> function of two languages."""
+
+
 def distances(config: WorldConfig) -> dict[str, dict[str, float]]:
     """Return language -> its `structural`, `lexical` and `script` distance to the pivot, the world's first language."""
     languages = config.languages
     pivot = next(iter(languages.values()), Language())
-    measures = {"structural": structural, "lexical": lexical, "script": script}
-    return {code: {name: measure(language, pivot) for name, measure in measures.items()} for code, language in languages.items()}
+    return {code: {name: measure(language, pivot) for name, measure in MEASURES.items()} for code, language in languages.items()}

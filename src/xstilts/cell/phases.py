@@ -293,7 +293,7 @@ def _with_evaluation(
             "cell": chosen,
             "fingerprint": key,
             "artifacts": artifacts,
-            "config": asdict(replace(config, model=shown)),
+            "config": {key: value for key, value in asdict(replace(config, model=shown)).items() if key != "analysis"},
         },
         trainer=config.trainer,
         logger=config.logger,

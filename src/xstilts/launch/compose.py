@@ -18,7 +18,7 @@ from xstilts.launch import arguments
 from xstilts.launch.cells import to_schema
 from xstilts.launch.commandline import check_command_line, is_of_hydra, parsed
 from xstilts.launch.fitting import of_cells
-from xstilts.launch.points import Composer, cells
+from xstilts.launch.points import Composer, StudyFile, cells, study_file
 from xstilts.launch.wording import plain_errors
 from xstilts.paths import conf_dir, task_name_problem
 from xstilts.sources.given import json_value
@@ -41,18 +41,21 @@ def composed(words: Sequence[str], tasks: Iterable[Task] = ()) -> schema.Config:
 
 
 @contextlib.contextmanager
-def composed_grid(words: Sequence[str], tasks: Iterable[Task] = ()) -> Iterator[tuple[list[tuple[str, ...]], Composer]]:
-    """The overrides of every cell of a grid, from the words that follow `xstilts plan`, and what composes them in the body."""
+def composed_grid(
+    words: Sequence[str], tasks: Iterable[Task] = ()
+) -> Iterator[tuple[list[tuple[str, ...]], Composer, StudyFile]]:
+    """The cells of a grid, from the words that follow `xstilts plan`; what composes them, in the body; and their study file."""
     with _checked([*words, "--multirun"], tasks) as (given, own):
         typed = of_cells(given.overrides)
         overrides = dict(zip(typed, parsed(typed)[0], strict=True))
         of_hydra = [word for word, override in overrides.items() if is_of_hydra(override)]
         of_all_cells = [word for word, override in overrides.items() if not override.is_sweep_override()]
         with plain_errors():
-            sweeper = compose("train", [*own, *of_all_cells], return_hydra_config=True).hydra.sweeper
+            whole = compose("train", [*own, *of_all_cells], return_hydra_config=True)
         composer = Composer(lambda cell: compose("train", [*own, *of_hydra, *cell]))
         loader = GlobalHydra.instance().config_loader()
-        yield cells(sweeper, [word for word in typed if word not in of_hydra], composer, loader), composer
+        grid = cells(whole.hydra.sweeper, [word for word in typed if word not in of_hydra], composer, loader)
+        yield grid, composer, study_file(whole)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -22,6 +24,17 @@ log = logging.getLogger("xstilts")
 SEED = "seed="
 PROGRESS_SECONDS = 5.0
 """Between two lines that say how many configs are composed."""
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A study file, as far as a sweep of its grid needs it; everything is empty for a grid without one."""
+
+    name: str = ""
+    path: Path | None = None
+    choices: tuple[str, ...] = ()
+    """Names of intermediate choices that its grid has, whatever part of it is run."""
+    targets: tuple[str, ...] = ()
 
 
 class Composer:
@@ -76,6 +89,23 @@ def cells(sweeper: DictConfig, words: Sequence[str], composer: Composer, loader:
         raise UserError("the grid has no cells: an option has no value")
     composer.expected = len({split_seed(cell)[0] for cell in grid})
     return grid
+
+
+def study_file(config: DictConfig) -> StudyFile:
+    """Describe the study file of a sweep; `config` is Hydra's whole config of it."""
+    hydra = config.hydra
+    params: dict[str, Any] = hydra.sweeper.params or {}
+
+    def listed(group: str) -> tuple[str, ...]:
+        return tuple(
+            name.strip() for key in (group, f"+{group}") for name in str(params.get(key) or "").split(",") if name.strip()
+        )
+
+    runtime = hydra.get("runtime") or {}
+    name = (runtime.get("choices") or {}).get("experiments") or ""
+    folders = [Path(str(source.path)) for source in runtime.get("config_sources") or () if source.schema == "file"]
+    path = next((path for folder in folders if (path := folder / "experiments" / f"{name}.yaml").is_file()), None)
+    return StudyFile(name, path, (*(hydra.sweeper.alternatives or {}), *listed("intermediate")), listed("target"))
 
 
 def _alternatives(sweeper: DictConfig) -> list[tuple[str, ...]]:

@@ -82,6 +82,26 @@ def groups(one: Comparison) -> dict[tuple[str, str], list[str]]:
     }
 
 
+def declared_groups(one: Comparison) -> dict[str, list[str]]:
+    """Return the groups that a study can name, beside ALL, SOURCE and OTHERS: those of `groups`, and of real languages
+
+    near, far       those of the source language's family (`Indo-European` without its branch), and the others
+    low-resource    those with less than 10 GiB of text in CC-100
+    a family without its branch
+    """
+    found = {name: codes for (name, _), codes in groups(one).items()}
+    if one.languages:
+        return found
+    facts = language_facts()
+    families = {code: family.partition(",")[0] for code, (family, _, _) in facts.items()}
+    for family in sorted(set(families.values())):
+        found.setdefault(family, [code for code, own in families.items() if own == family])
+    if one.source in facts:
+        near = found[families[one.source]]
+        found |= {"near": near, "far": [code for code in facts if code not in near]}
+    return found | {"low-resource": [code for code, (_, _, size) in facts.items() if size < SIZES.index("10 to 50 GiB")]}
+
+
 def low_resource(one: Comparison) -> list[str]:
     """Return the languages of a synthetic world with less than half of the source language's text."""
     source = one.languages.get(one.source, Language())

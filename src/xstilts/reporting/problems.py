@@ -35,19 +35,26 @@ def problems(study: Path, results: Sequence[Result], found: Sequence[Comparison]
 
 
 def last_sweep(study: Path) -> dict[str, Any]:
-    """Read how the study's last sweep ended: `experiment` and `units`, both empty without a sweep. UserError if it is broken."""
+    """Read the record of the study's sweeps. UserError if it is broken.
+
+    `experiment` and `file`, the study's file; `declared`; `units`, how the last sweep ended. All are empty without a sweep.
+    """
     path, remedy = sweep_summary(study), "delete it; the report is then without the failures of the last sweep"
+    empty: dict[str, Any] = {"experiment": "", "file": "", "declared": [], "units": []}
     if not path.exists():
-        return {"experiment": "", "units": []}
-    summary = {"experiment": "", "units": []} | read_json_object(path, "summary of a sweep", remedy)
-    units = summary["units"]
-    texts = ("label", "state", "reason")
-    if not isinstance(units, list) or not all(
-        isinstance(unit, dict) and all(isinstance(unit.get(key), str) for key in texts) for unit in units
-    ):
-        raise UserError(f"{path} is no summary of a sweep: expected units, each with the texts {', '.join(texts)}; {remedy}")
-    if not isinstance(summary["experiment"], str):
-        raise UserError(f"{path} is no summary of a sweep: experiment is no text; {remedy}")
+        return empty
+    summary = empty | read_json_object(path, "summary of a sweep", remedy)
+    shapes: dict[str, dict[str, type]] = {
+        "units": dict.fromkeys(("label", "state", "reason"), str),
+        "declared": {"hash": str, "results": int, "analysis": dict},
+    }
+    for name, keys in shapes.items():
+        if not isinstance(rows := summary[name], list) or not all(
+            isinstance(row, dict) and all(isinstance(row.get(key), kind) for key, kind in keys.items()) for row in rows
+        ):
+            raise UserError(f"{path} is no summary of a sweep: expected {name}, each with {', '.join(keys)}; {remedy}")
+    if wrong := [name for name in ("experiment", "file") if not isinstance(summary[name], str)]:
+        raise UserError(f"{path} is no summary of a sweep: {wrong[0]} is no text; {remedy}")
     return summary
 
 

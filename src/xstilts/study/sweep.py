@@ -21,12 +21,15 @@ from xstilts.config import Config
 from xstilts.errors import UserError, combined, print_error
 from xstilts.jobs import TrainingJob, UnreadSplit
 from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
-from xstilts.paths import log_file, sweep_summary
+from xstilts.launch.points import StudyFile
+from xstilts.paths import log_file, results_dir, sweep_summary
+from xstilts.reporting import declared
 from xstilts.reporting.power import ITEM_SD, POWER, SmallestEffect
+from xstilts.reporting.problems import last_sweep
 from xstilts.reporting.statistics import SIGNIFICANT
 from xstilts.store import neighbours
 from xstilts.store.files import write_json
-from xstilts.study import combinations, cost, grid
+from xstilts.study import combinations, cost, grid, questions
 from xstilts.study.detectable import detectable
 from xstilts.study.grid import PlannedCell, Unit
 
@@ -49,18 +52,22 @@ def plan_grid(
     grid_: Sequence[tuple[str, ...]],
     compose: Compose,
     download: bool,
+    study: StudyFile,
     impossible: Callable[[Config], Iterable[str]] = lambda _: (),
 ) -> list[PlannedCell]:
-    """The plan of every cell; a cell with a problem has none and stops no other. UserError where no cell can be planned.
+    """The plan of every cell; a cell with a problem has none and stops no other.
 
-    All cells are checked before the data of any is looked at. `impossible`: further problems of a config.
+    All cells are checked before the data of any is looked at. `study`: the file that the grid comes from. `impossible`: further
+    problems of a config. UserError where no cell can be planned, and for a declared question that the grid cannot answer.
     """
     begun.append(True)
     resolved: dict[tuple[str, ...], ResolvedCell] = {}
+    configs: list[Config] = []
     cells: list[PlannedCell] = []
     for overrides in grid_:
         try:
-            cell = check(to_schema(compose(overrides)))
+            configs.append(to_schema(compose(overrides)))
+            cell = check(configs[-1])
             if problems := list(impossible(cell.config)):
                 raise combined(problems)
             resolved[overrides] = cell
@@ -68,6 +75,8 @@ def plan_grid(
         except UserError as error:
             cells.append(PlannedCell(overrides, problem=str(error)))
     _refuse_if_all_are_bad(cells)
+    if wrong := questions.problems(configs[0].analysis, list(resolved.values()), configs, study):
+        raise combined(wrong)
     cells = [_with_plan(cell, resolved[cell.overrides], download) if cell.config else cell for cell in cells]
     _refuse_if_all_are_bad(cells)
     return cells
@@ -92,20 +101,21 @@ def _problems(cells: Sequence[PlannedCell]) -> UserError:
     return UserError("\n".join(cell.problem for cell in cells if cell.problem))
 
 
-def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str, experiment: str = "") -> None:
+def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, launcher: str, study: StudyFile) -> None:
     """Run the grid and show how each unit ended; failures are added to `launch.cells.failures`.
 
     `launcher`: the name of the one behind `launch`. UserError where no cell can be run, by this launcher or at all.
-    `experiment`: the study file that the grid comes from, if any, for the report.
+    `study`: the file that the grid comes from.
     """
     log_to_stderr()
     log.info(f"planning {len(grid_)} cells")
-    cells = plan_grid(grid_, compose, True, lambda config: combinations.problems(launcher, config))
+    cells = plan_grid(grid_, compose, True, study, lambda config: combinations.problems(launcher, config))
     print_error(_problems(cells))
     cells = _with_data_checked(cells)
     _refuse_if_all_are_bad(cells)
     print_error(_problems(cells))
     waves = grid.waves(cells)
+    _keep(cells, waves, study)
     number = 0
 
     def launched(units: list[Unit]) -> list[str | None]:
@@ -120,7 +130,7 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         _print(_summary(waves))
         sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
         failures.extend(grid.failures(cells, waves))
-        _keep(cells, waves, experiment)
+        _keep(cells, waves, study)
 
 
 def _with_data_checked(cells: Sequence[PlannedCell]) -> list[PlannedCell]:
@@ -140,14 +150,17 @@ def _with_data_checked(cells: Sequence[PlannedCell]) -> list[PlannedCell]:
     ]
 
 
-def _keep(cells: Sequence[PlannedCell], waves: Sequence[Sequence[Unit]], experiment: str) -> None:
-    """Write down how everything ended, in the folder of each study, for its report."""
+def _keep(cells: Sequence[PlannedCell], waves: Sequence[Sequence[Unit]], study: StudyFile) -> None:
+    """Write down what the study declares and how everything ended, in the folder of each study, for its report."""
     units = [
         {"label": " ".join(cell.overrides), "state": grid.FAILED, "reason": cell.reason} for cell in cells if cell.problem
     ] + [{"label": unit.label, "state": unit.state, "reason": unit.reason} for wave in waves for unit in wave]
-    for output in dict.fromkeys(cell.config.output for cell in cells if cell.config):
+    for output, config in {cell.config.output: cell.config for cell in cells if cell.config}.items():
         try:
-            write_json(sweep_summary(Path(output)), {"experiment": experiment, "units": units})
+            results = len(list(results_dir(Path(output)).glob("*.json")))
+            kept = declared.record(config.analysis, last_sweep(Path(output))["declared"], results)
+            own = {"experiment": study.name, "file": str(study.path or ""), "declared": kept, "units": units}
+            write_json(sweep_summary(Path(output)), own)
         except (OSError, UserError) as error:  # a full disk, say; the table has been shown
             log.info(f"how the sweep ended is not kept for the report: {error}")
 
@@ -166,16 +179,16 @@ class SameUnits:
     """GPU hours of all units that are to do, at most; None: not known."""
 
 
-def preview(grid_: Sequence[tuple[str, ...]], compose: Compose) -> tuple[list[PlannedCell], list[list[Unit]]]:
+def preview(grid_: Sequence[tuple[str, ...]], compose: Compose, study: StudyFile) -> tuple[list[PlannedCell], list[list[Unit]]]:
     """The plan of every cell, and the waves; neither downloads nor runs. UserError where no cell can be planned."""
-    cells = plan_grid(grid_, compose, download=False)
+    cells = plan_grid(grid_, compose, False, study)
     return cells, grid.waves(cells)
 
 
-def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose) -> None:
+def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose, study: StudyFile) -> None:
     """Show the waves of the grid, what exists, what is stale and why, and the estimated cost; neither downloads nor runs."""
     log_to_stderr()
-    cells, waves = preview(grid_, compose)
+    cells, waves = preview(grid_, compose, study)
     write_plan(cells, waves, sys.stdout)
     failures.extend(cell.reason for cell in cells if cell.problem)
 

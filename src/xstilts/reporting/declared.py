@@ -1,0 +1,104 @@
+"""The comparisons that a study declares: names of choices and of groups of languages, and what is kept with the results.
+
+A declaration is the node `analysis` of the config. The record of a study's sweep (`sweep.json`) keeps, under `declared`, each
+declaration that the study was run with, the oldest first, with the number of results that existed before it. The newest counts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from xstilts.config import AnalysisConfig, QuestionConfig
+from xstilts.errors import UserError
+from xstilts.launch.wording import plain_errors
+from xstilts.reporting.comparison import BASELINE, Comparison
+from xstilts.reporting.groups import ALL, OTHERS, SOURCE, declared_groups
+from xstilts.store.fingerprint import fingerprint, without_defaults
+
+PRIMARY, EXPLORATORY = "primary", "exploratory"
+SEEN, UNSEEN = ("seen in phase 2", "seen"), ("unseen in phase 2", "unseen")
+"""Names of the group of languages, other than the source language, that phase 2 of some choice trained in, and of the rest."""
+SHOWN = 8
+"""Number of digits of a hash that are shown."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A declaration that is kept with results."""
+
+    analysis: AnalysisConfig
+    hash: str
+    results: int
+    """Number of results that existed when the study was first run with it."""
+    earlier: tuple[str, ...] = ()
+    """Hashes of the declarations before it."""
+
+
+def questions(declared: AnalysisConfig) -> Iterator[tuple[str, QuestionConfig]]:
+    """Yield each question with its place, `primary.NAME` or `exploratory.NAME`."""
+    for family in (PRIMARY, EXPLORATORY):
+        yield from ((f"{family}.{name}", question) for name, question in getattr(declared, family).items())
+
+
+def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Return the names that match any pattern, each once; the baseline is matched by its own name only."""
+    given = list(patterns)
+    return [
+        name for name in names if name in given or (name != BASELINE and any(fnmatchcase(name, pattern) for pattern in given))
+    ]
+
+
+def group_names(one: Comparison) -> list[str]:
+    """Return the names of the groups of languages, and the codes of the languages, that a declaration can use."""
+    codes = dict.fromkeys(row["language"] for result in one.results() for row in result["rows"])
+    return [ALL, SOURCE, OTHERS, *SEEN, *UNSEEN, *declared_groups(one), *one.languages, *codes]
+
+
+def hash_of(declared: AnalysisConfig) -> str:
+    """Return the hash of a declaration; a default that is written out does not change it."""
+    return fingerprint(without_defaults(declared))
+
+
+def record(declared: AnalysisConfig, kept: Sequence[Mapping[str, Any]], results: int) -> list[Mapping[str, Any]]:
+    """Add a declaration to those that are kept, unless it is the newest or declares nothing.
+
+    `results`: the number of results that exist.
+    """
+    own = hash_of(declared)
+    if not any(questions(declared)) or (kept and kept[-1]["hash"] == own):
+        return list(kept)
+    return [*kept, {"hash": own, "results": results, "analysis": asdict(declared)}]
+
+
+def newest(kept: Sequence[Mapping[str, Any]]) -> Declared | None:
+    """Return the declaration that counts; None if nothing is declared. UserError if it is broken."""
+    if not kept:
+        return None
+    last = kept[-1]
+    declared = typed(last["analysis"])
+    return Declared(declared, str(last["hash"]), int(last["results"]), tuple(str(one["hash"]) for one in kept[:-1]))
+
+
+def in_file(path: Path) -> AnalysisConfig | None:
+    """Read the declaration in a study's file; None if the file cannot be read, or refers to options of the config in it."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        written = OmegaConf.select(OmegaConf.load(path), "analysis") or {}
+        return typed(OmegaConf.to_container(OmegaConf.create(written), resolve=True))
+    except (OSError, ValueError, AttributeError, OmegaConfBaseException):
+        return None
+
+
+def typed(written: Any) -> AnalysisConfig:
+    """Return a declaration of plain values with its types. UserError if they do not fit."""
+    from omegaconf import OmegaConf
+
+    with plain_errors():
+        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(AnalysisConfig), written))
+    if not isinstance(found, AnalysisConfig):
+        raise UserError("analysis: expected options such as question: ...")
+    return found
