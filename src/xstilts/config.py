@@ -177,6 +177,8 @@ class Mixture:
 
     cap: int | None = number(131072, at_least=1, at_most=MANY)
     temperature: float = number(1.0, above=0, at_most=1_000)
+    caps: dict[str, int] = number(dict, at_least=1, at_most=MANY)
+    """Task -> its own cap, in the place of `cap`."""
 
 
 @dataclass

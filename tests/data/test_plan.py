@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from xstilts.config import Mixture
 from xstilts.data import plan as plan_module
@@ -108,8 +109,22 @@ def test_steps_are_drawn_in_these_proportions(seed, temperature):
     assert (np.abs(counts / 4000 - expected) < 5 * deviation).all()
 
 
+def test_all_tasks_of_the_paper_at_once_share_the_steps_as_its_nine_tasks_would(repository):
+    """ANLI+ and MNLI count for 131,072 examples each; inference has 36 % of the steps."""
+    chosen = OmegaConf.load(repository / "conf" / "intermediate" / "multitask.yaml").mixture.caps
+    parts = {"anli": 162_865, "snli": 549_367, "mnli": 392_702}
+    others = {"qqp": 363_846, "squad_v2": 130_319, "squad_v1": 87_599, "hellaswag": 39_905, "ccg": 38_015, "cosmosqa": 25_262}
+    plan = StepPlan({**parts, **others, "commonsenseqa": 9_741}, 32, 1, mixture=Mixture(caps=dict(chosen)))
+    shares = dict(zip(plan.sizes, plan.probabilities(), strict=True))
+    in_anli_plus = {task: 131_072 * size / sum(parts.values()) for task, size in parts.items()}
+    expected = in_anli_plus | {"mnli": in_anli_plus["mnli"] + 131_072}
+    for task, size in expected.items():
+        assert shares[task] / shares["qqp"] == pytest.approx(size / 131_072, abs=1e-5)
+    assert sum(shares[task] for task in parts) == pytest.approx(0.362, abs=5e-4)
+
+
 def test_a_cap_never_cuts_a_task_that_is_alone():
-    plan = StepPlan({"mnli": 100}, 10, 1, mixture=Mixture(cap=20))
+    plan = StepPlan({"mnli": 100}, 10, 1, mixture=Mixture(cap=20, caps={"mnli": 10}))
     assert len(plan) == 10
     assert sorted(np.concatenate([rows for _, rows in steps(plan)]).tolist()) == list(range(100))
 

@@ -24,7 +24,14 @@ def grid(monkeypatch: pytest.MonkeyPatch) -> Any:
     def cells(*arguments: str, params: Any = PARAMS, alternatives: Any = ALTERNATIVES, only: Any = None) -> list[tuple[str, ...]]:
         shown: list[Any] = []
         monkeypatch.setattr(sweep, "show_plan", lambda grid, compose, study: shown.extend(grid))
-        written = {"params": params, "alternatives": alternatives, "only": only, "waves": True, "only_plan": True}
+        written = {
+            "params": params,
+            "alternatives": alternatives,
+            "only": only,
+            "optional": None,
+            "waves": True,
+            "only_plan": True,
+        }
         # Not at the top of the file: Hydra, when it looks for plugins, loads their modules anew.
         made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(**written)
         made.config = OmegaConf.create({"hydra": {"sweeper": written}, "sets": {"far": ["a", "b"]}})
@@ -54,6 +61,12 @@ def test_without_alternatives_it_is_a_grid(grid: Any) -> None:
     assert grid("seed=1", alternatives=None) == [("+target=xnli", "seed=1"), ("+target=xquad", "seed=1")]
 
 
+def test_seed_in_a_study_is_the_seed_of_each_cell(grid: Any) -> None:
+    draw = "data.world.seed"
+    found = grid("seed=1,2", "+target=xnli", params={draw: "${seed}"}, alternatives=None)
+    assert found == [(rf"{draw}=$\{{seed\}}", "+target=xnli", f"seed={seed}") for seed in (1, 2)]
+
+
 def test_an_unknown_alternative_is_one_line(grid: Any) -> None:
     with pytest.raises(UserError, match="^unknown alternative in hydra.sweeper.only 'fat': did you mean far\\?$"):
         grid(only=["fat"])
@@ -68,7 +81,7 @@ def test_a_grid_without_cells_is_refused(grid: Any) -> None:
 def test_a_sweep_knows_its_study_file(choices: Any, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
     monkeypatch.setattr(sweep, "run", lambda *given: started.append(given))
-    written = {"params": None, "alternatives": None, "only": None, "waves": True, "only_plan": False}
+    written = {"params": None, "alternatives": None, "only": None, "optional": None, "waves": True, "only_plan": False}
     made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(**written)
     runtime = {"choices": {"hydra/launcher": "local", **choices}}
     made.config = OmegaConf.create({"hydra": {"sweeper": written, "sweep": {"dir": str(tmp_path)}, "runtime": runtime}})
@@ -83,7 +96,7 @@ def test_without_waves_what_went_wrong_in_other_processes_counts(
 ) -> None:
     monkeypatch.setattr(cells, "begun", [])
     monkeypatch.setattr(cells, "failures", [])
-    written = {"params": None, "alternatives": None, "only": None, "waves": False, "only_plan": False}
+    written = {"params": None, "alternatives": None, "only": None, "optional": None, "waves": False, "only_plan": False}
     made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(**written)
     made.config = OmegaConf.create({"hydra": {"sweeper": written, "sweep": {"dir": str(tmp_path)}}})
     made.hydra_context = SimpleNamespace(config_loader=None)  # type: ignore[assignment]
@@ -97,7 +110,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(OmegaConf, "save", full)
-    made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(None, None, None, waves=True, only_plan=False)
+    made = import_module("hydra_plugins.xstilts.sweeper").WaveSweeper(None, None, None, None, waves=True, only_plan=False)
     made.config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}})
     with pytest.raises(UserError, match=rf"^disk full \(No space left on device\) while writing {tmp_path}: "):
         made._keep_config()

@@ -28,6 +28,8 @@ class WavesConf:
     intermediate choice. Who chooses `+intermediate` on the command line has no alternatives."""
     only: list[str] | None = None
     """These alternatives alone."""
+    optional: list[str] | None = None
+    """Names of alternatives, `*` for any text, that are left out if their data does not exist; not if `only` names them."""
     waves: bool = True
     """false: all cells at once, each with all that it needs; for what trains nothing that cells could share."""
     only_plan: bool = False
@@ -50,10 +52,11 @@ class WaveSweeper(Sweeper):
         params: dict[str, str] | None,
         alternatives: dict[str, list[str]] | None,
         only: list[str] | None,
+        optional: list[str] | None,
         waves: bool,
         only_plan: bool,
     ) -> None:
-        """`params`, `alternatives` and `only` are read from the config, as they are written there."""
+        """`params`, `alternatives`, `only` and `optional` are read from the config, as they are written there."""
         self.waves, self.only_plan = waves, only_plan
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -66,11 +69,13 @@ class WaveSweeper(Sweeper):
         from xstilts.errors import UserError
         from xstilts.launch import points
         from xstilts.launch.cells import begun, failures, log_to_stderr
-        from xstilts.study import sweep
+        from xstilts.study import optional, sweep
 
         log_to_stderr()
         compose = points.Composer(self._composed)
         grid = points.cells(self.config.hydra.sweeper, arguments, compose, self.hydra_context.config_loader)
+        if self.config.hydra.sweeper.only is None:
+            grid = optional.without_impossible(grid, compose, self.config.hydra.sweeper.optional or [])
         study = points.study_file(self.config)
         if self.only_plan:
             sweep.show_plan(grid, compose, study)

@@ -44,8 +44,10 @@ class StepPlan:
 
     def _capped(self) -> dict[str, int]:
         # The cap limits the weight of a task among others; a single task is never capped.
-        cap = self.mixture.cap if len(self.sizes) > 1 else None
-        return {task: min(size, cap) if cap else size for task, size in self.sizes.items()}
+        if len(self.sizes) == 1:
+            return self.sizes
+        cap, caps = self.mixture.cap, self.mixture.caps
+        return {task: min(size, caps.get(task) or cap or size) for task, size in self.sizes.items()}
 
     def probabilities(self) -> np.ndarray:
         """The share of steps of each task, in the order of `sizes`, float64."""

@@ -202,7 +202,7 @@ def _recipe(metadata: Artifact) -> str:
         values |= {f"mixture.{key}": value for key, value in asdict(Mixture(**identity.get("mixture", {}))).items()}
     values |= {key: identity.get(key) for key in ("pooler", "carry_head", "precision", "seed")}
     values |= {"steps": metadata.get("steps"), "selected step": metadata.get("selected_step")}
-    return table(["setting", "value"], [[code(key), code(value)] for key, value in values.items() if value is not None])
+    return table(["setting", "value"], [[code(key), code(value)] for key, value in values.items() if value not in (None, {})])
 
 
 def _lineage(metadata: Artifact) -> str:

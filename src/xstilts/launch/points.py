@@ -76,8 +76,9 @@ def cells(sweeper: DictConfig, words: Sequence[str], composer: Composer, loader:
     `sweeper`: the options of `hydra.sweeper`, which a study sets; `words`: the command line's overrides; `loader`: lists the
     choices of a group for a glob. UserError for a grid without cells, and for an alternative or an option that fits none.
     """
-    resolved: Any = OmegaConf.to_container(sweeper, resolve=True)
-    study: dict[str, str] = resolved["params"] or {}
+    written: Any = OmegaConf.to_container(sweeper, resolve=False)
+    # Resolved with the options of the study, but for the seed, which is that of each cell.
+    study = {key: of if "${seed}" in str(of) else sweeper.params[key] for key, of in (written["params"] or {}).items()}
     parser = OverridesParser.create(config_loader=loader)
     overrides = parser.parse_overrides([*(quoted(f"{key}={values}") for key, values in study.items()), *words])
     chosen = any(override.key_or_group == "intermediate" for override in overrides)

@@ -46,6 +46,7 @@ WIDTH = max(map(len, grid.BROKEN))
 TFLOPS = 100.0
 """The speed of a GPU that hours are estimated for: about a third of the dense bfloat16 peak of an A100."""
 FLOP_OF_AN_HOUR = TFLOPS * 1e12 * 3600
+SINGLE_SEED = "a single seed can only describe a difference, not test it: to test it, type seed=1,2,3 or more"
 
 
 def plan_grid(
@@ -114,6 +115,8 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
     cells = _with_data_checked(cells)
     _refuse_if_all_are_bad(cells)
     print_error(_problems(cells))
+    if _has_single_seed(cells):
+        log.info(SINGLE_SEED)
     waves = grid.waves(cells)
     _keep(cells, waves, study)
     number = 0
@@ -131,6 +134,14 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
         failures.extend(grid.failures(cells, waves))
         _keep(cells, waves, study)
+
+
+def _has_single_seed(cells: Iterable[PlannedCell]) -> bool:
+    """Return whether the grid compares intermediate choices with none, all with the same seed, in a folder without results."""
+    configs = [cell.config for cell in cells if cell.config]
+    with_tasks = {bool(config.intermediate.tasks) for config in configs}
+    seeds, folders = {config.seed for config in configs}, {config.output for config in configs}
+    return len(with_tasks) == 2 and len(seeds) == 1 and not any(any(results_dir(Path(one)).glob("*.json")) for one in folders)
 
 
 def _with_data_checked(cells: Sequence[PlannedCell]) -> list[PlannedCell]:
@@ -313,7 +324,7 @@ def _assumptions(effects: Sequence[SmallestEffect]) -> list[str]:
             f"{ITEM_SD:.0f} points are assumed; without a number of items it is the smallest effect of an infinite test set"
         )
     if len(tested) < len(effects):
-        lines.append("a single seed can only describe a difference, not test it: to test it, type seed=1,2,3 or more")
+        lines.append(SINGLE_SEED)
     return lines
 
 

@@ -29,6 +29,11 @@ def check(config: Config, runs_here: bool = False) -> ResolvedCell:
     return cell
 
 
+def intermediate_problems(cell: ResolvedCell) -> list[str]:
+    """Return one line for each problem of the intermediate tasks' declarations, languages and data."""
+    return [line for task in (cell.intermediate.tasks.values() if cell.intermediate else ()) for line in _training(task)]
+
+
 def _once(problems: list[str], config: Config) -> list[str]:
     """The problems, each once; one of a task that is used in several places is shown for the target, or for the first of them."""
     tables = {
