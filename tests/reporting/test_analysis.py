@@ -12,7 +12,7 @@ import pytest
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir, sweep_summary
 from xstilts.reporting.analysis import analyse, question
-from xstilts.reporting.groups import ALL, OTHERS, SOURCE
+from xstilts.reporting.groups import ALL, OTHERS, PHASE_2, SEEN, SOURCE, UNSEEN
 from xstilts.reporting.statistics import ITEMS, NOTHING, RUNS_AND_ITEMS, RunVariance, effect, holm
 from xstilts.store.results import name_of, write_result
 
@@ -209,3 +209,19 @@ def test_the_baseline_of_a_target_without_training_has_no_run_variance(write_mad
     runs = RunVariance(0, 2), RunVariance(100, 2)
     alone = effect(np.full((3, 1), 30.0), np.array([[80.0], [70], [90]]), row["item_sd"] ** 2, runs)
     assert widths[1] == pytest.approx(alone.high - alone.low) != widths[0] and row["baseline_seeds"] == 3
+
+
+def test_each_choice_has_its_own_seen_and_unseen_languages(study: Path, write_made_up: Write) -> None:
+    assert not (analyse(study).effects["kind"] == PHASE_2).any(), "no choice saw another language"
+    for seed in (1, 2):
+        used = {"languages": ["qaa", "qab", "qac"]}
+        write_made_up(intermediate="snli", seed=seed, used=used, right={"qaa": 8, "qab": 9, "qac": 8, "qae": 5, "qaf": 3})
+    found = analyse(study)
+    effects = found.effects[found.effects["target"] == "xnli"].set_index(["intermediate", "group"])
+    assert effects.loc[("snli", SEEN), ["difference", "languages", "seen_languages"]].tolist() == [20, 2, 2]
+    assert effects.loc[("snli", UNSEEN), ["difference", "languages", "seen_languages"]].tolist() == [0, 2, 0]
+    assert effects.loc[("snli", "qab"), "seen_languages"] == 1 and effects.loc[("snli", "qae"), "seen_languages"] == 0
+    assert effects.loc[("mnli", UNSEEN), "languages"] == 4 and ("mnli", SEEN) not in effects.index
+    assert effects.loc[("mnli", UNSEEN), "low"] == pytest.approx(effects.loc[("mnli", OTHERS), "low"])
+    seen = found.scores[found.scores["seen"]]
+    assert set(seen["intermediate"]) == {"snli"} and set(seen["language"]) == {"qaa", "qab", "qac"}

@@ -48,5 +48,5 @@ def test_most_cells_decide_and_of_as_many_those_with_pretraining(write_made_up: 
 def test_retrieval_is_compared_at_the_first_layer_which_the_predictions_are_from(write_made_up: Write, tmp_path: Path) -> None:
     write_made_up(target="bucc2018", layers=(0, 1), splits=("validation", "test"))
     (one,) = comparisons(tmp_path)
-    assert one.variant == (0, "mean") and one.split == "test"
+    assert one.main == ("accuracy", "test", 0, "mean")
     assert one.by_seed("none")[1]["qab"] == 60 and {row["layer"] for row in one.rows("none", 1)} == {0}

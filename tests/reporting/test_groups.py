@@ -9,17 +9,22 @@ from xstilts.reporting.groups import (
     FAMILY,
     LANGUAGE,
     OTHERS,
+    PHASE_2,
     SCRIPT,
+    SEEN,
     SIZES,
     SOURCE,
     TEXT,
+    UNSEEN,
     WHOLE,
     WORLD,
     compared_groups,
     groups,
     language_facts,
     low_resource,
+    phase_2_groups,
 )
+from xstilts.reporting.summary import MainScore
 from xstilts.tasks.languages import LANGUAGES
 
 
@@ -31,7 +36,7 @@ def test_every_language_has_a_family_a_script_and_a_size() -> None:
 
 
 def test_real_languages_by_what_they_have_in_common() -> None:
-    real = Comparison("xnli", {}, "accuracy", "accuracy", "test", (None, None), "en", {}, {}, False, {})
+    real = Comparison("xnli", {}, "accuracy", MainScore("accuracy", "test", None, None), "en", {}, {}, False, {})
     found = groups(real)
     assert found["Turkic", FAMILY] == ["az", "kk", "tr"] and found["Cyrillic", SCRIPT] == ["bg", "kk", "ru", "uk"]
     assert found["no text", TEXT] == ["ht", "qu", "wo", "yo"]
@@ -65,3 +70,18 @@ def test_only_languages_with_scores_are_compared(write_made_up: Any, tmp_path: P
     without = compared_groups(one, ["qab", "qae"])
     assert (ALL, WHOLE) not in without and (SOURCE, WHOLE) not in without and without[OTHERS, WHOLE] == ["qab", "qae"]
     assert compared_groups(one, []) == {}
+
+
+def test_languages_that_phase_2_trained_in_are_seen(write_made_up: Any, tmp_path: Path) -> None:
+    write_made_up()
+    for task, codes in {"snli": ["qaa"], "mnli": ["qaa", "qab"], "qqp": ["qac"], "mlm": ["qab", "qac", "qae", "qaf"]}.items():
+        write_made_up(intermediate=task, used={"languages": codes})
+    (one,) = comparisons(tmp_path)
+    languages = ["qaa", "qab", "qac", "qae"]
+    assert phase_2_groups(one, ["none"], languages) == {(UNSEEN, PHASE_2): ["qab", "qac", "qae"]}
+    assert phase_2_groups(one, ["snli"], languages) == {(UNSEEN, PHASE_2): ["qab", "qac", "qae"]}, (
+        "the source language is neither"
+    )
+    assert phase_2_groups(one, ["mnli"], languages) == {(SEEN, PHASE_2): ["qab"], (UNSEEN, PHASE_2): ["qac", "qae"]}
+    assert phase_2_groups(one, ["mnli", "qqp"], languages)[UNSEEN, PHASE_2] == ["qae"], "unseen by both"
+    assert phase_2_groups(one, ["mlm"], languages) == {(SEEN, PHASE_2): ["qab", "qac", "qae"]}

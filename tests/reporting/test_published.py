@@ -28,8 +28,8 @@ def value(table: DataFrame, *where: str) -> list[float]:
         (("udpos", "mBERT"), []),
         (("udpos", "X-STILTs", "f1"), [74.9]),
         (("xtreme", "X-STILTs", AVERAGE), [73.5]),
-        (("xtreme", "XLM-R Large", AVERAGE), [68.1]),
-        (("tatoeba", "XLM-R Large", "accuracy"), [57.3]),
+        (("xtreme", "XLM-R Large, on Tatoeba tuned on SQuAD", AVERAGE), [68.1]),
+        (("tatoeba", "XLM-R Large, tuned on SQuAD", "accuracy"), [57.3]),
         (("tatoeba", "X-STILTs"), []),
         (("xcopa", "XLM-R Large", "accuracy", AVERAGE), [68.69]),
         (("xcopa", "XLM-R Large", "accuracy", "ht"), [50.0]),
@@ -64,14 +64,14 @@ def test_own_scores_stand_before_the_published_ones_of_their_metric(write_made_u
     """Over the languages that XTREME has: `ro` is XTREME-R's."""
     write_made_up()
     rows = [
-        ["xquad", "", choice, seed, code, metric, "test", None, None, score + seed, 10, code == "en", metric == "f1"]
+        ["xquad", "", choice, seed, code, metric, "test", None, None, score + seed, 10, code == "en", metric == "f1", False]
         for choice in ("none", "mnli")
         for seed in (1, 2)
         for metric, score in (("f1", 60.0), ("exact_match", 40.0))
         for code in ("en", "de", "ro")
     ]
-    rows += [["xquad", "", "none", 1, "de", "f1", "validation", None, None, 5.0, 10, False, False]]
-    rows += [["mlqa_cross", "", "none", 1, "de", "f1", "test", None, None, 5.0, 10, False, True]]
+    rows += [["xquad", "", "none", 1, "de", "f1", "validation", None, None, 5.0, 10, False, False, False]]
+    rows += [["mlqa_cross", "", "none", 1, "de", "f1", "test", None, None, 5.0, 10, False, True, False]]
     real = dataclasses.replace(analyse(tmp_path), synthetic=False, source="en", scores=DataFrame(rows, columns=SCORES))
     found = beside(real)
     assert set(found["target"]) == {"xquad"}
@@ -88,12 +88,12 @@ def test_conditions_with_other_splits_and_layers_are_not_mixed(write_made_up: Wr
     write_made_up()
     cell = ["tatoeba", "", "none"]
     rows = [
-        [*cell, seed, code, "accuracy", split, layer, "mean", value, 10, False, (split, layer) == ("test", 1)]
+        [*cell, seed, code, "accuracy", split, layer, "mean", value, 10, False, (split, layer) == ("test", 1), False]
         for seed, code in ((1, "de"), (1, "fr"), (2, "de"))
         for split, layer, value in (("test", 1, 50.0), ("test", 2, 90.0), ("validation", 1, 10.0))
     ]
-    rows += [["tatoeba", "other", "none", 1, "de", "accuracy", "validation", 1, "mean", 30.0, 10, False, True]]
-    rows += [["tatoeba", "other", "none", 1, "de", "accuracy", "test", 1, "mean", 70.0, 10, False, False]]
+    rows += [["tatoeba", "other", "none", 1, "de", "accuracy", "validation", 1, "mean", 30.0, 10, False, True, False]]
+    rows += [["tatoeba", "other", "none", 1, "de", "accuracy", "test", 1, "mean", 70.0, 10, False, False, False]]
     real = dataclasses.replace(analyse(tmp_path), synthetic=False, source="en", scores=DataFrame(rows, columns=SCORES))
     ours = beside(real).query("`from` == @OURS")
     found = ours[["model", "split", "languages", "value"]].to_numpy().tolist()

@@ -6,7 +6,7 @@ import pytest
 
 from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.groups import ALL, OTHERS
-from xstilts.reporting.tables import ReportTable, TableCell, conditions, headline, tables
+from xstilts.reporting.tables import ReportTable, TableCell, conditions, headline, tables, target_tables
 from xstilts.reporting.views.latex import latex
 
 Write = Any
@@ -83,3 +83,18 @@ def test_each_condition_has_tables_of_its_own(write_made_up: Write, tmp_path: Pa
 
 def test_latex_gets_no_sign_that_it_does_not_know(analysis: Analysis) -> None:
     assert all(latex(table).isascii() for table in tables(analysis))
+
+
+def test_seen_languages_are_marked_and_unseen_ones_have_a_table(write_made_up: Any, tmp_path: Path) -> None:
+    write_made_up()
+    write_made_up(intermediate="mnli", better=1, used={"languages": ["qaa"]})
+    write_made_up(intermediate="qqp", better=1, used={"languages": ["qab", "qac"]})
+    found = {table.name: table for table in tables(analyse(tmp_path))}
+    scores = {row[0].text: [cell.text for cell in row[1:]] for row in found["scores_xnli"].rows}
+    assert scores["qab"] == ["70.0", "80.0", "80.0‡"] and scores["qae"] == ["50.0", "60.0", "60.0"]
+    assert "‡ phase 2 trained in this language" in found["scores_xnli"].caption and found["scores_xnli"].is_numeric(3)
+    unseen = [[cell.text for cell in row] for row in found["differences_unseen"].rows]
+    assert unseen == [["none", "-"], ["mnli", "+10.0"], ["qqp", "+10.0"], ["languages", "2 to 4"]]
+    assert "unseen in phase 2" in found["differences_unseen"].caption
+    (target,) = target_tables(analyse(tmp_path))
+    assert "seen in phase 2" in target.header and "unseen in phase 2" in target.header

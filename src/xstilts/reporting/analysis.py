@@ -1,10 +1,12 @@
 """The analysis of a study: every table that the page, the figures, the files, the terminal, W&B and the notebooks show.
 
     scores      a row per score of a cell: target, condition, intermediate, seed, language, metric, split, layer, pooling, value,
-                examples, source (whether the language is the one trained in), main (whether it is the target's main score)
+                examples, source (whether the language is the one trained in), main (whether it is the target's main score), seen
+                (whether phase 2 trained in the language)
     effects     a row per intermediate choice, target, condition and group of languages, against the choice `none`: group, kind,
                 baseline, score, difference, low, high, covers (the chance that the interval covers), p, p_corrected, seeds,
-                baseline_seeds, languages, items, and the standard deviations seed_sd, language_sd, rest_sd, item_sd
+                baseline_seeds, languages, seen_languages (the number of them that phase 2 trained in), items, and the standard
+                deviations seed_sd, language_sd, rest_sd, item_sd
     averages    a row per condition, benchmark and intermediate choice: average, sd (over seeds), tasks, seeds, gap, over
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
     problems    a row per cell that failed, was interrupted or blocked, is degenerate, incomplete or left out: cell, kind, reason
@@ -24,9 +26,9 @@ import numpy as np
 from xstilts.errors import UserError
 from xstilts.paths import experiments_dir
 from xstilts.reporting.averages import averages
-from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results
+from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results, trained_in
 from xstilts.reporting.effects import common_languages, group_effects, group_run_variances
-from xstilts.reporting.groups import compared_groups
+from xstilts.reporting.groups import SEEN, compared_groups, phase_2_groups
 from xstilts.reporting.items import ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
@@ -36,10 +38,10 @@ from xstilts.store.results import name_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SCORES = "target condition intermediate seed language metric split layer pooling value examples source main".split()
+SCORES = "target condition intermediate seed language metric split layer pooling value examples source main seen".split()
 EFFECTS = (
     "target condition intermediate group kind baseline score difference low high covers p p_corrected seeds baseline_seeds "
-    "languages items seed_sd language_sd rest_sd item_sd"
+    "languages seen_languages items seed_sd language_sd rest_sd item_sd"
 ).split()
 PROVENANCE = "cell target condition intermediate seed artifacts versions recipe model".split()
 
@@ -110,14 +112,14 @@ def _cells(one: Comparison) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
 
 def _scores(one: Comparison, condition: str) -> Iterator[list[Any]]:
     for choice, seed, result in _cells(one):
-        cell = [one.target, condition, choice_name(choice), seed]
+        cell, trained = [one.target, condition, choice_name(choice), seed], trained_in(result)
         for row in result["rows"]:
             if row["value"] is None:
                 continue
-            variant = (row.get("layer"), row.get("pooling"))
-            main = row["metric"] == one.key and row["split"] == one.split and variant == one.variant
-            own = [row["language"], row["metric"], row["split"], *variant, float(row["value"]), row["examples"]]
-            yield [*cell, *own, row["language"] == one.source, main]
+            place = (row["metric"], row["split"], row.get("layer"), row.get("pooling"))
+            main = place == one.main
+            own = [row["language"], *place, float(row["value"]), row["examples"]]
+            yield [*cell, *own, row["language"] == one.source, main, row["language"] in trained]
 
 
 def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator[list[Any]]:
@@ -130,8 +132,11 @@ def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator
     if one.paired:
         by_choice = {choice: {seed: own[seed] for seed in own if seed in baseline} for choice, own in by_choice.items()}
     compared = {choice: own for choice, own in by_choice.items() if own and set(languages) <= set(common_languages(own))}
-    groups = compared_groups(one, languages)
-    variances = group_run_variances(compared, groups, one.paired, one.untrained)
+    shared_groups = compared_groups(one, languages)
+    own_groups = {choice: phase_2_groups(one, [choice], languages) for choice in compared}
+    if not any(name == SEEN for groups in own_groups.values() for name, _ in groups):
+        own_groups = {}
+    shared_variances = group_run_variances(compared, shared_groups, one.paired, one.untrained)
     items = {seed: read_items(one.cells[BASELINE][seed], one.metric, one.split) for seed in baseline if len(compared) > 1}
     for choice, own in compared.items():
         if choice == BASELINE:
@@ -140,12 +145,17 @@ def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator
         sides = {seed: baseline[seed] for seed in seeds}, own
         of_items = {seed: items[seed] for seed in seeds}
         of_items_treated = {seed: read_items(one.cells[choice][seed], one.metric, one.split) for seed in own}
+        own_group = own_groups.get(choice, {})
+        groups = {**shared_groups, **own_group}
+        variances = {**shared_variances, **group_run_variances(compared, own_group, one.paired, one.untrained)}
         runs = {key: (known.of(BASELINE), known.of(choice)) for key, known in variances.items()}
+        trained = set(one.trained_in(choice))
         for found in group_effects(*sides, groups, (of_items, of_items_treated), runs):
             result = found.effect
             values = [found.baseline, found.score, result.value, result.low, result.high, result.covers, result.p, np.nan]
             parts = [result.seed_sd, result.language_sd, result.rest_sd, result.item_sd]
-            sizes = [len(own), len(seeds), found.languages, found.items]
+            seen = len(trained & set(groups[found.group, found.kind]))
+            sizes = [len(own), len(seeds), found.languages, seen, found.items]
             yield [one.target, condition, choice_name(choice), found.group, found.kind, *values, *sizes, *parts]
 
 

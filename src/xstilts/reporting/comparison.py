@@ -11,9 +11,8 @@ from xstilts.babel.declaration import Language
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir
 from xstilts.reporting.conditions import TRAINING, Settings, condition, differences, following_seed, intermediate_settings, typed
-from xstilts.reporting.summary import scores, source_language
+from xstilts.reporting.summary import MainScore, main_score, scores, source_language
 from xstilts.store.results import REMEDY, name_of, read_results
-from xstilts.tasks.declaration import SPLITS
 
 BASELINE = "none"
 
@@ -30,12 +29,8 @@ class Comparison:
     target: str
     settings: Settings
     """The condition that the cells share."""
-    key: str
-    """The main key of the target's metric."""
     metric: str
-    split: str
-    variant: tuple[int | None, str | None]
-    """Layer and pooling of the retrieval scores, the first ones, which the predictions are from; None and None for others."""
+    main: MainScore
     source: str
     languages: dict[str, Language]
     """The languages of the synthetic world, the pivot first; empty for real languages."""
@@ -47,9 +42,23 @@ class Comparison:
     """Name of a result -> name of a newer one with the same description, made from other data or by another xstilts."""
 
     @property
+    def key(self) -> str:
+        """The main key of the target's metric."""
+        return self.main.metric
+
+    @property
+    def split(self) -> str:
+        """The split of the main score."""
+        return self.main.split
+
+    @property
     def untrained(self) -> bool:
         """True if nothing is trained for the baseline, so that it has the same scores with every seed."""
         return self.settings.get(TRAINING) == json.dumps("none") and not self.paired
+
+    def trained_in(self, choice: str) -> list[str]:
+        """Return the languages that phase 2 of a choice trained in, with any seed, sorted."""
+        return sorted({code for result in self.cells[choice].values() for code in trained_in(result)})
 
     def results(self) -> Iterator[Result]:
         """Yield all results that are compared."""
@@ -58,9 +67,7 @@ class Comparison:
 
     def rows(self, choice: str, seed: int) -> ScoreRows:
         """Return the rows of the main score, one per language."""
-        wanted = (self.key, self.split, *self.variant)
-        found = self.cells[choice][seed]["rows"]
-        return [row for row in found if (row["metric"], row["split"], row.get("layer"), row.get("pooling")) == wanted]
+        return self.main.rows(self.cells[choice][seed])
 
     def by_seed(self, choice: str) -> dict[int, dict[str, float]]:
         """Return seed -> language -> main score."""
@@ -70,7 +77,7 @@ class Comparison:
         """Return language -> the score that XTREME averages; languages that lack a part of it are missing."""
         values: dict[str, dict[str, float]] = {}
         for row in self.cells[choice][seed]["rows"]:
-            own = (row["split"], row.get("layer"), row.get("pooling")) == (self.split, *self.variant)
+            own = (row["split"], row.get("layer"), row.get("pooling")) == self.main[1:]
             if own and row["value"] is not None:
                 values.setdefault(row["language"], {})[row["metric"]] = float(row["value"])
         scored = {code: metrics.task_score(self.metric, found) for code, found in values.items()}
@@ -110,9 +117,9 @@ def compared(results: Sequence[Result]) -> list[Comparison]:
     found = []
     for (target, settings), comparable in sorted(by_condition.items()):
         key = metrics.main_key(metric_of(comparable[-1]))
-        comparable = [result for result in comparable if _splits(result, key)]
-        if (split := _split(comparable, key)) is not None:
-            found.append(_comparison(target, dict(settings), split, comparable, bool(following)))
+        comparable = [result for result in comparable if main_score([result], key)]
+        if main := main_score(comparable, key):
+            found.append(_comparison(target, dict(settings), main, comparable, bool(following)))
     return found
 
 
@@ -124,6 +131,12 @@ def metric_of(result: Result) -> str:
         raise UserError(
             f"{name_of(result)}.json is no result of a cell: config.target.task.metrics is missing; {REMEDY}"
         ) from None
+
+
+def trained_in(result: Mapping[str, Any]) -> list[str]:
+    """Return the languages of all intermediate tasks together, sorted."""
+    tasks = result["config"].get("intermediate", {}).get("tasks", {})
+    return sorted({code for used in tasks.values() for code in used.get("languages") or []})
 
 
 def study_name(found: Sequence[Comparison], study: Path) -> str:
@@ -160,7 +173,7 @@ def most_common(found: Sequence[Comparison]) -> Settings:
     return dict(most)
 
 
-def _comparison(target: str, settings: Settings, split: str, results: Sequence[Result], paired: bool) -> Comparison:
+def _comparison(target: str, settings: Settings, main: MainScore, results: Sequence[Result], paired: bool) -> Comparison:
     """Sort comparable results, the oldest first, by intermediate choice and seed."""
     choices: dict[tuple[str, SortedSettings], dict[int, Result]] = {}
     left_out: dict[str, str] = {}
@@ -175,23 +188,8 @@ def _comparison(target: str, settings: Settings, split: str, results: Sequence[R
     names = _names([(name, dict(used)) for name, used in choices])
     cells = dict(sorted(zip(names, choices.values(), strict=True), key=lambda item: (item[0] != BASELINE, item[0])))
     last = results[-1]
-    metric = metric_of(last)
-    key = metrics.main_key(metric)
-    first = next(row for row in last["rows"] if row["metric"] == key and row["split"] == split)
-    variant = first.get("layer"), first.get("pooling")
     source, languages = source_language(last), world_languages(last)
-    return Comparison(target, settings, key, metric, split, variant, source, languages, cells, paired, left_out)
-
-
-def _split(results: Sequence[Result], key: str) -> str | None:
-    """Return the last split for which every result has gold; None if there is none."""
-    with_gold = [_splits(result, key) for result in results]
-    return next((split for split in reversed(SPLITS) if with_gold and all(split in found for found in with_gold)), None)
-
-
-def _splits(result: Result, key: str) -> set[str]:
-    """Return the splits with a score."""
-    return {row["split"] for row in result["rows"] if row["value"] is not None and row["metric"] == key}
+    return Comparison(target, settings, metric_of(last), main, source, languages, cells, paired, left_out)
 
 
 def _names(choices: Sequence[tuple[str, Settings]]) -> list[str]:

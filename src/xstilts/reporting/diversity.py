@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from xstilts.paths import CellPaths
-from xstilts.reporting.comparison import BASELINE, Result
+from xstilts.reporting.comparison import BASELINE, trained_in
 from xstilts.reporting.language_distances import distances_to
 from xstilts.store.results import read_result
 
@@ -31,7 +31,7 @@ def diversity(analysis: "Analysis") -> "DataFrame":
     rows: list[list[object]] = []
     for condition, own in analysis.provenance.groupby("condition", sort=False):
         used = {
-            row.intermediate: _trained_in(read_result(CellPaths(analysis.folder, row.cell).result))
+            row.intermediate: trained_in(read_result(CellPaths(analysis.folder, row.cell).result))
             for row in own.drop_duplicates("intermediate").itertuples()
             if row.intermediate != BASELINE
         }
@@ -42,9 +42,3 @@ def diversity(analysis: "Analysis") -> "DataFrame":
                 between = [known[one][kind].get(other, float("nan")) for one, other in combinations(codes, 2)]
                 rows.append([condition, choice, " ".join(codes), kind, fmean(between) if between else 0.0])
     return DataFrame(rows, columns=DIVERSITY)
-
-
-def _trained_in(result: Result) -> list[str]:
-    """Return the languages of all intermediate tasks together, sorted."""
-    tasks = result["config"].get("intermediate", {}).get("tasks", {})
-    return sorted({code for used in tasks.values() for code in used.get("languages") or []})

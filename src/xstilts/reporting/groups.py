@@ -8,15 +8,17 @@ Languages of a synthetic world: by its parameters. `low-resource` ones have less
 others, `near` ones differ from the source language in at most 3 of 10 features, `far` ones in more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from xstilts.babel.declaration import Language
 from xstilts.babel.distance import structural
 from xstilts.reporting.comparison import Comparison
 
 ALL, SOURCE, OTHERS = "all languages", "source language", "other languages"
-WHOLE, LANGUAGE = "whole", "language"
-"""Kinds of groups: ALL, SOURCE and OTHERS; a single language."""
+SEEN, UNSEEN = "seen in phase 2", "unseen in phase 2"
+"""Other languages that phase 2 of a choice trained in, and those that it did not train in, which zero-shot claims are about."""
+WHOLE, PHASE_2, LANGUAGE = "whole", "phase 2", "language"
+"""Kinds of groups: ALL, SOURCE and OTHERS; SEEN and UNSEEN; a single language."""
 LOW_RESOURCE = 0.5
 """Amount of text, relative to the source language's, below which a language is low-resource."""
 NEAR = 0.3
@@ -66,6 +68,20 @@ def compared_groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str
         found = {(ALL, WHOLE): list(languages), (SOURCE, WHOLE): [one.source], **found}
     found |= {(code, LANGUAGE): [code] for code in languages}
     found |= {key: [code for code in codes if code in others] for key, codes in groups(one).items()}
+    return {key: codes for key, codes in found.items() if codes}
+
+
+def phase_2_groups(one: Comparison, choices: Iterable[str], languages: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    """Return SEEN and UNSEEN for some intermediate choices together: seen are the languages that any of them was trained in.
+
+    Only `languages` count, without the source language; a group without any is left out.
+    """
+    trained = {code for choice in choices for code in one.trained_in(choice)}
+    others = [code for code in languages if code != one.source]
+    found = {
+        (SEEN, PHASE_2): [code for code in others if code in trained],
+        (UNSEEN, PHASE_2): [code for code in others if code not in trained],
+    }
     return {key: codes for key, codes in found.items() if codes}
 
 

@@ -14,6 +14,8 @@ UNKNOWN = "\N{EN DASH}"
 ITEMS_ONLY = "°"
 """Marks an interval that covers the choice of test items but not another run."""
 ITEMS_ONLY_EXPLAINED = f"{ITEMS_ONLY} one run: interval over test items only, which says nothing about another run; not tested"
+SEEN_MARK = "‡"
+SEEN_EXPLAINED = f"{SEEN_MARK} phase 2 trained in this language"
 _UNITS = [Decimal(1).scaleb(-digits) for digits in range(4)]
 """One unit of the last digit, by the number of digits after the point."""
 

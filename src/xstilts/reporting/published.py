@@ -1,6 +1,9 @@
 """Published scores, to show beside a study's: results of others on the same test sets, with where each was read.
 
 They are in published.csv: target, model, metric, language (`average` for the mean over the benchmark's languages), value, source.
+XTREME's script for Tatoeba loads XLM-R Large tuned on SQuAD. That score comes after an intermediate task and is no baseline; the
+names of the models say so, also in the row of XTREME's average.
+
 They are no aim and no test: models, hyperparameters, seeds and evaluation scripts differ. Of the paper that is reproduced here
 only its row on XTREME's leaderboard could be checked, not its tables. The leaderboard and the row that multilingual T5 quotes
 differ; both are listed, and must not be mixed.

@@ -5,10 +5,41 @@ gold, are ignored. A function returns None if the rows lack the languages that i
 target was trained in.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from xstilts.tasks.declaration import SPLITS
 
 ENGLISH = "en"
+
+
+class MainScore(NamedTuple):
+    """The place of a target's main score in the rows of its results."""
+
+    metric: str
+    """The main key of the target's metric."""
+    split: str
+    layer: int | None
+    """The first layer and pooling of retrieval, which the predictions are from; None and None for other targets."""
+    pooling: str | None
+
+    def rows(self, result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Return the rows of a result, one per language."""
+        return [row for row in result["rows"] if (row["metric"], row["split"], row.get("layer"), row.get("pooling")) == self]
+
+
+def main_score(results: Sequence[Mapping[str, Any]], metric: str) -> MainScore | None:
+    """Return the main score that results of one target share, by the main key of its metric; None without gold in a common split.
+
+    It is of the last split for which every result has gold, and of the first layer and pooling of the last result.
+    """
+    with_gold = [[row for row in result["rows"] if row["metric"] == metric and row["value"] is not None] for result in results]
+    splits = [{row["split"] for row in rows} for rows in with_gold]
+    split = next((split for split in reversed(SPLITS) if splits and all(split in found for found in splits)), None)
+    if split is None:
+        return None
+    first = next(row for row in with_gold[-1] if row["split"] == split)
+    return MainScore(metric, split, first.get("layer"), first.get("pooling"))
 
 
 def source_language(result: Mapping[str, Any]) -> str:

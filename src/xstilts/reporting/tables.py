@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING
 
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
-from xstilts.reporting.groups import ALL, OTHERS, SOURCE, WHOLE, WORLD
-from xstilts.reporting.numbers import ABSENT, ITEMS_ONLY, ITEMS_ONLY_EXPLAINED, fixed, interval, is_number, probability, signed
+from xstilts.reporting.groups import ALL, OTHERS, PHASE_2, SOURCE, UNSEEN, WHOLE, WORLD
+from xstilts.reporting.numbers import (
+    ABSENT,
+    ITEMS_ONLY,
+    ITEMS_ONLY_EXPLAINED,
+    SEEN_EXPLAINED,
+    SEEN_MARK,
+    fixed,
+    interval,
+    is_number,
+    probability,
+    signed,
+)
 from xstilts.reporting.published import THEIRS
 from xstilts.reporting.statistics import ITEMS, NOTHING, SIGNIFICANT, holm
 
@@ -69,20 +80,20 @@ def tables(analysis: Analysis) -> Iterator[ReportTable]:
 def target_tables(analysis: Analysis) -> Iterator[ReportTable]:
     """Yield a table per target and condition: intermediate choices by groups of languages.
 
-    The groups are the source language, the other languages and, in a synthetic world, near, far and low-resource ones.
+    The groups are the source language, the other languages, those of them that phase 2 trained in or did not train in, and, in a
+    synthetic world, near, far and low-resource ones.
     """
-    shown = analysis.effects[analysis.effects["kind"].isin((WHOLE, WORLD)) & (analysis.effects["group"] != ALL)]
+    shown = analysis.effects[analysis.effects["kind"].isin((WHOLE, PHASE_2, WORLD)) & (analysis.effects["group"] != ALL)]
     for (target, condition), part in shown.groupby(["target", "condition"], sort=False):
-        first = part.drop_duplicates("group").set_index("group")
-        groups = list(first.index)
-        rows = [_cells(BASELINE, *(fixed(first.loc[group, "baseline"]) for group in groups), "")]
+        by_group = dict(list(part.groupby("group", sort=False)))
+        rows = [_cells(BASELINE, *map(baseline_text, by_group.values()), "")]
         for choice in choices(part):
             own = part[part["intermediate"] == choice].set_index("group")
-            rows.append([TableCell(choice), *(_difference(own.loc[group]) for group in groups)])
-            rows[-1].append(TableCell(str(own["seeds"].iloc[0])))
-        rows.append(_cells("languages", *(str(first.loc[group, "languages"]) for group in groups), ""))
+            cells = [_difference(own.loc[group]) if group in own.index else TableCell(ABSENT) for group in by_group]
+            rows.append([TableCell(choice), *cells, TableCell(str(own["seeds"].iloc[0]))])
+        rows.append(_cells("languages", *map(languages_text, by_group.values()), ""))
         caption = _with(f"{target}: score without intermediate task, and difference to it with each", condition)
-        yield ReportTable(f"target_{target}", caption, ["intermediate", *groups, "seeds"], rows, part)
+        yield ReportTable(f"target_{target}", caption, ["intermediate", *by_group, "seeds"], rows, part)
 
 
 def conditions(analysis: Analysis) -> list[tuple[str, str]]:
@@ -101,6 +112,20 @@ def headline(effects: "DataFrame") -> "DataFrame":
 def choices(frame: "DataFrame") -> list[str]:
     """Return the intermediate choices of a frame, the baseline first."""
     return sorted(frame["intermediate"].unique(), key=lambda name: (name != BASELINE, name))
+
+
+def baseline_text(effects: "DataFrame") -> str:
+    """Write the baseline's score in a group, over the most seeds; nothing if each choice has its own languages in the group."""
+    texts = {fixed(value) for value in effects["baseline"]}
+    if len(texts) > 1 and (effects["kind"] == PHASE_2).any():
+        return ABSENT
+    return fixed(effects.loc[effects["baseline_seeds"].idxmax(), "baseline"])
+
+
+def languages_text(effects: "DataFrame") -> str:
+    """Write the number of languages of a group: `14`; `8 to 14` if choices differ."""
+    least, most = int(effects["languages"].min()), int(effects["languages"].max())
+    return f"{least} to {most}" if least < most else str(most)
 
 
 def difference_cell(value: float, low: float, high: float, covers: str, p_corrected: float) -> TableCell:
@@ -180,29 +205,30 @@ def published_table(beside: "DataFrame") -> ReportTable:
 def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[ReportTable]:
     """Yield tables of intermediate choices by targets, with the baseline's score first and the number of languages last.
 
-    One table is over all languages; others are over the source language and the other languages.
+    One table is over all languages; others are over the source language, the other languages, and those of them that phase 2 of a
+    choice did not train in, if any did in some.
     """
     main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
     split_of = dict(zip(main["target"], main["split"], strict=True))
     effects = analysis.effects[analysis.effects["condition"] == condition]
-    of_group = {group: effects[effects["group"] == group] for group in (SOURCE, OTHERS)}
+    of_group = {group: effects[effects["group"] == group] for group in (SOURCE, OTHERS, UNSEEN)}
     kinds = [
         ("differences", headline(effects), "mean over languages"),
         ("differences_source", of_group[SOURCE], SOURCE),
         ("differences_others", of_group[OTHERS], f"mean over {OTHERS}"),
+        ("differences_unseen", of_group[UNSEEN], f"mean over {OTHERS} that are {UNSEEN}"),
     ]
     for name, part, about in kinds:
         if part.empty:
             continue
-        first = part.drop_duplicates("target").set_index("target")
-        targets = list(first.index)
-        rows = [_cells(BASELINE, *(fixed(first.loc[target, "baseline"]) for target in targets))]
+        by_target = dict(list(part.groupby("target", sort=False)))
+        rows = [_cells(BASELINE, *map(baseline_text, by_target.values()))]
         for choice in choices(part):
             own = part[part["intermediate"] == choice].set_index("target")
-            cells = [_difference(own.loc[target]) if target in own.index else TableCell(ABSENT) for target in targets]
+            cells = [_difference(own.loc[target]) if target in own.index else TableCell(ABSENT) for target in by_target]
             rows.append([TableCell(choice), *cells])
-        rows.append(_cells("languages", *(first.loc[target, "languages"] for target in targets)))
-        names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in targets]
+        rows.append(_cells("languages", *map(languages_text, by_target.values())))
+        names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in by_target]
         caption = f"Score without intermediate task, and difference to it with each, {about}, percent points"
         caption = _with(f"{caption}; {_seeds(part)}; {interval_note(part['covers'])}.", condition)
         yield ReportTable(f"{name}{suffix}", caption, ["intermediate", *names], rows, part)
@@ -219,18 +245,25 @@ def _difference(row: "Series") -> TableCell:
 
 
 def _scores(part: "DataFrame", name: str, caption: str) -> ReportTable:
-    """Make a table of languages by choices: means over seeds and, for several seeds, standard deviations."""
-    grouped = part.groupby(["language", "intermediate"])["value"]
-    data = grouped.agg(["mean", "std", "count"]).reset_index()
+    """Make a table of languages by choices: means over seeds and, for several seeds, standard deviations.
+
+    A mark shows that phase 2 of the choice trained in the language.
+    """
+    grouped = part.groupby(["language", "intermediate"])
+    data = grouped["value"].agg(["mean", "std", "count"]).assign(seen=grouped["seen"].any()).reset_index()
     found = {(row.language, row.intermediate): row for row in data.itertuples()}
     source = set(part.loc[part["source"], "language"])
     rows = []
     for code in sorted(part["language"].unique(), key=lambda code: (code not in source, code)):
         known = [found.get((code, choice)) for choice in choices(part)]
-        cells = [TableCell(ABSENT) if one is None else TableCell(fixed(one.mean), _spread(one.std)) for one in known]
+        cells = [
+            TableCell(ABSENT) if one is None else TableCell(fixed(one.mean) + SEEN_MARK * one.seen, _spread(one.std))
+            for one in known
+        ]
         rows.append([TableCell(code), *cells])
     several = "; mean and standard deviation over seeds" if (data["count"] > 1).any() else ""
-    return ReportTable(name, f"{caption}{several}.", ["language", *choices(part)], rows, data)
+    seen = f"; {SEEN_EXPLAINED}" if data["seen"].any() else ""
+    return ReportTable(name, f"{caption}{several}{seen}.", ["language", *choices(part)], rows, data)
 
 
 def _averages(averages: "DataFrame") -> ReportTable:

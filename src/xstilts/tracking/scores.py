@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from xstilts import metrics
-from xstilts.reporting.summary import mean_of_others, scores, source_language, source_score, transfer_gap
-from xstilts.tasks.declaration import SPLITS
+from xstilts.reporting.summary import main_score, mean_of_others, scores, source_language, source_score, transfer_gap
 
 COLUMNS = ("language", "split", "metric", "layer", "pooling", "value", "examples")
 OTHERS, GAP = "mean of the others", "transfer gap"
@@ -48,13 +47,9 @@ def main_scores(result: Mapping[str, Any]) -> list[tuple[str, float]]:
 
 
 def main_rows(result: Mapping[str, Any]) -> Rows:
-    """The rows of the target's main metric, of the last split with gold; of retrieval those of the first layer and pooling."""
-    key = metrics.main_key(result["config"]["target"]["task"]["metrics"][0])
-    rows = [row for row in result["rows"] if row["metric"] == key and row["value"] is not None]
-    splits = {row["split"] for row in rows}
-    split = next((split for split in reversed(SPLITS) if split in splits), None)
-    rows = [row for row in rows if row["split"] == split]
-    return [row for row in rows if _variant(row) == _variant(rows[0])]
+    """The rows of the target's main score that have gold; see `summary.main_score`."""
+    main = main_score([result], metrics.main_key(result["config"]["target"]["task"]["metrics"][0]))
+    return [row for row in main.rows(result) if row["value"] is not None] if main else []
 
 
 def _columns(result: Mapping[str, Any]) -> dict[str, Rows]:

@@ -13,7 +13,16 @@ LONG = 40
 _MEANT = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$"},
-    **{"±": r"$\pm$", "−": "$-$", "→": r"$\to$", "≥": r"$\geq$", "≤": r"$\leq$", "†": r"\dag{}", "°": r"$^\circ$"},
+    **{
+        "±": r"$\pm$",
+        "−": "$-$",
+        "→": r"$\to$",
+        "≥": r"$\geq$",
+        "≤": r"$\leq$",
+        "†": r"\dag{}",
+        "‡": r"\ddag{}",
+        "°": r"$^\circ$",
+    },
 }
 
 

@@ -18,10 +18,10 @@ from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.extras import Extras
 from xstilts.reporting.groups import ALL, LANGUAGE, OTHERS
-from xstilts.reporting.numbers import ABSENT, ITEMS_ONLY, MINUS, UNKNOWN, probability, with_minus
+from xstilts.reporting.numbers import ABSENT, ITEMS_ONLY, MINUS, SEEN_EXPLAINED, SEEN_MARK, UNKNOWN, probability, with_minus
 from xstilts.reporting.numbers import fixed as plain_fixed
 from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, certain_part
-from xstilts.reporting.tables import interval_note
+from xstilts.reporting.tables import baseline_text, interval_note, languages_text
 from xstilts.reporting.views.html.packing import packed
 from xstilts.store.files import atomic_write
 
@@ -60,15 +60,14 @@ class GroupRow:
 
     name: str
     kind: str
-    languages: int
+    languages: str
     baseline: str
-    seeds: int
     cells: dict[str, DifferenceCell] = field(default_factory=dict)
 
     @property
     def count(self) -> str:
         """`1 language`."""
-        return f"{self.languages} language{'s' if self.languages > 1 else ''}"
+        return f"{self.languages} language{'s' if self.languages != '1' else ''}"
 
 
 @dataclass
@@ -106,7 +105,7 @@ def render(analysis: Analysis, more: Extras) -> str:
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"fixed": fixed, "minus": lambda text: UNKNOWN if text == ABSENT else with_minus(text)}
+    environment.filters |= {"fixed": fixed, "minus": _minus}
     script, style = _part("script.js"), _part("style.css")
     found = targets(analysis)
     tables = {"effects": analysis.effects, "scores": analysis.scores, "provenance": analysis.provenance}
@@ -120,6 +119,7 @@ def render(analysis: Analysis, more: Extras) -> str:
         seeds=sorted(analysis.scores["seed"].unique().tolist()),
         cells=len(analysis.provenance),
         baseline=BASELINE,
+        seen=SEEN_EXPLAINED if analysis.effects["seen_languages"].any() else "",
         interval_note=interval_note(analysis.effects["covers"]),
         has_baseline=BASELINE in set(analysis.scores["intermediate"]),
         group=data["group"],
@@ -143,14 +143,15 @@ def targets(analysis: Analysis) -> list[TargetTable]:
     """Return the targets that have differences, each with its groups of languages, in the order of `Analysis.effects`."""
     main = analysis.scores[analysis.scores["main"]].drop_duplicates(["target", "condition"])
     metrics = {(row["target"], row["condition"]): f"{row['metric']}, {row['split']}" for row in _records(main)}
+    by_group = analysis.effects.groupby(["target", "condition", "group"], sort=False)
+    texts = {key: (languages_text(part), _minus(baseline_text(part))) for key, part in by_group}
     found: dict[tuple[str, str], TargetTable] = {}
     for number, row in enumerate(_records(analysis.effects)):
         key = row["target"], row["condition"]
         target = found.setdefault(key, TargetTable(*key, metrics.get(key, ""), len(found)))
-        group = target.groups.setdefault(row["group"], GroupRow(row["group"], row["kind"], row["languages"], "", 0))
-        if row["seeds"] > group.seeds:  # choices with fewer seeds are compared over these only
-            group.seeds, group.baseline = row["seeds"], fixed(row["baseline"], 1)
-        group.cells[row["intermediate"]] = cell(number, row)
+        if row["group"] not in target.groups:
+            target.groups[row["group"]] = GroupRow(row["group"], row["kind"], *texts[*key, row["group"]])
+        target.groups[row["group"]].cells[row["intermediate"]] = cell(number, row)
     return list(found.values())
 
 
@@ -166,9 +167,11 @@ def cell(number: int, row: Record) -> DifferenceCell:
         p_values if tested else "one run, not tested",
         f"seeds {row['seeds']}, test items {row['items'] or 'not compared'}",
     ]
+    if row["seen_languages"]:
+        details.append(f"phase 2 trained in {row['seen_languages']} of {row['languages']}")
     return DifferenceCell(
         row=number,
-        number=fixed(row["difference"], 1, True),
+        number=fixed(row["difference"], 1, True) + (SEEN_MARK if row["kind"] == LANGUAGE and row["seen_languages"] else ""),
         interval=interval(row, 1),
         colour=step(certain_part(row["low"], row["high"], row["covers"])),
         significant=row["p_corrected"] <= SIGNIFICANT,
@@ -227,6 +230,10 @@ def _by_condition(found: Sequence[TargetTable]) -> dict[str, tuple[list[TargetTa
 
 def _records(frame: "DataFrame") -> list[dict[str, Any]]:
     return frame.to_dict("records")
+
+
+def _minus(text: str) -> str:
+    return UNKNOWN if text == ABSENT else with_minus(text)
 
 
 def _part(name: str) -> str:

@@ -5,8 +5,8 @@
   const MANY_ROWS = 8;
   const P_VALUES = new Set(["p", "p_corrected"]);
   const SIGNED = new Set(["difference", "low", "high"]);
-  const COUNTS = new Set(["seed", "seeds", "baseline_seeds", "languages", "items", "examples", "layer"]);
-  const FLAGS = new Set(["source", "main"]);
+  const COUNTS = new Set(["seed", "seeds", "baseline_seeds", "languages", "seen_languages", "items", "examples", "layer"]);
+  const FLAGS = new Set(["source", "main", "seen"]);
   const UNKNOWN = "\u2013";
 
   const make = (tag, attributes = {}, ...children) => filled(document.createElement(tag), attributes, children);
@@ -60,6 +60,7 @@
       `score ${fixed(effect("score", row), 2)}, none ${fixed(effect("baseline", row), 2)}`,
       p === null ? "one run, not tested" : `p ${probability(p)}, corrected ${probability(effect("p_corrected", row))}`,
       `seeds ${effect("seeds", row)}, test items ${effect("items", row) || "not compared"}`,
+      ...(effect("seen_languages", row) ? [`phase 2 trained in ${effect("seen_languages", row)} of ${effect("languages", row)}`] : []),
     ].join("\n");
   }
 
@@ -82,7 +83,7 @@
       });
     });
   }
-  const NUMBER = /^(< )?[\u2212+]?\d+(\.\d+)?($| )/;
+  const NUMBER = /^(< )?[\u2212+]?\d+(\.\d+)?\u2021?($| )/;
   const asNumber = (text) => Number.parseFloat(text.replace("\u2212", "-").replace("< ", ""));
   function sortableTable(table) {
     sortableHeads(all("thead tr:first-child th", table), (column, direction) => {
@@ -223,9 +224,8 @@
         cell.textContent = UNKNOWN;
         continue;
       }
-      const count = effect("languages", row);
-      const languages = make("small", {}, `${count} language${count > 1 ? "s" : ""}`);
-      cell.replaceChildren(same.parentElement.querySelector(".base").textContent, " ", languages);
+      const base = same.parentElement.querySelector(".base");
+      cell.replaceChildren(base.textContent, " ", make("small", {}, base.dataset.count));
     }
   }
   function groupControl(host) {
