@@ -8,7 +8,7 @@ from xstilts.config import DataConfig, Hyperparameters, Mixture, ModelConfig, Ti
 from xstilts.jobs import EvaluationJob, TrainingData, TrainingJob, read_job, write_job
 from xstilts.sources import source_of
 from xstilts.sources.splits import DataSplit
-from xstilts.tasks.declaration import DataMap, Limits, Source, Task
+from xstilts.tasks.declaration import DataMap, Limits, Source, Task, TrainingTask
 
 TASK = Task(
     name="xnli",
@@ -35,8 +35,7 @@ def training() -> TrainingJob:
                 SOURCE,
                 DataSplit("train", ["en", "de"], {"train/en/data": "0" * 64}),
                 DataSplit("validation:5%", ["en", "de"]),
-                fraction=0.1,
-                data_map=DataMap("hard"),
+                TrainingTask(fraction=0.1, data_map=DataMap("hard"), parallel="rotate"),
                 hyperparameters=Hyperparameters(epochs=0.5),
                 limits=Limits(max_length=64),
             )

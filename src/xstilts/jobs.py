@@ -11,7 +11,7 @@ from xstilts.errors import UserError
 from xstilts.sources import TaskSource, languages_with_data, place_of
 from xstilts.sources.splits import DataSplit
 from xstilts.store.identity import data_checksums
-from xstilts.tasks.declaration import DataMap, Limits, Task, TrainingTask
+from xstilts.tasks.declaration import Limits, Task, TrainingTask
 from xstilts.tracking.identity import RunIdentity
 
 
@@ -23,10 +23,8 @@ class TrainingData:
     train: DataSplit
     validation: DataSplit | None = None
     """The split that is scored while the phase trains; null: none is."""
-    max_examples: int | None = None
-    fraction: float | None = None
-    language_exponent: float | None = None
-    data_map: DataMap = field(default_factory=DataMap)
+    used: TrainingTask = field(default_factory=TrainingTask)
+    """The amount of the data that is used, and its choice; without the task's declaration, which `source` has."""
     map: str | None = None
     """The artifact with the task's training dynamics, where one region of its data map is trained on."""
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
@@ -139,6 +137,8 @@ class UnreadSplit:
     """The split selects the checkpoint, so its examples need gold."""
     first: int | None = None
     """The number of examples of each language that select it; null: all."""
+    parallel: bool = False
+    """Its ids must name translations."""
     mark: str = ""
     """The file to write when it was read without a problem."""
 
@@ -211,10 +211,7 @@ def training_data(
         source=source,
         train=split(used.train),
         validation=split(used.validation) if validates else None,
-        max_examples=used.max_examples,
-        fraction=used.fraction,
-        language_exponent=used.language_exponent,
-        data_map=used.data_map,
+        used=replace(used, task=Task()),
         map=data_map,
         hyperparameters=values,
         limits=limits,

@@ -120,6 +120,18 @@ def test_every_problem_is_found_and_what_is_good_is_marked(
     assert [split.split.expression for split in unread([training(data)], evaluation(data), tmp_path)] == ["train", "test"]
 
 
+def test_ids_that_name_no_translations_are_refused_before_training(
+    data: DataConfig, root: Path, tmp_path: Path, problems: Callable[..., list[list[str]]]
+):
+    both = {"languages": ["en", "sw"], "parallel": "rotate"}
+    good, _ = unread([training(data, **both)], None, tmp_path)
+    assert problems([good]) == [[]], "rows of the same number have the same label"
+    assert unread([training(data, languages=["en", "sw"])], None, tmp_path)[0].mark != good.mark
+    (root / "train-sw.tsv").write_text("\n".join(reversed(GOOD.splitlines())) + "\n")
+    ((found,),) = problems(unread([training(data, **both)], None, tmp_path)[:1])
+    assert found.startswith("task toy: 10 of 10 ids have several labels; parallel is for translations with the same id in all of")
+
+
 def test_a_problem_of_all_languages_together(data: DataConfig, tmp_path: Path, problems: Callable[..., list[list[str]]]):
     (found,) = problems(unread([], evaluation(data, languages=["en", "en"]), tmp_path))
     assert found == ["task 'toy': expected one or more languages, each once, got en, en"]

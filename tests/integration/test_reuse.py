@@ -100,7 +100,7 @@ def test_smaller_subsets_lie_inside_larger_ones(cell: Run) -> None:
     for ran in (small, large):
         training = ran.config.target.training["pawsx"]
         examples = load(source_of(training.task, ran.config.data), training.train, training.languages)
-        ids.append(set(subset(examples, training.max_examples, training.fraction)["id"]))
+        ids.append(set(subset(examples, training.task, training)["id"]))
     assert [len(found) for found in ids] == [16, 48]
     assert ids[0] < ids[1]
 

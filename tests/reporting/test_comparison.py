@@ -37,6 +37,24 @@ def test_choices_of_the_same_task_are_called_by_their_names(write_made_up: Write
     assert list(comparisons(tmp_path)[0].cells) == ["none", "english", "two"]
 
 
+def test_a_draw_that_follows_the_seed_is_one_choice(write_made_up: Write, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write_made_up(seed=seed, world_seed=0)
+        write_made_up(seed=seed, world_seed=0, intermediate="xnli", used={"draw": seed})
+    (one,) = comparisons(tmp_path)
+    assert {choice: list(by_seed) for choice, by_seed in one.cells.items()} == {"none": [1, 2], "xnli": [1, 2]}
+    write_made_up(seed=2, world_seed=0, intermediate="xnli", used={"draw": 1})
+    assert list(comparisons(tmp_path)[0].cells) == ["none", "xnli xnli.draw=1", "xnli xnli.draw=2"], "two draws with one seed"
+    for path in results_dir(tmp_path).iterdir():
+        document = json.loads(path.read_text())
+        if document["config"]["intermediate"]["tasks"]:
+            path.unlink()
+            continue
+        document["config"]["target"]["training"] = {"mnli": {"draw": document["cell"]["seed"]}}
+        path.write_text(json.dumps(document))
+    assert [sorted(one.cells["none"]) for one in comparisons(tmp_path)] == [[1, 2]]
+
+
 def test_most_cells_decide_and_of_as_many_those_with_pretraining(write_made_up: Write, tmp_path: Path) -> None:
     write_made_up(encoder=False)
     write_made_up()

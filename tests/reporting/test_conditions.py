@@ -1,10 +1,10 @@
 from typing import Any
 
-from xstilts.reporting.conditions import condition, differences, following_seed, intermediate_settings, typed
+from xstilts.reporting.conditions import condition, differences, following_draws, following_seed, intermediate_settings, typed
 
 
 def a_result(**config: Any) -> dict[str, Any]:
-    return {"config": config}
+    return {"cell": {"seed": 1}, "config": config}
 
 
 def test_what_changes_no_comparison_is_left_out() -> None:
@@ -54,6 +54,16 @@ def test_what_follows_the_seed_does_so_in_every_result() -> None:
     assert following_seed([*both, of_seed(3, 3, 0)]) == ["data.world.seed"]
     assert following_seed([*both, {"cell": {"seed": 3}, "config": {}}]) == []
     assert condition(both[0], following_seed(both)) == condition(both[1], following_seed(both)) == {}
+
+
+def test_draws_that_follow_the_seed() -> None:
+    def of_seed(seed: int, draw: int) -> dict[str, Any]:
+        return {"cell": {"seed": seed}, "config": {"intermediate": {"tasks": {"mnli": {"draw": draw}, "snli": {"draw": 0}}}}}
+
+    assert following_draws([of_seed(0, 0), of_seed(1, 1)]) == ["mnli"]
+    assert following_draws([of_seed(0, 0)]) == following_draws([of_seed(1, 1), of_seed(2, 1)]) == []
+    assert intermediate_settings(of_seed(3, 3))["mnli.draw"] == '"${seed}"'
+    assert intermediate_settings(of_seed(3, 2))["mnli.draw"] == "2"
 
 
 def test_two_sets_of_languages_are_told_in_one_word() -> None:

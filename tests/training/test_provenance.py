@@ -11,7 +11,7 @@ from xstilts.jobs import TrainingData, TrainingJob
 from xstilts.sources import source_of
 from xstilts.sources.splits import DataSplit
 from xstilts.store.artifacts import publish, temporary_folder
-from xstilts.tasks.declaration import DataMap, Generator, Source, Task
+from xstilts.tasks.declaration import DataMap, Generator, Source, Task, TrainingTask
 from xstilts.training.provenance import provenance
 
 HUB = Source(hub="stanfordnlp/snli", revision="c" * 40, files={"train": "x"})
@@ -23,13 +23,16 @@ TASK = Task(
 ON_HUB = DataConfig(source="hub")
 
 
-def told(data: DataConfig = ON_HUB, used: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    used = {"fraction": 0.5} if used is None else used
+def told(data: DataConfig = ON_HUB, used: dict[str, Any] | None = None, map: str | None = None, **more: Any) -> dict[str, Any]:
     values = {
         "label": "phase 2: snli",
         "identity": {"parent": "1" * 20},
         "artifact": "store/trained/" + "2" * 20,
-        "tasks": {"snli": TrainingData(source_of(TASK, data), DataSplit("train", ["en", "de"]), **used)},
+        "tasks": {
+            "snli": TrainingData(
+                source_of(TASK, data), DataSplit("train", ["en", "de"]), used=TrainingTask(**used or {"fraction": 0.5}), map=map
+            )
+        },
     }
     return provenance(TrainingJob(**values | more), {"snli": 96})
 
@@ -95,6 +98,5 @@ def test_data_of_a_synthetic_world_has_not_the_licence_of_the_real_one() -> None
 
 
 def test_a_region_of_a_data_map(tmp_path: Path) -> None:
-    mapped = {"data_map": DataMap(region="hard"), "map": str(tmp_path / "4444")}
-    found = told(used=mapped, model=ModelConfig(name_or_path="A/b"))
+    found = told(used={"data_map": DataMap(region="hard")}, map=str(tmp_path / "4444"), model=ModelConfig(name_or_path="A/b"))
     assert found["data"]["snli"]["part"] == {"region": "hard", "fraction of the data map": 0.33, "data map": "4444"}

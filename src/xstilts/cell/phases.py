@@ -23,7 +23,6 @@ from xstilts.store.artifacts import is_done
 from xstilts.store.fingerprint import fingerprint, without_defaults
 from xstilts.store.identity import task_identity
 from xstilts.store.result_shape import SCHEMA
-from xstilts.tasks.declaration import TrainingTask
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.identity import of_evaluation, of_phase
 
@@ -210,18 +209,9 @@ def _training_identity(data: TrainingData) -> dict[str, Any]:
 
 def _data_identity(data: TrainingData, splits: list[DataSplit]) -> dict[str, Any]:
     """The values that determine a task's examples in these splits, the training split first."""
-    used = TrainingTask(
-        languages=data.train.languages,
-        train=data.train.expression,
-        validation=splits[-1].expression,
-        max_examples=data.max_examples,
-        fraction=data.fraction,
-        language_exponent=data.language_exponent,
-        data_map=data.data_map,
-    )
     return {
         "task": task_identity(data.source),
-        "use": without_defaults(used),
+        "use": without_defaults(replace(data.used, validation=splits[-1].expression)),
         "data": {file: checksum for split in splits for file, checksum in split.checksums.items()},
     }
 

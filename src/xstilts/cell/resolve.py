@@ -14,6 +14,7 @@ from xstilts.config import Config, DataConfig, Hyperparameters, Mixture
 from xstilts.errors import UserError
 from xstilts.jobs import TrainingData, training_data
 from xstilts.sources import TaskSource, parse_split, source_of
+from xstilts.sources.subset import pool_size, sample_size
 from xstilts.tasks.declaration import DataMap, Limits, Task, TrainingTask
 
 
@@ -234,12 +235,10 @@ def _target(config: Config) -> ResolvedTarget:
 
 def _declared_examples(used: TrainingTask, source: TaskSource | None, split: str, data: DataConfig) -> int | None:
     counts = [_declared_rows(used.task, source, data, split, language) for language in used.languages]
-    total = sum(count for count in counts if count is not None)
+    pool = pool_size([count for count in counts if count is not None], used)
+    size = sample_size(pool, replace(used, fraction=_share(used.fraction))) if pool else used.max_examples
     mapped = _share(used.data_map.fraction) if used.data_map.region else 1.0
-    if not total:
-        return round(used.max_examples * mapped) if used.max_examples else None
-    total = round(total * _share(used.fraction))
-    return round(min(total, used.max_examples or total) * mapped)
+    return round(size * mapped) if size else None
 
 
 def _share(value: float | None) -> float:

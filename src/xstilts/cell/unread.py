@@ -28,12 +28,19 @@ def unread(training: Iterable[TokenizerJob | TrainingJob], evaluation: Evaluatio
 
 def _of_training(job: TokenizerJob | TrainingJob, store: Path) -> Iterator[UnreadSplit]:
     for data in job.tasks.values():
-        yield _unread(data.source, data.train, store)
+        yield _unread(data.source, data.train, store, parallel=bool(data.used.parallel))
         if isinstance(job, TrainingJob) and data.validation:
             yield _unread(data.source, data.validation, store, selects=True, first=job.hyperparameters.eval_examples)
 
 
-def _unread(source: TaskSource, split: DataSplit, store: Path, selects: bool = False, first: int | None = None) -> UnreadSplit:
+def _unread(
+    source: TaskSource,
+    split: DataSplit,
+    store: Path,
+    selects: bool = False,
+    first: int | None = None,
+    parallel: bool = False,
+) -> UnreadSplit:
     expected = source.declared.expect.get(split.name) if source.data.expect else None
     identity = {
         "version": VERSION,
@@ -41,7 +48,8 @@ def _unread(source: TaskSource, split: DataSplit, store: Path, selects: bool = F
         "split": split.expression,
         "languages": split.languages,
         "selects": [selects, first],
+        "parallel": parallel,
         "expected": without_defaults(expected) if expected else None,
         "data": split.checksums,
     }
-    return UnreadSplit(source, split, selects, first, str(read_mark(store, fingerprint(identity))))
+    return UnreadSplit(source, split, selects, first, parallel, str(read_mark(store, fingerprint(identity))))

@@ -10,7 +10,16 @@ from xstilts import metrics
 from xstilts.babel.declaration import Language
 from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir
-from xstilts.reporting.conditions import TRAINING, Settings, condition, differences, following_seed, intermediate_settings, typed
+from xstilts.reporting.conditions import (
+    TRAINING,
+    Settings,
+    condition,
+    differences,
+    following_draws,
+    following_seed,
+    intermediate_settings,
+    typed,
+)
 from xstilts.reporting.summary import MainScore, main_score, scores, source_language
 from xstilts.store.results import REMEDY, name_of, read_results
 
@@ -111,9 +120,14 @@ def compared(results: Sequence[Result]) -> list[Comparison]:
     """
     following = following_seed(results)
     by_condition: dict[tuple[str, SortedSettings], list[Result]] = {}
+    by_target: dict[str, list[Result]] = {}
     for result in results:
-        settings = tuple(sorted(condition(result, following).items()))
-        by_condition.setdefault((result["cell"]["target"], settings), []).append(result)
+        by_target.setdefault(result["cell"]["target"], []).append(result)
+    for target, of_target in by_target.items():
+        draws = [f"{TRAINING}.{task}.draw" for task in following_draws(of_target, *TRAINING.split("."))]
+        for result in of_target:
+            settings = tuple(sorted(condition(result, [*following, *draws]).items()))
+            by_condition.setdefault((target, settings), []).append(result)
     found = []
     for (target, settings), comparable in sorted(by_condition.items()):
         key = metrics.main_key(metric_of(comparable[-1]))
@@ -177,10 +191,12 @@ def _comparison(target: str, settings: Settings, main: MainScore, results: Seque
     """Sort comparable results, the oldest first, by intermediate choice and seed."""
     choices: dict[tuple[str, SortedSettings], dict[int, Result]] = {}
     left_out: dict[str, str] = {}
+    named: dict[str, list[Result]] = {}
     for result in results:
-        tasks, chosen = result["cell"]["intermediate"], result["config"].get("intermediate", {})
-        name = BASELINE if tasks == [BASELINE] else (chosen.get("name") or "+".join(tasks) or BASELINE)
-        by_seed = choices.setdefault((name, tuple(sorted(intermediate_settings(result).items()))), {})
+        named.setdefault(_choice(result), []).append(result)
+    for result in results:
+        used = intermediate_settings(result, following_draws(named[name := _choice(result)]))
+        by_seed = choices.setdefault((name, tuple(sorted(used.items()))), {})
         seed = result["cell"]["seed"]
         if seed in by_seed:
             left_out[name_of(by_seed[seed])] = name_of(result)
@@ -190,6 +206,12 @@ def _comparison(target: str, settings: Settings, main: MainScore, results: Seque
     last = results[-1]
     source, languages = source_language(last), world_languages(last)
     return Comparison(target, settings, metric_of(last), main, source, languages, cells, paired, left_out)
+
+
+def _choice(result: Result) -> str:
+    """Return the name of a result's intermediate choice, without its options."""
+    tasks, chosen = result["cell"]["intermediate"], result["config"].get("intermediate", {})
+    return BASELINE if tasks == [BASELINE] else (chosen.get("name") or "+".join(tasks) or BASELINE)
 
 
 def _names(choices: Sequence[tuple[str, Settings]]) -> list[str]:

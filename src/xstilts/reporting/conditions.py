@@ -51,8 +51,21 @@ def following_seed(results: Sequence[Mapping[str, Any]]) -> list[str]:
     return [option for option in _SEEDS if all(_value(one["config"], option) == one["cell"]["seed"] for one in results)]
 
 
-def intermediate_settings(result: Mapping[str, Any]) -> Settings:
-    """Return how the intermediate tasks are used: languages, subsets, hyperparameters, mixture; empty without any."""
+def following_draws(results: Sequence[Mapping[str, Any]], phase: str = "intermediate", table: str = "tasks") -> list[str]:
+    """Return the tasks whose `draw` was typed as `${seed}`: it equals the cell's seed in every result."""
+    draws: dict[str, list[tuple[int, int]]] = {}
+    for result in results:
+        for task, used in (result["config"].get(phase, {}).get(table) or {}).items():
+            draws.setdefault(task, []).append((used.get("draw", 0), result["cell"]["seed"]))
+    return [task for task, both in draws.items() if all(draw == seed for draw, seed in both) and any(draw for draw, _ in both)]
+
+
+def intermediate_settings(result: Mapping[str, Any], following: Collection[str] | None = None) -> Settings:
+    """Return how the intermediate tasks are used: languages, subsets, hyperparameters, mixture; empty without any.
+
+    `following`: `following_draws` of all results of the choice, so that they have the same settings; None: of this result alone.
+    """
+    following = following_draws([result]) if following is None else following
     intermediate = result["config"].get("intermediate", {})
     tasks = intermediate.get("tasks", {})
     if not tasks:
@@ -61,7 +74,7 @@ def intermediate_settings(result: Mapping[str, Any]) -> Settings:
     whole = {"intermediate.recipe": intermediate.get("recipe", {})}
     if len(tasks) > 1:
         whole["intermediate.mixture"] = intermediate.get("mixture", {})
-    return used | dict(_flat(whole))
+    return used | dict(_flat(whole)) | {f"{task}.draw": json.dumps("${seed}") for task in following}
 
 
 def differences(settings: Iterable[Settings]) -> list[str]:

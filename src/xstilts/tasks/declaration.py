@@ -14,6 +14,7 @@ from xstilts.tasks.formats import format_names
 
 SPLITS = ("train", "validation", "test")
 REGIONS = ("easy", "ambiguous", "hard")
+PARALLEL = ("same", "rotate")
 
 
 @dataclass
@@ -143,6 +144,11 @@ class TrainingTask:
     language_exponent: float | None = number(None, at_least=0, at_most=100)
     """With several languages, the share of a language in those examples is proportional to (its number of examples)^this, up to
     all its examples: 0.3 is XLM-R's (unconfirmed), 1 is proportional, 0 is even. Null: languages are ignored."""
+    draw: int = number(0, at_least=0, at_most=2**32 - 1)
+    """Number of the random draw by which those examples are chosen; `${seed}` draws others for each seed."""
+    parallel: str | None = one_of(None, PARALLEL)
+    """For a task whose ids name translations of one example, in all its languages: `same` uses the same ids in every language,
+    `rotate` each id in one language, in even shares. `max_examples` counts the examples of all languages together."""
     data_map: DataMap = field(default_factory=DataMap)
     """For intermediate tasks whose format has data maps: select the examples above that are in one region."""
 

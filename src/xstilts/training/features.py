@@ -17,28 +17,24 @@ from xstilts.sources.load import load
 from xstilts.sources.splits import DataSplit
 from xstilts.sources.subset import subset
 from xstilts.store.features import Prepared, feature_identity, load_or_build
+from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.declaration import Limits
-from xstilts.tasks.formats import format_of
+
+SPLIT = ("languages", "train", "validation")
+"""Fields of TrainingTask that a DataSplit has too."""
 
 
 def training_features(training: TrainingData, tokenizer: PreTrainedTokenizerBase, store: str = "") -> Prepared:
     """The examples to train on and their features. UserError if nothing is left to train on."""
-    task, train, chosen, data_map = training.task, training.train, training.data_map, training.map
-    taken: dict[str, Any] = {"max_examples": training.max_examples, "fraction": training.fraction}
-    if training.language_exponent is not None:
-        taken["language_exponent"] = training.language_exponent
+    task, train, used, data_map = training.task, training.train, training.used, training.map
+    taken = {name: value for name, value in without_defaults(used).items() if name not in SPLIT}
     if data_map:
-        taken["data_map"] = [Path(data_map).name, chosen.region, chosen.fraction]
+        taken["data_map"] |= {"map": Path(data_map).name}
 
     def build() -> Prepared:
-        examples = subset(
-            load(training.source, train.expression, train.languages),
-            training.max_examples,
-            training.fraction,
-            training.language_exponent,
-            format_of(task).candidate,
-        )
+        examples = subset(load(training.source, train.expression, train.languages), task, used)
         if data_map:
+            chosen = used.data_map
             examples = data_maps.in_region(examples, Path(data_map) / DYNAMICS, chosen.region or "", chosen.fraction)
         features = featurizer(task.format).featurize(examples, tokenizer, task, training.limits, True)
         if not len(features):

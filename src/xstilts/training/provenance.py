@@ -12,9 +12,12 @@ from xstilts.config import ModelConfig
 from xstilts.errors import UserError
 from xstilts.jobs import TrainingData, TrainingJob
 from xstilts.store.artifacts import is_done, read_metadata
+from xstilts.store.fingerprint import without_defaults
 
 CACHED = re.compile(r"models--([^/]+)/snapshots/([^/]+)/")
 """The part of a path in the Hub's cache with a model's name and commit."""
+SAMPLING = ("max_examples", "fraction", "language_exponent", "draw", "parallel")
+"""Fields of TrainingTask that choose a part of the examples."""
 STEP = ("label", "fingerprint", "data")
 """Keys of an artifact's metadata that are copied to its descendants."""
 
@@ -54,10 +57,9 @@ def _data(training: TrainingData, examples: int) -> dict[str, Any]:
 
 def _part(training: TrainingData) -> dict[str, Any]:
     """The part of the split's examples that is used, where not all are."""
-    names = ("max_examples", "fraction", "language_exponent")
-    part = {name: value for name in names if (value := getattr(training, name)) is not None}
+    part = {name: value for name, value in without_defaults(training.used).items() if name in SAMPLING}
     if training.map:
-        chosen = training.data_map
+        chosen = training.used.data_map
         part |= {"region": chosen.region, "fraction of the data map": chosen.fraction, "data map": Path(training.map).name}
     return part
 

@@ -11,6 +11,7 @@ from datasets import Dataset
 from xstilts.errors import UserError
 from xstilts.jobs import ReadingJob, UnreadSplit
 from xstilts.sources.load import load
+from xstilts.sources.subset import unparallel
 from xstilts.store.files import write_json
 from xstilts.tasks.formats import format_of
 
@@ -35,7 +36,8 @@ def _problems(split: UnreadSplit) -> list[str]:
         together = _line(error)
         alone = [_problem(split, language) for language in split.split.languages]  # reading ends at the first problem
         return list(dict.fromkeys(filter(None, alone))) or [together]
-    return _gold_problem(split, found) if split.selects else []
+    wrong = unparallel(found, split.source.task) if split.parallel else None
+    return [*([wrong] if wrong else []), *(_gold_problem(split, found) if split.selects else [])]
 
 
 def _problem(split: UnreadSplit, language: str) -> str | None:

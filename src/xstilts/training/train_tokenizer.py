@@ -34,12 +34,7 @@ def make_tokenizer(job: TokenizerJob) -> None:
 
 
 def _texts(training: TrainingData) -> Iterator[str]:
-    examples = subset(
-        load(training.source, training.train.expression, training.train.languages),
-        training.max_examples,
-        training.fraction,
-        training.language_exponent,
-    )
+    examples = subset(load(training.source, training.train.expression, training.train.languages), training.task, training.used)
     for text, translation in zip(examples["text"][:], examples["translation"][:], strict=True):
         yield text
         if translation is not None:

@@ -102,6 +102,14 @@ ONE_LINE = [
         [],
         "intermediate.tasks.snli.languages: got no language, expected one or more of en, de, sw",
     ),
+    (
+        "intermediate.tasks.snli.draw",
+        3,
+        "intermediate.tasks.snli.draw chooses a sample: set intermediate.tasks.snli.max_examples or "
+        "intermediate.tasks.snli.fraction too",
+    ),
+    ("intermediate.tasks.snli.draw", -1, "intermediate.tasks.snli.draw: got -1, expected 0 or more"),
+    ("intermediate.tasks.snli.parallel", "rotated", "unknown intermediate.tasks.snli.parallel 'rotated': did you mean rotate?"),
     ("target.training.mnli.max_examples", 0, "target.training.mnli.max_examples: got 0, expected 1 or more"),
     ("target.training.mnli.fraction", 0.0, "target.training.mnli.fraction: got 0.0, expected more than 0"),
     ("target.training.mnli.fraction", 1.5, "target.training.mnli.fraction: got 1.5, expected 1 or less"),
@@ -154,6 +162,16 @@ def test_a_recipe_without_a_length_of_training(config):
 def test_both_ways_to_take_a_part(config):
     config.target.training["mnli"].max_examples, config.target.training["mnli"].fraction = 10, 0.5
     assert problems(config) == ["target.training.mnli: got both max_examples and fraction, expected one of them"]
+
+
+def test_a_sample_of_translations_that_contradicts_itself(config):
+    used, place = config.intermediate.tasks["snli"], "intermediate.tasks.snli"
+    used.languages, used.parallel, used.max_examples = ["en", "de", "sw"], "same", 2
+    assert f"{place}.max_examples: got 2, expected 3 or more: one in each language (parallel=same)" in problems(config)
+    used.max_examples, used.language_exponent = 3, 0.0
+    assert f"{place}.language_exponent: parallel=same has even shares: leave language_exponent out" in problems(config)
+    used.max_examples, used.language_exponent, used.parallel, used.draw = None, None, "rotate", 5
+    assert not [problem for problem in problems(config) if problem.startswith(place)], "a draw chooses the language of each id"
 
 
 def test_tags_that_tagging_f1_would_take_for_none(config):

@@ -16,6 +16,7 @@ from xstilts.cell.resolve import ResolvedCell, ResolvedTask, resolve
 from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.launch import machine
+from xstilts.sources.subset import sampling_problems
 from xstilts.tasks.declaration import SPLITS, Task, head_name
 from xstilts.tasks.formats import format_names, format_of, formats
 
@@ -114,11 +115,8 @@ def _training(task: ResolvedTask) -> Iterator[str]:
     place, used = task.place, task.used
     yield from task_problems(used.task, task.source, task.source_problem)
     yield from language_problems(f"{place}.languages", used.languages, used.task)
-    if used.fraction is not None and used.max_examples is not None:
-        yield f"{place}: got both max_examples and fraction, expected one of them"
+    yield from sampling_problems(place, used)
     yield from _data_map(task)
-    if used.language_exponent is not None and used.fraction is None and used.max_examples is None:
-        yield f"{place}.language_exponent shares out a sample: set {place}.max_examples or {place}.fraction too"
     if task.source is None:
         return
     yield from task.split_problems
