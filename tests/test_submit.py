@@ -28,7 +28,7 @@ def study(tmp_path: Path) -> Path:
         "config": {"target": {"max_test_examples": None}},
     }
     rows = [
-        common | {"language": language, "id": f"test-{number}", "prediction": label, "gold": "1"}
+        common | {"language": language, "id": f"test-{number}", "cluster": f"{number}", "prediction": label, "gold": "1"}
         for language in languages
         for number, label in enumerate("10")
     ]

@@ -95,7 +95,8 @@ def _write(
     write_predictions(
         paths.predictions,
         [
-            {"task": target, "language": code, "split": "test", "id": f"{n}", "prediction": int(n < correct - first), "gold": 1}
+            {"task": target, "language": code, "split": "test", "id": f"{n}", "cluster": f"qaa/{n}"}
+            | {"prediction": int(n < correct - first), "gold": 1}
             for code, correct in chosen.items()
             for n in range(10)
         ],

@@ -81,7 +81,8 @@ def scored(metric: str, gold: Any, predictions: Any, language: str) -> dict[str,
 
 def row(task: str, language: str, name: str, prediction: Any, gold: Any) -> dict[str, Any]:
     split = "validation" if task == "tydiqa" else "test"
-    return {"task": task, "language": language, "split": split, "id": name, "prediction": prediction, "gold": gold}
+    about = {"task": task, "language": language, "split": split, "id": name, "cluster": name}
+    return about | {"prediction": prediction, "gold": gold}
 
 
 def rows_of(task: str, language: str, predictions: Any, gold: Any) -> Rows:

@@ -53,7 +53,7 @@ def write_cell(study: Path, intermediate: str, others: int, fingerprint: str) ->
     write_predictions(
         paths.predictions,
         [
-            common | {"language": code, "id": f"test-{number}", "prediction": str(int(number < count))}
+            common | {"language": code, "id": f"test-{number}", "cluster": f"{number}", "prediction": str(int(number < count))}
             for code, count in right.items()
             for number in range(10)
         ],
@@ -282,9 +282,10 @@ OF_PREDICTIONS: dict[str, Damage] = {
     "a folder": replaced(Path.mkdir),
     "a pipe": replaced(os.mkfifo),
     "a column less": table(lambda whole: whole.drop_columns(["gold"])),
-    "another order of columns": table(lambda whole: whole.select(["id", "task", "language", "split", "prediction", "gold"])),
+    "another order of columns": table(lambda whole: whole.select(whole.column_names[::-1])),
     "numbers as ids": column("id", lambda values: list(range(len(values))), "int64"),
     "no id": column("id", lambda values: [None, *values[1:]]),
+    "no cluster": column("cluster", lambda values: [None, *values[1:]]),
     "no language": column("language", lambda values: [None] * len(values)),
     "no prediction": column("prediction", lambda values: [None, *values[1:]]),
     "a prediction that is no JSON": column("prediction", lambda values: ["{", *values[1:]]),

@@ -38,7 +38,8 @@ def a_result(**changes: Any) -> dict[str, Any]:
 
 
 def prediction(**changes: Any) -> dict[str, Any]:
-    return {"task": "xnli", "language": "en", "split": "test", "id": "1", "prediction": "neutral", "gold": None} | changes
+    row = {"task": "xnli", "language": "en", "split": "test", "id": "1", "cluster": "en/1", "prediction": "neutral", "gold": None}
+    return row | changes
 
 
 def test_a_result_reads_back(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_the_table_has_plain_text_columns(tmp_path: Path) -> None:
     write_predictions(path, [prediction(prediction=["B-PER", "O"]), prediction(id="2", prediction="ä", gold={"text": []})])
     table = pq.read_table(path)
     assert [(field.name, str(field.type)) for field in table.schema] == [
-        (name, "string") for name in ("task", "language", "split", "id", "prediction", "gold")
+        (name, "string") for name in ("task", "language", "split", "id", "cluster", "prediction", "gold")
     ]
     assert table["prediction"].to_pylist() == ['["B-PER", "O"]', '"ä"']
     assert table["gold"].to_pylist() == [None, '{"text": []}']
@@ -170,9 +171,9 @@ def test_every_example_occurs_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"id": "1"}, "^a prediction has the keys task, language, split, id, prediction, gold; got id$"),
-        (prediction(score=1), "; got task, language, split, id, prediction, gold, score$"),
-        (prediction(id=1), r"must be texts; got 'xnli' and \('en', 'test', 1\)$"),
+        ({"id": "1"}, "^a prediction has the keys task, language, split, id, cluster, prediction, gold; got id$"),
+        (prediction(score=1), "; got task, language, split, id, cluster, prediction, gold, score$"),
+        (prediction(id=1), r"^task, .*, cluster of a prediction must be texts; got \['xnli', 'en', 'test', 1, 'en/1'\]$"),
         (prediction(prediction=float("nan")), "not JSON compliant"),
     ],
 )
@@ -193,5 +194,5 @@ def test_predictions_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"b\.parquet is no Parquet file of predictions \(.*\): delete it with the result"):
         read_predictions(tmp_path / "b.parquet")
     pq.write_table(pa.table({"id": ["1"]}), tmp_path / "c.parquet")
-    with pytest.raises(UserError, match=r"c\.parquet has the columns id, expected task, language, split, id, prediction, gold: "):
+    with pytest.raises(UserError, match=r"c\.parquet has the columns id, expected task, .*, cluster, prediction, gold: "):
         read_predictions(tmp_path / "c.parquet")

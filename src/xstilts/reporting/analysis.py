@@ -5,8 +5,8 @@
                 (whether phase 2 trained in the language)
     effects     a row per intermediate choice, target, condition and group of languages, against the choice `none`: group, kind,
                 baseline, score, difference, low, high, covers (the chance that the interval covers), p, p_corrected, seeds,
-                baseline_seeds, languages, seen_languages (the number of them that phase 2 trained in), items, and the standard
-                deviations seed_sd, language_sd, rest_sd, item_sd
+                baseline_seeds, languages, seen_languages (the number of them that phase 2 trained in), items, clusters
+                (independent groups of test items), and the standard deviations seed_sd, language_sd, rest_sd, item_sd
     averages    a row per condition, benchmark and intermediate choice: average, sd (over seeds), tasks, seeds, gap, over
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
     problems    a row per cell that failed, was interrupted or blocked, is degenerate, incomplete or left out: cell, kind, reason
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 SCORES = "target condition intermediate seed language metric split layer pooling value examples source main seen".split()
 EFFECTS = (
     "target condition intermediate group kind baseline score difference low high covers p p_corrected seeds baseline_seeds "
-    "languages seen_languages items seed_sd language_sd rest_sd item_sd"
+    "languages seen_languages items clusters seed_sd language_sd rest_sd item_sd"
 ).split()
 PROVENANCE = "cell target condition intermediate seed artifacts versions recipe model".split()
 
@@ -155,7 +155,7 @@ def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator
             values = [found.baseline, found.score, result.value, result.low, result.high, result.covers, result.p, np.nan]
             parts = [result.seed_sd, result.language_sd, result.rest_sd, result.item_sd]
             seen = len(trained & set(groups[found.group, found.kind]))
-            sizes = [len(own), len(seeds), found.languages, seen, found.items]
+            sizes = [len(own), len(seeds), found.languages, seen, found.items, found.clusters]
             yield [one.target, condition, choice_name(choice), found.group, found.kind, *values, *sizes, *parts]
 
 

@@ -14,7 +14,7 @@ from xstilts.reporting.comparison import Comparison, comparisons
 from xstilts.reporting.conditions import Settings, intermediate_settings
 from xstilts.reporting.effects import GroupEffect, ItemsBySeed, ScoresBySeed, common_languages, group_effects
 from xstilts.reporting.groups import WHOLE, compared_groups
-from xstilts.reporting.items import ReadItems, items_of
+from xstilts.reporting.items import ReadItems, items_of, same_items
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.numbers import ABSENT, fixed, probability
 from xstilts.reporting.statistics import holm
@@ -123,9 +123,9 @@ def _items(first: Side, second: Side, seeds: Sequence[int], read: tuple[ReadItem
         {seed: read_items(one.cells[choice][seed], one.metric, one.split) for seed in seeds}
         for (one, choice), read_items in zip((first, second), read, strict=True)
     ]
-    names = [{seed: {code: set(own) for code, own in (items or {}).items()} for seed, items in side.items()} for side in sides]
+    alike = all(same_items(sides[0][seed] or {}, sides[1][seed] or {}) for seed in seeds)
     unknown: ItemsBySeed = dict.fromkeys(seeds)
-    return (sides[0], sides[1]) if names[0] == names[1] else (unknown, unknown)
+    return (sides[0], sides[1]) if alike else (unknown, unknown)
 
 
 def _differences(compared: Sequence[ComparedChoice]) -> str:

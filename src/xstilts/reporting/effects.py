@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.reporting.comparison import BASELINE
-from xstilts.reporting.items import Items, ItemVariance, item_variances
+from xstilts.reporting.items import Items, ItemVariance, check_paired, deviations, item_variance
 from xstilts.reporting.statistics import Effect, RunVariance, RunVariances, effect, run_variances
 
 ScoresBySeed = Mapping[int, Mapping[str, float]]
@@ -36,7 +36,9 @@ class GroupEffect:
     score: float
     """The score of the second side."""
     items: int
-    """Number of test items that were resampled; 0 if they are not known."""
+    """Number of test items; 0 if they are not known."""
+    clusters: int
+    """Number of clusters of test items; 0 if they are not known."""
     effect: Effect
 
 
@@ -62,6 +64,7 @@ def group_effects(
             baseline=float(baseline_SL.mean()),
             score=float(treated_SL.mean()),
             items=of_items.items if of_items else 0,
+            clusters=of_items.clusters if of_items else 0,
             effect=effect(baseline_SL, treated_SL, of_items.variance if of_items else None, (runs or {}).get(key)),
         )
 
@@ -100,8 +103,19 @@ def common_languages(by_seed: ScoresBySeed) -> list[str]:
 
 
 def _item_variances(baseline: ItemsBySeed, treated: ItemsBySeed, groups: Mapping[str, Sequence[str]]) -> dict[str, ItemVariance]:
-    """Return the variance of each group; nothing unless the items of every seed are known on both sides."""
-    first, second = ({seed: items for seed, items in side.items() if items is not None} for side in (baseline, treated))
-    if len(first) < len(baseline) or len(second) < len(treated):
+    """Return the variance of each group with test items; nothing unless the items of every seed are known on both sides."""
+    sides = [{seed: items for seed, items in side.items() if items is not None} for side in (baseline, treated)]
+    if len(sides[0]) < len(baseline) or len(sides[1]) < len(treated):
         return {}
-    return item_variances(first, second, groups)
+    first, *others = (items for side in sides for items in side.values())
+    for other in others:
+        check_paired(first, other)
+    of_baseline, of_treated = map(deviations, sides)
+    found = {}
+    for name, codes in groups.items():
+        scored = [code for code in codes if code in first]
+        signed = ((-1, of_baseline), (1, of_treated))
+        parts = ((sign / len(scored), side[code]) for sign, side in signed for code in scored)
+        if known := item_variance(parts):
+            found[name] = known
+    return found

@@ -1,13 +1,14 @@
-"""The scores of single test items, and how much a difference of means varies with the choice of items.
+"""The scores of test items, and how much a combination of scores varies with the choice of items.
 
-The variance is that of a bootstrap over test items (Efron and Tibshirani 1993, chapter 6) of the difference of two sides,
-averaged over seeds. Items that several languages share (one id) are drawn together, since an item that is hard in one language
-is hard in its translations.
+Test items are drawn in clusters: questions about one paragraph, pairs with one premise, and the translations of all of them
+(`xstilts.training.clusters`). The variance is that of a bootstrap over clusters, drawn together for all choices, seeds and
+languages, in closed form: the nonparametric delta method (Davison and Hinkley 1997, section 2.7.2; for a ratio of sums, Cochran
+1977, section 6.3). A bootstrap with many resamples gives the same numbers, and takes minutes where a test set has 400,000 items.
 
-Shapes: R resamples, N items (one id in all languages), S seeds, L languages.
+Shapes: N items and K clusters of one language.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,42 +21,75 @@ from xstilts.metrics import item_scores, main_key, scored_by_item
 from xstilts.paths import CellPaths
 from xstilts.store.results import cell_predictions, name_of
 
-RESAMPLES = 1000
 ROUNDING = 1e-4
 """Allowed difference, in percentage points, between a score and the score that its items give."""
-_NUMBERS_AT_ONCE = 10_000_000
-"""Size of the resampled counts that are held at a time: 80 MB."""
 
-Items = Mapping[str, Mapping[str, tuple[float, float]]]
-"""Language -> item -> numerator and denominator, as `metrics.item_scores` returns them."""
+
+@dataclass(frozen=True)
+class LanguageItems:
+    """The test items of one run in one language, summed by cluster."""
+
+    items_N: NDArray[np.uint64]
+    """Hashes that name the items, sorted; translations of one item have the same."""
+    clusters_K: NDArray[np.uint64]
+    """Hashes that name the clusters, sorted; the same in all languages."""
+    right_K: NDArray[np.float64]
+    """Sums of the numerators that `metrics.item_scores` returns."""
+    of_K: NDArray[np.float64]
+    """Sums of the denominators."""
+
+    def has_same_items(self, other: "LanguageItems") -> bool:
+        """Return whether both have the same items in the same clusters."""
+        return np.array_equal(self.items_N, other.items_N) and np.array_equal(self.clusters_K, other.clusters_K)
+
+
+Items = Mapping[str, LanguageItems]
+"""Language -> its test items."""
 ReadItems = Callable[[Mapping[str, Any], str, str], Items | None]
 """Reads the items of a result for a metric and split; None if they are not known."""
 
 
 @dataclass(frozen=True)
+class Deviations:
+    """Contribution of each cluster to the error of a score in one language, mean over seeds."""
+
+    items_N: NDArray[np.uint64]
+    clusters_K: NDArray[np.uint64]
+    points_K: NDArray[np.float64]
+    """Percentage points; they sum to 0."""
+
+
+@dataclass(frozen=True)
 class ItemVariance:
-    """Variance of a difference over the choice of test items, in squared percentage points."""
+    """Variance of a combination of scores over the choice of test items."""
 
     variance: float
+    """Squared percentage points."""
     items: int
-    """Number of items; an item in several languages counts once."""
+    """Number of items; an item and its translations count once."""
+    clusters: int
+    """Number of clusters that were drawn."""
 
 
-def score_items(predictions: Iterable[Mapping[str, Any]], metric: str, split: str) -> Items:
+def score_items(predictions: Iterable[Mapping[str, Any]], metric: str, split: str) -> dict[str, LanguageItems]:
     """Score every item of a split that has gold, from the rows of a predictions file.
 
-    An item is named by its id without the language with which ids of retrieval begin (`qab/12`), so that translations of one
-    example have one name. UserError for a metric that does not score single items.
+    An item is named by its id without the language with which ids of retrieval begin (`qab/12`), and by its cluster: translations
+    of one example have both in common. UserError for a metric that does not score single items.
     """
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for row in predictions:
         if row["split"] == split and row["gold"] is not None:
             rows.setdefault(row["language"], []).append(row)
-    found: dict[str, dict[str, tuple[float, float]]] = {}
+    found = {}
     for language, chosen in rows.items():
+        parts_N2 = item_scores(metric, [row["gold"] for row in chosen], [row["prediction"] for row in chosen], language)
+        clusters = [f"{row['task']} {row['cluster']}" for row in chosen]
         names = [row["id"].removeprefix(f"{language}/") for row in chosen]
-        parts = item_scores(metric, [row["gold"] for row in chosen], [row["prediction"] for row in chosen], language)
-        found[language] = {name: (right, of) for name, (right, of) in zip(names, parts.tolist(), strict=True)}
+        items = [f"{name} {cluster}" for name, cluster in zip(names, clusters, strict=True)]
+        clusters_K, places_N = np.unique(_hashes(clusters), return_inverse=True)
+        right_K, of_K = (np.bincount(places_N, weights=part_N).astype(np.float64) for part_N in parts_N2.T)
+        found[language] = LanguageItems(np.sort(_hashes(items)), clusters_K, right_K, of_K)
     return found
 
 
@@ -79,8 +113,7 @@ def result_items(study: Path, result: Mapping[str, Any], metric: str, split: str
         if row["language"] not in found:
             raise UserError(f"{path} has no predictions with gold in {row['language']}, {split}, which its result has: {remedy}")
         if variants.pop(row["language"], 0) is None:  # the predictions are those of the first of several layers
-            right, of = np.sum(list(found[row["language"]].values()), axis=0)
-            score = 100 * right / of if of else 0.0
+            score = _score(found[row["language"]])
             if abs(score - row["value"]) > ROUNDING:
                 raise UserError(
                     f"{path} gives {score:.4f} in {row['language']}, {split}, its result says {row['value']:.4f}: they are of "
@@ -108,54 +141,69 @@ def items_of(study: Path, broken: list[str]) -> ReadItems:
     return read
 
 
-def item_variances(
-    baseline: Mapping[int, Items],
-    treated: Mapping[int, Items],
-    groups: Mapping[str, Sequence[str]],
-    resamples: int = RESAMPLES,
-) -> dict[str, ItemVariance]:
-    """Return, for each group of languages, the variance of the difference in the mean of its languages' scores.
-
-    `baseline` and `treated`: seed -> items; a side's score is the mean over its seeds. Languages without items do not count, and
-    a group without any is left out. The same input gives the same numbers. UserError if not all of them have the same items.
-    """
-    first = next(iter(baseline.values()))
-    languages = list(first)
-    items = list(dict.fromkeys(name for language in languages for name in first[language]))
-    for other in (*baseline.values(), *treated.values()):
-        _check_paired(first, other)
-    sides = [_table(list(side.values()), languages, items) for side in (baseline, treated)]
-    places = {group: [languages.index(code) for code in codes if code in languages] for group, codes in groups.items()}
-    places = {group: chosen for group, chosen in places.items() if chosen}
-    rng = np.random.default_rng(0)
-    drawn: dict[str, list[NDArray[np.float64]]] = {group: [] for group in places}
-    at_once = max(1, _NUMBERS_AT_ONCE // len(items))
-    for start in range(0, resamples, at_once):
-        size = min(at_once, resamples - start)
-        counts_RN = rng.multinomial(len(items), np.full(len(items), 1 / len(items)), size=size).astype(np.float64)
-        difference_RL = _scores(sides[1], counts_RN).mean(axis=1) - _scores(sides[0], counts_RN).mean(axis=1)
-        for group, chosen in places.items():
-            drawn[group].append(difference_RL[:, chosen].mean(axis=1))
-    return {group: ItemVariance(float(np.concatenate(means).var()), len(items)) for group, means in drawn.items()}
+def same_items(first: Items, second: Items) -> bool:
+    """Return whether both have the same languages, with the same items in each."""
+    return set(first) == set(second) and all(own.has_same_items(second[language]) for language, own in first.items())
 
 
-def _check_paired(first: Items, second: Items) -> None:
+def check_paired(first: Items, second: Items) -> None:
+    """Raise UserError unless both have the same items in all languages."""
     for language in {**first, **second}:
-        if set(first.get(language, ())) != set(second.get(language, ())):
+        if language not in first or language not in second or not first[language].has_same_items(second[language]):
             raise UserError(
                 f"the predictions to compare do not have the same test items in language '{language}': run both cells on the "
                 "same data, with the same target.languages and target.max_test_examples"
             )
 
 
-def _table(by_seed: Sequence[Items], languages: Sequence[str], items: Sequence[str]) -> NDArray[np.float64]:
-    """Return numerators and denominators, [2, S, L, N]; 0 and 0 for an item that a language does not have."""
-    none = (0.0, 0.0)
-    table_SLN2 = np.array([[[side[code].get(name, none) for name in items] for code in languages] for side in by_seed])
-    return np.moveaxis(table_SLN2, -1, 0)
+def deviations(by_seed: Mapping[int, Items]) -> dict[str, Deviations]:
+    """Return, for each language, what each cluster contributes to the error of the mean score over some seeds of one choice.
+
+    All seeds need the same items (`check_paired`).
+    """
+    first, *others = by_seed.values()
+    return {
+        language: Deviations(
+            own.items_N, own.clusters_K, np.mean([_points(own), *(_points(seed[language]) for seed in others)], axis=0)
+        )
+        for language, own in first.items()
+    }
 
 
-def _scores(table_2SLN: NDArray[np.float64], counts_RN: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the score, in percent, of each resample, seed and language, [R, S, L]; 0 where the denominator is 0."""
-    right_RSL, of_RSL = (np.moveaxis(part_SLN @ counts_RN.T, -1, 0) for part_SLN in table_2SLN)
-    return 100 * np.divide(right_RSL, of_RSL, out=np.zeros_like(right_RSL), where=of_RSL != 0)
+def item_variance(weighted: Iterable[tuple[float, Deviations]]) -> ItemVariance | None:
+    """Return the variance of a sum of scores, each with a weight, over the choice of test items that they share.
+
+    The difference of two choices' means over 3 languages has the weight 1/3 for each language of one choice and -1/3 for those of
+    the other. Scores of several targets can be combined, too. None unless there are two clusters or more.
+    """
+    parts = [(weight, own) for weight, own in weighted if len(own.clusters_K)]
+    if not parts:
+        return None
+    clusters_K, places = np.unique(np.concatenate([own.clusters_K for _, own in parts]), return_inverse=True)
+    points_K = np.bincount(places, weights=np.concatenate([weight * own.points_K for weight, own in parts]))
+    if (count := len(clusters_K)) < 2:
+        return None
+    items = {id(own.items_N): own.items_N for _, own in parts}  # the choices of one target share them
+    return ItemVariance(
+        variance=float(points_K @ points_K) * count / (count - 1),
+        items=len(np.unique(np.concatenate(list(items.values())))),
+        clusters=count,
+    )
+
+
+def _score(items: LanguageItems) -> float:
+    """Return the score in percent; 0 where the denominator is 0."""
+    of = float(items.of_K.sum())
+    return 100 * float(items.right_K.sum()) / of if of else 0.0
+
+
+def _points(items: LanguageItems) -> NDArray[np.float64]:
+    """Return the derivative of the score, in percentage points, by the weight of each cluster, [K]."""
+    return (100 * items.right_K - _score(items) * items.of_K) / (items.of_K.sum() or 1.0)
+
+
+def _hashes(texts: list[str]) -> NDArray[np.uint64]:
+    """Return a number for each text, the same in every process."""
+    from pandas.util import hash_array
+
+    return hash_array(np.array(texts, dtype=object), categorize=False)

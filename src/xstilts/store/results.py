@@ -11,8 +11,9 @@ A result is one JSON object; `result_shape` has the types:
     versions     of xstilts and the libraries
     config       the resolved config of the cell
 
-Predictions are a Parquet table with one row per evaluated example: task, language, split, id, prediction, gold; the last
-two as JSON text, gold null where the split has no gold.
+Predictions are a Parquet table with one row per evaluated example: task, language, split, id, cluster, prediction, gold; the
+last two as JSON text, gold null where the split has no gold. Examples with one cluster are not independent of each other: see
+`xstilts.training.clusters`.
 
 A file is checked completely when it is read. A missing key, a value of the wrong type, a number that is not finite or a file of
 another cell raises a one-line error that names the file and says what to do.
@@ -32,7 +33,8 @@ from xstilts.store.files import atomic_write, read_json_object, write_json
 from xstilts.store.result_shape import KEYS, SCHEMA, problems
 from xstilts.store.shapes import summary
 
-COLUMNS = ("task", "language", "split", "id", "prediction", "gold")
+COLUMNS = ("task", "language", "split", "id", "cluster", "prediction", "gold")
+_TEXTS = COLUMNS[:5]
 REMEDY = "delete the file and run its cell again"
 
 
@@ -140,12 +142,12 @@ def write_predictions(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         if set(row) != set(COLUMNS):
             raise ValueError(f"a prediction has the keys {', '.join(COLUMNS)}; got {', '.join(row)}")
         example = (row["language"], row["split"], row["id"])
-        if not all(isinstance(part, str) for part in (row["task"], *example)):
-            raise ValueError(f"task, language, split and id of a prediction must be texts; got {row['task']!r} and {example}")
+        if not all(isinstance(row[name], str) for name in _TEXTS):
+            raise ValueError(f"{', '.join(_TEXTS)} of a prediction must be texts; got {[row[name] for name in _TEXTS]}")
         if example in seen:
             raise ValueError(f"two predictions for id '{row['id']}' of language '{row['language']}', split '{row['split']}'")
         seen.add(example)
-        for name in COLUMNS[:4]:
+        for name in _TEXTS:
             columns[name].append(row[name])
         columns["prediction"].append(_encode(row["prediction"]))
         columns["gold"].append(None if row["gold"] is None else _encode(row["gold"]))

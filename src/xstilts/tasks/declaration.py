@@ -63,6 +63,9 @@ class Source:
     """Label as the data writes it -> label of the task. A label that stands for "no gold" maps to the empty string."""
     positional_ids: list[str] = one_of(list, SPLITS)
     """Splits whose ids are missing or not unique: the row number becomes the id."""
+    translated: bool = True
+    """Examples of several languages with one id are translations of each other, and are drawn together where a difference is
+    judged. False where the ids of each language are numbers of its own, as the sentences of treebanks are counted."""
     gold: dict[str, Any] = field(default_factory=dict)
     """Split -> path, or map language -> path, of separate files with the gold answers, in the form that `reader` expects."""
     options: dict[str, Any] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """Phase 4: a target task in every language that has data, zero-shot -> one result file and its predictions."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from xstilts.tracking.scores import COLUMNS, gaps, main_rows, main_scores, summa
 from xstilts.training import distributed, prediction
 from xstilts.training.callbacks import progress
 from xstilts.training.callbacks.graceful_stop import keep_handlers
+from xstilts.training.clusters import LanguageExamples, clusters
 from xstilts.training.datamodule import LanguageSplit, TaskDataModule
 from xstilts.training.load import check_length, load_encoder
 from xstilts.training.memory import out_of_memory_means
@@ -73,9 +75,7 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     device = trainer.strategy.root_device
     scored = score_splits(data, outputs, device if device.type == "cuda" else torch.device("cpu"))
     examples = data.evaluation.examples
-    write_predictions(
-        Path(job.predictions), [row for part, found in scored for row in _predictions(task, examples, part, found[0])]
-    )
+    write_predictions(Path(job.predictions), _predictions(task, examples, scored, job.source.declared.translated))
     result = job.header | {
         "rows": [row for part, found in scored for item in found for row in _rows(task, part, item)],
         "degenerate": _degenerate(task, scored),
@@ -148,19 +148,22 @@ def _rows(task: Task, part: LanguageSplit, scored: prediction.Scored) -> list[di
     ]
 
 
-def _predictions(task: Task, examples: Dataset, part: LanguageSplit, scored: prediction.Scored) -> list[dict[str, Any]]:
-    ids = examples.select(scored.rows)["id"][:]
-    return [
-        {
-            "task": task.name,
-            "language": part.language,
-            "split": part.split,
-            "id": identifier,
-            "prediction": prediction,
-            "gold": gold,
-        }
-        for identifier, prediction, gold in zip(ids, scored.predictions, scored.gold, strict=True)
-    ]
+def _predictions(
+    task: Task, examples: Dataset, scored: list[tuple[LanguageSplit, list[prediction.Scored]]], translated: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for every example, with the predictions of the first variant; a split's clusters need all its languages."""
+    field = format_of(task).shared
+    for split in dict.fromkeys(part.split for part, _ in scored):
+        own = [(part.language, found[0]) for part, found in scored if part.split == split]
+        ids = [examples.select(found.rows)["id"][:] for _, found in own]
+        members = (
+            LanguageExamples(language, ids_N, examples.select(found.rows)[field][:] if field else None)
+            for (language, found), ids_N in zip(own, ids, strict=True)
+        )
+        for (language, found), *columns in zip(own, ids, clusters(members, translated), strict=True):
+            for identifier, cluster, predicted, gold in zip(*columns, found.predictions, found.gold, strict=True):
+                about = {"task": task.name, "language": language, "split": split, "id": identifier, "cluster": cluster}
+                yield about | {"prediction": predicted, "gold": gold}
 
 
 def _degenerate(task: Task, scored: list[tuple[LanguageSplit, list[prediction.Scored]]]) -> list[str]:

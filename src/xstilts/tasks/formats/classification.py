@@ -35,6 +35,7 @@ FORMAT = Format(
     problem=problem,
     gold="label",
     may_be_null=("text_b",),
+    shared="text_a",  # a premise, the first of two sentences
     gold_is_label=True,
     fewest_labels=2,
     has_data_map=True,

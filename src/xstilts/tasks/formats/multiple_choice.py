@@ -36,6 +36,7 @@ FORMAT = Format(
     default_metric="accuracy",
     problem=problem,
     gold="label",
+    shared="prompt",
     gold_is_label=True,
     uses_pooler=True,
     has_data_map=True,

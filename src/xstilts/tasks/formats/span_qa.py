@@ -42,6 +42,7 @@ FORMAT = Format(
     problem=problem,
     gold="answers",
     gold_value=gold_value,
+    shared="context",
     check_answers="xstilts.sources.answers:place_answers",
     shortest=SPECIAL_TOKENS + 1,
     beside="max_query_length",
