@@ -161,7 +161,7 @@ def _data_map(config: Config, name: str) -> ResolvedPhase:
         eval_every=0,
         patience=0,
     )
-    whole = replace(used, data_map=DataMap())
+    whole = replace(used, data_map=DataMap(), shuffle_labels=False)  # regions are those of the task
     tasks = {name: _task(f"intermediate.tasks.{name}", whole, values, values, config.data)}
     label = f"phase 2: map of {name}"
     return ResolvedPhase(2, label, tasks, values, Mixture(), config.seed, config.model.pooler, dynamics=True)

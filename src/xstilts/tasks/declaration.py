@@ -148,10 +148,13 @@ class TrainingTask:
     """With several languages, the share of a language in those examples is proportional to (its number of examples)^this, up to
     all its examples: 0.3 is XLM-R's (unconfirmed), 1 is proportional, 0 is even. Null: languages are ignored."""
     draw: int = number(0, at_least=0, at_most=2**32 - 1)
-    """Number of the random draw by which those examples are chosen; `${seed}` draws others for each seed."""
+    """Number of the random draw by which those examples are chosen and labels shuffled; `${seed}`: another for each seed."""
     parallel: str | None = one_of(None, PARALLEL)
     """For a task whose ids name translations of one example, in all its languages: `same` uses the same ids in every language,
     `rotate` each id in one language, in even shares. `max_examples` counts the examples of all languages together."""
+    shuffle_labels: bool = False
+    """A control: train on the same examples in as many steps, with their labels shuffled within each language by `draw`, so that
+    there is no task to learn. Validation examples keep their gold."""
     data_map: DataMap = field(default_factory=DataMap)
     """For intermediate tasks whose format has data maps: select the examples above that are in one region."""
 

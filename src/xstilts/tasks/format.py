@@ -6,6 +6,7 @@ What needs torch or other parts of the package is named as `MODULE` or `MODULE:N
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ class Format:
     candidate: tuple[str, str] | None = None
     """Field and value that mark candidates, which queries are compared with: they are not counted, sampled or scored, and stay
     when examples are left out. Ids are then unique over all languages."""
+    shuffled: Callable[[Sequence[Example], Random], list[Any]] | None = None
+    """Examples of one language, all with gold -> a new value of the field `gold` for each. Together they are distributed like the
+    old ones, each is valid for its example, and neither its text nor its old gold can tell it. None: there are no labels."""
     check_answers: str | None = None
     """`MODULE:NAME` of a function that examples pass before they are checked: see `sources.answers.place_answers`."""
 

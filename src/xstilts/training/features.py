@@ -14,6 +14,7 @@ from xstilts.jobs import TrainingData
 from xstilts.paths import DYNAMICS
 from xstilts.sources import TaskSource
 from xstilts.sources.load import load
+from xstilts.sources.shuffle import shuffled
 from xstilts.sources.splits import DataSplit
 from xstilts.sources.subset import subset
 from xstilts.store.features import Prepared, feature_identity, load_or_build
@@ -36,6 +37,8 @@ def training_features(training: TrainingData, tokenizer: PreTrainedTokenizerBase
         if data_map:
             chosen = used.data_map
             examples = data_maps.in_region(examples, Path(data_map) / DYNAMICS, chosen.region or "", chosen.fraction)
+        if used.shuffle_labels:
+            examples = shuffled(examples, task, used.draw)
         features = featurizer(task.format).featurize(examples, tokenizer, task, training.limits, True)
         if not len(features):
             raise UserError(f"task {task.name} has no training example left; got {len(examples)} examples without gold")

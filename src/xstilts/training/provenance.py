@@ -16,8 +16,8 @@ from xstilts.store.fingerprint import without_defaults
 
 CACHED = re.compile(r"models--([^/]+)/snapshots/([^/]+)/")
 """The part of a path in the Hub's cache with a model's name and commit."""
-SAMPLING = ("max_examples", "fraction", "language_exponent", "draw", "parallel")
-"""Fields of TrainingTask that choose a part of the examples."""
+SAMPLING = ("max_examples", "fraction", "language_exponent", "draw", "parallel", "shuffle_labels")
+"""Fields of TrainingTask that choose a part of the examples or change their labels."""
 STEP = ("label", "fingerprint", "data")
 """Keys of an artifact's metadata that are copied to its descendants."""
 

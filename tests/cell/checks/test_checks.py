@@ -164,6 +164,17 @@ def test_both_ways_to_take_a_part(config):
     assert problems(config) == ["target.training.mnli: got both max_examples and fraction, expected one of them"]
 
 
+def test_labels_to_shuffle(config):
+    used, place = config.intermediate.tasks["snli"], "intermediate.tasks.snli"
+    used.shuffle_labels, used.draw = True, 4
+    assert problems(config) == [], "a draw shuffles"
+    config.intermediate.tasks["snli"] = TrainingTask(task("snli", "mlm"), shuffle_labels=True)
+    assert (
+        f"{place}.shuffle_labels: a task of the format mlm has no labels that can be shuffled, "
+        "expected one of classification, multiple_choice, span_qa, tagging"
+    ) in problems(config)
+
+
 def test_a_sample_of_translations_that_contradicts_itself(config):
     used, place = config.intermediate.tasks["snli"], "intermediate.tasks.snli"
     used.languages, used.parallel, used.max_examples = ["en", "de", "sw"], "same", 2

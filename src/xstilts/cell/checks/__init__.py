@@ -16,6 +16,7 @@ from xstilts.cell.resolve import ResolvedCell, ResolvedTask, resolve
 from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.launch import machine
+from xstilts.sources.shuffle import shuffling_problem
 from xstilts.sources.subset import sampling_problems
 from xstilts.tasks.declaration import SPLITS, Task, head_name
 from xstilts.tasks.formats import format_names, format_of, formats
@@ -116,6 +117,8 @@ def _training(task: ResolvedTask) -> Iterator[str]:
     yield from task_problems(used.task, task.source, task.source_problem)
     yield from language_problems(f"{place}.languages", used.languages, used.task)
     yield from sampling_problems(place, used)
+    if used.shuffle_labels and used.task.format in format_names() and (problem := shuffling_problem(used.task)):
+        yield f"{place}.shuffle_labels: {problem}"
     yield from _data_map(task)
     if task.source is None:
         return

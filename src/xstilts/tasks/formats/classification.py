@@ -1,6 +1,7 @@
 """classification: a text or a pair of texts -> one label."""
 
 from collections.abc import Sequence
+from random import Random
 
 from xstilts.tasks.format import Example, Format, Predictions, Submission
 
@@ -12,6 +13,13 @@ def problem(example: Example, labels: Sequence[str]) -> str | None:
     if example["label"] is not None and example["label"] not in labels:
         return f"unknown label '{example['label']}', expected one of {', '.join(labels)}"
     return None
+
+
+def shuffled(examples: Sequence[Example], random: Random) -> list[str]:
+    """The labels in another order."""
+    labels = [example["label"] for example in examples]
+    random.shuffle(labels)
+    return labels
 
 
 def _write(rows: Predictions, language: str) -> str:
@@ -33,6 +41,7 @@ FORMAT = Format(
     predictions="label",
     default_metric="accuracy",
     problem=problem,
+    shuffled=shuffled,
     gold="label",
     may_be_null=("text_b",),
     shared="text_a",  # a premise, the first of two sentences

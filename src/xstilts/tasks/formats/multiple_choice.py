@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from random import Random
 
 from xstilts.tasks.format import Example, Format, Predictions, Submission
 
@@ -14,6 +15,16 @@ def problem(example: Example, labels: Sequence[str]) -> str | None:
     if example["label"] is not None and not 0 <= example["label"] < count:
         return f"label {example['label']} is not the index of one of {count} choices"
     return None
+
+
+def shuffled(examples: Sequence[Example], random: Random) -> list[int]:
+    """The numbers of right choices, in another order among the examples with as many choices."""
+    by_count: dict[int, list[int]] = {}
+    for example in examples:
+        by_count.setdefault(len(example["choices"]), []).append(example["label"])
+    for labels in by_count.values():
+        random.shuffle(labels)
+    return [by_count[len(example["choices"])].pop() for example in examples]
 
 
 def _write(rows: Predictions, language: str) -> str:
@@ -35,6 +46,7 @@ FORMAT = Format(
     predictions="label",
     default_metric="accuracy",
     problem=problem,
+    shuffled=shuffled,
     gold="label",
     shared="prompt",
     gold_is_label=True,

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from random import Random
+from typing import Any
 
 from xstilts.tasks.format import SPECIAL_TOKENS, Example, Format, Predictions, Submission
 
@@ -17,6 +19,25 @@ def problem(example: Example, labels: Sequence[str]) -> str | None:
         if not example[field].strip():
             return f"an empty {field}"
     return "an answer with an empty text" if any(not text.strip() for text in gold_value(example) or []) else None
+
+
+def shuffled(examples: Sequence[Example], random: Random) -> list[list[dict[str, Any]]]:
+    """A random span of its context for each example, with the length of the first answer of another one, or no answer.
+
+    Answers of other questions of a context would still tell which spans are likely answers.
+    """
+    lengths = [len(example["answers"][0]["text"]) if example["answers"] else 0 for example in examples]
+    random.shuffle(lengths)
+    return [
+        [_span(example["context"], length, random)] if length else [] for example, length in zip(examples, lengths, strict=True)
+    ]
+
+
+def _span(context: str, length: int, random: Random) -> dict[str, Any]:
+    """An answer of `length` characters, or fewer at the end of a context; white space is neither its first nor its last one."""
+    last = max(0, len(context) - length)
+    start = random.choice([place for place, character in enumerate(context[: last + 1]) if not character.isspace()] or [last])
+    return {"text": context[start : start + length].strip(), "start": start}
 
 
 def _write(rows: Predictions, language: str) -> str:
@@ -40,6 +61,7 @@ FORMAT = Format(
     predictions="answer",
     default_metric="squad",
     problem=problem,
+    shuffled=shuffled,
     gold="answers",
     gold_value=gold_value,
     shared="context",

@@ -1,6 +1,8 @@
 """tagging: words -> one tag each."""
 
 from collections.abc import Sequence
+from itertools import islice
+from random import Random
 
 from xstilts.tasks.format import Example, Format, Predictions, Submission
 
@@ -18,6 +20,14 @@ def problem(example: Example, labels: Sequence[str]) -> str | None:
         if tag not in labels:
             return f"unknown tag '{tag}' of the word '{word}', expected one of {', '.join(labels)}"
     return None
+
+
+def shuffled(examples: Sequence[Example], random: Random) -> list[list[str]]:
+    """The tags of all words in another order. Shuffled within sentences, they would still tell the kinds of words in each."""
+    tags = [tag for example in examples for tag in example["tags"]]
+    random.shuffle(tags)
+    rest = iter(tags)
+    return [list(islice(rest, len(example["words"]))) for example in examples]
 
 
 def _write(rows: Predictions, language: str) -> str:
@@ -38,6 +48,7 @@ FORMAT = Format(
     predictions="tags",
     default_metric="tagging_f1",
     problem=problem,
+    shuffled=shuffled,
     gold="tags",
     gold_is_label=True,
     fewest_labels=1,
