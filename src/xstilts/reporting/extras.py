@@ -16,8 +16,9 @@ from xstilts.reporting.groups import ALL, OTHERS, SOURCE
 from xstilts.reporting.language_distances import distances
 from xstilts.reporting.numbers import fixed, signed
 from xstilts.reporting.published import beside
+from xstilts.reporting.regression import FEWEST
 from xstilts.reporting.scaling import Curve, curves
-from xstilts.reporting.slopes import FEWEST, Slope, points, slopes
+from xstilts.reporting.slopes import Slope, points, slopes
 from xstilts.reporting.tables import ReportTable
 
 if TYPE_CHECKING:

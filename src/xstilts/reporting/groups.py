@@ -56,6 +56,16 @@ def language_facts() -> dict[str, Facts]:
     return {code: (family.replace(":", ", "), script, int(size)) for code, family, script, size in quadruples}
 
 
+def families(codes: Sequence[str]) -> list[str]:
+    """Return the family of each real language; an unknown language is a family of its own.
+
+    Branches of Indo-European count as one family: they have a common ancestor and neighbours, so that they are alike in what is
+    said of the whole family, and a regression that took them for independent would find slopes that are not there.
+    """
+    facts = language_facts()
+    return [facts[code][0].split(",")[0] if code in facts else code for code in codes]
+
+
 def compared_groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str, str], list[str]]:
     """Return the languages of every group, by its name and kind: whole, single languages, and those of `groups`.
 

@@ -167,22 +167,22 @@ def slope_table(slopes: Sequence["Slope"]) -> ReportTable:
     """Make the table of regressions on distance, a row per target, outcome and kind of distance."""
     from pandas import DataFrame
 
-    header = "target,options,of,distance,per 0.1 of distance,p corrected,languages,seeds,between languages,rest".split(",")
+    about = ["target", "options", "of", "distance"]
+    sizes = ["languages", "families", "seeds"]
+    header = [*about, "per 0.1 of distance", "p corrected", *sizes, "between families", "between languages", "rest"]
+    names = [*about, *"slope low high p p_corrected".split(), *sizes, *"observations family_sd language_sd rest_sd".split()]
     rows, data = [], []
     for one, p in zip(slopes, holm([one.p for one in slopes]), strict=True):
-        line = one.line
-        about = [one.target, one.condition, one.outcome, one.kind]
-        below = interval(line.low / 10, line.high / 10)
-        slope = TableCell(signed(line.slope / 10), below, p <= SIGNIFICANT)
-        rest = _cells(probability(p), line.languages, one.seeds, fixed(line.language_sd), fixed(line.rest_sd))
-        rows.append([*_cells(*about), slope, *rest])
-        sizes = [line.languages, one.seeds, line.observations]
-        data.append([*about, line.slope, line.low, line.high, one.p, p, *sizes, line.language_sd, line.rest_sd])
-    names = "target options of distance slope low high p p_corrected languages seeds observations language_sd rest_sd".split()
+        line, own = one.line, [one.target, one.condition, one.outcome, one.kind]
+        slope = TableCell(signed(line.slope / 10), interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
+        counts, spreads = [line.units, line.families, one.seeds], [line.family_sd, line.unit_sd, line.rest_sd]
+        written = [line.units, line.families or "", one.seeds, fixed(line.family_sd, unknown=""), *map(fixed, spreads[1:])]
+        rows.append([*_cells(*own), slope, *_cells(probability(p), *written)])
+        data.append([*own, line.slope, line.low, line.high, one.p, p, *counts, line.observations, *spreads])
     caption = (
-        "Percent points that a distance of 0.1 to the source language adds, by a regression over the languages' means; "
-        "the last columns are standard deviations. 95 % intervals over languages in brackets; bold: p ≤ "
-        f"{SIGNIFICANT} after Holm's correction; one seed is not tested."
+        "Percent points that a distance of 0.1 to the source language adds, by a regression over the languages' means in which "
+        "each family has a level of its own; the last columns are standard deviations. 95 % intervals over languages in "
+        f"brackets; bold: p ≤ {SIGNIFICANT} after Holm's correction; one seed is not tested."
     )
     return _without_empty(ReportTable("typology", caption, header, rows, DataFrame(data, columns=names)))
 
