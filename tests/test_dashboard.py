@@ -48,7 +48,14 @@ def test_a_workspace_and_a_report_with_the_gains(wandb_server: Any, study: Path,
     ]
     assert all(row["p_corrected"] is row["low"] is None for row in rows), "one run, no items"
     (workspace,), (report,) = wandb_server.variables("UpsertView2"), wandb_server.variables("upsertView")
-    titles = ["Gains: intermediate x target", "Languages", "Transfer gap", "Training curves", "Throughput", "Lineage"]
+    titles = [
+        "Gains: intermediate x target; no intervals",
+        "Languages",
+        "Transfer gap",
+        "Training curves",
+        "Throughput",
+        "Lineage",
+    ]
     sections = json.loads(workspace["spec"])["section"]["panelBankConfig"]["sections"]
     assert [section["name"] for section in sections] == titles
     assert all(f'"text":"{title}"' in report["spec"].replace('": "', '":"') for title in titles)

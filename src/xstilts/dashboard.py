@@ -18,6 +18,7 @@ from xstilts.paths import results_dir
 from xstilts.reporting.analysis import analyse
 from xstilts.reporting.groups import OTHERS as OTHER_LANGUAGES
 from xstilts.reporting.groups import SOURCE
+from xstilts.reporting.tables import interval_heading
 from xstilts.store.results import read_results
 from xstilts.tracking.history import STEP
 from xstilts.tracking.identity import RunIdentity
@@ -25,7 +26,7 @@ from xstilts.tracking.runs import LOG_IN, artifact_name, logged_in, problem_with
 from xstilts.tracking.scores import GAP, OTHERS, main_rows
 
 THROUGHPUT = ("examples_per_second", "tokens_per_second", "seconds_per_step")
-GAINS = "target condition intermediate group difference low high covers p_corrected seeds".split()
+GAINS = "target condition intermediate group difference low high covers p_corrected seeds items clusters".split()
 Gains = dict[str, list[dict[str, Any]]]
 """Target with its condition -> rows with the columns GAINS."""
 Sections = dict[str, list[Any]]
@@ -95,8 +96,11 @@ def sections(results: list[dict[str, Any]], gained: Gains) -> Sections:
     ]
     speed = [wr.LinePlot(title=name.replace("_", " "), x=STEP, y=[f"throughput/{name}"]) for name in THROUGHPUT]
     lineage = [wr.WeavePanelArtifact(artifact=name, tab="lineage") for name in _last_artifacts(results)]
+    title = "Gains: intermediate x target"
+    if gained:
+        title += f"; {interval_heading(row['covers'] for rows in gained.values() for row in rows)}"
     named = {
-        "Gains: intermediate x target": [*seen, *means],
+        title: [*seen, *means],
         "Languages": [*bars, wr.WeavePanelSummaryTable(table_name="scores")],
         "Transfer gap": gaps,
         "Training curves": curves,

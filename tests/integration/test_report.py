@@ -264,6 +264,7 @@ def test_a_cell_opens_by_mouse_and_by_key(opened: Callable[..., Opened], page_fi
     assert panel.locator("circle.dot").count() == LANGUAGES and panel.locator("line.reach").count() == LANGUAGES
     assert panel.locator("circle.seed").count() == LANGUAGES * SEEDS
     assert panel.locator("table").first.locator("tbody tr").count() == LANGUAGES
+    assert set(texts(page, "#panel caption")) == set(texts(page, "#rows caption")) == {"95 % intervals"}
     assert {ALL, SOURCE, OTHERS} <= set(texts(page, "#panel .box:last-child tbody th"))
     panel.locator("thead button").nth(1).click()
     shown = numbers(page, "#panel .box:nth-of-type(1) tbody td:nth-child(2)")

@@ -81,6 +81,18 @@ def test_each_condition_has_tables_of_its_own(write_made_up: Write, tmp_path: Pa
     assert found["averages"].header[0] == "options"
 
 
+def test_numbers_of_test_items_and_clusters_stand_last(analysis: Analysis) -> None:
+    apart = dataclasses.replace(analysis, effects=analysis.effects.assign(items=1190, clusters=240))
+    for table in (by_name(apart)["differences"], next(target_tables(apart))):
+        assert [[cell.text for cell in row[:2]] for row in table.rows[-2:]] == [
+            ["test items", "1190"],
+            ["clusters of items", "240"],
+        ]
+    unknown = dataclasses.replace(analysis, effects=analysis.effects.assign(items=0, clusters=0))
+    assert by_name(unknown)["differences"].rows[-1][0].text == "languages"
+    assert by_name(analysis)["differences"].rows[-1][0].text == "test items", "each is a cluster"
+
+
 def test_latex_gets_no_sign_that_it_does_not_know(analysis: Analysis) -> None:
     assert all(latex(table).isascii() for table in tables(analysis))
 
@@ -94,7 +106,7 @@ def test_seen_languages_are_marked_and_unseen_ones_have_a_table(write_made_up: A
     assert scores["qab"] == ["70.0", "80.0", "80.0‡"] and scores["qae"] == ["50.0", "60.0", "60.0"]
     assert "‡ phase 2 trained in this language" in found["scores_xnli"].caption and found["scores_xnli"].is_numeric(3)
     unseen = [[cell.text for cell in row] for row in found["differences_unseen"].rows]
-    assert unseen == [["none", "-"], ["mnli", "+10.0"], ["qqp", "+10.0"], ["languages", "2 to 4"]]
+    assert unseen == [["none", "-"], ["mnli", "+10.0"], ["qqp", "+10.0"], ["languages", "2 to 4"], ["test items", "10"]]
     assert "unseen in phase 2" in found["differences_unseen"].caption
     (target,) = target_tables(analyse(tmp_path))
     assert "seen in phase 2" in target.header and "unseen in phase 2" in target.header

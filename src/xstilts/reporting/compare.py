@@ -16,9 +16,9 @@ from xstilts.reporting.effects import GroupEffect, ItemsBySeed, ScoresBySeed, co
 from xstilts.reporting.groups import WHOLE, compared_groups
 from xstilts.reporting.items import ReadItems, items_of, same_items
 from xstilts.reporting.naming import choice_name, options
-from xstilts.reporting.numbers import ABSENT, fixed, probability
+from xstilts.reporting.numbers import ABSENT, fixed, items_text, probability
 from xstilts.reporting.statistics import holm
-from xstilts.reporting.tables import difference_cell, interval_note
+from xstilts.reporting.tables import difference_cell, interval_heading, interval_note
 from xstilts.reporting.views.markdown import cell_text, code, table, text
 
 EXPLAINED = (
@@ -135,9 +135,22 @@ def _differences(compared: Sequence[ComparedChoice]) -> str:
         found = one.found
         difference = cell_text(difference_cell(found.effect.value, found.effect.low, found.effect.high, found.effect.covers, p))
         scores = [fixed(found.baseline), fixed(found.score)]
-        counts = [" ".join(map(str, one.seeds)), f"{one.same} of {len(one.seeds)}"]
+        counts = [" ".join(map(str, one.seeds)), f"{one.same} of {len(one.seeds)}", items_text(found.items, found.clusters)]
         rows.append([*map(text, one.key), found.group, *scores, difference, probability(p), *counts])
-    header = ["target", "options", "intermediate", "languages", "a", "b", "b - a", "p, corrected", "seeds", "same"]
+    difference = f"b - a, {interval_heading(one.found.effect.covers for one in compared)}"
+    header = [
+        "target",
+        "options",
+        "intermediate",
+        "languages",
+        "a",
+        "b",
+        difference,
+        "p, corrected",
+        "seeds",
+        "same",
+        "test items",
+    ]
     return table(header, rows)
 
 

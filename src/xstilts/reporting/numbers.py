@@ -13,7 +13,6 @@ UNKNOWN = "\N{EN DASH}"
 """Shown on the page for a number that is not known."""
 ITEMS_ONLY = "°"
 """Marks an interval that covers the choice of test items but not another run."""
-ITEMS_ONLY_EXPLAINED = f"{ITEMS_ONLY} one run: interval over test items only, which says nothing about another run; not tested"
 SEEN_MARK = "‡"
 SEEN_EXPLAINED = f"{SEEN_MARK} phase 2 trained in this language"
 _UNITS = [Decimal(1).scaleb(-digits) for digits in range(4)]
@@ -45,6 +44,13 @@ def signed(value: float, digits: int = 1) -> str:
 def interval(low: float, high: float) -> str:
     """Write `[-0.3, 2.7]`; empty if it is unknown."""
     return "" if math.isnan(low) else f"[{fixed(low)}, {fixed(high)}]"
+
+
+def items_text(items: int, clusters: int) -> str:
+    """Write how many test items were compared: `1190 in 240 clusters`, `300` if each is a cluster, `not compared`."""
+    if not items:
+        return "not compared"
+    return f"{items} in {clusters} clusters" if clusters < items else str(items)
 
 
 def probability(p: float, unknown: str = ABSENT) -> str:

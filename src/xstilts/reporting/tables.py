@@ -5,7 +5,7 @@ numbered in their order.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from xstilts.reporting.groups import ALL, OTHERS, PHASE_2, SOURCE, UNSEEN, WHOLE
 from xstilts.reporting.numbers import (
     ABSENT,
     ITEMS_ONLY,
-    ITEMS_ONLY_EXPLAINED,
     SEEN_EXPLAINED,
     SEEN_MARK,
     fixed,
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
     from xstilts.reporting.scaling import Curve
     from xstilts.reporting.slopes import Slope
+
+TITLES = {"items": "test items", "clusters": "clusters of items"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def target_tables(analysis: Analysis) -> Iterator[ReportTable]:
             cells = [_difference(own.loc[group]) if group in own.index else TableCell(ABSENT) for group in by_group]
             rows.append([TableCell(choice), *cells, TableCell(str(own["seeds"].iloc[0]))])
         rows.append(_cells("languages", *map(languages_text, by_group.values()), ""))
-        caption = _with(f"{target}: score without intermediate task, and difference to it with each", condition)
+        rows += [[*row, TableCell("")] for row in _item_rows(by_group.values())]
+        caption = f"{target}: score without intermediate task, and difference to it with each; {interval_heading(part['covers'])}"
+        caption = _with(caption, condition)
         yield ReportTable(f"target_{target}", caption, ["intermediate", *by_group, "seeds"], rows, part)
 
 
@@ -134,15 +137,26 @@ def difference_cell(value: float, low: float, high: float, covers: str, p_correc
     return TableCell(signed(value), below, bool(p_corrected <= SIGNIFICANT))
 
 
+def interval_heading(covers: Iterable[str]) -> str:
+    """Name the intervals of a table for its heading, given the sources of chance that each of them covers."""
+    every = set(covers) - {NOTHING}
+    if every == {ITEMS}:
+        return f"95 % intervals: {ITEMS}"
+    if ITEMS in every:
+        return f"95 % intervals, with {ITEMS_ONLY} {ITEMS}"
+    return "95 % intervals" if every else "no intervals"
+
+
 def interval_note(covers: Iterable[str]) -> str:
-    """Explain the intervals of a table, given the sources of chance that each of them covers."""
-    every = set(covers)
-    if every <= {NOTHING}:
-        return "no intervals: single runs without scores of test items"
-    if every <= {NOTHING, ITEMS}:
-        return f"95 % intervals in brackets; {ITEMS_ONLY_EXPLAINED}"
-    tested = f"95 % intervals in brackets; bold: p ≤ {SIGNIFICANT} after Holm's correction for all cells of the grid"
-    return f"{tested}; {ITEMS_ONLY_EXPLAINED}" if ITEMS in every else tested
+    """Explain the intervals of a table, after its heading."""
+    every = set(covers) - {NOTHING}
+    heading = interval_heading(every)
+    if not every:
+        return f"{heading}: single runs without scores of test items"
+    if every == {ITEMS}:
+        return f"{heading}, which say nothing about another run; not tested"
+    about = " (one run, not tested)" if ITEMS in every else ""
+    return f"{heading}{about}; bold: p ≤ {SIGNIFICANT} after Holm's correction for all cells of the grid"
 
 
 def scaling_table(curves: Sequence["Curve"]) -> ReportTable:
@@ -228,10 +242,18 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Re
             cells = [_difference(own.loc[target]) if target in own.index else TableCell(ABSENT) for target in by_target]
             rows.append([TableCell(choice), *cells])
         rows.append(_cells("languages", *map(languages_text, by_target.values())))
+        rows += _item_rows(by_target.values())
         names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in by_target]
         caption = f"Score without intermediate task, and difference to it with each, {about}, percent points"
         caption = _with(f"{caption}; {_seeds(part)}; {interval_note(part['covers'])}.", condition)
         yield ReportTable(f"{name}{suffix}", caption, ["intermediate", *names], rows, part)
+
+
+def _item_rows(columns: Collection["DataFrame"]) -> list[list[TableCell]]:
+    """Make the rows with the numbers of test items and, where it is another number, of their clusters."""
+    counts = {name: [int(effects[name].max()) for effects in columns] for name in ("items", "clusters")}
+    shown = [name for name in counts if any(counts[name]) and (name == "items" or counts[name] != counts["items"])]
+    return [_cells(TITLES[name], *(count or ABSENT for count in counts[name])) for name in shown]
 
 
 def _seeds(effects: "DataFrame") -> str:

@@ -134,11 +134,11 @@ def test_a_study_is_a_table_per_target_by_groups_of_languages(write_made_up: Wri
     write_made_up()
     write_made_up(intermediate="squad_v1", better=1)
     lines = study_text(analyse(tmp_path)).splitlines()
-    assert lines[0] == "xnli: score without intermediate task, and difference to it with each."
+    assert lines[0] == "xnli: score without intermediate task, and difference to it with each; 95 % intervals: test items only."
     assert lines[3].split() == ["intermediate", "language", "languages", "near", "far", "low-resource", "seeds"]
     assert lines[5].split() == ["none", "80.0", "52.5", "65.0", "30.0", "50.0"]
     assert re.fullmatch(r" squad_v1( +\+10\.0 \[-?\d+\.\d, \d+\.\d\]°){5} +1", lines[6])
-    assert lines[7].split() == ["languages", "1", "4", "2", "1", "1"]
+    assert lines[7].split() == ["languages", "1", "4", "2", "1", "1"] and lines[8].split() == ["test", "items", *["10"] * 5]
     assert all(len(line) <= 60 for line in study_text(analyse(tmp_path), width=60).splitlines())
 
 

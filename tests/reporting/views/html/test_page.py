@@ -75,7 +75,7 @@ def study(write_made_up: Write, tmp_path: Path) -> Path:
 def test_the_heat_map_is_html_with_numbers_intervals_and_signs(study: Path) -> None:
     text = render(analyse(study))
     cells = re.findall(r'<td class="(\w+)" data-row="\d+"><a href="#target\d" title="([^"]*)">(.*?)</a></td>', text)
-    assert [colour for colour, *_ in cells] == ["up3", "zero", "zero"], "mnli for both targets, qqp for one; two may be chance"
+    assert [colour for colour, *_ in cells] == ["up2", "zero", "zero"], "mnli for both targets, qqp for one; two may be chance"
     assert all(re.fullmatch(r"(<b>)?[+−]\d+\.\d(</b>)? <small>\[[+−]?\d.*\]</small>", shown) for *_, shown in cells)
     assert "mnli → pawsx, other languages (4 languages)" in cells[0][1]
     for told in ("difference +10.00 [", "score 62.50, none 52.50", "p ", "corrected ", "seeds 2, test items 10"):
@@ -135,7 +135,7 @@ def test_single_languages_are_left_out_where_there_are_too_many(study: Path, mon
     monkeypatch.setattr("xstilts.reporting.views.html.page.MOST_CELLS", 10)
     text = render(analyse(study))
     assert (
-        "too many single languages" in text and "by language</caption>" not in text and "by group of languages</caption>" in text
+        "too many single languages" in text and "<caption>by language;" not in text and "<caption>by group of languages;" in text
     )
 
 

@@ -18,10 +18,20 @@ from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.extras import Extras
 from xstilts.reporting.groups import ALL, LANGUAGE, OTHERS
-from xstilts.reporting.numbers import ABSENT, ITEMS_ONLY, MINUS, SEEN_EXPLAINED, SEEN_MARK, UNKNOWN, probability, with_minus
+from xstilts.reporting.numbers import (
+    ABSENT,
+    ITEMS_ONLY,
+    MINUS,
+    SEEN_EXPLAINED,
+    SEEN_MARK,
+    UNKNOWN,
+    items_text,
+    probability,
+    with_minus,
+)
 from xstilts.reporting.numbers import fixed as plain_fixed
 from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, certain_part
-from xstilts.reporting.tables import baseline_text, interval_note, languages_text
+from xstilts.reporting.tables import baseline_text, interval_heading, interval_note, languages_text
 from xstilts.reporting.views.html.packing import packed
 from xstilts.store.files import atomic_write
 
@@ -80,6 +90,8 @@ class TargetTable:
     place: int
     """Its number on the page."""
     groups: dict[str, GroupRow] = field(default_factory=dict)
+    covers: set[str] = field(default_factory=set)
+    """The sources of chance that its intervals cover."""
 
     @property
     def choices(self) -> list[str]:
@@ -121,6 +133,7 @@ def render(analysis: Analysis, more: Extras) -> str:
         baseline=BASELINE,
         seen=SEEN_EXPLAINED if analysis.effects["seen_languages"].any() else "",
         interval_note=interval_note(analysis.effects["covers"]),
+        interval_heading=lambda shown: interval_heading(source for target in shown for source in target.covers),
         has_baseline=BASELINE in set(analysis.scores["intermediate"]),
         group=data["group"],
         conditions=_by_condition(found),
@@ -151,6 +164,7 @@ def targets(analysis: Analysis) -> list[TargetTable]:
         target = found.setdefault(key, TargetTable(*key, metrics.get(key, ""), len(found)))
         if row["group"] not in target.groups:
             target.groups[row["group"]] = GroupRow(row["group"], row["kind"], *texts[*key, row["group"]])
+        target.covers.add(row["covers"])
         target.groups[row["group"]].cells[row["intermediate"]] = cell(number, row)
     return list(found.values())
 
@@ -165,7 +179,7 @@ def cell(number: int, row: Record) -> DifferenceCell:
         f"difference {fixed(row['difference'], 2, True)} {interval(row, 2)}".strip(),
         f"score {fixed(row['score'], 2)}, {BASELINE} {fixed(row['baseline'], 2)}",
         p_values if tested else "one run, not tested",
-        f"seeds {row['seeds']}, test items {row['items'] or 'not compared'}",
+        f"seeds {row['seeds']}, test items {items_text(row['items'], row['clusters'])}",
     ]
     if row["seen_languages"]:
         details.append(f"phase 2 trained in {row['seen_languages']} of {row['languages']}")

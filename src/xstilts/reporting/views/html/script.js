@@ -5,9 +5,10 @@
   const MANY_ROWS = 8;
   const P_VALUES = new Set(["p", "p_corrected"]);
   const SIGNED = new Set(["difference", "low", "high"]);
-  const COUNTS = new Set(["seed", "seeds", "baseline_seeds", "languages", "seen_languages", "items", "examples", "layer"]);
+  const COUNTS = new Set(["seed", "seeds", "baseline_seeds", "languages", "seen_languages", "items", "clusters", "examples", "layer"]);
   const FLAGS = new Set(["source", "main", "seen"]);
   const UNKNOWN = "\u2013";
+  const ITEMS = "test items only";
 
   const make = (tag, attributes = {}, ...children) => filled(document.createElement(tag), attributes, children);
   const draw = (tag, attributes = {}, ...children) =>
@@ -27,6 +28,8 @@
     return sign + text;
   }
   const probability = (p) => (p !== null && p < 0.001 ? "< 0.001" : fixed(p, 3));
+
+  const itemsText = (items, clusters) => (!items ? "not compared" : clusters < items ? `${items} in ${clusters} clusters` : String(items));
 
   function unpacked({ values, names, runs }) {
     const whole = runs ? values.flatMap((value, place) => new Array(runs[place]).fill(value)) : values;
@@ -52,16 +55,24 @@
   function details(row) {
     const many = effect("kind", row) === "language" ? "" : ` (${effect("languages", row)} languages)`;
     const [low, high, p] = ["low", "high", "p"].map((name) => effect(name, row));
-    const mark = effect("covers", row) === "test items only" ? "\u00b0" : "";
+    const mark = effect("covers", row) === ITEMS ? "\u00b0" : "";
     const reach = low === null ? "" : `[${fixed(low, 2, true)}, ${fixed(high, 2, true)}]${mark}`;
     return [
       `${effect("intermediate", row)} \u2192 ${effect("target", row)}, ${effect("group", row)}${many}`,
       `difference ${fixed(effect("difference", row), 2, true)} ${reach}`.trim(),
       `score ${fixed(effect("score", row), 2)}, none ${fixed(effect("baseline", row), 2)}`,
       p === null ? "one run, not tested" : `p ${probability(p)}, corrected ${probability(effect("p_corrected", row))}`,
-      `seeds ${effect("seeds", row)}, test items ${effect("items", row) || "not compared"}`,
+      `seeds ${effect("seeds", row)}, test items ${itemsText(effect("items", row), effect("clusters", row))}`,
       ...(effect("seen_languages", row) ? [`phase 2 trained in ${effect("seen_languages", row)} of ${effect("languages", row)}`] : []),
     ].join("\n");
+  }
+
+  // The part of a heading that names the intervals, as interval_heading of xstilts.reporting.tables.
+  function intervalHeading(rows) {
+    const covers = new Set(rows.map((row) => effect("covers", row)).filter(Boolean));
+    if (covers.size === 1 && covers.has(ITEMS)) return `95 % intervals: ${ITEMS}`;
+    if (covers.has(ITEMS)) return `95 % intervals, with \u00b0 ${ITEMS}`;
+    return covers.size ? "95 % intervals" : "no intervals";
   }
 
   // Sorting and filtering, of tables that stand in the page and of those made here.
@@ -144,6 +155,7 @@
     const isText = (name) => columns.get(name).some((value) => typeof value === "string");
     const heads = names.map((name) => make("th", { scope: "col", class: isText(name) ? "text" : "" }, name.replaceAll("_", " ")));
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
+    if (host.dataset.table === "effects") table.prepend(make("caption", {}, intervalHeading(order)));
     const box = make("div", { class: "box", role: "region", tabindex: "0", "aria-label": host.dataset.what }, table);
     const controls = make("div", { class: "controls" });
 
@@ -275,7 +287,7 @@
     const x = (value) => left + ((value - from) / (to - from)) * (width - left - 24);
     const vertical = (kind, value, bottom) => draw("line", { class: kind, x1: x(value), x2: x(value), y1: 4, y2: bottom });
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height + 44}`, width, height: height + 44, role: "img" });
-    svg.append(draw("title", {}, "Difference to the baseline by language, with 95 % intervals"));
+    svg.append(draw("title", {}, `Difference to the baseline by language; ${intervalHeading(rows)}`));
     for (let tick = 0; tick <= Math.round((to - from) / size); tick += 1) {
       const value = from + tick * size;
       svg.append(vertical("axis", value, height + 8));
@@ -296,7 +308,7 @@
     return svg;
   }
 
-  const COLUMNS = ["difference", "low", "high", "covers", "score", "baseline", "p", "p_corrected", "seeds", "baseline_seeds", "items", "seed_sd", "language_sd", "item_sd"];
+  const COLUMNS = ["difference", "low", "high", "covers", "score", "baseline", "p", "p_corrected", "seeds", "baseline_seeds", "items", "clusters", "seed_sd", "language_sd", "item_sd"];
   function panelTable(rows, title) {
     const columns = COLUMNS.filter((name) => rows.some((row) => effect(name, row) !== null));
     const heads = [title, ...columns].map((name) => make("th", { scope: "col" }, name.replaceAll("_", " ")));
@@ -308,7 +320,8 @@
         ...columns.map((name) => make("td", {}, shownValue(name, effect(name, row)))),
       ),
     );
-    const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...body));
+    const caption = make("caption", {}, intervalHeading(rows));
+    const table = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...body));
     sortableTable(table);
     return make("div", { class: "box", role: "region", tabindex: "0", "aria-label": title }, table);
   }
