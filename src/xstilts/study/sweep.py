@@ -32,6 +32,7 @@ from xstilts.store.files import write_json
 from xstilts.study import combinations, cost, grid, questions
 from xstilts.study.detectable import detectable
 from xstilts.study.grid import PlannedCell, Unit
+from xstilts.study.steps import steps_of_phase_2
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -218,6 +219,7 @@ def write_plan(cells: Sequence[PlannedCell], waves: list[list[Unit]], file: Text
     ]
     if unknown:
         lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
+    lines += steps_of_phase_2(cells)
     lines += _assumptions(effects)
     lines += [f"error: {problem}" for problem in dict.fromkeys(cell.reason for cell in cells if cell.problem)]
     if absent := sum(not grid.data_is_here(plan) for plan in plans):
