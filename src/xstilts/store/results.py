@@ -157,7 +157,10 @@ def write_predictions(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_predictions(path: Path) -> list[dict[str, Any]]:
-    """Return the rows that `write_predictions` wrote, in their order. Raises UserError for a missing or broken file."""
+    """Return the rows that `write_predictions` wrote, in their order. Rows with equal values may share one object.
+
+    Raises UserError for a missing or broken file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -174,24 +177,27 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
         for field in table.schema:
             if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
                 raise UserError(f"{path} has {field.type} in the column {field.name}, expected texts: {remedy}")
-        rows: list[dict[str, Any]] = table.to_pylist()
+        columns: dict[str, list[Any]] = table.to_pydict()
     except UserError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path} is no Parquet file of predictions ({str(error).splitlines()[0]}): {remedy}") from None
-    seen = set()
-    for place, row in enumerate(rows):
-        if missing := [name for name in COLUMNS[:-1] if row[name] is None]:
-            raise UserError(f"{path} has no {missing[0]} in row {place}: {remedy}")
-        if (example := (row["language"], row["split"], row["id"])) in seen:
-            raise UserError(f"{path} has two predictions for {' '.join(example)}: {remedy}")
-        seen.add(example)
-        try:
-            row["prediction"] = json.loads(row["prediction"])
-            row["gold"] = None if row["gold"] is None else json.loads(row["gold"])
-        except (ValueError, RecursionError):
-            raise UserError(f"{path} has no JSON in row {place}: {remedy}") from None
-    return rows
+    for name in COLUMNS[:-1]:
+        if table[name].null_count:
+            raise UserError(f"{path} has no {name} in row {columns[name].index(None)}: {remedy}")
+    examples = list(zip(columns["language"], columns["split"], columns["id"], strict=True))
+    if len(examples) > len(set(examples)):
+        twice = next(example for example, times in Counter(examples).items() if times > 1)
+        raise UserError(f"{path} has two predictions for {' '.join(twice)}: {remedy}")
+    for name in ("prediction", "gold"):
+        values: dict[str | None, Any] = {None: None}
+        for place, text in enumerate(columns[name]):
+            try:
+                values[text] = values[text] if text in values else json.loads(text)
+            except (ValueError, RecursionError):
+                raise UserError(f"{path} has no JSON in row {place}: {remedy}") from None
+        columns[name] = [values[text] for text in columns[name]]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def cell_predictions(study: Path, result: Mapping[str, Any]) -> list[dict[str, Any]]:
