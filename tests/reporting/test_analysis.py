@@ -13,7 +13,8 @@ from xstilts.errors import UserError
 from xstilts.paths import CellPaths, results_dir, sweep_summary
 from xstilts.reporting.analysis import analyse, question
 from xstilts.reporting.groups import ALL, OTHERS, PHASE_2, SEEN, SOURCE, UNSEEN
-from xstilts.reporting.statistics import ITEMS, NOTHING, RUNS_AND_ITEMS, RunVariance, effect, holm
+from xstilts.reporting.run_variances import MANY, RunVariance, TargetRuns, run_variances
+from xstilts.reporting.statistics import ITEMS, NOTHING, RUNS_AND_ITEMS, effect, holm
 from xstilts.store.results import name_of, write_result
 
 Write = Any
@@ -192,8 +193,10 @@ def test_runs_of_one_encoder_are_compared_with_all_runs_of_the_baseline(write_ma
     unpair(tmp_path)
     row = analyse(tmp_path).effects.set_index("group").loc["qaf"]
     assert (row["seeds"], row["baseline_seeds"], row["difference"]) == (2, 4, pytest.approx(15.0))
-    runs = RunVariance(500 / 3, 4), RunVariance(500 / 4, 4)  # none varies more than both together
-    wanted = effect(np.array([[80.0], [70], [90], [60]]), np.array([[90.0], [90]]), row["item_sd"] ** 2, runs)
+    sides = np.array([[80.0], [70], [90], [60]]), np.array([[90.0], [90]])
+    (known,) = run_variances([TargetRuns({"none": sides[0][:, 0], "mnli": sides[1][:, 0]})])
+    assert known is not None
+    wanted = effect(*sides, row["item_sd"] ** 2, (known.of("none"), known.of("mnli")))
     assert (row["low"], row["high"], row["p"]) == pytest.approx((wanted.low, wanted.high, wanted.p))
 
 
@@ -206,7 +209,9 @@ def test_the_baseline_of_a_target_without_training_has_no_run_variance(write_mad
         unpair(tmp_path, training)
         row = analyse(tmp_path).effects.set_index("group").loc["qaf"]
         widths.append(row["high"] - row["low"])
-    runs = RunVariance(0, 2), RunVariance(100, 2)
+    (known,) = run_variances([TargetRuns({"mnli": np.array([80.0, 70, 90])})])
+    assert known is not None
+    runs = RunVariance(0.0, MANY), known.of("mnli")
     alone = effect(np.full((3, 1), 30.0), np.array([[80.0], [70], [90]]), row["item_sd"] ** 2, runs)
     assert widths[1] == pytest.approx(alone.high - alone.low) != widths[0] and row["baseline_seeds"] == 3
 

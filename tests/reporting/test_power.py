@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from statsmodels.stats.power import TTestIndPower
 
 from xstilts.reporting.comparison import BASELINE, compared
-from xstilts.reporting.effects import group_run_variances
-from xstilts.reporting.power import ITEM_SD, POWER, RUN_SDS, Design, simulated_runs, smallest_effect, smallest_effects
-from xstilts.reporting.statistics import SIGNIFICANT, effect
+from xstilts.reporting.effects import ComparedRuns, group_run_variances
+from xstilts.reporting.power import ITEM_SD, POWER, RUN_SDS, Design, smallest_effect, smallest_effects
+from xstilts.reporting.power import simulated_runs as of_grid
+from xstilts.reporting.statistics import SIGNIFICANT, Estimate, effect
 
 GROUP = {("other languages", "whole"): ["de"]}
 KEY = next(iter(GROUP))
@@ -21,6 +22,10 @@ KEY = next(iter(GROUP))
 def design(choices: int, seeds: int, paired: bool = False, untrained: bool = False) -> Design:
     own = tuple(range(seeds))
     return Design(own, (own,) * choices, paired, untrained)
+
+
+def simulated_runs(of: Design) -> dict[int, list[Estimate]]:
+    return of_grid([of])[0]
 
 
 def found(of: Design, stated: float, run_sd: float, item_sd: float, alpha: float, studies: int) -> float:
@@ -36,7 +41,7 @@ def found(of: Design, stated: float, run_sd: float, item_sd: float, alpha: float
             }
             for name in names
         }
-        known = group_run_variances(scores, GROUP, of.paired, of.untrained)[KEY]
+        known = group_run_variances([ComparedRuns(scores, GROUP, of.paired, of.untrained)])[0][KEY]
         for name in names[1:]:
             rows = [np.array([[score["de"]] for score in scores[side].values()]) for side in (BASELINE, name)]
             of_items = rng.normal(0, item_sd)  # the test set is one draw: it moves the difference of all seeds alike
@@ -69,7 +74,9 @@ def test_with_many_seeds_it_is_that_of_students_test() -> None:
     seeds = 60
     wanted = TTestIndPower().solve_power(nobs1=seeds, alpha=SIGNIFICANT, power=POWER)
     stated = smallest_effect(simulated_runs(design(1, seeds))[seeds], (seeds, seeds), (1.0, 1.0), 0.0)
-    assert wanted <= stated <= 1.04 * wanted, "a choice's variance is at least the common one, which costs a little"
+    assert wanted <= stated <= 1.04 * wanted, (
+        "nothing but the two choices tells how much their variances differ, which costs a little"
+    )
 
 
 def test_with_items_alone_it_is_that_of_the_normal_test() -> None:
@@ -109,8 +116,8 @@ def test_one_seed_is_not_tested() -> None:
 def test_paired_choices_that_share_no_two_seeds_are_tested_by_their_differences() -> None:
     of = Design((1, 2, 3), ((1, 2), (2, 3)), True, False)
     runs = simulated_runs(of)[2]
-    assert {side.freedom for pair in runs for side in pair} == {1}
-    assert np.mean([pair[0].variance for pair in runs]) == pytest.approx(1, abs=0.1)
+    assert {one.freedom for one in runs} == {1}
+    assert np.mean([one.variance for one in runs]) == pytest.approx(1, abs=0.1), "2 runs a side"
 
 
 def result(choice: str, seed: int, target: str = "xnli", value: float = 0.0, items: int = 100, metric: str = "accuracy") -> Any:
@@ -145,7 +152,8 @@ def test_a_study_has_a_line_for_each_target_number_of_seeds_and_run_sd() -> None
     assert all(0 < one.effect < one.corrected for one in xnli + pawsx)
     assert all(math.isnan(one.effect) and math.isnan(one.corrected) for one in single)
     by_hand = Design((1, 2, 3, 4, 5), ((1, 2, 3), (1, 2, 3), (1,)), False, False)
-    wanted = smallest_effect(simulated_runs(by_hand)[3], (5, 3), (2.0, 2.0), ITEM_SD**2 / 150, 3)
+    simulated = of_grid([Design((1, 2), ((1, 2),), False, False), by_hand])[1]
+    wanted = smallest_effect(simulated[3], (5, 3), (2.0, 2.0), ITEM_SD**2 / 150, 3)
     assert xnli[2].corrected == wanted
 
 
@@ -164,7 +172,9 @@ def test_finished_results_replace_the_assumed_run_sd() -> None:
     cells = planned({"none": 5, "mnli": 5})
     (one,) = smallest_effects(compared(cells), compared(finished))
     by_choice = [[row["rows"][1]["value"] for row in finished[start : start + 3]] for start in (0, 3)]
-    assert one.measured and one.run_sd == pytest.approx(math.sqrt(np.mean([np.var(values, ddof=1) for values in by_choice])))
+    assert one.measured and one.run_sd == pytest.approx(
+        math.sqrt(np.mean([np.var(values, ddof=1) for values in by_choice])), rel=0.1
+    )
     others = [result(name, seed, target="pawsx") for name in ("none", "mnli") for seed in (1, 2, 3)]
     for unusable in (others, finished[:1]):
         assert [one.run_sd for one in smallest_effects(compared(cells), compared(unusable))] == [*RUN_SDS]

@@ -12,19 +12,18 @@ from scipy.stats import t, ttest_ind, ttest_rel
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 
+from xstilts.reporting.run_variances import MANY, RunVariance, TargetRuns, run_variances
 from xstilts.reporting.statistics import (
     ITEMS,
     LEVEL,
-    MANY,
     NOTHING,
     RUNS,
     RUNS_AND_ITEMS,
-    Effect,
-    RunVariance,
     certain_part,
     effect,
     holm,
-    run_variances,
+    run_estimate,
+    total_variance,
     variance_parts,
 )
 
@@ -49,10 +48,10 @@ def test_one_seed_has_an_interval_over_items_alone_or_none_and_is_never_tested()
 
 def test_one_seed_uses_the_run_variance_that_other_choices_show_and_is_not_tested() -> None:
     scores = np.array([[50.0, 40.0]]), np.array([[52.0, 43.0]])
-    runs = RunVariance(4.0, 12), RunVariance(4.0, 12)
+    runs = (RunVariance(4.0, 60, shared=4.0, shared_freedom=20),) * 2
     found = effect(*scores, item_variance=1.0, runs=runs)
     assert found.covers == RUNS_AND_ITEMS and math.isnan(found.p)
-    assert found.high - found.low == pytest.approx(2 * 3.0 * t.ppf(0.975, 12 * (9 / 8) ** 2))
+    assert found.high - found.low == pytest.approx(2 * 3.0 * t.ppf(0.975, 9**2 / (2 * 4**2 / 60 + 8**2 / 20)))
     assert effect(*scores, runs=runs).covers == RUNS
 
 
@@ -94,63 +93,37 @@ def named(scores_CS: np.ndarray) -> dict[str, np.ndarray]:
     return {f"choice{number}": scores_S for number, scores_S in enumerate(scores_CS)}
 
 
-def test_the_run_variance_is_that_of_all_choices_without_what_a_seed_does_to_all() -> None:
-    rng = np.random.default_rng(6)
-    scores = 60 + rng.normal(0, 20, (1, 6)) + rng.normal(0, 1, (9, 1)) + rng.normal(0, 2, (9, 6))
-    rows = [{"choice": c, "seed": s, "value": scores[c, s]} for c in range(9) for s in range(6)]
-    table = anova_lm(smf.ols("value ~ C(choice) + C(seed)", DataFrame(rows)).fit())
-    found = run_variances(named(scores), paired=True)
-    assert found is not None and found.common.freedom == table["df"]["Residual"] == 40
-    assert found.common.variance == pytest.approx(table["mean_sq"]["Residual"])
-    two = run_variances(named(scores[:2]), paired=True)
-    assert two is not None and two.common == RunVariance(pytest.approx((scores[1] - scores[0]).var(ddof=1) / 2), 5)
-    assert run_variances(named(scores[:, :1]), paired=True) is run_variances(named(scores[:1]), paired=True) is None
-
-
-def test_choices_with_seeds_of_their_own_are_pooled_by_their_number() -> None:
-    rng = np.random.default_rng(13)
-    scores = {"none": rng.normal(60, 1, 8), "mnli": rng.normal(62, 1, 3), "qqp": rng.normal(61, 1, 1)}
-    found = run_variances(scores, paired=False)
-    assert found is not None and found.common.freedom == 7 + 2 and found.of("qqp") == found.common
-    assert found.common.variance == pytest.approx((7 * scores["none"].var(ddof=1) + 2 * scores["mnli"].var(ddof=1)) / 9)
-    assert run_variances({"none": scores["qqp"]}, paired=False) is run_variances({}, paired=False) is None
-
-
-@pytest.mark.parametrize("paired", [True, False])
-def test_a_choice_with_a_collapsed_run_has_a_variance_of_its_own(paired: bool) -> None:
-    scores = np.random.default_rng(9).normal(60, 1, (8, 3))
-    collapsed = scores.copy()
-    collapsed[5, 1] -= 30
-    found, without = run_variances(named(collapsed), paired), run_variances(named(np.delete(scores, 5, axis=0)), paired)
-    assert found is not None and without is not None
-    assert [choice for choice, own in found.by_choice.items() if not own.pooled] == ["choice5"] and found.common == without.common
-    own = found.of("choice5")
-    assert own.freedom == 2 and own.variance == pytest.approx(300, rel=0.3)
-    assert all(found.of(f"choice{n}").variance >= found.common.variance for n in range(8))
-
-
-def test_runs_that_do_not_vary_make_no_other_choice_an_outlier() -> None:
-    scores = np.full((4, 3), 50.0)
-    scores[3] = 40, 50, 60
-    found = run_variances(named(scores), paired=False)
-    assert found is not None and all(own.pooled for own in found.by_choice.values())
-
-
 def test_sides_with_variances_and_numbers_of_runs_of_their_own_are_compared_as_welch_does() -> None:
     rng = np.random.default_rng(10)
     sides = rng.normal(60, 1, (7, 1)), rng.normal(60, 9, (4, 1))
-    first, second = (RunVariance(float(side.var(ddof=1)), len(side) - 1, pooled=False) for side in sides)
-    found, wanted = effect(*sides, runs=(first, second)), ttest_ind(sides[1][:, 0], sides[0][:, 0], equal_var=False)
-    assert (found.p, found.freedom) == pytest.approx((wanted.pvalue, wanted.df))
+    variances = [float(side.var(ddof=1)) for side in sides]
+    estimate = run_estimate(
+        [(1 / len(side), RunVariance(own, len(side) - 1)) for side, own in zip(sides, variances, strict=True)]
+    )
+    wanted = ttest_ind(sides[1][:, 0], sides[0][:, 0], equal_var=False)
+    assert estimate.freedom == pytest.approx(wanted.df) and estimate.least == 3
+    found = effect(*sides, runs=(RunVariance(variances[0], 6), RunVariance(variances[1], 3)))
+    assert found.freedom == 3 and found.p == pytest.approx(2 * t.sf(abs(wanted.statistic), 3)) and found.p > wanted.pvalue
 
 
 def test_with_one_common_variance_it_is_students_test() -> None:
     rng = np.random.default_rng(11)
     sides = rng.normal(60, 1, (7, 1)), rng.normal(61, 1, (4, 1))
-    runs = run_variances({"none": sides[0][:, 0], "mnli": sides[1][:, 0]}, paired=False)
-    assert runs is not None
-    found = effect(*sides, runs=(runs.common, runs.common))
+    pooled = (6 * sides[0].var(ddof=1) + 3 * sides[1].var(ddof=1)) / 9
+    common = RunVariance(pooled, MANY, shared=pooled, shared_freedom=9)
+    found = effect(*sides, runs=(common, common))
     assert found.p == pytest.approx(ttest_ind(sides[1][:, 0], sides[0][:, 0]).pvalue) and found.freedom == pytest.approx(9)
+
+
+def test_the_run_variance_of_a_combination_of_choices_counts_the_error_of_the_level_once() -> None:
+    common = RunVariance(2.0, MANY, shared=2.0, shared_freedom=12)
+    (variance, freedom, _), parts = run_estimate([(0.25 / 3, common)] * 4), [(0.25 / 3, RunVariance(2.0, 12))] * 4
+    assert variance == pytest.approx(4 * 0.25 / 3 * 2) == run_estimate(parts).variance
+    assert freedom == pytest.approx(12) and run_estimate(parts).freedom == pytest.approx(48)
+    assert run_estimate([(1.0, RunVariance(0.0, MANY)), (1.0, common)]).freedom == pytest.approx(12)
+    assert run_estimate([(1.0, RunVariance(0.0, MANY))]) == (0.0, MANY, MANY)
+    several = total_variance([run_estimate(parts)] * 3, 0.0)
+    assert several[1] == pytest.approx(36) and total_variance([run_estimate(parts)], 5.0)[1] == 12
 
 
 CELLS, SEEDS, LANGUAGES, SIZE = 12, 4, 3, 40
@@ -168,7 +141,7 @@ def grid(rng: np.random.Generator, planted: dict[int, float]) -> Grid:
     scores_CSLI = scores_CSLI + rng.normal(0, 1.5, (CELLS + 1, SEEDS, 1, 1))
     scores_CSLI = scores_CSLI + rng.normal(0, 8, (CELLS + 1, SEEDS, LANGUAGES, SIZE))
     means_CSL = scores_CSLI.mean(axis=3)
-    runs = run_variances(named(means_CSL.mean(axis=2)), paired=False)
+    (runs,) = run_variances([TargetRuns(named(means_CSL.mean(axis=2)))])
     assert runs is not None
     by_item_CI = scores_CSLI.mean(axis=(1, 2))
     variances = (by_item_CI[1:] - by_item_CI[0]).var(axis=1, ddof=1) / SIZE
@@ -207,52 +180,6 @@ def test_a_grid_of_single_runs_without_effect_has_nothing_significant() -> None:
     rng = np.random.default_rng(8)
     cells = [effect(*rng.normal(60, 2, (2, 1, 5)), item_variance=0.1) for _ in range(90)]
     assert all(math.isnan(p) for p in holm([one.p for one in cells])) and {one.covers for one in cells} == {ITEMS}
-
-
-def study(rng: np.random.Generator, seeds: int, collapsing: float, planted: float = 0.0, crashed: bool = False) -> list[Effect]:
-    """The effects of a study of 9 targets and 10 choices, run SD 1, item SD 0.3; the first choice of a target gains `planted`.
-
-    A choice has one run that is 25 points worse with the probability `collapsing`; `crashed`: the second choice has one always.
-    """
-    found = []
-    for _ in range(9):
-        scores_CS = 60 + rng.normal(0, 1, (11, seeds))
-        scores_CS[1] += planted
-        bad_C = rng.random(11) < collapsing
-        bad_C[:2], bad_C[2] = False, bad_C[2] or crashed
-        scores_CS[bad_C, 0] -= 25
-        runs = run_variances(named(scores_CS), paired=False)
-        assert runs is not None
-        items_C = rng.normal(0, 0.3, 11)
-        for choice in range(1, 11):
-            sides = scores_CS[0, :, None], scores_CS[choice, :, None] + items_C[choice]
-            found.append(effect(*sides, 0.09, (runs.of("choice0"), runs.of(f"choice{choice}"))))
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("collapsing", [0.0, 0.05])
-@pytest.mark.parametrize("seeds", [2, 3, 5])
-def test_a_study_without_effect_has_a_false_find_in_at_most_6_percent_whether_runs_collapse_or_not(
-    seeds: int, collapsing: float
-) -> None:
-    rng, studies = np.random.default_rng(11), 1000
-    found = [study(rng, seeds, collapsing) for _ in range(studies)]
-    false_finds = sum(min(holm([one.p for one in effects])) <= 0.05 for effects in found)
-    assert false_finds / studies <= 0.06, false_finds / studies
-    inside = np.mean([one.low <= 0.0 <= one.high for effects in found for one in effects[::10]])
-    assert 0.93 <= inside <= 0.99, inside
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "planted"), [(3, 5.0), (5, 3.5)])
-def test_a_collapsed_run_of_another_choice_hides_no_effect(seeds: int, planted: float) -> None:
-    power = []
-    for crashed in (False, True):
-        rng = np.random.default_rng(12)
-        studies = [study(rng, seeds, 0.0, planted, crashed) for _ in range(60)]
-        power.append(np.mean([np.array(holm([one.p for one in effects])[::10]) <= 0.05 for effects in studies]))
-    assert power[0] > 0.6 and power[1] >= 0.9 * power[0], power
 
 
 def test_only_what_is_certain_has_a_colour() -> None:

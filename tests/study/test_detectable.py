@@ -36,7 +36,7 @@ def test_results_of_the_study_replace_the_assumed_run_sd(plan: xstilts.Plan) -> 
         assert cell.plan
         finish(cell.plan.evaluation, scores[int(bool(cell.plan.config.intermediate.tasks)), cell.plan.config.seed - 1])
     (row,) = plan.detectable.to_dict("records")
-    assert row["measured"] and row["run_sd"] == pytest.approx(math.sqrt(scores.var(axis=1, ddof=1).mean()))
+    assert row["measured"] and row["run_sd"] == pytest.approx(math.sqrt(scores.var(axis=1, ddof=1).mean()), rel=0.05)
     by_run_sd = [*zip(assumed["run_sd"], assumed["effect"], strict=True), (row["run_sd"], row["effect"])]
     assert sorted(by_run_sd) == sorted(by_run_sd, key=lambda pair: pair[1]), "its effect lies where its run SD lies"
     shown = " ".join(str(plan).split())

@@ -27,8 +27,7 @@ from xstilts.errors import UserError
 from xstilts.paths import experiments_dir
 from xstilts.reporting.averages import averages
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results, trained_in
-from xstilts.reporting.effects import common_languages, group_effects, group_run_variances
-from xstilts.reporting.groups import SEEN, compared_groups, phase_2_groups
+from xstilts.reporting.effects import ComparedRuns, VariancesByChoice, choice_run_variances, compared_runs, group_effects
 from xstilts.reporting.items import ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
@@ -73,7 +72,12 @@ def analyse(study: Path) -> Analysis:
     pairs = [(one, " ".join(typed)) for one, typed in zip(found, options(found), strict=True)]
     name, experiment = study_name(found, study), last_sweep(study)["experiment"]
     broken: list[str] = []
-    effects = [row for one, condition in pairs for row in _effects(one, condition, items_of(study, broken))]
+    runs = [compared_runs(one) for one in found]
+    effects = [
+        row
+        for (one, condition), own, known in zip(pairs, runs, choice_run_variances(runs), strict=True)
+        for row in _effects(one, condition, own, known, items_of(study, broken))
+    ]
     if broken:
         raise UserError("\n".join(dict.fromkeys(broken)))
     return Analysis(
@@ -122,35 +126,25 @@ def _scores(one: Comparison, condition: str) -> Iterator[list[Any]]:
             yield [*cell, *own, row["language"] == one.source, main, row["language"] in trained]
 
 
-def _effects(one: Comparison, condition: str, read_items: ReadItems) -> Iterator[list[Any]]:
-    """Compare every choice with the baseline, in the languages that all cells have; if seeds are paired, over those of both."""
-    by_choice = {choice: one.by_seed(choice) for choice in one.cells}
-    baseline = by_choice.get(BASELINE, {})
-    languages = common_languages(baseline)
-    if not languages:
+def _effects(
+    one: Comparison, condition: str, runs: ComparedRuns, variances: VariancesByChoice, read_items: ReadItems
+) -> Iterator[list[Any]]:
+    """Compare every choice with the baseline; if seeds are paired, over those of both."""
+    if len(runs.by_choice) < 2:
         return
-    if one.paired:
-        by_choice = {choice: {seed: own[seed] for seed in own if seed in baseline} for choice, own in by_choice.items()}
-    compared = {choice: own for choice, own in by_choice.items() if own and set(languages) <= set(common_languages(own))}
-    shared_groups = compared_groups(one, languages)
-    own_groups = {choice: phase_2_groups(one, [choice], languages) for choice in compared}
-    if not any(name == SEEN for groups in own_groups.values() for name, _ in groups):
-        own_groups = {}
-    shared_variances = group_run_variances(compared, shared_groups, one.paired, one.untrained)
-    items = {seed: read_items(one.cells[BASELINE][seed], one.metric, one.split) for seed in baseline if len(compared) > 1}
-    for choice, own in compared.items():
+    baseline = runs.by_choice[BASELINE]
+    items = {seed: read_items(one.cells[BASELINE][seed], one.metric, one.split) for seed in baseline}
+    for choice, own in runs.by_choice.items():
         if choice == BASELINE:
             continue
         seeds = list(own if one.paired else baseline)
         sides = {seed: baseline[seed] for seed in seeds}, own
         of_items = {seed: items[seed] for seed in seeds}
         of_items_treated = {seed: read_items(one.cells[choice][seed], one.metric, one.split) for seed in own}
-        own_group = own_groups.get(choice, {})
-        groups = {**shared_groups, **own_group}
-        variances = {**shared_variances, **group_run_variances(compared, own_group, one.paired, one.untrained)}
-        runs = {key: (known.of(BASELINE), known.of(choice)) for key, known in variances.items()}
+        groups = {**runs.groups, **runs.own_groups.get(choice, {})}
+        of_runs = {key: (known.of(BASELINE), known.of(choice)) for key, known in variances[choice].items()}
         trained = set(one.trained_in(choice))
-        for found in group_effects(*sides, groups, (of_items, of_items_treated), runs):
+        for found in group_effects(*sides, groups, (of_items, of_items_treated), of_runs):
             result = found.effect
             values = [found.baseline, found.score, result.value, result.low, result.high, result.covers, result.p, np.nan]
             parts = [result.seed_sd, result.language_sd, result.rest_sd, result.item_sd]

@@ -6,15 +6,17 @@ intermediate choice with the baseline, `--compare` one folder of results with an
 Shapes: S seeds, L languages.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.comparison import BASELINE, Comparison
+from xstilts.reporting.groups import SEEN, compared_groups, phase_2_groups
 from xstilts.reporting.items import Items, ItemVariance, check_paired, deviations, item_variance
-from xstilts.reporting.statistics import Effect, RunVariance, RunVariances, effect, run_variances
+from xstilts.reporting.run_variances import MANY, RunVariance, RunVariances, TargetRuns, run_variances
+from xstilts.reporting.statistics import Effect, effect
 
 ScoresBySeed = Mapping[int, Mapping[str, float]]
 """Seed -> language -> score in percent."""
@@ -22,6 +24,8 @@ ItemsBySeed = Mapping[int, Items | None]
 """Seed -> scores of the test items; None where they are not known."""
 GroupKey = tuple[str, str]
 """Name and kind of a group of languages."""
+VariancesByChoice = Mapping[str, Mapping[GroupKey, RunVariances]]
+"""Choice -> run variances of all choices of its target, for the choice's groups of languages."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +73,88 @@ def group_effects(
         )
 
 
-def group_run_variances(
-    by_choice: Mapping[str, ScoresBySeed], groups: Mapping[GroupKey, Sequence[str]], paired: bool, untrained: bool
-) -> dict[GroupKey, RunVariances]:
-    """Estimate each group's run variances from the choices with several seeds; if paired, over the seeds that these share.
+@dataclass(frozen=True)
+class ComparedRuns:
+    """All runs of one target under one condition that are compared."""
 
-    `untrained`: the baseline has the same scores with every seed, so its run variance is 0.
+    by_choice: Mapping[str, ScoresBySeed]
+    """Every seed of every choice has a score in all languages of all groups; empty if nothing can be compared."""
+    groups: Mapping[GroupKey, Sequence[str]]
+    """Groups that all choices have."""
+    paired: bool
+    """Choices are compared over the seeds that they share."""
+    untrained: bool
+    """The baseline has the same scores with every seed, so its run variance is 0."""
+    collapsed: Mapping[str, Collection[int]] = field(default_factory=dict)
+    """Choice -> seeds whose run collapsed; choices without any may be missing."""
+    own_groups: Mapping[str, Mapping[GroupKey, Sequence[str]]] = field(default_factory=dict)
+    """Choice -> groups of languages that only it has."""
+
+
+def compared_runs(one: Comparison) -> ComparedRuns:
+    """Select the runs that are compared, in the languages that all cells have; if paired, those with a seed of the baseline."""
+    by_choice: dict[str, ScoresBySeed] = {choice: one.by_seed(choice) for choice in one.cells}
+    baseline = by_choice.get(BASELINE, {})
+    languages = common_languages(baseline)
+    if one.paired:
+        by_choice = {choice: {seed: own[seed] for seed in own if seed in baseline} for choice, own in by_choice.items()}
+    compared = {
+        choice: own for choice, own in by_choice.items() if languages and own and set(languages) <= set(common_languages(own))
+    }
+    own_groups = {choice: phase_2_groups(one, [choice], languages) for choice in compared}
+    if not any(name == SEEN for groups in own_groups.values() for name, _ in groups):
+        own_groups = {}
+    groups = compared_groups(one, languages) if compared else {}
+    return ComparedRuns(compared, groups, one.paired, one.untrained, own_groups=own_groups)
+
+
+def group_run_variances(targets: Sequence[ComparedRuns]) -> list[dict[GroupKey, RunVariances]]:
+    """Estimate the run variances of a whole grid, for each of the `groups` of a target; nothing from single runs.
+
+    If seeds are paired, over those that the baseline and all choices with several seeds share.
     """
-    if paired:
-        several = {choice: own for choice, own in by_choice.items() if len(own) > 1}
-        shared = [seed for seed in by_choice[BASELINE] if all(seed in own for own in several.values())]
-        by_choice = {choice: {seed: own[seed] for seed in shared} for choice, own in several.items() if shared}
-    elif untrained:
-        by_choice = {choice: own for choice, own in by_choice.items() if choice != BASELINE}
-    found = {}
-    for key, codes in groups.items():
-        scores_S = {choice: scores_SL(own, codes).mean(axis=1) for choice, own in by_choice.items()}
-        if known := run_variances(scores_S, paired):
-            without_runs = {BASELINE: RunVariance(0.0, known.common.freedom)} if untrained else {}
-            found[key] = replace(known, by_choice={**known.by_choice, **without_runs})
+    compared = [_seeds_to_compare(one) for one in targets]
+    found: list[dict[GroupKey, RunVariances]] = [{} for _ in targets]
+    for key in dict.fromkeys(key for one in targets for key in one.groups):
+        places = [place for place, one in enumerate(targets) if key in one.groups]
+        runs = [_target_runs(compared[place], targets[place], targets[place].groups[key]) for place in places]
+        for place, known in zip(places, run_variances(runs), strict=True):
+            if known and targets[place].untrained:
+                known = replace(known, by_choice={**known.by_choice, BASELINE: RunVariance(0.0, MANY)})
+            if known:
+                found[place][key] = known
     return found
+
+
+def choice_run_variances(targets: Sequence[ComparedRuns]) -> Sequence[VariancesByChoice]:
+    """Estimate the run variances of a whole grid, for the groups of all choices and for those that only one choice has."""
+    shared = group_run_variances(targets)
+    found: list[dict[str, Mapping[GroupKey, RunVariances]]] = [{} for _ in targets]
+    for choice in dict.fromkeys(choice for one in targets for choice in one.by_choice):
+        own = group_run_variances([replace(one, groups=one.own_groups.get(choice, {})) for one in targets])
+        for place, one in enumerate(targets):
+            if choice in one.by_choice:
+                found[place][choice] = {**shared[place], **own[place]}
+    return found
+
+
+def _seeds_to_compare(one: ComparedRuns) -> Mapping[str, ScoresBySeed]:
+    """Select the choices and seeds that the run variance is estimated from."""
+    if one.paired:
+        several = {choice: own for choice, own in one.by_choice.items() if len(own) > 1}
+        shared = [seed for seed in one.by_choice.get(BASELINE, {}) if all(seed in own for own in several.values())]
+        return {choice: {seed: own[seed] for seed in shared} for choice, own in several.items() if shared}
+    return {choice: own for choice, own in one.by_choice.items() if not (one.untrained and choice == BASELINE)}
+
+
+def _target_runs(by_choice: Mapping[str, ScoresBySeed], one: ComparedRuns, languages: Sequence[str]) -> TargetRuns:
+    return TargetRuns(
+        scores_S={choice: scores_SL(own, languages).mean(axis=1) for choice, own in by_choice.items()},
+        paired=one.paired,
+        collapsed_S={
+            choice: np.array([seed in one.collapsed.get(choice, ()) for seed in own]) for choice, own in by_choice.items()
+        },
+    )
 
 
 def scores_SL(by_seed: ScoresBySeed, languages: Sequence[str]) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """The smallest effects that a study finds, computed before it runs (Card et al. 2020, arXiv 2010.06595).
 
 A study finds an effect if its p-value is at most 0.05. The smallest effect is the one that it finds with a probability of 80 %.
-The test is that of the report: `run_variances` estimates the variance between runs of all choices of a target, and p-values are
-computed as in `effect`. Only the runs are simulated. So the result includes that a few seeds estimate a variance badly.
+The test is that of the report: `run_variances` estimates the variance between runs from the whole grid, and p-values are computed
+as in `effect`. Only the runs are simulated, all with one standard deviation. So the result includes that a few seeds estimate a
+variance badly.
 
 Two standard deviations are assumed, in percentage points:
 
@@ -13,18 +14,26 @@ Two standard deviations are assumed, in percentage points:
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import harmonic_mean
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, harmonic_mean
 
 import numpy as np
 
 from xstilts import metrics
 from xstilts.reporting.comparison import BASELINE, Comparison
-from xstilts.reporting.effects import GroupKey, ScoresBySeed, common_languages, group_run_variances
+from xstilts.reporting.effects import (
+    ComparedRuns,
+    GroupKey,
+    ScoresBySeed,
+    common_languages,
+    compared_runs,
+    group_run_variances,
+)
 from xstilts.reporting.groups import OTHERS, SOURCE, WHOLE, compared_groups
 from xstilts.reporting.naming import options
-from xstilts.reporting.statistics import SIGNIFICANT, RunVariance, run_estimates, total_variance
+from xstilts.reporting.run_variances import RunVariances
+from xstilts.reporting.statistics import SIGNIFICANT, Estimate, run_estimate, total_variance
 
 RUN_SDS = (0.5, 1.0, 2.0)
 ITEM_SD = 25.0
@@ -32,8 +41,6 @@ POWER = 0.8
 PAIRS = 2000
 """Number of simulated pairs of a choice and the baseline."""
 
-Runs = tuple[RunVariance, RunVariance]
-"""Estimated run variances of the baseline and a choice."""
 Seeds = tuple[int, ...]
 
 
@@ -75,7 +82,7 @@ class Design:
 
 
 def smallest_effect(
-    simulated: Sequence[Runs],
+    simulated: Sequence[Estimate],
     seeds: tuple[int, int],
     run_sds: tuple[float, float],
     item_variance: float,
@@ -86,9 +93,9 @@ def smallest_effect(
     """Return the smallest difference, in percentage points, that is significant with probability `power`.
 
     `seeds`: numbers of runs of the baseline and the choice; NaN unless both are at least 2, since one run is never tested.
-    `run_sds`: their true standard deviations between runs. `simulated`: estimates of their variances where the true ones are 1,
-    from `simulated_runs`. `item_variance`: variance of the difference over the choice of test items, squared points.
-    `comparisons`: the p-value has to be at most `alpha` divided by it.
+    `run_sds`: their true standard deviations between runs. `simulated`: estimates of the difference's variance between runs where
+    the true ones are 1, from `simulated_runs`. `item_variance`: variance of the difference over the choice of test items, squared
+    points. `comparisons`: the p-value has to be at most `alpha` divided by it.
     """
     from scipy.optimize import brentq
     from scipy.special import ndtr, stdtrit
@@ -99,11 +106,8 @@ def smallest_effect(
     if true == 0.0:
         return 0.0
     scale = max(run_sds) ** 2
-    estimates = [
-        total_variance([(scale * variance, freedom) for variance, freedom in run_estimates(runs, seeds)], item_variance)
-        for runs in simulated
-    ]
-    total_K, freedom_K = np.array(estimates).T
+    totals = [total_variance([Estimate(scale * one.variance, one.freedom, one.least)], item_variance) for one in simulated]
+    total_K, freedom_K = np.array(totals).T
     reach_K = np.sqrt(total_K) * stdtrit(freedom_K, 1 - alpha / comparisons / 2)
     sd = math.sqrt(true)
 
@@ -113,30 +117,44 @@ def smallest_effect(
     return float(brentq(missing, 0.0, float(reach_K.max()) + 10 * sd))
 
 
-def simulated_runs(design: Design) -> dict[int, list[Runs]]:
-    """Simulate runs whose variance is 1, and estimate it as the report does: number of seeds -> estimates for such choices.
+def simulated_runs(designs: Sequence[Design]) -> list[dict[int, list[Estimate]]]:
+    """Simulate a grid of these targets whose runs have the variance 1, and estimate that of differences as the report does.
 
-    Choices with one seed are left out, all if the baseline has one. The same design gives the same numbers.
+    Returns number of seeds -> estimates for such choices, for each target. Choices with one seed are left out, all if the
+    baseline has one. The same designs give the same numbers.
     """
-    key, rng = (OTHERS, WHOLE), np.random.default_rng(0)
-    by_name = {BASELINE: design.baseline} | {str(number): seeds for number, seeds in enumerate(design.choices)}
-    tested = [name for name, seeds in by_name.items() if len(seeds) > 1 and name != BASELINE]
-    found: dict[int, list[Runs]] = {}
-    if len(design.baseline) < 2 or not tested:
-        return found
-    for _ in range(math.ceil(PAIRS / len(tested))):
-        scores = {name: {seed: {"": float(rng.normal())} for seed in seeds} for name, seeds in by_name.items()}
-        known = group_run_variances(scores, {key: [""]}, design.paired, design.untrained).get(key)
-        for name in tested:
-            runs = (known.of(BASELINE), known.of(name)) if known else _of_differences(scores[BASELINE], scores[name])
-            found.setdefault(len(by_name[name]), []).append(runs)
+    rng = np.random.default_rng(0)
+    names = [
+        {BASELINE: design.baseline} | {str(number): seeds for number, seeds in enumerate(design.choices)} for design in designs
+    ]
+    tested = [
+        [name for name, seeds in own.items() if min(len(seeds), len(own[BASELINE])) > 1 and name != BASELINE] for own in names
+    ]
+    found: list[dict[int, list[Estimate]]] = [{} for _ in designs]
+    for _ in range(math.ceil(PAIRS / min(filter(None, map(len, tested)), default=PAIRS))):
+        grid = [
+            ComparedRuns(
+                {name: {seed: {"": float(rng.normal())} for seed in seeds} for name, seeds in own.items() if seeds},
+                {(OTHERS, WHOLE): [""]},
+                design.paired,
+                design.untrained,
+            )
+            for design, own in zip(designs, names, strict=True)
+        ]
+        for place, known in enumerate(group_run_variances(grid)):
+            for name in tested[place]:
+                scores = grid[place].by_choice[BASELINE], grid[place].by_choice[name]
+                found[place].setdefault(len(scores[1]), []).append(_estimate(*scores, next(iter(known.values()), None), name))
     return found
 
 
-def _of_differences(baseline: ScoresBySeed, treated: ScoresBySeed) -> Runs:
-    """Estimate the run variance from the differences of one choice, as `effect` does where paired choices share no two seeds."""
-    half = float(np.var([treated[seed][""] - baseline[seed][""] for seed in treated], ddof=1)) / 2
-    return RunVariance(half, len(treated) - 1), RunVariance(half, len(treated) - 1)
+def _estimate(baseline: ScoresBySeed, treated: ScoresBySeed, known: RunVariances | None, name: str) -> Estimate:
+    """Estimate the variance between runs of one difference; by the differences of seeds where paired choices share no two."""
+    if known:
+        return run_estimate([(1 / len(baseline), known.of(BASELINE)), (1 / len(treated), known.of(name))])
+    freedom = len(treated) - 1
+    variance = float(np.var([treated[seed][""] - baseline[seed][""] for seed in treated], ddof=1))
+    return Estimate(variance / len(treated), freedom, freedom)
 
 
 def smallest_effects(planned: Sequence[Comparison], finished: Sequence[Comparison] = ()) -> list[SmallestEffect]:
@@ -151,11 +169,9 @@ def smallest_effects(planned: Sequence[Comparison], finished: Sequence[Compariso
     for _, _, (key, _, design) in compared:
         several = sum(len(seeds) > 1 for seeds in design.choices) if len(design.baseline) > 1 else 0
         tests[key] = tests.get(key, 0) + several
-    known: dict[Design, dict[int, list[Runs]]] = {}
+    simulated = simulated_runs([design for _, _, (_, _, design) in compared])
     found = []
-    for one, target, (key, languages, design) in compared:
-        if design not in known:
-            known[design] = simulated_runs(design)
+    for (one, target, (key, languages, design)), known in zip(compared, simulated, strict=True):
         items = _items(one, languages)
         item_variance = ITEM_SD**2 / items if items else 0.0
         measured = _measured_sd(one, finished, key)
@@ -164,7 +180,7 @@ def smallest_effects(planned: Sequence[Comparison], finished: Sequence[Compariso
             for run_sd in RUN_SDS if measured is None else (measured,):
                 sds = 0.0 if design.untrained else run_sd, run_sd
                 effect, corrected = (
-                    smallest_effect(known[design].get(count, []), seeds, sds, item_variance, comparisons)
+                    smallest_effect(known.get(count, []), seeds, sds, item_variance, comparisons)
                     for comparisons in (1, tests[key])
                 )
                 found.append(
@@ -219,9 +235,9 @@ def _measured_sd(one: Comparison, finished: Sequence[Comparison], key: GroupKey)
         _, languages, _ = _compared(other)
         if not languages:
             continue
-        scores: Mapping[str, ScoresBySeed] = {
-            choice: own for choice in other.cells if set(languages) <= set(common_languages(own := other.by_seed(choice)))
-        }
-        if known := group_run_variances(scores, {key: languages}, other.paired, other.untrained).get(key):
-            return math.sqrt(known.common.variance)
+        runs = compared_runs(other)
+        if known := group_run_variances([replace(runs, groups={key: languages})])[0].get(key):
+            return math.sqrt(
+                fmean(own.variance for choice, own in known.by_choice.items() if not (other.untrained and choice == BASELINE))
+            )
     return None

@@ -6,33 +6,35 @@ reported beside the difference.
 
 One run shows nothing about the variance between runs, so a difference of single runs has no p-value.
 
-A few seeds estimate that variance badly. All choices that are tested on one target are trained alike, so their variance between
-runs is estimated together, as in an analysis of variance (Scheffé 1959, chapter 4). A choice that varies significantly more than
-the others is an exception: it is judged by its own runs, and the others without it.
+The variance between runs is that of `run_variances`: a few seeds estimate it badly, so the whole grid is used.
 
-Shapes: C choices, S seeds, L languages.
+Shapes: S seeds, L languages.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Scores = NDArray[np.float64]
+from xstilts.reporting.run_variances import MANY, RunVariance, Scores
+
 LEVEL = 0.95
 SIGNIFICANT = 0.05
 """The largest corrected p-value of a difference that is shown in bold."""
-OUTLYING = 0.01
-"""Level of the test by which a choice varies more between runs than the others, corrected for the number of choices."""
-MANY = 1e9
-"""Degrees of freedom at which a t distribution counts as normal."""
 RUNS_AND_ITEMS, RUNS, ITEMS, NOTHING = "runs and test items", "runs", "test items only", ""
 """The sources of chance that an interval covers; NOTHING if there is no interval."""
 
-Estimate = tuple[float, float]
-"""An independent estimate of a part of a mean difference's variance between runs, and its degrees of freedom."""
+
+class Estimate(NamedTuple):
+    """An estimate of a mean difference's variance between runs, or of an independent part of it."""
+
+    variance: float
+    freedom: float
+    """Degrees of freedom (Satterthwaite 1946)."""
+    least: float
+    """Degrees of freedom of the worst estimated choice."""
 
 
 @dataclass(frozen=True)
@@ -59,83 +61,6 @@ class Effect:
     """Standard error of the mean difference over the choice of test items; NaN if it is not known."""
 
 
-@dataclass(frozen=True)
-class RunVariance:
-    """Variance of a choice's score between runs, in squared percentage points."""
-
-    variance: float
-    freedom: int
-    """Degrees of freedom of the estimate."""
-    pooled: bool = True
-    """True if the estimate is common to several choices; False for a choice that varies more than the others."""
-
-
-@dataclass(frozen=True)
-class RunVariances:
-    """Run variances of the choices of a target."""
-
-    common: RunVariance
-    by_choice: Mapping[str, RunVariance]
-    """For choices with several seeds: at least the common variance; that of an outlying choice is its own."""
-
-    def of(self, choice: str) -> RunVariance:
-        """Return the variance of a choice; the common one for a choice with one seed."""
-        return self.by_choice.get(choice, self.common)
-
-
-def run_variances(scores_S: Mapping[str, Scores], paired: bool) -> RunVariances | None:
-    """Estimate the variance between runs from the scores (percent) of several choices.
-
-    `paired`: all choices have the same seeds, and a seed has an effect that they share, for instance because every seed is
-    another synthetic world; it is removed. Otherwise each choice has its own number of seeds. None without a choice that has
-    several seeds, and for a single paired choice.
-
-    A choice that varies significantly more than all others together, for instance because one of its runs collapsed, has a
-    variance of its own and does not enlarge that of the others.
-    """
-    from scipy.special import fdtrc
-
-    centred = {choice: own_S - own_S.mean() for choice, own_S in scores_S.items() if len(own_S) > 1}
-    if len(centred) <= paired:
-        return None
-
-    def apart(choice: str) -> tuple[RunVariance, list[Scores]]:
-        others = [own_S for name, own_S in centred.items() if name != choice]
-        return _own_variance(centred[choice], others, paired), others
-
-    outlying: dict[str, RunVariance] = {}
-    while len(centred) > 2:
-        p_values = {}
-        for choice in centred:
-            own, others = apart(choice)
-            rest = _pooled_variance(others, paired)
-            p_values[choice] = fdtrc(own.freedom, rest.freedom, own.variance / rest.variance) if rest.variance else 1.0
-        choice = min(p_values, key=lambda name: p_values[name])
-        if p_values[choice] * len(centred) >= OUTLYING:
-            break
-        outlying[choice] = apart(choice)[0]
-        del centred[choice]
-    common = _pooled_variance(list(centred.values()), paired)
-    inside = {choice: replace(common, variance=max(common.variance, apart(choice)[0].variance)) for choice in centred}
-    return RunVariances(common, inside | outlying)
-
-
-def _pooled_variance(centred: Sequence[Scores], paired: bool) -> RunVariance:
-    """Pool the variances of choices whose scores are centred."""
-    seed_S = np.mean(centred, axis=0) if paired else 0.0
-    freedom = sum(len(own_S) - 1 for own_S in centred)
-    if paired:
-        freedom -= len(centred[0]) - 1
-    return RunVariance(sum(float(((own_S - seed_S) ** 2).sum()) for own_S in centred) / freedom, freedom)
-
-
-def _own_variance(own_S: Scores, others: Sequence[Scores], paired: bool) -> RunVariance:
-    """Estimate the variance of one choice around the mean of the others in each seed, if paired, else around its own mean."""
-    rest_S, inflated = (own_S - np.mean(others, axis=0), 1 + 1 / len(others)) if paired else (own_S, 1.0)
-    freedom = len(own_S) - 1
-    return RunVariance(float((rest_S**2).sum()) / (freedom * inflated), freedom, pooled=False)
-
-
 def effect(
     baseline_SL: Scores,
     treated_SL: Scores,
@@ -147,19 +72,16 @@ def effect(
     `item_variance` is the variance of the mean difference over the choice of test items (its squared standard error), None if
     items cannot be resampled. `runs` are the run variances of both sides, which may have any number of seeds. Without them, both
     sides have the same seeds, whose differences are used. The sum of the variances of runs and items counts the interaction of
-    seeds and items twice, which makes the interval slightly wide. Degrees of freedom after Welch (1947) and Satterthwaite (1946),
-    with infinitely many for items.
+    seeds and items twice, which makes the interval slightly wide.
     """
-    from scipy.special import stdtr, stdtrit
-
     counts = len(baseline_SL), len(treated_SL)
     value = float(np.mean(treated_SL) - np.mean(baseline_SL))
     difference_SL = np.asarray(treated_SL)[: min(counts)] - np.asarray(baseline_SL)[: min(counts)]
     estimates: list[Estimate] = []
     if runs:
-        estimates = run_estimates(runs, counts)
+        estimates = [run_estimate([(1 / count, side) for count, side in zip(counts, runs, strict=True)])]
     elif min(counts) > 1:
-        estimates = [(float(difference_SL.mean(axis=1).var(ddof=1)) / counts[0], counts[0] - 1)]
+        estimates = [Estimate(float(difference_SL.mean(axis=1).var(ddof=1)) / counts[0], counts[0] - 1, counts[0] - 1)]
     total, freedom = total_variance(estimates, item_variance or 0.0)
     covers = {(True, True): RUNS_AND_ITEMS, (True, False): RUNS, (False, True): ITEMS, (False, False): NOTHING}[
         bool(estimates), item_variance is not None
@@ -167,31 +89,54 @@ def effect(
     p = math.nan
     if covers == NOTHING:
         low = high = math.nan
-    elif total == 0.0:
-        low = high = value
-        p = float(value == 0.0)
     else:
-        error = math.sqrt(total)
-        reach = error * float(stdtrit(freedom, (1 + LEVEL) / 2))
-        low, high, p = value - reach, value + reach, 2 * float(stdtr(freedom, -abs(value) / error))
+        low, high, p = map(float, interval_and_p(np.array(value), np.array(total), np.array(freedom)))
     parts = variance_parts(difference_SL)
     item_sd = math.nan if item_variance is None else math.sqrt(item_variance)
     return Effect(value, low, high, covers, p if min(counts) > 1 else math.nan, freedom, *parts, item_sd)
 
 
-def run_estimates(runs: tuple[RunVariance, RunVariance], counts: tuple[int, int]) -> list[Estimate]:
-    """Estimate the variance between runs of a difference of means over `counts` runs: one estimate per side, or a common one."""
-    estimates: list[Estimate] = [(side.variance / count, side.freedom) for side, count in zip(runs, counts, strict=True)]
-    if runs[0].pooled and runs[1].pooled:
-        return [(sum(variance for variance, _ in estimates), runs[0].freedom)]
-    return estimates
+def interval_and_p(value: Scores, variance: Scores, freedom: Scores) -> tuple[Scores, Scores, Scores]:
+    """Return the ends of the 95 % interval and the two-sided p-value of no difference, by a t distribution.
+
+    The arrays have one shape. Without variance the interval is the value, and p is 0 for any other value than 0.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    error = np.sqrt(variance)
+    reach = error * stdtrit(freedom, (1 + LEVEL) / 2)
+    distance = np.divide(np.abs(value), error, out=np.where(value == 0.0, 0.0, np.inf), where=error > 0.0)
+    return value - reach, value + reach, 2 * stdtr(freedom, -distance)
+
+
+def run_estimate(parts: Sequence[tuple[float, RunVariance]]) -> Estimate:
+    """Estimate the variance between runs of a linear combination of the mean scores of choices of one target.
+
+    `parts`: for each choice its squared weight divided by its number of runs, and its run variance. The error of the target's
+    level is common to all parts, the other errors are independent (Satterthwaite 1946).
+    """
+    total = sum(share * side.variance for share, side in parts)
+    if total == 0.0:
+        return Estimate(0.0, MANY, MANY)
+    scatter = sum((share * side.variance) ** 2 / side.freedom for share, side in parts)
+    scatter += sum(share * side.shared for share, side in parts) ** 2 / min(side.shared_freedom for _, side in parts)
+    return Estimate(total, total**2 / scatter, min(side.freedom for share, side in parts if share * side.variance))
 
 
 def total_variance(estimates: Sequence[Estimate], item_variance: float) -> tuple[float, float]:
-    """Return the variance of a mean difference over runs and items, and its degrees of freedom (Satterthwaite 1946)."""
-    total = sum(variance for variance, _ in estimates) + item_variance
-    scatter = sum(variance**2 / freedom for variance, freedom in estimates)
-    return total, min(total**2 / scatter, MANY) if scatter else MANY
+    """Return the variance of a mean difference over runs and items, and its degrees of freedom.
+
+    `estimates` are independent, for instance those of several targets. Degrees of freedom after Satterthwaite (1946), with
+    infinitely many for items. His approximation is too narrow far from the centre if a side has few degrees of freedom, so there
+    are at most as many as the worst estimated choice has (of several estimates, as those of the choices together).
+    """
+    of_runs = sum(one.variance for one in estimates)
+    if of_runs == 0.0:
+        return item_variance, MANY
+    total = of_runs + item_variance
+    freedom = total**2 / sum(one.variance**2 / one.freedom for one in estimates)
+    least = of_runs**2 / sum(one.variance**2 / one.least for one in estimates)
+    return total, min(freedom, least, MANY)
 
 
 def certain_part(low: float, high: float, covers: str) -> float:
