@@ -55,7 +55,10 @@ def test_near_and_far_languages_are_those_with_enough_text(write_made_up: Any, t
     write_made_up()
     (one,) = comparisons(tmp_path)
     found = groups(one)
-    assert (found["near", WORLD], found["low-resource", WORLD]) == (["qab", "qac"], ["qae"]) and low_resource(one) == ["qae"]
+    assert (found["near", WORLD], found["low-resource", WORLD]) == (["qab", "qac"], ["qae"]) and low_resource(
+        one.source, one.languages
+    ) == ["qae"]
+    assert {"sw", "te", "bn"} <= set(low_resource("en", {})) and "fr" not in low_resource("en", {})
     assert ("far", WORLD) in found
 
 

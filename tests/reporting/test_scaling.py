@@ -1,7 +1,7 @@
 """Laws of nested sizes: what is known of them by simulation, and how a study's cells become curves."""
 
 import json
-import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,49 +11,65 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.reporting.analysis import analyse
-from xstilts.reporting.groups import ALL, OTHERS, SOURCE
-from xstilts.reporting.scaling import curves, fit
+from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE
+from xstilts.reporting.scaling import LOG, NEITHER, POWER, curves, fit
 
 Write = Any
 SIZES = (500, 1000, 2000, 4000, 8000, 16000)
 N = np.array(SIZES, dtype=float)
-TRUTHS = {"log": 30 + 4 * np.log(N), "power": 80 - 600 * N**-0.5}
+TRUTHS = {LOG: 30 + 4 * np.log(N), POWER: 80 - 600 * N**-0.5, "sigmoid": 50 + 12 / (1 + (2500 / N) ** 4)}
 
 
 def test_a_law_without_noise_is_found_with_its_parameters() -> None:
-    log, power = (fit(SIZES, TRUTHS[name][None]) for name in ("log", "power"))
-    assert (log.name, power.name) == ("log", "power")
-    assert log.at(N) == pytest.approx(TRUTHS["log"]) and power.at(N) == pytest.approx(TRUTHS["power"], abs=1e-3)
-    assert log.formula() == "30 + 4 ln(n)"
-    assert power.parameters[0] == pytest.approx(80, abs=0.1) and power.parameters[2] == pytest.approx(0.5, abs=0.01)
-    assert power.formula().startswith("80 - 6") and power.formula().endswith("n^-0.5")
+    log, power = (fit(SIZES, TRUTHS[name][None]) for name in (LOG, POWER))
+    assert (log.name, power.name) == (LOG, POWER)
+    assert log.at(N) == pytest.approx(TRUTHS[LOG]) and power.at(N) == pytest.approx(TRUTHS[POWER], abs=1e-3)
+    assert log.formula() == "30 + 4 ln(n)" and power.formula() == "80 - 600 n^-0.5"
+    assert power.band([500, 1234, 16000])[0] == pytest.approx(80 - 600 * np.array([500, 1234, 16000]) ** -0.5, abs=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("law", TRUTHS)
 @pytest.mark.parametrize(("seeds", "seed_sd"), [(1, 0.0), (3, 0.0), (3, 2.0), (5, 2.0)])
 def test_bands_hold_the_truth_as_often_as_they_say(law: str, seeds: int, seed_sd: float) -> None:
-    """95 %, over 200 studies: between 90 and 99 %, whether the seeds differ or not."""
+    """95 %, over 200 studies: at least 90 % at each kind of size, whether a law is true or none is, and whether seeds differ."""
     rng, held = np.random.default_rng(0), []
     for _ in range(200):
         noise = seed_sd * rng.normal(size=(seeds, 1)) + rng.normal(size=(seeds, len(N)))
         low, high = fit(SIZES, TRUTHS[law] + noise).band(N)
         held.append((low <= TRUTHS[law]) & (TRUTHS[law] <= high))
-    assert 0.90 <= np.mean(held) <= 0.99
+    inner, ends = np.mean(held, axis=0)[1:-1], np.mean(held, axis=0)[[0, -1]]
+    assert inner.mean() >= 0.90 and ends.mean() >= 0.90
+
+
+def test_five_sizes_of_one_seed_can_tell_a_power_law() -> None:
+    """The corrected AIC cannot: with so few points it is infinite."""
+    rng, sizes = np.random.default_rng(2), np.array([1000, 3000, 10_000, 30_000, 88_000])
+    truths = {LOG: 30 + 2.7 * np.log(sizes), POWER: 70 - 380 * sizes**-0.5}
+    for law, truth in truths.items():
+        names = [fit(sizes, truth + 0.3 * rng.normal(size=(1, 5))).name for _ in range(100)]
+        assert names.count(law) > 80
+
+
+def test_several_seeds_show_that_no_law_holds_and_the_band_stays_narrow() -> None:
+    """The means are exact to 0.2 points, and a logarithm misses them by up to 3."""
+    rng = np.random.default_rng(3)
+    scores = TRUTHS["sigmoid"] + 0.3 * rng.normal(size=(5, len(N)))
+    several, single = fit(SIZES, scores), fit(SIZES, scores[:1])
+    low, high = several.band(N)
+    assert several.name == NEITHER and several.probability[NEITHER] > 0.99 and several.formula().endswith("ln(n)")
+    assert several.at(N) == pytest.approx(scores.mean(axis=0), abs=0.01) and (high - low < 1).all()
+    assert single.probability[NEITHER] == 0.0 and (np.subtract(*single.band(N)) < -5).all(), (
+        "one seed cannot tell: it may be noise"
+    )
 
 
 def test_a_seed_that_moves_all_sizes_widens_the_band_and_does_not_bend_the_law() -> None:
     rng = np.random.default_rng(1)
-    scores = TRUTHS["log"] + 0.1 * rng.normal(size=(4, len(N)))
+    scores = TRUTHS[LOG] + 0.1 * rng.normal(size=(4, len(N)))
     alike, apart = fit(SIZES, scores), fit(SIZES, scores + np.array([[-6.0], [-2.0], [2.0], [6.0]]))
-    assert apart.parameters == pytest.approx(alike.parameters) and apart.covariance == pytest.approx(alike.covariance)
+    assert apart.at(N) == pytest.approx(alike.at(N)) and apart.probability == pytest.approx(alike.probability)
     widths = [np.subtract(*law.band(N)) for law in (apart, alike)]
     assert (np.abs(widths[0]) > 5 * np.abs(widths[1])).all()
-
-
-def test_with_few_points_the_law_of_fewer_parameters_is_taken() -> None:
-    law = fit((1, 10, 100, 1000), np.array([[10.0, 30.0, 31.0, 31.1]]))
-    assert law.name == "log" and law.aic["power"] == math.inf
 
 
 def test_scores_that_do_not_change_have_a_flat_law() -> None:
@@ -67,9 +83,9 @@ def test_scores_that_do_not_change_have_a_flat_law() -> None:
 @given(st.floats(0.5, 5), st.floats(-50, 50), st.integers(1, 1000))
 def test_the_unit_of_scores_and_sizes_does_not_matter(factor: float, shift: float, times: int) -> None:
     rng = np.random.default_rng(2)
-    scores = TRUTHS["power"] + 0.05 * rng.normal(size=(2, len(N)))
+    scores = TRUTHS[POWER] + 0.05 * rng.normal(size=(2, len(N)))
     one, other = fit(SIZES, scores), fit([times * size for size in SIZES], factor * scores + shift)
-    assert one.name == other.name == "power"
+    assert other.probability == pytest.approx(one.probability, abs=1e-3)
     assert other.at(times * N) == pytest.approx(factor * one.at(N) + shift, rel=1e-3)
     low, high = one.band(N)
     assert other.band(times * N)[0] == pytest.approx(factor * low + shift, rel=1e-2)
@@ -126,3 +142,13 @@ def test_a_study_of_three_sizes_or_none_has_no_curves(write_made_up: Write, tmp_
     assert curves(analyse(tmp_path)) == []
     write_study(write_made_up, {10: -2, 100: -1, 200: 0})
     assert curves(analyse(tmp_path)) == []
+
+
+def test_languages_with_little_text_have_a_curve_together(write_made_up: Write, tmp_path: Path) -> None:
+    write_study(write_made_up, {10: -2, 100: -1, 200: 0, None: 1})
+    analysis = analyse(tmp_path)
+    real = dict(zip(("qaa", "qab", "qac", "qae", "qaf"), ("en", "de", "sw", "te", "ru"), strict=True))
+    scores = analysis.scores.assign(language=analysis.scores["language"].map(real))
+    (one,) = (curve for curve in curves(replace(analysis, synthetic=False, source="en", scores=scores)) if curve.group == SCARCE)
+    assert one.scores[0] == pytest.approx([35.0, 45.0, 55.0, 65.0]), "Swahili and Telugu"
+    assert SCARCE not in {curve.group for curve in curves(analysis)}, "the one such language is there by itself"

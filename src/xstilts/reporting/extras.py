@@ -12,7 +12,7 @@ from xstilts.errors import UserError
 from xstilts.reporting import tables
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.figures import curve_plot, distance_plot, rendered
-from xstilts.reporting.groups import ALL, OTHERS, SOURCE
+from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE
 from xstilts.reporting.language_distances import distances
 from xstilts.reporting.numbers import fixed, signed
 from xstilts.reporting.published import beside
@@ -102,11 +102,12 @@ def _distances(analysis: Analysis) -> Extra:
 def _curve_plots(found: Sequence[Curve]) -> Iterator[Picture]:
     together: dict[tuple[str, str, str], list[Curve]] = {}
     for one in found:
-        if one.group in (ALL, SOURCE, OTHERS):
+        if one.group in (ALL, SOURCE, OTHERS, SCARCE):
             together.setdefault((one.target, one.condition, one.intermediate), []).append(one)
     for place, ((target, condition, intermediate), own) in enumerate(together.items(), start=1):
         about = ", ".join(part for part in (target, intermediate, condition) if part)
-        caption = f"{about}: score by number of training examples, with 95 % bands; dashed: without intermediate task."
+        shown = "score by number of training examples, with 95 % bands; dashed: without intermediate task"
+        caption = f"{about}: {shown}. {tables.bands(own)}"
         description = "; ".join(_curve(one) for one in own)
         yield Picture(f"scaling_{place}_{target}", caption, f"{about}. {description}.", curve_plot(own))
 

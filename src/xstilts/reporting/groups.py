@@ -19,6 +19,8 @@ SEEN, UNSEEN = "seen in phase 2", "unseen in phase 2"
 """Other languages that phase 2 of a choice trained in, and those that it did not train in, which zero-shot claims are about."""
 WHOLE, PHASE_2, LANGUAGE = "whole", "phase 2", "language"
 """Kinds of groups: ALL, SOURCE and OTHERS; SEEN and UNSEEN; a single language."""
+SCARCE = "low-resource"
+"""The group of languages with little text."""
 LOW_RESOURCE = 0.5
 """Amount of text, relative to the source language's, below which a language is low-resource."""
 NEAR = 0.3
@@ -125,13 +127,15 @@ def declared_groups(one: Comparison) -> dict[str, list[str]]:
     if one.source in facts:
         near = found[families[one.source]]
         found |= {"near": near, "far": [code for code in facts if code not in near]}
-    return found | {"low-resource": [code for code, (_, _, size) in facts.items() if size < SIZES.index("10 to 50 GiB")]}
+    return found | {SCARCE: low_resource(one.source, {})}
 
 
-def low_resource(one: Comparison) -> list[str]:
-    """Return the languages of a synthetic world with less than half of the source language's text."""
-    source = one.languages.get(one.source, Language())
-    return [code for code, language in one.languages.items() if language.text < LOW_RESOURCE * source.text]
+def low_resource(source: str, world: Mapping[str, Language]) -> list[str]:
+    """Return the languages with little text: see LOW_RESOURCE for those of a synthetic world, else less than 10 GiB in CC-100."""
+    if not world:
+        return [code for code, (_, _, size) in language_facts().items() if size < SIZES.index("10 to 50 GiB")]
+    least = LOW_RESOURCE * world.get(source, Language()).text
+    return [code for code, language in world.items() if language.text < least]
 
 
 def _world_groups(one: Comparison) -> dict[str, list[str]]:
@@ -139,9 +143,9 @@ def _world_groups(one: Comparison) -> dict[str, list[str]]:
     source, languages = one.source, one.languages
     if source not in languages:
         return {}
-    found: dict[str, list[str]] = {"near": [], "far": [], "low-resource": low_resource(one)}
+    found: dict[str, list[str]] = {"near": [], "far": [], SCARCE: low_resource(source, languages)}
     for code, language in languages.items():
-        if code != source and code not in found["low-resource"]:
+        if code != source and code not in found[SCARCE]:
             found["near" if structural(language, languages[source]) <= NEAR else "far"].append(code)
     return found
 

@@ -24,6 +24,7 @@ from xstilts.reporting.numbers import (
     signed,
 )
 from xstilts.reporting.published import THEIRS
+from xstilts.reporting.scaling import LAWS
 from xstilts.reporting.statistics import ITEMS, NOTHING, SIGNIFICANT, holm
 
 if TYPE_CHECKING:
@@ -163,18 +164,30 @@ def scaling_table(curves: Sequence["Curve"]) -> ReportTable:
     """Make the table of laws of nested sizes, a row per target and group of languages."""
     from pandas import DataFrame
 
-    header = "target,options,intermediate,languages,law,score,AICc log,AICc power,sizes,seeds".split(",")
+    header = "target,options,intermediate,languages,law,log %,power %,neither %,score,sizes,seeds".split(",")
     rows, data = [], []
     for one in curves:
         law = one.law
-        about = [one.target, one.condition, one.intermediate, one.group, law.name, law.formula()]
-        aic = [fixed(law.aic[name]) if math.isfinite(law.aic[name]) else ABSENT for name in ("log", "power")]
-        rows.append(_cells(*about, *aic, " ".join(map(str, one.sizes)), len(one.seeds)))
+        about = [one.target, one.condition, one.intermediate, one.group, law.name]
+        chances = [law.probability[name] for name in LAWS]
+        shown = [fixed(100 * chance, 0) for chance in chances]
+        rows.append(_cells(*about, *shown, law.formula(), " ".join(map(str, one.sizes)), len(one.seeds)))
         columns = one.sizes, one.scores.mean(axis=0), law.at(one.sizes), *law.band(one.sizes)
-        data += [[*about, size, *map(float, values), len(one.seeds)] for size, *values in zip(*columns, strict=True)]
-    names = "target options intermediate languages law formula size score fitted low high seeds".split()
-    caption = "How scores grow with the number n of the intermediate task's training examples: the law of lower corrected AIC."
+        own = [*about, law.formula(), *chances]
+        data += [[*own, size, *map(float, values), len(one.seeds)] for size, *values in zip(*columns, strict=True)]
+    names = "target options intermediate languages law formula log power neither size score fitted low high seeds".split()
+    caption = (
+        "How scores grow with the number n of the intermediate task's training examples: the most probable law, the probability "
+        f"of each, and the better one of the two laws. {bands(curves)}"
+    )
     return _without_empty(ReportTable("scaling", caption, header, rows, DataFrame(data, columns=names)))
+
+
+def bands(curves: Sequence["Curve"]) -> str:
+    """Say what the bands of curves cover."""
+    if any(len(one.seeds) == 1 for one in curves):
+        return "One seed: the band covers how sizes deviate from a law, not another seed."
+    return "Bands cover seeds, how sizes deviate from a law, and the choice of the law."
 
 
 def slope_table(slopes: Sequence["Slope"]) -> ReportTable:
