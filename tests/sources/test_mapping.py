@@ -65,7 +65,7 @@ def test_a_missing_part_is_named_with_its_row():
 def test_labels_of_choices_become_numbers(raw, label):
     source = Source(reader="jsonl", columns={"prompt": "p", "choices": ["a", "b"]}, labels={"A": "0", "B": "1"})
     (example,) = examples(_rows({"p": "x", "a": 1, "b": "y", "label": raw}), CHOICE, source, "train", "en")
-    assert example == {"id": "train-0", "language": "en", "prompt": "x", "choices": ["1", "y"], "label": label}
+    assert example == {"id": "train-0", "language": "en", "prompt": "x", "context": None, "choices": ["1", "y"], "label": label}
 
 
 def test_an_unknown_label_of_a_choice():

@@ -217,6 +217,7 @@ def test_xcopa_prompts(real_data):
         "id": "0",
         "language": "et",
         "prompt": "Mees keeras kraani lahti. What was the effect?",
+        "context": None,
         "choices": ["Tualett täitus veega.", "Tilast voolas vett."],
         "label": 1,
     }
@@ -245,6 +246,7 @@ def test_cosmosqa_as_released_csv_and_jsonl(shared_data, tmp_path):
     assert test["label"][0] is None
     assert test["prompt"][0].endswith("Why is HGH and steroid use rampant in track ?")
     assert len(test["choices"][0]) == 4
+    assert all(prompt.startswith(f"{context} ") for prompt, context in zip(test["prompt"], test["context"], strict=True))
 
 
 def test_hellaswag_under_both_names_of_its_text(shared_data, tmp_path):

@@ -54,7 +54,9 @@ def test_classes(labels: list[str | None], draw: int):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(2, 4).flatmap(lambda count: st.tuples(st.just(count), st.integers(0, count - 1))), min_size=1))
 def test_choices(pairs: list[tuple[int, int]]):
-    rows = [{"prompt": f"p{n}", "choices": ["x"] * count, "label": label} for n, (count, label) in enumerate(pairs)]
+    rows = [
+        {"prompt": f"p{n}", "context": None, "choices": ["x"] * count, "label": label} for n, (count, label) in enumerate(pairs)
+    ]
     examples = made("multiple_choice", rows)
     new = shuffle(examples, "multiple_choice")
     assert all(0 <= one["label"] < len(one["choices"]) for one in new)

@@ -1,8 +1,19 @@
 """Clusters of test items: what shares a text in one language, or is a translation, is drawn together."""
 
 import random
+from pathlib import Path
 
+import pytest
+
+from xstilts.config import DataConfig
+from xstilts.sources import source_of
+from xstilts.sources.load import load
+from xstilts.tasks.catalogue import load_task
+from xstilts.tasks.formats import format_of
 from xstilts.training.clusters import LanguageExamples, clusters
+from xstilts.training.evaluate import _shared_texts
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def examples(language: str, **shared: str | None) -> LanguageExamples:
@@ -46,3 +57,25 @@ def test_clusters_are_the_connected_components_of_a_plain_search() -> None:
     wanted = {node: min(f"{other[0]}/{other[1]}" for other in group) for group in groups for node in group}
     found = [cluster for own in clusters(parts, translated=True) for cluster in own]
     assert found == [wanted[node] for node in nodes] and 1 < len(set(found)) < 60
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "items", "wanted"),
+    [
+        ("xquad", "test", 1190, 240),
+        ("xnli", "validation", 2490, 830),
+        ("lareqa", "test", 1190, 1190),
+        ("udpos", "validation", 0, 0),
+    ],
+)
+def test_clusters_of_real_test_sets(task: str, split: str, items: int, wanted: int, shared_data: Path) -> None:
+    """Numbers of paragraphs and premises as their papers give them; the sentences of two treebanks have nothing in common."""
+    source = source_of(load_task(CONF, task), DataConfig(root=str(shared_data / "xtreme")))
+    parts = []
+    for language in ("en", "ar"):
+        rows = load(source, split, [language])
+        rows = rows.filter(format_of(source.task).counts)
+        parts.append(LanguageExamples(language, rows["id"][:], _shared_texts(source.task, rows)))
+    sizes, found = [len(part.ids) for part in parts], clusters(parts, source.declared.translated)
+    assert sizes == ([items] * 2 if items else sizes)
+    assert len({cluster for own in found for cluster in own}) == (wanted or sum(sizes))

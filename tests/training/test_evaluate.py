@@ -39,7 +39,11 @@ def test_one_answer_for_everything_is_told(format: str, same: list[Any], various
     [
         ("span_qa", {"context": ["p", "p", "x", "y"]}, ["de/1", "de/1", "de/1", "de/1"]),
         ("classification", {"text_a": ["p", "q", "x", "x"]}, ["de/1", "de/1", "de/1", "de/1"]),
-        ("multiple_choice", {"prompt": ["p", "q", "x", "y"]}, ["de/1", "de/2", "de/1", "de/2"]),
+        (
+            "multiple_choice",
+            {"context": [None, None, "x", "x"], "prompt": ["p", "q", "x 1", "x 2"]},
+            ["de/1", "de/1", "de/1", "de/1"],
+        ),
         ("tagging", {"words": [["p"], ["p"], ["p"], ["p"]]}, ["de/1", "de/2", "de/1", "de/2"]),
         ("retrieval", {"text": ["p", "p", "p", "p"]}, ["de/1", "de/2", "de/1", "de/2"]),
     ],

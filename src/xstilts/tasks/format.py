@@ -90,9 +90,9 @@ class Format:
     """The least number of labels that a task declares; 0: it declares none, and the head does not depend on labels."""
     labelled_items: str | None = None
     """The field whose items have a label each (words that have tags)."""
-    shared: str | None = None
-    """The field whose text several examples may have in common, such as the paragraph of several questions. Test items with one
-    text are no independent sample and form a cluster; None: each example is a cluster of its own."""
+    shared: tuple[str, ...] = ()
+    """The fields whose text several examples may have in common, such as the paragraph of several questions: of these, the first
+    that an example has counts. Test items with one text are no independent sample and form a cluster. (): none share a text."""
     candidate: tuple[str, str] | None = None
     """Field and value that mark candidates, which queries are compared with: they are not counted, sampled or scored, and stay
     when examples are left out. Ids are then unique over all languages."""

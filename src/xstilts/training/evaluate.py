@@ -152,18 +152,23 @@ def _predictions(
     task: Task, examples: Dataset, scored: list[tuple[LanguageSplit, list[prediction.Scored]]], translated: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for every example, with the predictions of the first variant; a split's clusters need all its languages."""
-    field = format_of(task).shared
     for split in dict.fromkeys(part.split for part, _ in scored):
         own = [(part.language, found[0]) for part, found in scored if part.split == split]
         ids = [examples.select(found.rows)["id"][:] for _, found in own]
         members = (
-            LanguageExamples(language, ids_N, examples.select(found.rows)[field][:] if field else None)
+            LanguageExamples(language, ids_N, _shared_texts(task, examples.select(found.rows)))
             for (language, found), ids_N in zip(own, ids, strict=True)
         )
         for (language, found), *columns in zip(own, ids, clusters(members, translated), strict=True):
             for identifier, cluster, predicted, gold in zip(*columns, found.predictions, found.gold, strict=True):
                 about = {"task": task.name, "language": language, "split": split, "id": identifier, "cluster": cluster}
                 yield about | {"prediction": predicted, "gold": gold}
+
+
+def _shared_texts(task: Task, examples: Dataset) -> list[str | None] | None:
+    """Return the text that each example may have in common with others; None where it has none."""
+    columns = [examples[field][:] for field in format_of(task).shared]
+    return [next(filter(None, texts), None) for texts in zip(*columns, strict=True)] if columns else None
 
 
 def _degenerate(task: Task, scored: list[tuple[LanguageSplit, list[prediction.Scored]]]) -> list[str]:

@@ -14,7 +14,10 @@ TASK = Task(name="copa", format="multiple_choice")
 
 def examples(*rows):
     return Dataset.from_list(
-        [{"id": str(n), "language": "en", "prompt": p, "choices": c, "label": label} for n, (p, c, label) in enumerate(rows)],
+        [
+            {"id": str(n), "language": "en", "prompt": prompt, "context": None, "choices": choices, "label": label}
+            for n, (prompt, choices, label) in enumerate(rows)
+        ],
         features=FORMAT.features,
     )
 

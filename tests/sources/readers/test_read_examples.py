@@ -15,7 +15,7 @@ from xstilts.tasks.declaration import Source, Task
 EXAMPLES: dict[str, dict[str, Any]] = {
     "classification": {"id": "a", "text_a": "A", "text_b": "B", "label": "yes"},
     "span_qa": {"id": "a", "question": "Q?", "context": "In Rome.", "answers": [{"text": "Rome", "start": 3}]},
-    "multiple_choice": {"id": "a", "prompt": "P", "choices": ["x", "y"], "label": 1},
+    "multiple_choice": {"id": "a", "prompt": "P", "context": "C", "choices": ["x", "y"], "label": 1},
     "tagging": {"id": "a", "words": ["A", "b"], "tags": ["yes", "no"]},
     "retrieval": {"id": "a", "side": "query", "text": "T", "context": None, "relevant": []},
     "mlm": {"id": "a", "text": "T", "translation": "Ü"},

@@ -16,7 +16,7 @@ from xstilts.data.featurizers.ragged import grouped, packed
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
-VERSION = 2
+VERSION = 3
 
 FEATURES = Features(
     {

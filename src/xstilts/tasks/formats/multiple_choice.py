@@ -38,6 +38,7 @@ FORMAT = Format(
         "id": "string",
         "language": "string",
         "prompt": "string",
+        "context": "string",  # the part of the prompt that other questions have, too; null: none
         "choices": ["string"],
         "label": "int32",  # index into `choices`; null: no gold
     },
@@ -48,7 +49,8 @@ FORMAT = Format(
     problem=problem,
     shuffled=shuffled,
     gold="label",
-    shared="prompt",
+    may_be_null=("context",),
+    shared=("context", "prompt"),
     gold_is_label=True,
     uses_pooler=True,
     has_data_map=True,
