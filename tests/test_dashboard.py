@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from xstilts import dashboard
+from xstilts.paths import sweep_summary
+from xstilts.reporting.analysis import analyse
+from xstilts.reporting.declared import record, typed
 from xstilts.store.results import SCHEMA
 
 pytestmark = pytest.mark.slow
@@ -36,12 +39,16 @@ def study(tmp_path: Path) -> Path:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wandb-workspaces 0.4.13 is written for pydantic 1
 def test_a_workspace_and_a_report_with_the_gains(wandb_server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("wandb_workspaces")
+    contrast = {"kind": "contrast", "a": ["snli"], "b": ["none"], "expect": "positive"}
+    declared = record(typed({"primary": {"helps": contrast}}), [], 0)
+    sweep_summary(study).write_text(json.dumps({"declared": declared}))
+    assert [row[0:2] + row[-1:] for row in dashboard.answers(analyse(study))] == [["primary", "helps", "cannot be tested"]]
     assert dashboard.main([str(study), "--entity", "me"]) == 0
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["workspace", "report"]
     (gains,) = wandb_server.runs.values()
     assert (gains.told["groupName"], gains.told["jobType"]) == ("small", "gains")
     assert gains.summary["gain/xnli/snli"] == 10.0
-    rows = dashboard.gains(study)["xnli"]
+    rows = dashboard.gains(analyse(study))["xnli"]
     assert [(row["group"], row["difference"], row["seeds"]) for row in rows] == [
         ("source language", 5.0, 1),
         ("other languages", 10.0, 1),
@@ -49,6 +56,7 @@ def test_a_workspace_and_a_report_with_the_gains(wandb_server: Any, study: Path,
     assert all(row["p_corrected"] is row["low"] is None for row in rows), "one run, no items"
     (workspace,), (report,) = wandb_server.variables("UpsertView2"), wandb_server.variables("upsertView")
     titles = [
+        "Answer",
         "Gains: intermediate x target; no intervals",
         "Languages",
         "Transfer gap",

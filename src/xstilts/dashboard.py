@@ -15,7 +15,7 @@ from xstilts.config import LoggerConfig
 from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.paths import results_dir
-from xstilts.reporting.analysis import analyse
+from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.groups import OTHERS as OTHER_LANGUAGES
 from xstilts.reporting.groups import SOURCE
 from xstilts.reporting.tables import interval_heading
@@ -27,6 +27,7 @@ from xstilts.tracking.scores import GAP, OTHERS, main_rows
 
 THROUGHPUT = ("examples_per_second", "tokens_per_second", "seconds_per_step")
 GAINS = "target condition intermediate group difference low high covers p_corrected seeds items clusters".split()
+ANSWERED = "family question text value low high p p_corrected verdict".split()
 Gains = dict[str, list[dict[str, Any]]]
 """Target with its condition -> rows with the columns GAINS."""
 Sections = dict[str, list[Any]]
@@ -43,10 +44,11 @@ def make(study: Path, entity: str, project: str) -> tuple[str, str]:
         raise UserError(f"W&B cannot be reached ({problem}): a dashboard is made online")
     results = read_results(results_dir(study)) if results_dir(study).is_dir() else []
     name = results[0]["cell"]["study"] if results else study.name
-    gained = gains(study) if results else {}
-    if gained:
-        _post_gains(study, name, gained, LoggerConfig(name="wandb", entity=entity, project=project))
-    chosen = sections(results, gained)
+    analysis = analyse(study) if results else None
+    gained, answered = (gains(analysis), answers(analysis)) if analysis else ({}, [])
+    if gained or answered:
+        _post(study, name, gained, answered, LoggerConfig(name="wandb", entity=entity, project=project))
+    chosen = sections(results, gained, bool(answered))
     try:
         return _workspace(name, entity, project, chosen), _report(name, entity, project, chosen)
     except UserError:
@@ -55,12 +57,15 @@ def make(study: Path, entity: str, project: str) -> tuple[str, str]:
         raise UserError(f"W&B did not take the dashboard: {str(error).strip() or type(error).__name__}") from None
 
 
-def gains(study: Path) -> Gains:
-    """Return, for each target and condition, its rows of `Analysis.effects` for the source language and the other languages.
+def answers(analysis: Analysis) -> list[list[Any]]:
+    """Return the rows of `Analysis.answers`, with the columns ANSWERED."""
+    chosen = analysis.answers[list(ANSWERED)].astype(object)
+    return [list(row) for row in chosen.where(chosen.notna(), None).itertuples(index=False)]
 
-    UserError if the study has no scores or a broken result.
-    """
-    effects = analyse(study).effects
+
+def gains(analysis: Analysis) -> Gains:
+    """Return, for each target and condition, its rows of `Analysis.effects` for the source language and the other languages."""
+    effects = analysis.effects
     chosen = effects[effects["group"].isin((SOURCE, OTHER_LANGUAGES))].astype(object)
     rows = chosen.where(chosen.notna(), None)[list(GAINS)].to_dict("records")
     gained: Gains = {}
@@ -69,8 +74,11 @@ def gains(study: Path) -> Gains:
     return gained
 
 
-def sections(results: list[dict[str, Any]], gained: Gains) -> Sections:
-    """Return title -> panels. Without results: those that need no name of a target, language or artifact."""
+def sections(results: list[dict[str, Any]], gained: Gains, answered: bool) -> Sections:
+    """Return title -> panels. Without results: those that need no name of a target, language or artifact.
+
+    `answered`: the study declares questions.
+    """
     wr = _library("reports.v2")
     targets: dict[str, list[str]] = {}
     for result in results:
@@ -100,6 +108,7 @@ def sections(results: list[dict[str, Any]], gained: Gains) -> Sections:
     if gained:
         title += f"; {interval_heading(row['covers'] for rows in gained.values() for row in rows)}"
     named = {
+        "Answer": [wr.WeavePanelSummaryTable(table_name="answers")] if answered else [],
         title: [*seen, *means],
         "Languages": [*bars, wr.WeavePanelSummaryTable(table_name="scores")],
         "Transfer gap": gaps,
@@ -125,11 +134,13 @@ def _last_artifacts(results: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(last.values()))
 
 
-def _post_gains(study: Path, name: str, gained: Gains, logger: LoggerConfig) -> None:
+def _post(study: Path, name: str, gained: Gains, answered: list[list[Any]], logger: LoggerConfig) -> None:
     own = hashlib.sha256(f"gains\n{name}".encode()).hexdigest()[:16]
     chosen = {"study": name, "phase": "gains"}
     identity = RunIdentity(own, name, "gains", f"{name}: gains", ["gains"], str(study.absolute()), chosen)
     with tracked(logger, identity, {}) as run:
+        if answered:
+            run.table("answers", ANSWERED, answered)
         run.table("gains", GAINS, [list(row.values()) for rows in gained.values() for row in rows])
         run.summary({key: value for target, rows in gained.items() for key, value in _gain_metrics(target, rows).items()})
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.paths import report_dir, report_page
-from xstilts.reporting.analysis import analyse
+from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.compare import compare
 from xstilts.reporting.extras import extras
+from xstilts.reporting.views.answer import answer_section, answer_text
 from xstilts.reporting.views.folder import write_folder
 from xstilts.reporting.views.html.page import write_page
 from xstilts.reporting.views.terminal import show_study
@@ -39,7 +40,9 @@ def main(words: list[str] | None = None) -> int:
                 raise UserError("--table writes nothing: leave out --out")
             show_study(analyse(given.study))
         else:
-            files = report(given.study, given.out or report_dir(given.study))
+            analysis = analyse(given.study)
+            files = _write(analysis, given.out or report_dir(given.study))
+            sys.stderr.write(answer_text(answer_section(analysis)))
             sys.stdout.write("".join(f"{path}\n" for path in files))
     except UserError as error:
         print_error(error)
@@ -52,7 +55,11 @@ def report(study: Path, folder: Path) -> list[Path]:
 
     UserError if something cannot be read or written.
     """
-    analysis, page = analyse(study), report_page(folder)
+    return _write(analyse(study), folder)
+
+
+def _write(analysis: Analysis, folder: Path) -> list[Path]:
+    page = report_page(folder)
     more = extras(analysis)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -29,8 +29,8 @@ def test_every_declaration_is_kept_and_the_newest_counts():
     assert record(FIRST, kept, 5) == kept, "run again"
     assert record(typed({}), kept, 5) == kept, "run for more cells, without the study's file"
     kept = record(SECOND, kept, 7)
-    found = newest(kept)
-    assert found is not None and newest([]) is None
+    found = newest({"file": "", "declared": kept})
+    assert found is not None and newest({"file": "", "declared": []}) is None
     assert (found.analysis, found.hash, found.results, found.earlier) == (SECOND, hash_of(SECOND), 7, (hash_of(FIRST),))
 
 

@@ -29,6 +29,14 @@ class Study:
     analyses: "tuple[Analysis, ...]" = field(repr=False, compare=False)
 
     @property
+    def answers(self) -> "DataFrame":
+        """A row per comparison that the study declares, primary ones first: estimate, interval, p-values, verdict, a sentence.
+
+        Empty without a declaration.
+        """
+        return self._joined("answers")
+
+    @property
     def scores(self) -> "DataFrame":
         """A row per score of a cell: target, condition, intermediate, seed, language, metric, split, value and more."""
         return self._joined("scores")

@@ -9,6 +9,7 @@
                 (independent groups of test items), and the standard deviations seed_sd, language_sd, rest_sd, item_sd
     averages    a row per condition, benchmark and intermediate choice: average, sd (over seeds), tasks, seeds, gap, over
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
+    answers     a row per declared question and condition, primary ones first: described in `answers`; empty without a declaration
     problems    a row per cell that failed, was interrupted or blocked, is degenerate, incomplete or left out: cell, kind, reason
 
 Scores and differences are in percent. The baseline of a choice is made of the cells of the same target and condition without
@@ -17,7 +18,7 @@ either side there is no p-value.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,13 @@ import numpy as np
 
 from xstilts.errors import UserError
 from xstilts.paths import experiments_dir
+from xstilts.reporting.answers import ANSWERS, answers
 from xstilts.reporting.averages import averages
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results, trained_in
+from xstilts.reporting.contrasts import Scored, scored
+from xstilts.reporting.declared import Declared, newest
 from xstilts.reporting.effects import ComparedRuns, VariancesByChoice, choice_run_variances, compared_runs, group_effects
-from xstilts.reporting.items import ReadItems, items_of
+from xstilts.reporting.items import KeptItems, ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
 from xstilts.reporting.statistics import holm
@@ -61,6 +65,9 @@ class Analysis:
     averages: "DataFrame"
     provenance: "DataFrame"
     problems: "DataFrame"
+    answers: "DataFrame"
+    declared: Declared | None
+    """The declaration that `answers` are to; None if nothing is declared."""
 
 
 def analyse(study: Path) -> Analysis:
@@ -70,20 +77,22 @@ def analyse(study: Path) -> Analysis:
     results = study_results(study)
     found = scored_comparisons(study, results)
     pairs = [(one, " ".join(typed)) for one, typed in zip(found, options(found), strict=True)]
-    name, experiment = study_name(found, study), last_sweep(study)["experiment"]
+    sweep = last_sweep(study)
+    name, declared = study_name(found, study), newest(sweep)
     broken: list[str] = []
+    read = KeptItems(items_of(study, broken))
+    targets: list[Scored] = []
     runs = [compared_runs(one) for one in found]
-    effects = [
-        row
-        for (one, condition), own, known in zip(pairs, runs, choice_run_variances(runs), strict=True)
-        for row in _effects(one, condition, own, known, items_of(study, broken))
-    ]
+    effects: list[list[Any]] = []
+    for (one, condition), own, known in zip(pairs, runs, choice_run_variances(runs), strict=True):
+        effects += _effects(one, condition, own, known, read)
+        targets += [scored(one, condition, read.take())] if declared else []
     if broken:
         raise UserError("\n".join(dict.fromkeys(broken)))
-    return Analysis(
+    analysis = Analysis(
         name=name,
         folder=study,
-        question=question(name, experiment),
+        question=question(name, sweep["experiment"]),
         synthetic=any(one.languages for one in found),
         source=found[0].source,
         scores=DataFrame([row for one, condition in pairs for row in _scores(one, condition)], columns=SCORES),
@@ -91,7 +100,10 @@ def analyse(study: Path) -> Analysis:
         averages=averages(pairs),
         provenance=DataFrame([row for one, condition in pairs for row in _provenance(one, condition)], columns=PROVENANCE),
         problems=problems(study, results, found),
+        answers=DataFrame([], columns=ANSWERS),
+        declared=declared,
     )
+    return replace(analysis, answers=answers(analysis, declared, targets)) if declared else analysis
 
 
 def question(*names: str) -> str:

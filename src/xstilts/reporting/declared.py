@@ -14,12 +14,12 @@ from xstilts.config import AnalysisConfig, QuestionConfig
 from xstilts.errors import UserError
 from xstilts.launch.wording import plain_errors
 from xstilts.reporting.comparison import BASELINE, Comparison
-from xstilts.reporting.groups import ALL, OTHERS, SOURCE, declared_groups
+from xstilts.reporting.groups import ALL, OTHERS, SEEN, SOURCE, UNSEEN, declared_groups
 from xstilts.store.fingerprint import fingerprint, without_defaults
 
 PRIMARY, EXPLORATORY = "primary", "exploratory"
-SEEN, UNSEEN = ("seen in phase 2", "seen"), ("unseen in phase 2", "unseen")
-"""Names of the group of languages, other than the source language, that phase 2 of some choice trained in, and of the rest."""
+SHORT = {"seen": SEEN, "unseen": UNSEEN}
+"""Short name of a group of languages -> its name in the report."""
 SHOWN = 8
 """Number of digits of a hash that are shown."""
 
@@ -34,6 +34,16 @@ class Declared:
     """Number of results that existed when the study was first run with it."""
     earlier: tuple[str, ...] = ()
     """Hashes of the declarations before it."""
+    changed: str = ""
+    """The study's file, if it declares something else now."""
+
+    def origin(self) -> str:
+        """Tell when it was declared, and if it has changed."""
+        hashed = f"Declaration {self.hash[:SHOWN]}"
+        when = f"made when {self.results} results existed" if self.results else "made before the first result"
+        before = ", ".join(one[:SHOWN] for one in self.earlier)
+        changed = f" {self.changed} declares something else now; to use it, run the study again." if self.changed else ""
+        return f"{hashed}, {when}{f'; earlier ones: {before}' if before else ''}.{changed}"
 
 
 def questions(declared: AnalysisConfig) -> Iterator[tuple[str, QuestionConfig]]:
@@ -53,7 +63,7 @@ def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
 def group_names(one: Comparison) -> list[str]:
     """Return the names of the groups of languages, and the codes of the languages, that a declaration can use."""
     codes = dict.fromkeys(row["language"] for result in one.results() for row in result["rows"])
-    return [ALL, SOURCE, OTHERS, *SEEN, *UNSEEN, *declared_groups(one), *one.languages, *codes]
+    return [ALL, SOURCE, OTHERS, SEEN, UNSEEN, *SHORT, *declared_groups(one), *one.languages, *codes]
 
 
 def hash_of(declared: AnalysisConfig) -> str:
@@ -72,13 +82,19 @@ def record(declared: AnalysisConfig, kept: Sequence[Mapping[str, Any]], results:
     return [*kept, {"hash": own, "results": results, "analysis": asdict(declared)}]
 
 
-def newest(kept: Sequence[Mapping[str, Any]]) -> Declared | None:
-    """Return the declaration that counts; None if nothing is declared. UserError if it is broken."""
+def newest(sweep: Mapping[str, Any]) -> Declared | None:
+    """Return the declaration that counts, from the record of a study's sweeps (`last_sweep`); None if nothing is declared.
+
+    UserError if it is broken.
+    """
+    kept = sweep["declared"]
     if not kept:
         return None
-    last = kept[-1]
-    declared = typed(last["analysis"])
-    return Declared(declared, str(last["hash"]), int(last["results"]), tuple(str(one["hash"]) for one in kept[:-1]))
+    last, file = kept[-1], sweep["file"]
+    now = in_file(Path(file)) if file else None
+    changed = file if now is not None and hash_of(now) != last["hash"] else ""
+    earlier = tuple(str(one["hash"]) for one in kept[:-1])
+    return Declared(typed(last["analysis"]), last["hash"], last["results"], earlier, changed)
 
 
 def in_file(path: Path) -> AnalysisConfig | None:

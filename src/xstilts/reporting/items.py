@@ -141,6 +141,25 @@ def items_of(study: Path, broken: list[str]) -> ReadItems:
     return read
 
 
+class KeptItems:
+    """A function that reads items as another does, and keeps them until they are taken; those of one target fit into memory."""
+
+    def __init__(self, read: ReadItems) -> None:
+        self._read = read
+        self._kept: dict[str, Items] = {}
+
+    def __call__(self, result: Mapping[str, Any], metric: str, split: str) -> Items | None:
+        """Read the items of a result, and keep them."""
+        if (found := self._read(result, metric, split)) is not None:
+            self._kept[name_of(result)] = found
+        return found
+
+    def take(self) -> dict[str, Items]:
+        """Return the name of each result -> its items, for all that were read since the last time."""
+        kept, self._kept = self._kept, {}
+        return kept
+
+
 def same_items(first: Items, second: Items) -> bool:
     """Return whether both have the same languages, with the same items in each."""
     return set(first) == set(second) and all(own.has_same_items(second[language]) for language, own in first.items())

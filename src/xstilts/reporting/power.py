@@ -32,12 +32,14 @@ from xstilts.reporting.effects import (
 )
 from xstilts.reporting.groups import OTHERS, SOURCE, WHOLE, compared_groups
 from xstilts.reporting.naming import options
-from xstilts.reporting.run_variances import RunVariances
+from xstilts.reporting.run_variances import RunVariance, RunVariances
 from xstilts.reporting.statistics import SIGNIFICANT, Estimate, run_estimate, total_variance
 
 RUN_SDS = (0.5, 1.0, 2.0)
 ITEM_SD = 25.0
 POWER = 0.8
+MOST_SEEDS = (*range(2, 30), *range(30, 100, 5), *range(100, 1001, 50))
+"""Numbers of seeds that may be told to decide a question."""
 PAIRS = 2000
 """Number of simulated pairs of a choice and the baseline."""
 
@@ -115,6 +117,31 @@ def smallest_effect(
         return float(np.mean(ndtr((effect - reach_K) / sd) + ndtr((-effect - reach_K) / sd))) - power
 
     return float(brentq(missing, 0.0, float(reach_K.max()) + 10 * sd))
+
+
+def decisive_seeds(
+    runs: Sequence[tuple[float, RunVariance]], seeds: int, freedom: float, item_variance: float, margin: float, comparisons: int
+) -> float:
+    """Return the number of seeds of every choice with which a question would be decided; infinity if no number is enough.
+
+    It is decided if a true effect as large as `margin` (points) is found, and a true 0 is found to lie within it, each with
+    probability POWER. `runs`: squared weight and run variance of each choice, from `seeds` seeds with `freedom` degrees of
+    freedom, which are taken to grow in proportion. `item_variance`: squared points. `comparisons`: those that Holm's correction
+    counts. The power of a t test is that of the noncentral t distribution.
+    """
+    from scipy.special import stdtr, stdtrit
+    from scipy.stats import nct
+
+    def decided(count: float) -> bool:
+        error = math.sqrt(sum(square * one.variance for square, one in runs) / count + item_variance)
+        if error == 0.0:
+            return True
+        known = min(freedom * (count - 1) / max(seeds - 1, 1), 1e6)
+        found = nct.sf(stdtrit(known, 1 - SIGNIFICANT / comparisons / 2), known, margin / error)
+        none = 2 * stdtr(known, margin / error - stdtrit(known, 1 - SIGNIFICANT)) - 1
+        return bool(min(found, none) >= POWER)
+
+    return next((float(count) for count in MOST_SEEDS if decided(count)), math.inf)
 
 
 def simulated_runs(designs: Sequence[Design]) -> list[dict[int, list[Estimate]]]:

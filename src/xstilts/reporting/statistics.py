@@ -38,19 +38,48 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Effect:
-    """A difference of means, in the unit of the scores."""
+class Estimated:
+    """A value, in the unit of the scores, with its interval and its test."""
 
     value: float
-    low: float
-    """Ends of the 95 % interval; NaN if it covers NOTHING."""
-    high: float
+    error: float
+    """Standard error; NaN if it covers NOTHING."""
+    freedom: float
+    """Degrees of freedom of the t distribution; MANY if it covers ITEMS only."""
     covers: str
     """RUNS_AND_ITEMS, RUNS, ITEMS or NOTHING."""
-    p: float
-    """Two-sided, of no difference, not corrected for the number of comparisons; NaN if a side has one seed."""
-    freedom: float
-    """Degrees of freedom of the t distribution; MANY if the interval covers ITEMS only."""
+    tested: bool
+    """False for single runs, which are not tested."""
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval; NaN if it covers NOTHING."""
+        return self.interval()[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.interval()[1]
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of the value 0, not corrected for the number of comparisons; NaN if it is not tested."""
+        return float(interval_and_p(*self._arrays)[2]) if self.tested else math.nan
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Return the ends of the interval that covers the true value with probability `level`."""
+        low, high, _ = interval_and_p(*self._arrays, level)
+        return float(low), float(high)
+
+    @property
+    def _arrays(self) -> tuple[Scores, Scores, Scores]:
+        return np.array(self.value), np.array(self.error**2), np.array(self.freedom)
+
+
+@dataclass(frozen=True)
+class Effect(Estimated):
+    """A difference of means."""
+
     seed_sd: float
     """Standard deviation of the difference between seeds (as many as both sides have), common to all languages; NaN with one."""
     language_sd: float
@@ -77,34 +106,40 @@ def effect(
     counts = len(baseline_SL), len(treated_SL)
     value = float(np.mean(treated_SL) - np.mean(baseline_SL))
     difference_SL = np.asarray(treated_SL)[: min(counts)] - np.asarray(baseline_SL)[: min(counts)]
-    estimates: list[Estimate] = []
+    estimate = None
     if runs:
-        estimates = [run_estimate([(1 / count, side) for count, side in zip(counts, runs, strict=True)])]
+        estimate = run_estimate([(1 / count, side) for count, side in zip(counts, runs, strict=True)])
     elif min(counts) > 1:
-        estimates = [Estimate(float(difference_SL.mean(axis=1).var(ddof=1)) / counts[0], counts[0] - 1, counts[0] - 1)]
-    total, freedom = total_variance(estimates, item_variance or 0.0)
-    covers = {(True, True): RUNS_AND_ITEMS, (True, False): RUNS, (False, True): ITEMS, (False, False): NOTHING}[
-        bool(estimates), item_variance is not None
-    ]
-    p = math.nan
-    if covers == NOTHING:
-        low = high = math.nan
-    else:
-        low, high, p = map(float, interval_and_p(np.array(value), np.array(total), np.array(freedom)))
-    parts = variance_parts(difference_SL)
+        freedom = counts[0] - 1
+        estimate = Estimate(float(difference_SL.mean(axis=1).var(ddof=1)) / counts[0], freedom, freedom)
+    found = estimated(value, estimate, item_variance, min(counts) > 1)
     item_sd = math.nan if item_variance is None else math.sqrt(item_variance)
-    return Effect(value, low, high, covers, p if min(counts) > 1 else math.nan, freedom, *parts, item_sd)
+    seed_sd, language_sd, rest_sd = variance_parts(difference_SL)
+    return Effect(**vars(found), seed_sd=seed_sd, language_sd=language_sd, rest_sd=rest_sd, item_sd=item_sd)
 
 
-def interval_and_p(value: Scores, variance: Scores, freedom: Scores) -> tuple[Scores, Scores, Scores]:
-    """Return the ends of the 95 % interval and the two-sided p-value of no difference, by a t distribution.
+def estimated(value: float, runs: Estimate | None, item_variance: float | None, tested: bool) -> Estimated:
+    """Judge a linear combination of scores by its variances between runs and over test items, None if they are not known.
 
-    The arrays have one shape. Without variance the interval is the value, and p is 0 for any other value than 0.
+    `tested`: whether every side has several runs.
+    """
+    total, freedom = total_variance([runs] if runs else [], item_variance or 0.0)
+    covers = {(True, True): RUNS_AND_ITEMS, (True, False): RUNS, (False, True): ITEMS, (False, False): NOTHING}[
+        runs is not None, item_variance is not None
+    ]
+    return Estimated(value, math.nan if covers == NOTHING else math.sqrt(total), freedom, covers, tested and covers != NOTHING)
+
+
+def interval_and_p(value: Scores, variance: Scores, freedom: Scores, level: float = LEVEL) -> tuple[Scores, Scores, Scores]:
+    """Return the ends of the interval that covers with probability `level`, and the two-sided p-value of no difference.
+
+    They are those of a t distribution. The arrays have one shape. Without variance the interval is the value, and p is 0 for any
+    other value than 0.
     """
     from scipy.special import stdtr, stdtrit
 
     error = np.sqrt(variance)
-    reach = error * stdtrit(freedom, (1 + LEVEL) / 2)
+    reach = error * stdtrit(freedom, (1 + level) / 2)
     distance = np.divide(np.abs(value), error, out=np.where(value == 0.0, 0.0, np.inf), where=error > 0.0)
     return value - reach, value + reach, 2 * stdtr(freedom, -distance)
 

@@ -64,7 +64,9 @@ class ReportTable:
 
 
 def tables(analysis: Analysis) -> Iterator[ReportTable]:
-    """Yield differences, scores of every language, averages, and problems; no table without rows."""
+    """Yield answers, differences, scores of every language, averages, and problems; no table without rows."""
+    if len(analysis.answers):
+        yield answer_table(analysis.answers)
     for suffix, condition in conditions(analysis):
         yield from _differences(analysis, suffix, condition)
         main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
@@ -77,6 +79,30 @@ def tables(analysis: Analysis) -> Iterator[ReportTable]:
         yield ReportTable(
             "problems", "Cells that failed or whose scores mean little.", list(analysis.problems.columns), rows, analysis.problems
         )
+
+
+def answer_table(answers: "DataFrame") -> ReportTable:
+    """Make the table of declared comparisons; `answers` are those of an analysis."""
+    rows = []
+    for row in answers.itertuples():
+        seeds = f" ({row.seeds:.0f} seeds)" if math.isfinite(row.seeds) else ""
+        decided = row.p_corrected <= SIGNIFICANT
+        estimate = TableCell(signed(row.value), interval(row.low, row.high), decided)
+        rows.append(
+            [
+                *_cells(row.family, row.question, row.condition),
+                estimate,
+                *_cells(probability(row.p), probability(row.p_corrected)),
+                *_cells(row.expect, row.verdict + seeds),
+            ]
+        )
+    header = "family,question,options,points,p,p corrected,expected,verdict".split(",")
+    covers = ", ".join(dict.fromkeys(filter(None, answers["covers"])))
+    caption = (
+        f"Declared comparisons. 95 % intervals in brackets are over {covers or 'nothing'}; primary and exploratory p-values are "
+        f"corrected apart (Holm); bold: p ≤ {SIGNIFICANT} after correction."
+    )
+    return _without_empty(ReportTable("answers", caption, header, rows, answers))
 
 
 def target_tables(analysis: Analysis) -> Iterator[ReportTable]:

@@ -103,6 +103,6 @@ def test_the_column_of_compared_folders(one_run: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wandb-workspaces 0.4.13 is written for pydantic 1
 def test_the_title_of_the_gains_in_wandb(one_run: Path) -> None:
     pytest.importorskip("wandb_workspaces")
-    gained = dashboard.gains(one_run)
-    assert f"Gains: intermediate x target; {ONLY}" in dashboard.sections([], gained)
+    gained = dashboard.gains(analyse(one_run))
+    assert f"Gains: intermediate x target; {ONLY}" in dashboard.sections([], gained, answered=False)
     assert {row["covers"] for rows in gained.values() for row in rows} == {ITEMS}

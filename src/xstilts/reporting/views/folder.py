@@ -1,9 +1,9 @@
 """A study's report as files, for papers and other programs: tables as CSV, Markdown and LaTeX, figures as SVG and PNG.
 
-    README.md       captions of all tables and figures, and what could not be made
+    README.md       the answer; captions of all tables and figures, and what could not be made
     tables/         NAME.csv (all digits, a row per number), NAME.md, NAME.tex (needs booktabs)
     figures/        NAME.svg, NAME.png
-    data/           the analysis itself, as CSV: scores, effects, averages, provenance, problems
+    data/           the analysis itself, as CSV: answers, scores, effects, averages, provenance, problems
 
 The same results give the same bytes.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from xstilts.reporting import figures, tables
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.extras import Extras, Picture
+from xstilts.reporting.views.answer import answer_markdown, answer_section
 from xstilts.reporting.views.latex import latex
 from xstilts.reporting.views.markdown import code, report_table, text
 from xstilts.store.files import atomic_write
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters of texts that a spreadsheet would run as a formula."""
-DATA = ("scores", "effects", "averages", "provenance", "problems")
+DATA = ("answers", "scores", "effects", "averages", "provenance", "problems")
 
 
 def write_folder(analysis: Analysis, folder: Path, more: Extras) -> list[Path]:
@@ -32,7 +33,7 @@ def write_folder(analysis: Analysis, folder: Path, more: Extras) -> list[Path]:
 
     Files of an earlier report are replaced; other files in the folder stay.
     """
-    index, files = [f"# {text(analysis.name)}\n"], [folder / "README.md"]
+    index, files = [f"# {text(analysis.name)}\n", answer_markdown(answer_section(analysis))], [folder / "README.md"]
     for table in (*tables.tables(analysis), *(part.table for part in more.parts if part.table)):
         stem = folder / "tables" / table.name
         written = {".csv": _csv(table.data), ".md": report_table(table), ".tex": latex(table)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xstilts.reporting.numbers import ABSENT, fixed
 from xstilts.reporting.summary import ENGLISH, mean_of_others, scores, source_language, source_score, transfer_gap
+from xstilts.reporting.views.answer import answer_section, answer_text
 from xstilts.tasks.declaration import SPLITS
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def show_cell(result: Mapping[str, Any]) -> None:
 
 
 def study_text(analysis: "Analysis", width: int | None = None) -> str:
-    """Return a table of differences per target as plain text: intermediate choices by groups of languages."""
+    """Return the answer, and a table of differences per target, as plain text: intermediate choices by groups of languages."""
     return _plain(lambda _: _study(analysis), width)
 
 
@@ -106,11 +107,14 @@ def _study(analysis: "Analysis") -> "Group":
 
     from xstilts.reporting.tables import interval_note, target_tables
 
-    parts: list[RenderableType] = []
+    title, _, answer = answer_text(answer_section(analysis)).partition("\n")
+    parts: list[RenderableType] = [Text(title, style="bold"), Text(answer)]
     for table in target_tables(analysis):
         parts += [Text(f"{table.caption}.", style="bold"), _report_table(table)]
-    if not parts:
-        return Group(Text("There is nothing to compare: no target has both the choice none and another with a seed in common."))
+    if len(parts) == 2:
+        return Group(
+            *parts, Text("There is nothing to compare: no target has both the choice none and another with a seed in common.")
+        )
     parts.append(Text(f"Percentage points; {interval_note(analysis.effects['covers'])}."))
     if len(analysis.problems):
         parts.append(Text(f"Problems: {len(analysis.problems)}; the report lists them.", style="yellow"))

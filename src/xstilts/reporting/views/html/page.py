@@ -31,7 +31,8 @@ from xstilts.reporting.numbers import (
 )
 from xstilts.reporting.numbers import fixed as plain_fixed
 from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, certain_part
-from xstilts.reporting.tables import baseline_text, interval_heading, interval_note, languages_text
+from xstilts.reporting.tables import answer_table, baseline_text, interval_heading, interval_note, languages_text
+from xstilts.reporting.views.answer import answer_section
 from xstilts.reporting.views.html.packing import packed
 from xstilts.store.files import atomic_write
 
@@ -126,6 +127,8 @@ def render(analysis: Analysis, more: Extras) -> str:
     return environment.from_string(_part("page.html.jinja")).render(
         study=analysis.name,
         question=paragraphs(analysis.question),
+        answer=answer_section(analysis),
+        answer_table=answer_table(analysis.answers) if len(analysis.answers) else None,
         synthetic=analysis.synthetic,
         source=analysis.source,
         seeds=sorted(analysis.scores["seed"].unique().tolist()),

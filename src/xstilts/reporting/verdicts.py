@@ -1,0 +1,93 @@
+"""Verdicts on declared questions, and answers in words.
+
+supported, contradicted    the corrected p-value is at most 0.05, and the sign is the expected or the other one
+no consistent effect       the 90 % interval lies within plus and minus the declared margin: two one-sided tests at 5 %
+                           (Schuirmann 1987). If no effect was expected, this is `supported`, and it comes first
+undecided                  neither; with the number of seeds that would decide it
+cannot be tested           one run on a side, or the results lack something; with the reason
+"""
+
+import math
+from dataclasses import dataclass
+
+from xstilts.config import QuestionConfig
+from xstilts.reporting.contrasts import Combination
+from xstilts.reporting.numbers import probability, signed
+from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, Estimated
+
+EQUIVALENCE = 0.90
+"""Level of the interval that the test of equivalence looks at."""
+SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+NO_EFFECT, UNTESTED = "no consistent effect", "cannot be tested"
+ONE_RUN = "with one run"
+LANGUAGES, CHOICES = "languages", "choices"
+"""Samples of slopes."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one question under one condition."""
+
+    family: str
+    """PRIMARY or EXPLORATORY."""
+    name: str
+    condition: str
+    question: QuestionConfig
+    compared: str = ""
+    """The comparison in words."""
+    where: str = ""
+    """The languages and targets in words."""
+    estimated: Estimated | None = None
+    combination: Combination | None = None
+    """For comparisons of which the number of seeds can be told."""
+    sample: str = ""
+    """The sample of a slope: LANGUAGES or CHOICES."""
+    more: str = ""
+    """A sentence about the estimate."""
+    reason: str = ""
+    """The reason why it cannot be tested."""
+
+
+def verdict(estimated: Estimated, p_corrected: float, expect: str, margin: float) -> str:
+    """Judge an estimate by the corrected p-value and the declared margin; UNTESTED for single runs."""
+    if not estimated.tested:
+        return UNTESTED
+    within = max(map(abs, estimated.interval(EQUIVALENCE))) < margin
+    if expect == "none":
+        return SUPPORTED if within else CONTRADICTED if p_corrected <= SIGNIFICANT else UNDECIDED
+    if p_corrected <= SIGNIFICANT:
+        return SUPPORTED if (estimated.value > 0) == (expect == "positive") else CONTRADICTED
+    return NO_EFFECT if within else UNDECIDED
+
+
+def sentence(answer: Answer, found: Estimated, p_corrected: float, judged: str, seeds: float, margin: float, tests: int) -> str:
+    """Write an answer in words, the verdict first."""
+    within = max(map(abs, found.interval(EQUIVALENCE))) < margin
+    told = {
+        UNTESTED: f"{UNTESTED} {ONE_RUN}",
+        NO_EFFECT: f"{NO_EFFECT} within \N{PLUS-MINUS SIGN}{margin:g} points",
+        UNDECIDED: f"{UNDECIDED}: {_deciding(answer, seeds)}",
+    }.get(judged, judged)
+    if within and judged in (SUPPORTED, CONTRADICTED) and answer.question.expect != "none":
+        told += f", though smaller than the margin of {margin:g} points"
+    only = f", over {ITEMS}" if found.covers == ITEMS else ""
+    numbers = [] if math.isnan(found.low) else [f"95 % interval {signed(found.low)} to {signed(found.high)}{only}"]
+    if found.tested:
+        numbers.append(_p(found.p) + (f", {_p(p_corrected)} after correction for {tests} comparisons" if tests > 1 else ""))
+    number = f"{signed(found.value)} points" + (f" ({'; '.join(numbers)})" if numbers else "")
+    text = f"{told[0].upper()}{told[1:]}. {answer.compared} {answer.where}: {number}, expected: {answer.question.expect}."
+    return f"{text} {answer.more}".strip()
+
+
+def _deciding(answer: Answer, seeds: float) -> str:
+    """Say what would decide an undecided question."""
+    if answer.combination is None:
+        return f"more {answer.sample} would decide, not more seeds"
+    if math.isinf(seeds):
+        return "no number of seeds would decide, since the test items leave too much open"
+    return f"about {seeds:.0f} seeds would decide"
+
+
+def _p(p: float) -> str:
+    text = probability(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
