@@ -117,6 +117,19 @@ def test_runs_without_some_languages_count_too() -> None:
     assert line_of(values) == line_of(np.nan_to_num(values), [*DISTANCES[:7], np.nan])
 
 
+def test_what_a_run_lacks_is_adjusted_for_by_least_squares() -> None:
+    rng = np.random.default_rng(8)
+    values = 50 + 9 * rng.normal(size=(5, 1)) + 4 * rng.normal(size=8) + rng.normal(size=(5, 8))
+    values[rng.uniform(size=values.shape) < 0.3] = np.nan
+    run, unit = np.nonzero(~np.isnan(values))
+    fitted = sm.OLS(values[run, unit], np.hstack([np.eye(5)[run], np.eye(8)[unit][:, 1:]])).fit()
+    expected = np.array([0.0, *fitted.params[5:]])
+    line = line_of(values)
+    means = np.array([mean for _, mean in line.points])
+    assert means - means[0] == pytest.approx(expected) and line.rest_sd**2 == pytest.approx(fitted.scale)
+    assert line.slope == pytest.approx(linregress(DISTANCES, expected).slope)
+
+
 def test_an_exact_line_has_no_interval_and_too_few_languages_no_line() -> None:
     line = line_of(10.0 - 20.0 * np.tile(DISTANCES, (3, 1)))
     assert (line.slope, line.low, line.high, line.p) == pytest.approx((-20.0, -20.0, -20.0, 0.0))

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from xstilts.errors import UserError
 from xstilts.reporting import tables
 from xstilts.reporting.analysis import Analysis
-from xstilts.reporting.figures import curve_plot, distance_plot, rendered
+from xstilts.reporting.diversity import DiversitySlope, diversity, diversity_slopes
+from xstilts.reporting.figures import curve_plot, distance_plot, diversity_plot, rendered
 from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE
 from xstilts.reporting.language_distances import distances
 from xstilts.reporting.numbers import fixed, signed
 from xstilts.reporting.published import beside
-from xstilts.reporting.regression import FEWEST
+from xstilts.reporting.regression import FEWEST, Regression
 from xstilts.reporting.scaling import Curve, curves
 from xstilts.reporting.slopes import Slope, points, slopes
 from xstilts.reporting.tables import ReportTable
@@ -69,12 +70,13 @@ class Extras:
 
     sizes: Extra = Extra()
     distances: Extra = Extra()
+    diversity: Extra = Extra()
     published: Extra = Extra()
 
     @property
     def parts(self) -> tuple[Extra, ...]:
         """All parts, in the order in which they are shown."""
-        return self.sizes, self.distances, self.published
+        return self.sizes, self.distances, self.diversity, self.published
 
 
 def extras(analysis: Analysis) -> Extras:
@@ -83,6 +85,7 @@ def extras(analysis: Analysis) -> Extras:
     return Extras(
         Extra(tables.scaling_table(sized), tuple(_curve_plots(sized))) if sized else Extra(),
         _distances(analysis),
+        _diversity(analysis),
         Extra(tables.published_table(compared)) if len(compared) else Extra(),
     )
 
@@ -97,6 +100,35 @@ def _distances(analysis: Analysis) -> Extra:
         return Extra(left_out=f"regressions on distance, as {error}")
     found = slopes(analysis, known)
     return Extra(tables.slope_table(found), tuple(_distance_plots(analysis, found, every, known))) if found else Extra()
+
+
+def _diversity(analysis: Analysis) -> Extra:
+    try:
+        found = diversity_slopes(analysis, diversity(analysis))
+    except UserError as error:
+        return Extra(left_out=f"regressions on diversity, as {error}")
+    if not any(one.line for one in found):
+        counts = {f"{one.tasks} has {one.sets} sets of languages" for one in found}
+        wanted = f"expected at least {FEWEST}, of different diversity"
+        return Extra(left_out=f"regressions on diversity: {', '.join(sorted(counts))}; {wanted}") if found else Extra()
+    return Extra(tables.diversity_table(found), tuple(_diversity_plots(found)))
+
+
+def _diversity_plots(found: Sequence[DiversitySlope]) -> Iterator[Picture]:
+    together: dict[tuple[str, str], list[DiversitySlope]] = {}
+    for one in found:
+        if one.line:
+            together.setdefault((one.tasks, one.condition), []).append(one)
+    for place, ((tasks, condition), own) in enumerate(together.items(), start=1):
+        about = f"{tasks}{f' ({condition})' if condition else ''}"
+        caption = f"{about}: gain by the diversity of phase 2's languages, a mark per set of languages, with 95 % bands."
+        description = "; ".join(f"{one.kind}: {_per_tenth(one.line)}" for one in own if one.line)
+        yield Picture(f"diversity_{place}", caption, f"{caption} {description}.", diversity_plot(own))
+
+
+def _per_tenth(line: Regression) -> str:
+    ends = f"95 % interval {fixed(line.low / 10)} to {fixed(line.high / 10)}"
+    return f"{signed(line.slope / 10)} percent points per 0.1, {ends}"
 
 
 def _curve_plots(found: Sequence[Curve]) -> Iterator[Picture]:
@@ -126,9 +158,5 @@ def _distance_plots(analysis: Analysis, found: Sequence[Slope], every: "DataFram
     for (target, condition, outcome), own in together.items():
         name = f"typology_{target}_{outcome.split(' ')[0]}{suffixes[condition]}"
         caption = f"{target}: {outcome} by distance to the source language{f' ({condition})' if condition else ''}."
-        description = "; ".join(
-            f"{one.kind}: {signed(one.line.slope / 10)} percent points per 0.1 of distance, "
-            f"95 % interval {fixed(one.line.low / 10)} to {fixed(one.line.high / 10)}"
-            for one in own
-        )
+        description = "; ".join(f"{one.kind}: {_per_tenth(one.line)}" for one in own)
         yield Picture(name, caption, f"{caption} {description}.", distance_plot(own, every, known))

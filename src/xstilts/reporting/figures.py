@@ -16,6 +16,7 @@ import numpy as np
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.numbers import interval, signed
+from xstilts.reporting.regression import Regression
 from xstilts.reporting.slopes import GAIN, Slope
 from xstilts.reporting.statistics import SIGNIFICANT, certain_part
 from xstilts.reporting.tables import choices, conditions, headline
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+    from xstilts.reporting.diversity import DiversitySlope
     from xstilts.reporting.scaling import Curve
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#882255", "#666666")
@@ -197,14 +199,31 @@ def distance_plot(slopes: Sequence[Slope], points: "DataFrame", distances: "Data
         axes.plot(means["distance"], means["value"], linestyle="", marker="o", color=COLOURS[0], markersize=4)
         for row in means.itertuples():
             axes.annotate(_plain(row.language), (row.distance, row.value), (3, 3), textcoords="offset points", size=6)
-        x = np.linspace(joined["distance"].min(), joined["distance"].max(), 50)
-        axes.fill_between(x, *one.line.band(x), color=COLOURS[4], alpha=0.18, linewidth=0)
-        axes.plot(x, one.line.at(x), color=COLOURS[4], linewidth=1.2)
-        reach = interval(one.line.low / 10, one.line.high / 10)
-        axes.set_title(f"{signed(one.line.slope / 10)} {reach} per 0.1", size=7)
+        _line(axes, one.line)
         axes.set_xlabel(f"{one.kind} distance")
     figure.axes[0].set_ylabel("gain, percent points" if first.outcome == GAIN else "score, %")
     return figure
+
+
+@_styled
+def diversity_plot(slopes: Sequence["DiversitySlope"]) -> "Figure":
+    """Draw gains by the diversity of the languages that phase 2 trains in, a panel per kind of distance and a mark per set."""
+    lines = [(one.kind, one.line) for one in slopes if one.line]
+    figure = _figure(2.6 * len(lines), 2.6)
+    for axes, (kind, line) in zip(np.atleast_1d(figure.subplots(1, len(lines), sharey=True)), lines, strict=True):
+        axes.plot(*zip(*line.points, strict=True), linestyle="", marker="o", color=COLOURS[0], markersize=4)
+        _line(axes, line)
+        axes.set_xlabel(f"diversity ({kind} distance)")
+    figure.axes[0].set_ylabel("gain, percent points")
+    return figure
+
+
+def _line(axes: "Axes", line: Regression) -> None:
+    """Draw a regression line with its band, and its slope as the title."""
+    x = np.linspace(min(line.points)[0], max(line.points)[0], 50)
+    axes.fill_between(x, *line.band(x), color=COLOURS[4], alpha=0.18, linewidth=0)
+    axes.plot(x, line.at(x), color=COLOURS[4], linewidth=1.2)
+    axes.set_title(f"{signed(line.slope / 10)} {interval(line.low / 10, line.high / 10)} per 0.1", size=7)
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -1,12 +1,12 @@
 """Names of files in conf/ for conditions and choices, of which results hold only the resolved values."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 from xstilts.paths import conf_dir
-from xstilts.reporting.comparison import Comparison, most_common, study_wide
-from xstilts.reporting.conditions import LANGUAGES, Settings, differences, typed
+from xstilts.reporting.comparison import Comparison, Result, SortedSettings, most_common, study_wide
+from xstilts.reporting.conditions import LANGUAGES, Settings, differences, intermediate_settings, typed
 
 PARALLEL = "pretraining.tasks.tlm."
 
@@ -21,6 +21,26 @@ def choice_name(name: str) -> str:
     """Return the name of an intermediate choice; several tasks have the name of their file, `anli_plus` for `anli+mnli+snli`."""
     tasks, *settings = name.split(" ")
     return " ".join([_choices().get(frozenset(tasks.split("+")), tasks), *settings])
+
+
+def alike_choices(results: Mapping[str, Result], options: Collection[str]) -> dict[str, list[str]]:
+    """Group the choices that use the same intermediate tasks alike except for some options of these, such as `languages`.
+
+    `results`: choice -> one of its results. Returns the choices of each group of at least two, by a name for the group. The names
+    that a study gives its choices do not matter.
+    """
+    groups: dict[tuple[tuple[str, ...], SortedSettings], list[str]] = {}
+    for choice, result in results.items():
+        tasks = tuple(result["config"].get("intermediate", {}).get("tasks", {}))
+        left_out = {f"{task}.{option}" for task in tasks for option in options}
+        rest = tuple(sorted((key, value) for key, value in intermediate_settings(result).items() if key not in left_out))
+        groups.setdefault((tasks, rest), []).append(choice)
+    several = {key: choices for key, choices in groups.items() if key[0] and len(choices) > 1}
+    found = {}
+    for (tasks, rest), choices in several.items():
+        differing = differences(dict(other) for same, other in several if same == tasks)
+        found[" ".join(part for part in (choice_name("+".join(tasks)), typed(dict(rest), differing)) if part)] = choices
+    return found
 
 
 def _options(main: Settings, own: Settings) -> list[str]:

@@ -47,7 +47,8 @@ class Regression:
     middle_error: float
     """Standard error of the value at that point."""
     middle_freedom: float
-    units: int
+    points: tuple[tuple[float, float], ...]
+    """Predictor and mean value of each unit."""
     families: int
     """Number of families with a level of their own; 0 if that of the units is all that is estimated."""
     observations: int
@@ -56,6 +57,11 @@ class Regression:
     unit_sd: float
     """Standard deviation of units from the line and their family; NaN with one run, which does not separate it from the rest."""
     rest_sd: float
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return len(self.points)
 
     @property
     def low(self) -> float:
@@ -118,7 +124,7 @@ def regress(values: ArrayLike, predictor: ArrayLike, families_U: Sequence[str] |
         middle=(float(predictor_U.mean()) + away, centre + float(estimate[0] + away * estimate[1])),
         middle_error=math.sqrt(variance * (covariance[0, 0] + away * covariance[0, 1])),
         middle_freedom=freedom(np.array([1.0, away])),
-        units=units,
+        points=tuple(zip(predictor_U.tolist(), mean_U.tolist(), strict=True)),
         families=0 if ratio is None else len(names),
         observations=int((~np.isnan(values_RU)).sum()),
         family_sd=math.nan if ratio is None else math.sqrt(ratio * variance),
@@ -129,18 +135,17 @@ def regress(values: ArrayLike, predictor: ArrayLike, families_U: Sequence[str] |
 
 def _means(values_RU: Array) -> tuple[Array, float]:
     """Return each unit's mean over runs, adjusted for units that runs lack, and the variance of the rest; NaN with one run."""
-    known_RU = ~np.isnan(values_RU)
-    (runs, units), (run_N, unit_N) = values_RU.shape, np.nonzero(known_RU)
-    if known_RU.all():
-        mean_U = values_RU.mean(axis=0)
-        rest_RU = values_RU - mean_U - values_RU.mean(axis=1, keepdims=True) + values_RU.mean()
-    else:
-        design = np.hstack([np.eye(runs)[run_N], np.eye(units)[unit_N]])
-        solved = np.linalg.lstsq(design, values_RU[known_RU], rcond=None)[0]
-        mean_U = solved[:runs].mean() + solved[runs:]
-        rest_RU = values_RU - solved[:runs, None] - solved[runs:]
-    freedom = len(run_N) - runs - units + 1
-    return mean_U, float(np.nansum(rest_RU**2)) / freedom if freedom else math.nan
+    known_RU = (~np.isnan(values_RU)).astype(np.float64)
+    values_RU, count_R = np.nan_to_num(values_RU), known_RU.sum(axis=1)
+    # Normal equations of value = run + unit, without the runs.
+    own_UU = np.diag(known_RU.sum(axis=0)) - known_RU.T @ (known_RU / count_R[:, None])
+    unit_U = np.linalg.pinv(own_UU, hermitian=True) @ (values_RU - known_RU * (values_RU.sum(axis=1) / count_R)[:, None]).sum(
+        axis=0
+    )
+    run_R = (values_RU.sum(axis=1) - known_RU @ unit_U) / count_R
+    square = float((((values_RU - run_R[:, None] - unit_U) * known_RU) ** 2).sum())
+    freedom = int(known_RU.sum()) - len(run_R) - len(unit_U) + 1
+    return run_R.mean() + unit_U, square / freedom if freedom else math.nan
 
 
 def _variances(value_U: Array, design_U2: Array, same_UU: Array) -> tuple[float | None, float]:

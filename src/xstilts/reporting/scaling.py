@@ -27,9 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from xstilts.paths import CellPaths
 from xstilts.reporting.comparison import BASELINE, world_languages
-from xstilts.reporting.conditions import differences, intermediate_settings, typed
 from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE, low_resource
-from xstilts.reporting.naming import choice_name
+from xstilts.reporting.naming import alike_choices
 from xstilts.reporting.statistics import LEVEL
 from xstilts.sources.splits import bounds, parse_split
 from xstilts.store.results import read_result
@@ -266,23 +265,15 @@ def _sized(analysis: "Analysis") -> "DataFrame | None":
 def example_counts(analysis: "Analysis") -> dict[str, tuple[str, str, int]]:
     """Return choice -> name of its family, task whose size differs in it, and number of that task's examples.
 
-    A family is a set of choices that use the same intermediate tasks alike except for the size of one. The names that a study
-    gives its choices do not matter.
+    A family is a set of choices that use the same intermediate tasks alike except for the size of one.
     """
-    families: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], dict[str, Mapping[str, Any]]] = {}
-    for row in analysis.provenance.drop_duplicates("intermediate").itertuples():
-        result = read_result(CellPaths(analysis.folder, row.cell).result)
-        tasks = tuple(result["config"].get("intermediate", {}).get("tasks", {}))
-        of_size = {f"{task}.{option}" for task in tasks for option in _SIZE}
-        rest = tuple(sorted((key, value) for key, value in intermediate_settings(result).items() if key not in of_size))
-        families.setdefault((tasks, rest), {})[row.intermediate] = result["config"]
+    cells = analysis.provenance.drop_duplicates("intermediate")
+    results = {row.intermediate: read_result(CellPaths(analysis.folder, row.cell).result) for row in cells.itertuples()}
     found: dict[str, tuple[str, str, int]] = {}
-    several = [key for key, members in families.items() if key[0] and len(members) > 1]
-    for tasks, rest in several:
-        alike = differences(dict(other) for same, other in several if same == tasks)
-        name = " ".join(part for part in (choice_name("+".join(tasks)), typed(dict(rest), alike)) if part)
-        members = families[tasks, rest]
-        counts = {task: {choice: _examples(config, task) for choice, config in members.items()} for task in tasks}
+    for name, choices in alike_choices(results, _SIZE).items():
+        configs = {choice: results[choice]["config"] for choice in choices}
+        tasks = configs[choices[0]]["intermediate"]["tasks"]
+        counts = {task: {choice: _examples(config, task) for choice, config in configs.items()} for task in tasks}
         differing = [task for task, by_choice in counts.items() if len(set(by_choice.values())) > 1]
         if len(differing) == 1:
             found |= {choice: (name, differing[0], count) for choice, count in counts[differing[0]].items() if count}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xstilts.reporting.analysis import Analysis
 
 SCORE, GAIN = "score without intermediate task", "gain"
-POINTS = "target condition outcome intermediate seed language value".split()
+POINTS = "target condition outcome intermediate seed language value seen".split()
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,10 @@ def slope_on_distance(analysis: "Analysis", values: "DataFrame", distance: Mappi
 
 
 def points(analysis: "Analysis") -> "DataFrame":
-    """Return the main scores of all languages but the source language, in percent: SCORE of the baseline, GAIN of each choice."""
+    """Return the main scores of all languages but the source language, in percent: SCORE of the baseline, GAIN of each choice.
+
+    `seen`: phase 2 trained in the language.
+    """
     from pandas import DataFrame, concat
 
     main = analysis.scores[analysis.scores["main"] & ~analysis.scores["source"]]

@@ -30,6 +30,7 @@ from xstilts.reporting.statistics import ITEMS, NOTHING, SIGNIFICANT, holm
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+    from xstilts.reporting.diversity import DiversitySlope
     from xstilts.reporting.scaling import Curve
     from xstilts.reporting.slopes import Slope
 
@@ -238,6 +239,28 @@ def slope_table(slopes: Sequence["Slope"]) -> ReportTable:
         f"brackets; bold: p ≤ {SIGNIFICANT} after Holm's correction; one seed is not tested."
     )
     return _without_empty(ReportTable("typology", caption, header, rows, DataFrame(data, columns=names)))
+
+
+def diversity_table(slopes: Sequence["DiversitySlope"]) -> ReportTable:
+    """Make the table of regressions on the diversity of intermediate languages, without those that have too few sets."""
+    from pandas import DataFrame
+
+    lines = [(one, one.line) for one in slopes if one.line]
+    rows, data = [], []
+    for (one, line), p in zip(lines, holm([line.p for _, line in lines]), strict=True):
+        slope = TableCell(signed(line.slope / 10), interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
+        own, counts = [one.condition, one.tasks, one.kind], [one.sets, one.targets, one.seeds]
+        rows.append([*_cells(*own), slope, *_cells(probability(p), *counts, fixed(line.unit_sd))])
+        data.append([*own, line.slope, line.low, line.high, line.p, p, *counts, line.unit_sd])
+    about, sizes = ["options", "intermediate", "distance"], ["sets", "targets", "seeds"]
+    header = [*about, "per 0.1 of diversity", "p corrected", *sizes, "between sets"]
+    names = [*about, *"slope low high p p_corrected".split(), *sizes, "set_sd"]
+    caption = (
+        "Percent points of gain in languages that phase 2 did not train in, for 0.1 more diversity of its languages, by a "
+        "regression over sets of languages; the last column is a standard deviation. 95 % intervals over sets in brackets; bold: "
+        f"p ≤ {SIGNIFICANT} after Holm's correction."
+    )
+    return _without_empty(ReportTable("diversity", caption, header, rows, DataFrame(data, columns=names)))
 
 
 def published_table(beside: "DataFrame") -> ReportTable:
