@@ -137,7 +137,7 @@ def test_a_slope_on_distance_has_languages_as_its_sample(monkeypatch: pytest.Mon
 
 def test_a_slope_on_diversity_has_choices_as_its_sample(monkeypatch: pytest.MonkeyPatch):
     sets = {f"set_{number}": number / 10 for number in range(8)}
-    rows = [["", choice, "", "syntactic", value] for choice, value in sets.items()]
+    rows = [["", "", choice, "", "syntactic", value] for choice, value in sets.items()]
     monkeypatch.setattr(module, "diversity", lambda analysis: DataFrame(rows, columns=DIVERSITY))
     rng = np.random.default_rng(7)
     means = {"none": 0.0} | {choice: 5 * value + rng.normal(0, 0.3) for choice, value in sets.items()}

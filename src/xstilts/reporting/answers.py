@@ -33,7 +33,7 @@ from xstilts.reporting.language_distances import distances_to
 from xstilts.reporting.numbers import fixed, signed
 from xstilts.reporting.power import decisive_seeds
 from xstilts.reporting.regression import FEWEST, Regression, regress
-from xstilts.reporting.scaling import example_counts, fit
+from xstilts.reporting.scaling import NEITHER, example_counts, fit
 from xstilts.reporting.statistics import Estimated, holm
 from xstilts.reporting.verdicts import CHOICES, EQUIVALENCE, LANGUAGES, UNDECIDED, UNTESTED, Answer, sentence, verdict
 
@@ -224,6 +224,8 @@ def _law(targets: Sequence[Scored], sizes: Mapping[str, int], question: Question
     if len(set(sizes.values())) < FEWEST or not len(scores_SN):
         return ""
     law = fit(list(sizes.values()), scores_SN)
+    if law.name == NEITHER:
+        return "Neither a logarithm nor a power law describes the scores."
     return f"Of a logarithm and a power law, {law.formula()} is the more probable."
 
 
