@@ -173,15 +173,13 @@ def _item_variances(baseline: ItemsBySeed, treated: ItemsBySeed, groups: Mapping
     sides = [{seed: items for seed, items in side.items() if items is not None} for side in (baseline, treated)]
     if len(sides[0]) < len(baseline) or len(sides[1]) < len(treated):
         return {}
-    first, *others = (items for side in sides for items in side.values())
-    for other in others:
-        check_paired(first, other)
+    first, second = (next(iter(side.values())) for side in sides)
+    check_paired(first, second)
     of_baseline, of_treated = map(deviations, sides)
+    gains = {code: replace(own, points_K=of_treated[code].points_K - own.points_K) for code, own in of_baseline.items()}
     found = {}
     for name, codes in groups.items():
         scored = [code for code in codes if code in first]
-        signed = ((-1, of_baseline), (1, of_treated))
-        parts = ((sign / len(scored), side[code]) for sign, side in signed for code in scored)
-        if known := item_variance(parts):
+        if known := item_variance((1 / len(scored), gains[code]) for code in scored):
             found[name] = known
     return found

@@ -178,9 +178,11 @@ def check_paired(first: Items, second: Items) -> None:
 def deviations(by_seed: Mapping[int, Items]) -> dict[str, Deviations]:
     """Return, for each language, what each cluster contributes to the error of the mean score over some seeds of one choice.
 
-    All seeds need the same items (`check_paired`).
+    UserError unless all seeds have the same items.
     """
     first, *others = by_seed.values()
+    for other in others:
+        check_paired(first, other)
     return {
         language: Deviations(
             own.items_N, own.clusters_K, np.mean([_points(own), *(_points(seed[language]) for seed in others)], axis=0)

@@ -87,8 +87,7 @@ def answer_table(answers: "DataFrame") -> ReportTable:
     rows = []
     for row in answers.itertuples():
         seeds = f" ({row.seeds:.0f} seeds)" if math.isfinite(row.seeds) else ""
-        decided = row.p_corrected <= SIGNIFICANT
-        estimate = TableCell(signed(row.value), interval(row.low, row.high), decided)
+        estimate = difference_cell(row.value, row.low, row.high, row.covers, row.p_corrected)
         rows.append(
             [
                 *_cells(row.family, row.question, row.condition),
@@ -98,7 +97,8 @@ def answer_table(answers: "DataFrame") -> ReportTable:
             ]
         )
     header = "family,question,options,points,p,p corrected,expected,verdict".split(",")
-    covers = ", ".join(dict.fromkeys(filter(None, answers["covers"])))
+    every = dict.fromkeys(filter(None, answers["covers"]))
+    covers = ", ".join(f"{ITEMS_ONLY} {name}" if name == ITEMS else name for name in every)
     caption = (
         f"Declared comparisons. 95 % intervals in brackets are over {covers or 'nothing'}; primary and exploratory p-values are "
         f"corrected apart (Holm); bold: p ≤ {SIGNIFICANT} after correction."

@@ -1,5 +1,6 @@
 """Every table with intervals that cover test items only says so in its heading, in all views."""
 
+import math
 import re
 from collections.abc import Callable
 from importlib.resources import files
@@ -13,7 +14,7 @@ from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.compare import compare
 from xstilts.reporting.extras import extras
 from xstilts.reporting.statistics import ITEMS, NOTHING, RUNS_AND_ITEMS
-from xstilts.reporting.tables import interval_heading, interval_note, tables
+from xstilts.reporting.tables import answer_table, interval_heading, interval_note, tables
 from xstilts.reporting.views.html.page import render
 from xstilts.reporting.views.latex import latex
 from xstilts.reporting.views.markdown import report_table
@@ -65,6 +66,17 @@ def test_captions_of_tables_in_files(view: Callable[[Analysis], dict[str, str]],
         write_made_up(target="pawsx", seed=seed, intermediate="mnli", better=1)
     captions = view(analyse(one_run))
     assert {name for name, caption in captions.items() if SOME in caption} == DIFFERENCES
+
+
+def test_the_table_of_declared_comparisons() -> None:
+    from pandas import DataFrame
+
+    known = {"family": "primary", "question": "q", "condition": "", "value": 2.0, "low": 1.0, "high": 3.0, "p": math.nan}
+    known |= {"p_corrected": math.nan, "expect": "", "verdict": "undecided", "seeds": math.nan}
+    table = answer_table(DataFrame([known | {"covers": covers} for covers in (RUNS_AND_ITEMS, ITEMS)]))
+    assert "95 % intervals in brackets are over runs and test items, ° test items only;" in table.caption
+    place = list(table.header).index("points")
+    assert [row[place].below for row in table.rows] == ["[1.0, 3.0]", "[1.0, 3.0]°"]
 
 
 def captions(page: str) -> list[str]:
