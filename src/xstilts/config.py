@@ -15,7 +15,7 @@ from xstilts.bounds import WRITTEN, number, one_of
 from xstilts.encoders import ATTENTIONS
 from xstilts.paths import conf_dir
 from xstilts.tasks.catalogue import task_names
-from xstilts.tasks.declaration import SPLITS, Task, TrainingTask
+from xstilts.tasks.declaration import PARALLEL, SPLITS, Task, TrainingTask
 
 PRECISIONS = ("32-true", "bf16-mixed")
 """float16 is missing because it needs scaled gradients, whose norm cannot be clipped as the recipes require."""
@@ -30,14 +30,20 @@ LARGEST_SEED = 2**32 - 1
 """The limit of NumPy and Lightning."""
 SMALLEST_VOCABULARY = 100
 """Minimum number of entries of a trained tokenizer: the special tokens and some characters."""
+RANDOM_SETS = {
+    "close": "bg el hi ru, el es hi ur, el es fr ru, el es ru ur, de es fr ur, de fr ru ur, bg el fr ru, de el fr hi",
+    "middle": "es hi ru vi, ar fr ur vi, fr hi th tr, de hi th ur, de fr th vi, de ru sw zh, de el fr th, de es th zh",
+    "far": "ru th vi zh, ar fr th tr, th tr ur zh, el th vi zh, el sw tr vi, es sw th vi, bg sw tr zh, de th tr zh",
+}
+"""Sets of four of XNLI's languages without English: of one family, of two or three, and of four. Eight of each kind were drawn
+once, by Python's random.Random(2020).sample from all such sets of sorted codes in alphabetical order."""
 LANGUAGE_SETS = {
-    # Four of XNLI's languages including English: from western Europe; from four branches of Indo-European; from four families.
-    "close": "en de fr es",
-    "middle": "en ru el hi",
-    "far": "en tr zh sw",
-    # All languages in which a task has training data, English too but for `squad`; XCOPA's; those of XTREME.
+    **{f"{kind}_{number}": codes for kind, of in RANDOM_SETS.items() for number, codes in enumerate(of.split(", "), 1)},
+    # All languages in which a task has training data, English too but for `squad` and those named `others`; XCOPA's; XTREME's.
     "xnli": "en ar bg de el es fr hi ru sw th tr ur vi zh",
+    "xnli_others": "ar bg de el es fr hi ru sw th tr ur vi zh",
     "pawsx": "en de es fr ja ko zh",
+    "pawsx_others": "de es fr ja ko zh",
     "squad": "ar de es hi vi zh",
     "xcopa": "et ht id it qu sw ta th tr vi zh",
     "xtreme": "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur vi "
@@ -103,10 +109,12 @@ class DataConfig:
     world: WorldConfig = field(default_factory=WorldConfig)
     """The synthetic world for tasks whose source has a generator (`data=babel`)."""
     language_sets: dict[str, list[str]] = field(default_factory=lambda: {name: of.split() for name, of in LANGUAGE_SETS.items()})
-    """Name -> languages, for studies, e.g. `intermediate.tasks.xnli.languages=${data.language_sets.far}`. Synthetic worlds define
+    """Name -> languages, for studies: `intermediate.tasks.xnli.languages=${data.language_sets.far_1}`. Synthetic worlds define
     sets of the same names, so that a study works with both."""
     example_budget: int = number(16000, at_least=1, at_most=MANY)
     """Number of training examples for studies that give all conditions the same: `max_examples=${data.example_budget}`."""
+    example_sizes: list[int] = number(lambda: [1_000, 3_000, 10_000, 30_000, 87_599], at_least=1, at_most=MANY)
+    """Growing numbers of training examples for studies of their effect; the last is all of SQuAD 1.1."""
     expect: bool = True
     """Refuse data whose numbers of rows or labels differ from the task's declaration; false: accept other revisions and files."""
 
@@ -205,6 +213,10 @@ class Intermediate:
     tasks: dict[str, TrainingTask] = field(default_factory=dict)
     max_examples: int | None = number(None, at_least=1, at_most=MANY)
     """`max_examples` of every task of this phase that sets neither `max_examples` nor `fraction`."""
+    draw: int | None = number(None, at_least=0, at_most=LARGEST_SEED)
+    """`draw` of every task of this phase."""
+    parallel: str | None = one_of(None, PARALLEL)
+    """`parallel` of every task of this phase that sets none."""
     mixture: Mixture = field(default_factory=Mixture)
     recipe: Hyperparameters = field(default_factory=Hyperparameters)
     """Differences from the recipe in this phase."""

@@ -71,8 +71,11 @@ FILES: dict[str, dict[str, str]] = {
     },
     "siqa_translated": choices("siqa_translated"),
     "tlm": {f"tlm/de-en{end}.tsv": "die Katze schläft\tthe cat sleeps\n" * 4 for end in ("", ".validation")},
+    "xnli_back_translated": {
+        f"xnli_back_translated/{split}-en.tsv": "a cat sleeps\tan animal sleeps\tentailment\n" * 4 for split in ("train", "dev")
+    },
 }
-INTERMEDIATE_ONLY = ("ccg", "copa_translated", "cosmosqa_translated", "siqa_translated", "tlm")
+INTERMEDIATE_ONLY = ("ccg", "copa_translated", "cosmosqa_translated", "siqa_translated", "tlm", "xnli_back_translated")
 
 
 def test_all_such_tasks_are_here():

@@ -6,13 +6,17 @@ are a run of the same cells whose numbers can be looked at.
 
 REDUCED: dict[str, list[str]] = {
     "phang2020": ["+intermediate=none,mnli,squad_v1", "+target=xquad,tatoeba", "seed=1,2"],
-    "phang2020_mlm": ["hydra.sweeper.only=[none,mnli,mnli_mlm]", "+target=xquad,tatoeba"],
-    "phang2020_translated": ["hydra.sweeper.only=[none,nli,nli_translated]", "+target=xnli,tatoeba"],
-    "typological_diversity": ["hydra.sweeper.only=[none,english,close,far]", "+target=xnli,tatoeba"],
-    "data_scaling": ["hydra.sweeper.only=[none,squad_v1_1,squad_v1_10,squad_v1_30,squad_v1_100]", "+target=xquad"],
-    "multilingual_reasoning": ["hydra.sweeper.only=[none,copa,copa_translated]", "+target=xcopa"],
-    "task_difficulty": ["hydra.sweeper.only=[none,mnli_random,mnli_easy,mnli_hard]", "+target=xnli"],
-    "multilingual_vs_english": ["hydra.sweeper.only=[none,squad_english,squad_multilingual]", "+target=xquad,tatoeba"],
+    "phang2020_mlm": ["hydra.sweeper.only=[none,mnli,mnli_mlm]", "+target=xquad,tatoeba", "seed=1"],
+    "phang2020_translated": ["hydra.sweeper.only=[none,nli,nli_translated]", "+target=xnli,tatoeba", "seed=1"],
+    "typological_diversity": ["hydra.sweeper.only=[none,english,close_1,far_1]", "+target=xnli,tatoeba", "seed=1"],
+    "data_scaling": [
+        "hydra.sweeper.only=[none,squad_1_steps,squad_2_steps,squad_3_steps,squad_4_steps]",
+        "+target=xquad",
+        "seed=1",
+    ],
+    "multilingual_reasoning": ["hydra.sweeper.only=[none,copa,copa_translated]", "+target=xcopa", "seed=1"],
+    "task_difficulty": ["hydra.sweeper.only=[none,mnli_random,mnli_easy,mnli_hard]", "+target=xnli", "seed=1"],
+    "multilingual_vs_english": ["hydra.sweeper.only=[none,squad_english,squad_translated]", "+target=xquad,tatoeba", "seed=1"],
 }
 """Study -> a part of its grid."""
 
@@ -30,6 +34,8 @@ WORLD = [
     "qac: {adjective: after, tense: particle, overlap: 0.27}, "
     "qae: {adjective: after, plural: prefix, tense: prefix, negation: after, overlap: 0.12, text: 0.15}, "
     "qag: {order: VSO, adjective: after, plural: prefix, tense: prefix, time: last, script: Georgian, overlap: 0.0, names: 0.5}}",
+    "data.language_sets.close_1=[qab,qac]",
+    "data.language_sets.far_1=[qaf,qag]",
 ]
 """The world of the test suites and three more languages of data=babel, one of which has little text: enough for regressions on
 distance."""

@@ -83,7 +83,7 @@ LABEL_COUNTS = {
 }
 NO_COUNTS = {
     "bucc2018": "cannot be read from the Hub",
-    **dict.fromkeys(("copa_translated", "cosmosqa_translated", "siqa_translated"), "one's own"),
+    **dict.fromkeys(("copa_translated", "cosmosqa_translated", "siqa_translated", "xnli_back_translated"), "one's own"),
     "lareqa": "cannot be read from the Hub",
     "ccg": "cannot be read from the Hub",
     "mlm": "a part of Wikipedia, by the number of files",

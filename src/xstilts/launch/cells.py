@@ -78,10 +78,12 @@ def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Conf
             raise UserError("\n".join(f"{name}: no value, and there is no default for it: type {name}=VALUE" for name in missing))
         typed = OmegaConf.to_object(config)
     assert isinstance(typed, schema.Config)
-    if (most := typed.intermediate.max_examples) is not None:
-        for training in typed.intermediate.tasks.values():
-            if training.max_examples is None and training.fraction is None:
-                training.max_examples = most
+    phase = typed.intermediate
+    for training in phase.tasks.values():
+        if training.max_examples is None and training.fraction is None:
+            training.max_examples = phase.max_examples
+        training.draw = training.draw if phase.draw is None else phase.draw
+        training.parallel = training.parallel or phase.parallel
     resolve_generated(typed)
     resolve_labels(typed)
     return typed

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
@@ -15,8 +15,8 @@ Cell = tuple[str, ...]
 TASKS_FOLLOW = ("data", "intermediate", "pretraining", "target")
 """Groups whose choice says which tasks a cell has."""
 _OF_A_TASK = re.compile(r"~?((?:pretraining|intermediate)\.tasks|target\.training)\.([^.=]+)(?:[.=]|$)")
-_OF_EVERY_TASK = "intermediate.max_examples="
-"""An option of all intermediate tasks, which a cell without one does not have."""
+_OF_EVERY_TASK = ("intermediate.max_examples=", "intermediate.draw=", "intermediate.parallel=")
+"""Options of all intermediate tasks, which a cell without one does not have."""
 _CHOICE = re.compile(r"[+~]*[\w/@-]+=")
 """An option that may choose tasks: the name of a group."""
 
@@ -38,10 +38,13 @@ def of_cells(words: list[str]) -> list[str]:
     ]
 
 
-def fitted(grid: Iterable[Cell], options: Sequence[str], compose: Callable[[Sequence[str]], DictConfig]) -> list[Cell]:
+def fitted(
+    grid: Iterable[Cell], options: Sequence[str], compose: Callable[[Sequence[str]], DictConfig], declared: Collection[str] = ()
+) -> list[Cell]:
     """The cells, each once, without those of the `options` that are of a task that the cell does not have.
 
-    Says of each such option once how many cells go without it. Raises UserError for one that fits no cell.
+    Says of each such option once how many cells go without it, and raises UserError for one that fits no cell; not of options
+    whose key is `declared` in a study, of whose tasks a grid may have a part.
     """
     cells = list(grid)
     tables: dict[Cell, dict[str, list[str]]] = {}
@@ -59,11 +62,13 @@ def fitted(grid: Iterable[Cell], options: Sequence[str], compose: Callable[[Sequ
         if table is None:
             continue
         without = {cell for cell in cells if option in cell and not has(cell, table, task)}
-        if without and len(without) == sum(option in cell for cell in cells):
+        if option.partition("=")[0] in declared:
+            pass
+        elif without and len(without) == sum(option in cell for cell in cells):
             known = ", ".join(sorted({name for names in tables.values() for name in names[table]})) or "none"
             missing = f"the task '{task}'" if task else "a task"
             raise UserError(f"{option}: no cell has {missing} in {table}: they have {known}")
-        if without:
+        elif without:
             lacking = f"the task {task}" if task else "an intermediate task"
             log.info(f"{option}: left out in {len(without)} of {len(cells)} cells, which do not have {lacking}")
         cells = [tuple(word for word in cell if word != option) if cell in without else cell for cell in cells]

@@ -81,11 +81,12 @@ def cells(sweeper: DictConfig, words: Sequence[str], composer: Composer, loader:
     study = {key: of if "${seed}" in str(of) else sweeper.params[key] for key, of in (written["params"] or {}).items()}
     parser = OverridesParser.create(config_loader=loader)
     overrides = parser.parse_overrides([*(quoted(f"{key}={values}") for key, values in study.items()), *words])
+    declared = set(study) - {override.get_key_element() for override in overrides[len(study) :]}
     chosen = any(override.key_or_group == "intermediate" for override in overrides)
     axis = [()] if chosen else _alternatives(sweeper)
     found = points(overrides)
     options = list(dict.fromkeys(word for cell in found for word in cell))
-    grid = fitted(((*alternative, *cell) for alternative, cell in itertools.product(axis, found)), options, composer)
+    grid = fitted(((*alternative, *cell) for alternative, cell in itertools.product(axis, found)), options, composer, declared)
     if not grid:
         raise UserError("the grid has no cells: an option has no value")
     composer.expected = len({split_seed(cell)[0] for cell in grid})

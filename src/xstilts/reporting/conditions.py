@@ -9,7 +9,7 @@ from typing import Any
 # Keys of a resolved config that describe the cell's choices and its tasks, or that do not change results.
 _LEFT_OUT = (
     *("seed", "study", "output", "worker", "stop_after", "store.*", "logger.*", "data.root", "data.extra_roots"),
-    *("data.language_sets.*", "data.example_budget"),
+    *("data.language_sets.*", "data.example_budget", "data.example_sizes"),
     *("model.pinned.*", "model.layer_parameters"),
     *("intermediate.*", "target.task.*", "*.tasks.*.task.*", "target.training.*.task.*"),
 )

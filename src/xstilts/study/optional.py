@@ -40,8 +40,8 @@ def _alternative(cell: Sequence[str]) -> str:
 
 
 def _problem(cell: tuple[str, ...], compose: Callable[[Sequence[str]], DictConfig]) -> str:
-    """Return what is wrong with the alternative in one line; empty if nothing is."""
+    """Return the first thing that is wrong with the alternative; empty if nothing is."""
     try:
-        return "; ".join(intermediate_problems(resolve(to_schema(compose(cell)))))
+        return next(intermediate_problems(resolve(to_schema(compose(cell)))), "")
     except UserError as error:
-        return " ".join(str(error).splitlines())
+        return str(error).splitlines()[0]

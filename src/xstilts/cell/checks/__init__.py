@@ -31,9 +31,10 @@ def check(config: Config, runs_here: bool = False) -> ResolvedCell:
     return cell
 
 
-def intermediate_problems(cell: ResolvedCell) -> list[str]:
-    """Return one line for each problem of the intermediate tasks' declarations, languages and data."""
-    return [line for task in (cell.intermediate.tasks.values() if cell.intermediate else ()) for line in _training(task)]
+def intermediate_problems(cell: ResolvedCell) -> Iterator[str]:
+    """Yield a line for each problem of the intermediate tasks' declarations, languages and data."""
+    for task in cell.intermediate.tasks.values() if cell.intermediate else ():
+        yield from _training(task)
 
 
 def _once(problems: list[str], config: Config) -> list[str]:
@@ -77,8 +78,9 @@ def _problems(cell: ResolvedCell) -> Iterator[str]:
                 yield from _without_masks(used)
             else:
                 yield from hyperparameter_problems(used.place, used.hyperparameters, cell, used)
-    if config.intermediate.max_examples is not None and not config.intermediate.tasks:
-        yield "intermediate.max_examples: there is no intermediate task: leave it out, or type +intermediate=NAME"
+    for name in ("max_examples", "draw", "parallel"):
+        if getattr(config.intermediate, name) is not None and not config.intermediate.tasks:
+            yield f"intermediate.{name}: there is no intermediate task: leave it out, or type +intermediate=NAME"
     yield from _heads(config)
     yield from encoder.problems(cell)
     yield from _target_data(cell)
