@@ -291,7 +291,7 @@ def test_several_studies_are_one_frame(tmp_path: Path):
         write_cell(tmp_path / name, name=name, intermediate="snli", better=better)
     one, both = xstilts.load_study(tmp_path / "first"), xstilts.load_study(str(tmp_path / "first"), tmp_path / "second")
     analysis = analyse(tmp_path / "first")
-    for name in ("scores", "effects", "averages", "provenance", "problems"):
+    for name in ("scores", "effects", "averages", "selection", "claims", "provenance", "problems"):
         pd.testing.assert_frame_equal(getattr(one, name), getattr(analysis, name))
         assert [*getattr(both, name).columns] == ["study", *getattr(one, name).columns]
     assert set(both.scores["study"]) == {"first", "second"} and len(both.cells) == 4

@@ -48,8 +48,18 @@ class Study:
 
     @property
     def averages(self) -> "DataFrame":
-        """A row per benchmark and intermediate choice: the average over tasks, the transfer gap."""
+        """A row per benchmark, split and intermediate choice: the average over targets, its difference, the transfer gap."""
         return self._joined("averages")
+
+    @property
+    def selection(self) -> "DataFrame":
+        """A row per target and for their average: the gain of the choice that is the best on validation data."""
+        return self._joined("selection")
+
+    @property
+    def claims(self) -> "DataFrame":
+        """A row per claim of Phang et al. (2020) that the study can or cannot test, with its verdict."""
+        return self._joined("claims")
 
     @property
     def provenance(self) -> "DataFrame":

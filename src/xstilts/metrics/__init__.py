@@ -15,7 +15,7 @@ and it may have
 - `check_language(language)` and `check_labels(labels)`: raise UserError for those that it has no rules for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -114,11 +114,9 @@ def higher_is_better(metric_key: str) -> bool:
     return metric_key not in lower
 
 
-def task_score(metric: str, values: Mapping[str, float]) -> float | None:
-    """The number that XTREME averages over languages and tasks: (exact match + F1) / 2 for QA, else the main value.
+def score_keys(metric: str) -> tuple[str, ...]:
+    """The keys of the values whose mean XTREME averages over languages and tasks, the main one first: F1 and exact match for QA.
 
-    None where `values` lack one of them. google-research/xtreme evaluate.py, `avg_metric`; for tagging the variant that the
-    published numbers used.
+    google-research/xtreme evaluate.py, `avg_metric`; for tagging the variant that the published numbers used.
     """
-    keys = _module(metric).KEYS
-    return sum(values[key] for key in keys) / len(keys) if values.keys() >= set(keys) else None
+    return tuple(_module(metric).KEYS)

@@ -7,7 +7,10 @@
                 baseline, score, difference, low, high, covers (the chance that the interval covers), p, p_corrected, seeds,
                 baseline_seeds, languages, seen_languages (the number of them that phase 2 trained in), items, clusters
                 (independent groups of test items), and the standard deviations seed_sd, language_sd, rest_sd, item_sd
-    averages    a row per condition, benchmark and intermediate choice: average, sd (over seeds), tasks, seeds, gap, over
+    averages    a row per condition, benchmark, split and intermediate choice: average, sd (over seeds), and against the choice
+                `none` the columns of effects, tasks, gap, over
+    selection   a row per target, and for their average, with the gain of the choice that is the best on validation data
+    claims      a row per claim of the paper that is reproduced, with the difference that tests it and a verdict
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
     answers     a row per declared question and condition, primary ones first: described in `answers`; empty without a declaration
     problems    a row per cell that failed, was interrupted or blocked, is degenerate, incomplete or left out: cell, kind, reason
@@ -28,6 +31,7 @@ from xstilts.errors import UserError
 from xstilts.paths import experiments_dir
 from xstilts.reporting.answers import ANSWERS, answers
 from xstilts.reporting.averages import averages
+from xstilts.reporting.claims import claims
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results, trained_in
 from xstilts.reporting.contrasts import Scored, scored
 from xstilts.reporting.declared import Declared, newest
@@ -35,6 +39,7 @@ from xstilts.reporting.effects import ComparedRuns, VariancesByChoice, choice_ru
 from xstilts.reporting.items import KeptItems, ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
+from xstilts.reporting.selection import selection
 from xstilts.reporting.statistics import holm
 from xstilts.store.results import name_of
 
@@ -63,6 +68,8 @@ class Analysis:
     scores: "DataFrame"
     effects: "DataFrame"
     averages: "DataFrame"
+    selection: "DataFrame"
+    claims: "DataFrame"
     provenance: "DataFrame"
     problems: "DataFrame"
     answers: "DataFrame"
@@ -86,7 +93,7 @@ def analyse(study: Path) -> Analysis:
     effects: list[list[Any]] = []
     for (one, condition), own, known in zip(pairs, runs, choice_run_variances(runs), strict=True):
         effects += _effects(one, condition, own, known, read)
-        targets += [scored(one, condition, read.take())] if declared else []
+        targets.append(scored(one, condition, read.take()))
     if broken:
         raise UserError("\n".join(dict.fromkeys(broken)))
     analysis = Analysis(
@@ -97,7 +104,9 @@ def analyse(study: Path) -> Analysis:
         source=found[0].source,
         scores=DataFrame([row for one, condition in pairs for row in _scores(one, condition)], columns=SCORES),
         effects=_corrected(DataFrame(effects, columns=EFFECTS)),
-        averages=averages(pairs),
+        averages=averages(targets),
+        selection=selection(targets),
+        claims=claims(targets),
         provenance=DataFrame([row for one, condition in pairs for row in _provenance(one, condition)], columns=PROVENANCE),
         problems=problems(study, results, found),
         answers=DataFrame([], columns=ANSWERS),

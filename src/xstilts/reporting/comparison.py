@@ -82,16 +82,6 @@ class Comparison:
         """Return seed -> language -> main score."""
         return {seed: scores(self.rows(choice, seed)) for seed in sorted(self.cells[choice])}
 
-    def task_scores(self, choice: str, seed: int) -> dict[str, float]:
-        """Return language -> the score that XTREME averages; languages that lack a part of it are missing."""
-        values: dict[str, dict[str, float]] = {}
-        for row in self.cells[choice][seed]["rows"]:
-            own = (row["split"], row.get("layer"), row.get("pooling")) == self.main[1:]
-            if own and row["value"] is not None:
-                values.setdefault(row["language"], {})[row["metric"]] = float(row["value"])
-        scored = {code: metrics.task_score(self.metric, found) for code, found in values.items()}
-        return {code: score for code, score in scored.items() if score is not None}
-
 
 def study_results(study: Path) -> list[Result]:
     """Read all results of a study's folder, the oldest first. UserError for a folder without results and for broken files."""

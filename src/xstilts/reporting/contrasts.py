@@ -30,9 +30,9 @@ from xstilts.store.results import name_of
 
 Weights = Mapping[str, float]
 """Choice, or language -> its weight."""
-_COMBINED = ""
+COMBINED = ""
 """The language of a combined score."""
-_GROUP = (OTHERS, WHOLE)
+COMBINED_GROUP = (OTHERS, WHOLE)
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ def combination(
     the combined scores of all choices show it. `sides`: sets of choices; nothing is tested unless each has several runs. None if
     the parts have no seed in common.
     """
-    runs = _combined(parts)
+    runs = combined(parts)
     scores = {choice: runs.by_choice.get(choice, {}) for choice in choices}
     if runs.paired:
         shared = [seed for seed in next(iter(scores.values())) if all(seed in own for own in scores.values())]
         scores = {choice: {seed: own[seed] for seed in shared} for choice, own in scores.items()}
     if not all(scores.values()):
         return None
-    score_S = {choice: np.array([of_seed[_COMBINED] for of_seed in own.values()]) for choice, own in scores.items()}
+    score_S = {choice: np.array([of_seed[COMBINED] for of_seed in own.values()]) for choice, own in scores.items()}
     counts = {choice: len(own_S) for choice, own_S in score_S.items()}
     known = _run_variances(runs, parts, grid)
     variances = [(weight**2, known.of(choice)) for choice, weight in choices.items()] if known else []
@@ -164,12 +164,12 @@ def trend_weights(levels: Sequence[tuple[float, Collection[str]]]) -> dict[str, 
     }
 
 
-def _combined(parts: Sequence[Part]) -> ComparedRuns:
+def combined(parts: Sequence[Part]) -> ComparedRuns:
     """Return the combined scores of all choices that all parts have, as scores in one language, over the seeds of all parts."""
     every = [_scores(part) for part in parts]
     by_choice = {
         choice: {
-            seed: {_COMBINED: float(np.mean([own[choice][seed] for own in every]))}
+            seed: {COMBINED: float(np.mean([own[choice][seed] for own in every]))}
             for seed in every[0][choice]
             if all(seed in own[choice] for own in every)
         }
@@ -181,7 +181,7 @@ def _combined(parts: Sequence[Part]) -> ComparedRuns:
         shared = by_choice[BASELINE]
         by_choice = {choice: {seed: own[seed] for seed in own if seed in shared} for choice, own in by_choice.items()}
     by_choice = {choice: own for choice, own in by_choice.items() if own}
-    return ComparedRuns(by_choice, {_GROUP: [_COMBINED]}, paired, all(part.scored.one.untrained for part in parts))
+    return ComparedRuns(by_choice, {COMBINED_GROUP: [COMBINED]}, paired, all(part.scored.one.untrained for part in parts))
 
 
 def _scores(part: Part) -> dict[str, dict[int, float]]:
@@ -196,8 +196,8 @@ def _scores(part: Part) -> dict[str, dict[int, float]]:
 def _run_variances(runs: ComparedRuns, parts: Sequence[Part], grid: Sequence[Part]) -> RunVariances | None:
     places = [place for place, other in enumerate(grid) if other.scored is parts[0].scored]
     if len(parts) > 1 or not places:
-        return group_run_variances([runs])[0].get(_GROUP)
-    return group_run_variances([_combined([other]) for other in grid])[places[0]].get(_GROUP)
+        return group_run_variances([runs])[0].get(COMBINED_GROUP)
+    return group_run_variances([combined([other]) for other in grid])[places[0]].get(COMBINED_GROUP)
 
 
 def _item_variance(choices: Weights, parts: Sequence[Part]) -> float | None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from xstilts.errors import UserError
-from xstilts.reporting import tables
+from xstilts.reporting import extra_tables, tables
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.diversity import DiversitySlope, diversity, diversity_slopes
 from xstilts.reporting.figures import curve_plot, distance_plot, diversity_plot, rendered
@@ -83,10 +83,10 @@ def extras(analysis: Analysis) -> Extras:
     """Make the optional parts that apply to a study. UserError if one of its results is missing or broken."""
     sized, compared = curves(analysis), beside(analysis)
     return Extras(
-        Extra(tables.scaling_table(sized), tuple(_curve_plots(sized))) if sized else Extra(),
+        Extra(extra_tables.scaling_table(sized), tuple(_curve_plots(sized))) if sized else Extra(),
         _distances(analysis),
         _diversity(analysis),
-        Extra(tables.published_table(compared)) if len(compared) else Extra(),
+        Extra(extra_tables.published_table(compared)) if len(compared) else Extra(),
     )
 
 
@@ -99,7 +99,7 @@ def _distances(analysis: Analysis) -> Extra:
     except UserError as error:
         return Extra(left_out=f"regressions on distance, as {error}")
     found = slopes(analysis, known)
-    return Extra(tables.slope_table(found), tuple(_distance_plots(analysis, found, every, known))) if found else Extra()
+    return Extra(extra_tables.slope_table(found), tuple(_distance_plots(analysis, found, every, known))) if found else Extra()
 
 
 def _diversity(analysis: Analysis) -> Extra:
@@ -111,7 +111,7 @@ def _diversity(analysis: Analysis) -> Extra:
         counts = {f"{one.tasks} has {one.sets} sets of languages" for one in found}
         wanted = f"expected at least {FEWEST}, of different diversity"
         return Extra(left_out=f"regressions on diversity: {', '.join(sorted(counts))}; {wanted}") if found else Extra()
-    return Extra(tables.diversity_table(found), tuple(_diversity_plots(found)))
+    return Extra(extra_tables.diversity_table(found), tuple(_diversity_plots(found)))
 
 
 def _diversity_plots(found: Sequence[DiversitySlope]) -> Iterator[Picture]:
@@ -139,7 +139,7 @@ def _curve_plots(found: Sequence[Curve]) -> Iterator[Picture]:
     for place, ((target, condition, intermediate), own) in enumerate(together.items(), start=1):
         about = ", ".join(part for part in (target, intermediate, condition) if part)
         shown = "score by number of training examples, with 95 % bands; dashed: without intermediate task"
-        caption = f"{about}: {shown}. {tables.bands(own)}"
+        caption = f"{about}: {shown}. {extra_tables.bands(own)}"
         description = "; ".join(_curve(one) for one in own)
         yield Picture(f"scaling_{place}_{target}", caption, f"{about}. {description}.", curve_plot(own))
 

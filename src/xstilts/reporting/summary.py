@@ -27,6 +27,10 @@ class MainScore(NamedTuple):
         """Return the rows of a result, one per language."""
         return [row for row in result["rows"] if (row["metric"], row["split"], row.get("layer"), row.get("pooling")) == self]
 
+    def with_split(self, split: str) -> "MainScore":
+        """Return the same score on another split."""
+        return MainScore(self.metric, split, self.layer, self.pooling)
+
 
 def main_score(results: Sequence[Mapping[str, Any]], metric: str) -> MainScore | None:
     """Return the main score that results of one target share, by the main key of its metric; None without gold in a common split.

@@ -23,16 +23,11 @@ from xstilts.reporting.numbers import (
     probability,
     signed,
 )
-from xstilts.reporting.published import THEIRS
-from xstilts.reporting.scaling import LAWS
-from xstilts.reporting.statistics import ITEMS, NOTHING, SIGNIFICANT, holm
+from xstilts.reporting.statistics import ITEMS, NOTHING, SIGNIFICANT
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-    from xstilts.reporting.diversity import DiversitySlope
-    from xstilts.reporting.scaling import Curve
-    from xstilts.reporting.slopes import Slope
 
 TITLES = {"items": "test items", "clusters": "clusters of items"}
 
@@ -73,10 +68,9 @@ def tables(analysis: Analysis) -> Iterator[ReportTable]:
         main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
         for target, part in main.groupby("target", sort=False):
             yield _scores(part, f"scores_{target}{suffix}", _with(f"{target}: score by language, %", condition))
-    if len(analysis.averages):
-        yield _averages(analysis.averages)
+    yield from summary_tables(analysis)
     if len(analysis.problems):
-        rows = [_cells(row.cell, row.kind, row.reason) for row in analysis.problems.itertuples()]
+        rows = [text_cells(row.cell, row.kind, row.reason) for row in analysis.problems.itertuples()]
         yield ReportTable(
             "problems", "Cells that failed or whose scores mean little.", list(analysis.problems.columns), rows, analysis.problems
         )
@@ -90,10 +84,10 @@ def answer_table(answers: "DataFrame") -> ReportTable:
         estimate = difference_cell(row.value, row.low, row.high, row.covers, row.p_corrected)
         rows.append(
             [
-                *_cells(row.family, row.question, row.condition),
+                *text_cells(row.family, row.question, row.condition),
                 estimate,
-                *_cells(probability(row.p), probability(row.p_corrected)),
-                *_cells(row.expect, row.verdict + seeds),
+                *text_cells(probability(row.p), probability(row.p_corrected)),
+                *text_cells(row.expect, row.verdict + seeds),
             ]
         )
     header = "family,question,options,points,p,p corrected,expected,verdict".split(",")
@@ -103,7 +97,17 @@ def answer_table(answers: "DataFrame") -> ReportTable:
         f"Declared comparisons. 95 % intervals in brackets are over {covers or 'nothing'}; primary and exploratory p-values are "
         f"corrected apart (Holm); bold: p ≤ {SIGNIFICANT} after correction."
     )
-    return _without_empty(ReportTable("answers", caption, header, rows, answers))
+    return without_empty(ReportTable("answers", caption, header, rows, answers))
+
+
+def summary_tables(analysis: Analysis) -> Iterator[ReportTable]:
+    """Yield averages over targets, the best task of each target, and the paper's claims; no table without rows."""
+    if len(analysis.averages):
+        yield _averages(analysis.averages)
+    if len(analysis.selection):
+        yield _selection(analysis.selection)
+    if len(analysis.claims):
+        yield _claims(analysis)
 
 
 def target_tables(analysis: Analysis) -> Iterator[ReportTable]:
@@ -115,12 +119,12 @@ def target_tables(analysis: Analysis) -> Iterator[ReportTable]:
     shown = analysis.effects[analysis.effects["kind"].isin((WHOLE, PHASE_2, WORLD)) & (analysis.effects["group"] != ALL)]
     for (target, condition), part in shown.groupby(["target", "condition"], sort=False):
         by_group = dict(list(part.groupby("group", sort=False)))
-        rows = [_cells(BASELINE, *map(baseline_text, by_group.values()), "")]
+        rows = [text_cells(BASELINE, *map(baseline_text, by_group.values()), "")]
         for choice in choices(part):
             own = part[part["intermediate"] == choice].set_index("group")
             cells = [_difference(own.loc[group]) if group in own.index else TableCell(ABSENT) for group in by_group]
             rows.append([TableCell(choice), *cells, TableCell(str(own["seeds"].iloc[0]))])
-        rows.append(_cells("languages", *map(languages_text, by_group.values()), ""))
+        rows.append(text_cells("languages", *map(languages_text, by_group.values()), ""))
         rows += [[*row, TableCell("")] for row in _item_rows(by_group.values())]
         caption = f"{target}: score without intermediate task, and difference to it with each; {interval_heading(part['covers'])}"
         caption = _with(caption, condition)
@@ -187,97 +191,6 @@ def interval_note(covers: Iterable[str]) -> str:
     return f"{heading}{about}; bold: p ≤ {SIGNIFICANT} after Holm's correction for all cells of the grid"
 
 
-def scaling_table(curves: Sequence["Curve"]) -> ReportTable:
-    """Make the table of laws of nested sizes, a row per target and group of languages."""
-    from pandas import DataFrame
-
-    header = "target,options,intermediate,languages,law,log %,power %,neither %,score,sizes,seeds".split(",")
-    rows, data = [], []
-    for one in curves:
-        law = one.law
-        about = [one.target, one.condition, one.intermediate, one.group, law.name]
-        chances = [law.probability[name] for name in LAWS]
-        shown = [fixed(100 * chance, 0) for chance in chances]
-        rows.append(_cells(*about, *shown, law.formula(), " ".join(map(str, one.sizes)), len(one.seeds)))
-        columns = one.sizes, one.scores.mean(axis=0), law.at(one.sizes), *law.band(one.sizes)
-        own = [*about, law.formula(), *chances]
-        data += [[*own, size, *map(float, values), len(one.seeds)] for size, *values in zip(*columns, strict=True)]
-    names = "target options intermediate languages law formula log power neither size score fitted low high seeds".split()
-    caption = (
-        "How scores grow with the number n of the intermediate task's training examples: the most probable law, the probability "
-        f"of each, and the better one of the two laws. {bands(curves)}"
-    )
-    return _without_empty(ReportTable("scaling", caption, header, rows, DataFrame(data, columns=names)))
-
-
-def bands(curves: Sequence["Curve"]) -> str:
-    """Say what the bands of curves cover."""
-    if any(len(one.seeds) == 1 for one in curves):
-        return "One seed: the band covers how sizes deviate from a law, not another seed."
-    return "Bands cover seeds, how sizes deviate from a law, and the choice of the law."
-
-
-def slope_table(slopes: Sequence["Slope"]) -> ReportTable:
-    """Make the table of regressions on distance, a row per target, outcome and kind of distance."""
-    from pandas import DataFrame
-
-    about = ["target", "options", "of", "distance"]
-    sizes = ["languages", "families", "seeds"]
-    header = [*about, "per 0.1 of distance", "p corrected", *sizes, "between families", "between languages", "rest"]
-    names = [*about, *"slope low high p p_corrected".split(), *sizes, *"observations family_sd language_sd rest_sd".split()]
-    rows, data = [], []
-    for one, p in zip(slopes, holm([one.p for one in slopes]), strict=True):
-        line, own = one.line, [one.target, one.condition, one.outcome, one.kind]
-        slope = TableCell(signed(line.slope / 10), interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
-        counts, spreads = [line.units, line.families, one.seeds], [line.family_sd, line.unit_sd, line.rest_sd]
-        written = [line.units, line.families or "", one.seeds, fixed(line.family_sd, unknown=""), *map(fixed, spreads[1:])]
-        rows.append([*_cells(*own), slope, *_cells(probability(p), *written)])
-        data.append([*own, line.slope, line.low, line.high, one.p, p, *counts, line.observations, *spreads])
-    caption = (
-        "Percent points that a distance of 0.1 to the source language adds, by a regression over the languages' means in which "
-        "each family has a level of its own; the last columns are standard deviations. 95 % intervals over languages in "
-        f"brackets; bold: p ≤ {SIGNIFICANT} after Holm's correction; one seed is not tested."
-    )
-    return _without_empty(ReportTable("typology", caption, header, rows, DataFrame(data, columns=names)))
-
-
-def diversity_table(slopes: Sequence["DiversitySlope"]) -> ReportTable:
-    """Make the table of regressions on the diversity of intermediate languages, without those that have too few sets."""
-    from pandas import DataFrame
-
-    lines = [(one, one.line) for one in slopes if one.line]
-    rows, data = [], []
-    for (one, line), p in zip(lines, holm([line.p for _, line in lines]), strict=True):
-        slope = TableCell(signed(line.slope / 10), interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
-        own, counts = [one.condition, one.tasks, one.kind], [one.sets, one.targets, one.seeds]
-        rows.append([*_cells(*own), slope, *_cells(probability(p), *counts, fixed(line.unit_sd))])
-        data.append([*own, line.slope, line.low, line.high, line.p, p, *counts, line.unit_sd])
-    about, sizes = ["options", "intermediate", "distance"], ["sets", "targets", "seeds"]
-    header = [*about, "per 0.1 of diversity", "p corrected", *sizes, "between sets"]
-    names = [*about, *"slope low high p p_corrected".split(), *sizes, "set_sd"]
-    caption = (
-        "Percent points of gain in languages that phase 2 did not train in, for 0.1 more diversity of its languages, by a "
-        "regression over sets of languages; the last column is a standard deviation. 95 % intervals over sets in brackets; bold: "
-        f"p ≤ {SIGNIFICANT} after Holm's correction."
-    )
-    return _without_empty(ReportTable("diversity", caption, header, rows, DataFrame(data, columns=names)))
-
-
-def published_table(beside: "DataFrame") -> ReportTable:
-    """Make the table of a study's scores beside published ones, which a dagger marks; `beside` is from `published.beside`."""
-    rows = []
-    for row in beside.itertuples(index=False):
-        target, origin, model, metric, split, languages, value, source = row
-        mark = " †" if origin == THEIRS else ""
-        rows.append(_cells(target, f"{model}{mark}", metric, split, languages, fixed(value), source))
-    header = ["target", "model", "metric", "split", "languages", "score", "source"]
-    caption = (
-        "Means over languages. † published by others, with other models, hyperparameters and scripts: for orientation, and no "
-        "measure of this study."
-    )
-    return ReportTable("published", caption, header, rows, beside)
-
-
 def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[ReportTable]:
     """Yield tables of intermediate choices by targets, with the baseline's score first and the number of languages last.
 
@@ -298,12 +211,12 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Re
         if part.empty:
             continue
         by_target = dict(list(part.groupby("target", sort=False)))
-        rows = [_cells(BASELINE, *map(baseline_text, by_target.values()))]
+        rows = [text_cells(BASELINE, *map(baseline_text, by_target.values()))]
         for choice in choices(part):
             own = part[part["intermediate"] == choice].set_index("target")
             cells = [_difference(own.loc[target]) if target in own.index else TableCell(ABSENT) for target in by_target]
             rows.append([TableCell(choice), *cells])
-        rows.append(_cells("languages", *map(languages_text, by_target.values())))
+        rows.append(text_cells("languages", *map(languages_text, by_target.values())))
         rows += _item_rows(by_target.values())
         names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in by_target]
         caption = f"Score without intermediate task, and difference to it with each, {about}, percent points"
@@ -315,7 +228,7 @@ def _item_rows(columns: Collection["DataFrame"]) -> list[list[TableCell]]:
     """Make the rows with the numbers of test items and, where it is another number, of their clusters."""
     counts = {name: [int(effects[name].max()) for effects in columns] for name in ("items", "clusters")}
     shown = [name for name in counts if any(counts[name]) and (name == "items" or counts[name] != counts["items"])]
-    return [_cells(TITLES[name], *(count or ABSENT for count in counts[name])) for name in shown]
+    return [text_cells(TITLES[name], *(count or ABSENT for count in counts[name])) for name in shown]
 
 
 def _seeds(effects: "DataFrame") -> str:
@@ -351,27 +264,66 @@ def _scores(part: "DataFrame", name: str, caption: str) -> ReportTable:
 
 
 def _averages(averages: "DataFrame") -> ReportTable:
-    header = ["options", "benchmark", "intermediate", "average", "targets", "seeds", "transfer gap", "over"]
-    rows = [
-        [
-            *_cells(row.condition, row.benchmark, row.intermediate),
-            TableCell(fixed(row.average), _spread(row.sd)),
-            *_cells(row.tasks, row.seeds, fixed(row.gap), row.over),
-        ]
-        for row in averages.itertuples()
-    ]
+    """Make the table of averages, a row per benchmark, split and choice."""
+    header = "intermediate,options,benchmark,split,average,difference,p corrected,targets,seeds,transfer gap,over".split(",")
+    rows = []
+    for row in averages.itertuples():
+        about = text_cells(row.intermediate, row.condition, row.benchmark, row.split)
+        compared = row.difference == row.difference
+        shown = difference_cell(row.difference, row.low, row.high, row.covers, row.p_corrected) if compared else TableCell("")
+        p = probability(row.p_corrected) if compared else ""
+        sizes = text_cells(p, row.tasks, row.seeds, fixed(row.gap), row.over)
+        rows.append([*about, TableCell(fixed(row.average), _spread(row.sd)), shown, *sizes])
     caption = (
-        "Means over targets, %, with the standard deviation over seeds: of a benchmark over its own languages, and over the "
-        "targets that every choice has. Transfer gap: source language minus the mean of the others."
+        "Means over targets, %, with the standard deviation over seeds, and differences to the choice without intermediate task, "
+        f"percent points; {interval_note(averages['covers'])}. For question answering F1 counts; an average with this word in "
+        "its name has the mean of exact match and F1, as XTREME's tables do. Transfer gap: source language minus the mean of the "
+        "others."
     )
-    return _without_empty(ReportTable("averages", caption, header, rows, averages))
+    return without_empty(ReportTable("averages", caption, header, rows, averages))
 
 
-def _cells(*texts: object) -> list[TableCell]:
+def _selection(selection: "DataFrame") -> ReportTable:
+    """Make the table of the best intermediate task of each target, chosen on validation data."""
+    header = "options,target,chosen on,candidates,chosen,reported,score,gain,p corrected,seeds,upper bound,over".split(",")
+    rows = []
+    for row in selection.itertuples():
+        about = text_cells(row.condition, row.target, row.chosen_on, row.candidates, row.chosen, row.reported)
+        known = row.gain == row.gain
+        shown = difference_cell(row.gain, row.low, row.high, row.covers, row.p_corrected) if known else TableCell(ABSENT)
+        rest = text_cells(probability(row.p_corrected), row.seeds, signed(row.upper_bound), row.over)
+        rows.append([*about, TableCell(fixed(row.score)), shown, *rest])
+    caption = (
+        "Gain of the best intermediate task, chosen on validation data and reported on test data, percent points; "
+        f"{interval_note(selection['covers'])}. A run is reported if its choice was the best in the other seeds; with one seed, "
+        "the gain is that of the runs that were chosen, and too large. Upper bound: the gain of the best choice on the test data."
+    )
+    return without_empty(ReportTable("selection", caption, header, rows, selection))
+
+
+def _claims(analysis: Analysis) -> ReportTable:
+    """Make the table of the paper's claims."""
+    rows = []
+    for row in analysis.claims.itertuples():
+        paper = "" if math.isnan(row.paper) else signed(row.paper)
+        known = row.difference == row.difference
+        shown = difference_cell(row.difference, row.low, row.high, row.covers, row.p_corrected) if known else TableCell(ABSENT)
+        about = text_cells(row.condition, row.claim + ("" if row.confirmed else " (unconfirmed)"), paper, row.split)
+        rows.append([*about, shown, *text_cells(probability(row.p_corrected), row.seeds, row.verdict, row.over)])
+    caption = (
+        "Claims of Phang et al. (2020) about XLM-R Large, tested on this study, percent points; "
+        f"{interval_note(analysis.claims['covers'])}. Unconfirmed: the claim or its figure is from recollection."
+    )
+    header = "options,claim,paper,data,difference,p corrected,seeds,verdict,targets".split(",")
+    return without_empty(ReportTable("claims", caption, header, rows, analysis.claims))
+
+
+def text_cells(*texts: object) -> list[TableCell]:
+    """Make cells of plain texts."""
     return [TableCell(str(text)) for text in texts]
 
 
-def _without_empty(table: ReportTable) -> ReportTable:
+def without_empty(table: ReportTable) -> ReportTable:
     """Remove columns that are empty in every row."""
     kept = [place for place in range(len(table.header)) if any(row[place].text for row in table.rows)]
     rows = [[row[place] for place in kept] for row in table.rows]

@@ -34,7 +34,16 @@ def test_every_table_and_figure_is_written_in_every_form_and_the_same_again(anal
     assert len(set(files)) == len(files)
     assert set(files) == {path for path in (tmp_path / "report").rglob("*") if path.is_file()}
     tables = {path.stem for path in files if path.parent.name == "tables"}
-    assert {"differences", "differences_source", "differences_others", "scores_xnli", "averages", "scaling", "typology"} == tables
+    assert {
+        "differences",
+        "differences_source",
+        "differences_others",
+        "scores_xnli",
+        "averages",
+        "selection",
+        "scaling",
+        "typology",
+    } == tables
     drawn = {path.stem for path in files if path.parent.name == "figures"}
     assert drawn == {"differences", "languages_xnli", "scaling_1_xnli", "typology_xnli_score", "typology_xnli_gain"}
     for path in files:

@@ -3,7 +3,7 @@
     README.md       the answer; captions of all tables and figures, and what could not be made
     tables/         NAME.csv (all digits, a row per number), NAME.md, NAME.tex (needs booktabs)
     figures/        NAME.svg, NAME.png
-    data/           the analysis itself, as CSV: answers, scores, effects, averages, provenance, problems
+    data/           the analysis itself, as CSV: answers, scores, effects, averages, selection, claims, provenance, problems
 
 The same results give the same bytes.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters of texts that a spreadsheet would run as a formula."""
-DATA = ("answers", "scores", "effects", "averages", "provenance", "problems")
+DATA = ("answers", "scores", "effects", "averages", "selection", "claims", "provenance", "problems")
 
 
 def write_folder(analysis: Analysis, folder: Path, more: Extras) -> list[Path]:

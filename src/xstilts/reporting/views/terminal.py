@@ -105,7 +105,7 @@ def _study(analysis: "Analysis") -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    from xstilts.reporting.tables import interval_note, target_tables
+    from xstilts.reporting.tables import interval_note, summary_tables, target_tables
 
     title, _, answer = answer_text(answer_section(analysis)).partition("\n")
     parts: list[RenderableType] = [Text(title, style="bold"), Text(answer)]
@@ -115,6 +115,8 @@ def _study(analysis: "Analysis") -> "Group":
         return Group(
             *parts, Text("There is nothing to compare: no target has both the choice none and another with a seed in common.")
         )
+    for table in summary_tables(analysis):
+        parts += [Text(table.caption, style="bold"), _report_table(table)]
     parts.append(Text(f"Percentage points; {interval_note(analysis.effects['covers'])}."))
     if len(analysis.problems):
         parts.append(Text(f"Problems: {len(analysis.problems)}; the report lists them.", style="yellow"))

@@ -149,7 +149,9 @@ def test_problems_are_html(study: Path) -> None:
 
 def evil(found: Analysis) -> Analysis:
     """Return a study whose names are programs if they are not escaped."""
-    frames = {name: getattr(found, name).copy() for name in ("scores", "effects", "averages", "provenance", "problems")}
+    frames = {
+        name: getattr(found, name).copy() for name in ("scores", "effects", "averages", "selection", "provenance", "problems")
+    }
     for frame in frames.values():
         for column in frame.columns:
             if column not in ("kind", "metric", "split") and str(frame[column].dtype) in ("str", "object"):

@@ -31,7 +31,7 @@ from xstilts.reporting.numbers import (
 )
 from xstilts.reporting.numbers import fixed as plain_fixed
 from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, certain_part
-from xstilts.reporting.tables import answer_table, baseline_text, interval_heading, interval_note, languages_text
+from xstilts.reporting.tables import answer_table, baseline_text, interval_heading, interval_note, languages_text, summary_tables
 from xstilts.reporting.views.answer import answer_section
 from xstilts.reporting.views.html.packing import packed
 from xstilts.store.files import atomic_write
@@ -45,6 +45,8 @@ MOST_BYTES = 2_000_000
 """Total size of the pictures in a page; those without room stay in their files."""
 STEPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Percentage points of difference at which a cell gets the next stronger colour: the same in every report."""
+TITLES = {"averages": "Averages", "selection": "Best intermediate task per target", "claims": "The paper's claims"}
+"""Name of a table -> title of its section."""
 Record = Mapping[str, Any]
 
 fixed = partial(plain_fixed, minus=MINUS, unknown=UNKNOWN)
@@ -143,7 +145,8 @@ def render(analysis: Analysis, more: Extras) -> str:
         targets=found,
         with_languages=len(analysis.effects) <= MOST_CELLS,
         steps=STEPS,
-        averages=_records(analysis.averages),
+        summaries=list(summary_tables(analysis)),
+        titles=TITLES,
         extras=more,
         sources=sources(more),
         problems=_records(analysis.problems),

@@ -1,0 +1,108 @@
+"""The tables of a report's optional parts: sizes, distances, diversity, published scores."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xstilts.reporting.numbers import fixed, interval, probability, signed
+from xstilts.reporting.published import THEIRS
+from xstilts.reporting.scaling import LAWS
+from xstilts.reporting.statistics import SIGNIFICANT, holm
+from xstilts.reporting.tables import ReportTable, TableCell, text_cells, without_empty
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from xstilts.reporting.diversity import DiversitySlope
+    from xstilts.reporting.scaling import Curve
+    from xstilts.reporting.slopes import Slope
+
+
+def scaling_table(curves: Sequence["Curve"]) -> ReportTable:
+    """Make the table of laws of nested sizes, a row per target and group of languages."""
+    from pandas import DataFrame
+
+    header = "target,options,intermediate,languages,law,log %,power %,neither %,score,sizes,seeds".split(",")
+    rows, data = [], []
+    for one in curves:
+        law = one.law
+        about = [one.target, one.condition, one.intermediate, one.group, law.name]
+        chances = [law.probability[name] for name in LAWS]
+        shown = [fixed(100 * chance, 0) for chance in chances]
+        rows.append(text_cells(*about, *shown, law.formula(), " ".join(map(str, one.sizes)), len(one.seeds)))
+        columns = one.sizes, one.scores.mean(axis=0), law.at(one.sizes), *law.band(one.sizes)
+        own = [*about, law.formula(), *chances]
+        data += [[*own, size, *map(float, values), len(one.seeds)] for size, *values in zip(*columns, strict=True)]
+    names = "target options intermediate languages law formula log power neither size score fitted low high seeds".split()
+    caption = (
+        "How scores grow with the number n of the intermediate task's training examples: the most probable law, the probability "
+        f"of each, and the better one of the two laws. {bands(curves)}"
+    )
+    return without_empty(ReportTable("scaling", caption, header, rows, DataFrame(data, columns=names)))
+
+
+def bands(curves: Sequence["Curve"]) -> str:
+    """Say what the bands of curves cover."""
+    if any(len(one.seeds) == 1 for one in curves):
+        return "One seed: the band covers how sizes deviate from a law, not another seed."
+    return "Bands cover seeds, how sizes deviate from a law, and the choice of the law."
+
+
+def slope_table(slopes: Sequence["Slope"]) -> ReportTable:
+    """Make the table of regressions on distance, a row per target, outcome and kind of distance."""
+    from pandas import DataFrame
+
+    about = ["target", "options", "of", "distance"]
+    sizes = ["languages", "families", "seeds"]
+    header = [*about, "per 0.1 of distance", "p corrected", *sizes, "between families", "between languages", "rest"]
+    names = [*about, *"slope low high p p_corrected".split(), *sizes, *"observations family_sd language_sd rest_sd".split()]
+    rows, data = [], []
+    for one, p in zip(slopes, holm([one.p for one in slopes]), strict=True):
+        line, own = one.line, [one.target, one.condition, one.outcome, one.kind]
+        slope = TableCell(signed(line.slope / 10), interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
+        counts, spreads = [line.units, line.families, one.seeds], [line.family_sd, line.unit_sd, line.rest_sd]
+        written = [line.units, line.families or "", one.seeds, fixed(line.family_sd, unknown=""), *map(fixed, spreads[1:])]
+        rows.append([*text_cells(*own), slope, *text_cells(probability(p), *written)])
+        data.append([*own, line.slope, line.low, line.high, one.p, p, *counts, line.observations, *spreads])
+    caption = (
+        "Percent points that a distance of 0.1 to the source language adds, by a regression over the languages' means in which "
+        "each family has a level of its own; the last columns are standard deviations. 95 % intervals over languages in "
+        f"brackets; bold: p ≤ {SIGNIFICANT} after Holm's correction; one seed is not tested."
+    )
+    return without_empty(ReportTable("typology", caption, header, rows, DataFrame(data, columns=names)))
+
+
+def diversity_table(slopes: Sequence["DiversitySlope"]) -> ReportTable:
+    """Make the table of regressions on the diversity of intermediate languages, without those that have too few sets."""
+    from pandas import DataFrame
+
+    lines = [(one, one.line) for one in slopes if one.line]
+    rows, data = [], []
+    for (one, line), p in zip(lines, holm([line.p for _, line in lines]), strict=True):
+        slope = TableCell(signed(line.slope / 10), interval(line.low / 10, line.high / 10), p <= SIGNIFICANT)
+        own, counts = [one.condition, one.tasks, one.kind], [one.sets, one.targets, one.seeds]
+        rows.append([*text_cells(*own), slope, *text_cells(probability(p), *counts, fixed(line.unit_sd))])
+        data.append([*own, line.slope, line.low, line.high, line.p, p, *counts, line.unit_sd])
+    about, sizes = ["options", "intermediate", "distance"], ["sets", "targets", "seeds"]
+    header = [*about, "per 0.1 of diversity", "p corrected", *sizes, "between sets"]
+    names = [*about, *"slope low high p p_corrected".split(), *sizes, "set_sd"]
+    caption = (
+        "Percent points of gain in languages that phase 2 did not train in, for 0.1 more diversity of its languages, by a "
+        "regression over sets of languages; the last column is a standard deviation. 95 % intervals over sets in brackets; bold: "
+        f"p ≤ {SIGNIFICANT} after Holm's correction."
+    )
+    return without_empty(ReportTable("diversity", caption, header, rows, DataFrame(data, columns=names)))
+
+
+def published_table(beside: "DataFrame") -> ReportTable:
+    """Make the table of a study's scores beside published ones, which a dagger marks; `beside` is from `published.beside`."""
+    rows = []
+    for row in beside.itertuples(index=False):
+        target, origin, model, metric, split, languages, value, source = row
+        mark = " †" if origin == THEIRS else ""
+        rows.append(text_cells(target, f"{model}{mark}", metric, split, languages, fixed(value), source))
+    header = ["target", "model", "metric", "split", "languages", "score", "source"]
+    caption = (
+        "Means over languages. † published by others, with other models, hyperparameters and scripts: for orientation, and no "
+        "measure of this study."
+    )
+    return ReportTable("published", caption, header, rows, beside)
