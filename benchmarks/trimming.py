@@ -129,7 +129,7 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     task = Task(name="xnli", format="classification", labels=["contradiction", "entailment", "neutral"])
     read = (line.rstrip("\r\n").split("\t") for line in PAIRS.read_text(encoding="utf-8").splitlines())
     examples = [
-        {"id": str(number), "language": "en", "text_a": a, "text_b": b, "label": label}
+        {"id": str(number), "language": "en", "text_a": a, "text_b": b, "label": label, "genre": None}
         for number, (a, b, label) in enumerate(row for row in read if len(row) == 3 and row[2] in task.labels)
     ]
     tokenizer = load_tokenizer(str(TOKENIZER))

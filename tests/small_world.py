@@ -102,7 +102,7 @@ def _rows(format: str, count: int) -> list[dict[str, Any]]:
         words = text(3, 40)
         if format == "classification":
             pair = " ".join(text(1, 15)) if number % 3 else None
-            row |= {"text_a": " ".join(words), "text_b": pair, "label": TASKS[format].labels[number % 3]}
+            row |= {"text_a": " ".join(words), "text_b": pair, "label": TASKS[format].labels[number % 3], "genre": None}
         elif format == "span_qa":
             first = draw.randrange(len(words) - 2)
             start = len(" ".join([*words[:first], ""]))

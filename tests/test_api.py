@@ -53,7 +53,7 @@ def test_help_shows_the_public_names_alone():
 
 def test_examples_of_a_synthetic_world(tmp_path: Path):
     found = xstilts.load_examples("xnli", f"store.root={tmp_path}", language="qab", split="validation", data="babel_micro")
-    assert found.column_names == ["id", "language", "text_a", "text_b", "label"] and set(found["language"]) == {"qab"}
+    assert found.column_names == ["id", "language", "text_a", "text_b", "label", "genre"] and set(found["language"]) == {"qab"}
     every = xstilts.load_examples("xnli", f"store.root={tmp_path}", split="validation", data="babel_micro")
     assert set(every["language"]) == {"qaa", "qab", "qaf"} and found.to_list() == [
         row for row in every if row["language"] == "qab"

@@ -67,6 +67,11 @@ def test_regions_share_a_map_and_whatever_changes_it_makes_another(phases: Calla
         assert made[0].paths != hard[0].paths and made[1].paths != hard[1].paths, other
 
 
+def test_the_estimate_knows_bins(phases: Callable[..., list[Phase]]):
+    _, second, _ = phases("intermediate.tasks.mnli.data_map.bin=2", "intermediate.tasks.mnli.max_examples=120000")
+    assert second.job.tasks["mnli"].examples == 20_000
+
+
 def test_the_estimate_knows_both(phases: Callable[..., list[Phase]]):
     mapped, second, _ = phases(HARD)
     assert cost.training_steps(mapped.job) == 5 * -(-392_702 // 32)

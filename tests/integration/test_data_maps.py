@@ -9,12 +9,13 @@ import pytest
 
 from xstilts.cell.phases import plan
 from xstilts.cell.resolve import resolve
-from xstilts.data.data_maps import in_region
+from xstilts.data.data_maps import selected
 from xstilts.data.tokenizer import load_tokenizer
 from xstilts.paths import DYNAMICS
 from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata
+from xstilts.tasks.declaration import DataMap
 from xstilts.training.fit import data_of
 
 Run = Callable[..., Any]
@@ -51,6 +52,12 @@ def test_the_map_is_made_once_and_each_region_trains_on_its_third(run_inline: Ru
     assert all(0 < value < 1 for value in dynamics["probability"].to_pylist())
     assert read_metadata(folder)["steps"] == 6, "two epochs of 96 examples, 32 in a step"
 
+    third = run_inline(*options, "intermediate.tasks.snli.data_map.bin=3", "intermediate.tasks.snli.data_map.bins=4")
+    assert trained(third) == ["phase 2: snli"], "bins share the map too"
+    assert third.result["artifacts"][0]["fingerprint"] == mapped
+    part = read_metadata(tmp_path / "store" / "trained" / third.result["artifacts"][-1]["fingerprint"])["data"]["snli"]
+    assert part["part"] == {"bin": "3 of 4", "data map": mapped} and part["examples"] == 24
+
     used = easy.config.intermediate.tasks["snli"]
     everything = load(source_of(used.task, easy.config.data), used.train, used.languages)
     for ran, name in ((easy, "easy"), (hard, "hard")):
@@ -59,7 +66,7 @@ def test_the_map_is_made_once_and_each_region_trains_on_its_third(run_inline: Ru
         data = data_of(phase.job, load_tokenizer(phase.job.tokenizer))
         data.setup("fit")
         made = data.training["snli"]
-        assert made.examples["id"][:] == in_region(everything, folder / DYNAMICS, name, 0.33)["id"][:]
+        assert made.examples["id"][:] == selected(everything, folder / DYNAMICS, DataMap(name), "label")["id"][:]
         assert len(made.features) == 32
 
 

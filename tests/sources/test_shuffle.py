@@ -42,7 +42,9 @@ CLASSES = st.lists(st.sampled_from([*LABELS, None]), min_size=1, max_size=40)
 @settings(max_examples=40, deadline=None)
 @given(CLASSES, st.integers(0, 3))
 def test_classes(labels: list[str | None], draw: int):
-    examples = made("classification", [{"text_a": f"a{n}", "text_b": None, "label": label} for n, label in enumerate(labels)])
+    examples = made(
+        "classification", [{"text_a": f"a{n}", "text_b": None, "label": label, "genre": None} for n, label in enumerate(labels)]
+    )
     new = shuffle(examples, "classification", draw)
     assert new.features == examples.features and new.remove_columns("label")[:] == examples.remove_columns("label")[:]
     assert counts(lambda one: [one["label"]], new) == counts(lambda one: [one["label"]], examples)
@@ -105,7 +107,7 @@ def test_a_long_context_holds_an_answer_anywhere_with_the_old_lengths():
 
 def test_nothing_is_left_of_the_task_and_draws_differ():
     labels = [LABELS[number // 2 % 3] for number in range(3000)]
-    examples = made("classification", [{"text_a": "a", "text_b": None, "label": label} for label in labels])
+    examples = made("classification", [{"text_a": "a", "text_b": None, "label": label, "genre": None} for label in labels])
     first, second = (shuffle(examples, "classification", draw)["label"][:] for draw in (0, 1))
     for others in (labels, second):
         assert abs(sum(one == other for one, other in zip(first, others, strict=True)) / 3000 - 1 / 3) < 0.05

@@ -99,4 +99,4 @@ def test_data_of_a_synthetic_world_has_not_the_licence_of_the_real_one() -> None
 
 def test_a_region_of_a_data_map(tmp_path: Path) -> None:
     found = told(used={"data_map": DataMap(region="hard")}, map=str(tmp_path / "4444"), model=ModelConfig(name_or_path="A/b"))
-    assert found["data"]["snli"]["part"] == {"region": "hard", "fraction of the data map": 0.33, "data map": "4444"}
+    assert found["data"]["snli"]["part"] == {"region": "hard", "share": 0.33, "data map": "4444"}

@@ -118,7 +118,7 @@ def resolve(config: Config) -> ResolvedCell:
         config=config,
         encoder=encoder,
         pretraining=_pretraining(config) if encoder.trained and config.pretraining.tasks else None,
-        maps={name: _data_map(config, name) for name, used in config.intermediate.tasks.items() if used.data_map.region},
+        maps={name: _data_map(config, name) for name, used in config.intermediate.tasks.items() if used.data_map.used},
         intermediate=_intermediate(config) if config.intermediate.tasks else None,
         training=[_target_training(config, name, number > 0) for number, name in enumerate(config.target.training)],
         target=_target(config),
@@ -161,7 +161,7 @@ def _data_map(config: Config, name: str) -> ResolvedPhase:
         eval_every=0,
         patience=0,
     )
-    whole = replace(used, data_map=DataMap(), shuffle_labels=False)  # regions are those of the task
+    whole = replace(used, data_map=DataMap(), shuffle_labels=False)  # the map is that of the task
     tasks = {name: _task(f"intermediate.tasks.{name}", whole, values, values, config.data)}
     label = f"phase 2: map of {name}"
     return ResolvedPhase(2, label, tasks, values, Mixture(), config.seed, config.model.pooler, dynamics=True)
@@ -237,8 +237,14 @@ def _declared_examples(used: TrainingTask, source: TaskSource | None, split: str
     counts = [_declared_rows(used.task, source, data, split, language) for language in used.languages]
     pool = pool_size([count for count in counts if count is not None], used)
     size = sample_size(pool, replace(used, fraction=_share(used.fraction))) if pool else used.max_examples
-    mapped = _share(used.data_map.fraction) if used.data_map.region else 1.0
-    return round(size * mapped) if size else None
+    return round(size * _mapped(used.data_map)) if size else None
+
+
+def _mapped(chosen: DataMap) -> float:
+    """The share of examples that are selected by a data map; all without one."""
+    if not chosen.used:
+        return 1.0
+    return _share(chosen.fraction) if chosen.bin is None else 1 / max(1, chosen.bins)
 
 
 def _share(value: float | None) -> float:

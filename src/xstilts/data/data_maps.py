@@ -5,7 +5,7 @@ without dropout, in the paper during the epoch. Their mean over epochs is the ex
 variability.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from datasets import Dataset
 
 from xstilts.errors import UserError
 from xstilts.sources.subset import order_key
-from xstilts.tasks.declaration import REGIONS
+from xstilts.tasks.declaration import DataMap
 
 COLUMNS = ("language", "id", "epoch", "probability")
+Map = Mapping[int, tuple[float, float, bytes]]
+"""Row of the examples -> confidence, variability, and the key that orders rows with equal ones."""
 
 
 def write(path: Path, examples: Dataset, rows: Sequence[int], epochs: Sequence[np.ndarray]) -> None:
@@ -45,22 +47,51 @@ def data_map(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
     return dict(zip(keys, zip(found["probability_mean"], found["probability_stddev"], strict=True), strict=True))
 
 
-def in_region(examples: Dataset, path: Path, region: str, fraction: float) -> Dataset:
-    """Select the `fraction` of the examples (rounded, at least one example) in a region of the map; keep their order.
+def selected(examples: Dataset, path: Path, chosen: DataMap, gold: str) -> Dataset:
+    """Select the examples in a region or bin of the map, in their original order. `gold`: the field with the label.
 
-    `easy`: the most confident, `ambiguous`: the most variable, `hard`: the least confident; ties are broken in the order of
-    `sources.subset`. Examples without gold have no dynamics and are left out.
+    Examples without gold have no dynamics and are left out. Ties are broken in the order of `sources.subset`. UserError if
+    nothing is left.
     """
-    if region not in REGIONS:
-        raise ValueError(f"region {region}: expected one of {', '.join(REGIONS)}")
     places, keys = data_map(path), list(zip(examples["language"][:], examples["id"][:], strict=True))
     known = [row for row, key in enumerate(keys) if key in places]
     if not known:
         raise UserError(f"none of the {len(keys)} training examples is in the data map {path}: delete its folder and run again")
+    map_ = {row: (*places[keys[row]], order_key(*keys[row])) for row in known}
+    if chosen.bin is None:
+        return examples.select(sorted(_in_region(map_, chosen.region or "", chosen.fraction)))
+    columns = [examples[name][:] for name in ("language", gold, "genre") if name in examples.column_names]
+    rows = _in_bin(map_, {row: tuple(column[row] for column in columns) for row in known}, chosen.bin, chosen.bins)
+    if not rows:
+        raise UserError(f"data_map.bins={chosen.bins} are more bins than each label has examples: type a smaller number")
+    return examples.select(sorted(rows))
+
+
+def _in_region(map_: Map, region: str, fraction: float) -> list[int]:
+    """Return the `fraction` of the rows (rounded, at least one) that lies deepest in a region.
+
+    `easy`: the most confident, `ambiguous`: the most variable, `hard`: the least confident.
+    """
 
     def depth(row: int) -> float:
-        confidence, variability = places[keys[row]]
+        confidence, variability, _ = map_[row]
         return {"easy": confidence, "ambiguous": variability, "hard": -confidence}[region]
 
-    order = sorted(known, key=lambda row: (-depth(row), order_key(*keys[row])))
-    return examples.select(sorted(order[: max(1, round(len(known) * fraction))]))
+    order = sorted(map_, key=lambda row: (-depth(row), map_[row][2]))
+    return order[: max(1, round(len(order) * fraction))]
+
+
+def _in_bin(map_: Map, strata: Mapping[int, Hashable], number: int, bins: int) -> list[int]:
+    """Return the rows of a bin, 1 the most confident: the same number of each stratum (language, label and genre) in all bins.
+
+    As many rows of a stratum as do not share out evenly, fewer than `bins`, are left out at random.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for row in sorted(map_, key=lambda row: map_[row][2]):
+        members.setdefault(strata[row], []).append(row)
+    found = []
+    for rows in members.values():
+        size = len(rows) // bins
+        even = sorted(rows[: size * bins], key=lambda row: -map_[row][0])
+        found += even[(number - 1) * size : number * size]
+    return found

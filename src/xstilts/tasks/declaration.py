@@ -118,16 +118,25 @@ class Task:
 
 @dataclass
 class DataMap:
-    """The part of a training task's examples that lies in one region of its data map (Swayamdipta et al. 2020): the map is made
-    by a training on all of them, from the encoder of phase 1, with the hyperparameters of phase 2."""
+    """The part of a training task's examples that lies in one region or bin of its data map (Swayamdipta et al. 2020): the map is
+    made by a training on all of them, from the encoder of phase 1, with the hyperparameters of phase 2."""
 
     region: str | None = one_of(None, REGIONS)
     """`easy` (the model is confident of the label), `ambiguous` (its confidence varies over epochs) or `hard` (it is not
     confident); null: all examples, without a map."""
     fraction: float = number(0.33, above=0, at_most=1)
-    """Share of the examples to select, in (0, 1]."""
+    """Share of the examples to select for a region, in (0, 1]."""
+    bin: int | None = number(None, at_least=1, at_most=1_000)
+    """Instead of a region: one of `bins` parts of equal size by confidence, 1 the easiest. All bins have the same number of
+    examples of each label, and of each genre where examples have one, in each language."""
+    bins: int = number(6, at_least=2, at_most=1_000)
     epochs: float = number(5.0, at_least=2, at_most=1_000_000)
     """Epochs of the map's training; probabilities are computed once at the end of each."""
+
+    @property
+    def used(self) -> bool:
+        """Return whether a part of the map is selected, so that the map is needed."""
+        return self.region is not None or self.bin is not None
 
 
 @dataclass
@@ -156,7 +165,7 @@ class TrainingTask:
     """A control: train on the same examples in as many steps, with their labels shuffled within each language by `draw`, so that
     there is no task to learn. Validation examples keep their gold."""
     data_map: DataMap = field(default_factory=DataMap)
-    """For intermediate tasks whose format has data maps: select the examples above that are in one region."""
+    """For intermediate tasks whose format has data maps: select the examples above that are in one region or bin."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from xstilts.sources.subset import subset
 from xstilts.store.features import Prepared, feature_identity, load_or_build
 from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.declaration import Limits
+from xstilts.tasks.formats import format_of
 
 SPLIT = ("languages", "train", "validation")
 """Fields of TrainingTask that a DataSplit has too."""
@@ -35,8 +36,7 @@ def training_features(training: TrainingData, tokenizer: PreTrainedTokenizerBase
     def build() -> Prepared:
         examples = subset(load(training.source, train.expression, train.languages), task, used)
         if data_map:
-            chosen = used.data_map
-            examples = data_maps.in_region(examples, Path(data_map) / DYNAMICS, chosen.region or "", chosen.fraction)
+            examples = data_maps.selected(examples, Path(data_map) / DYNAMICS, used.data_map, format_of(task).gold or "")
         if used.shuffle_labels:
             examples = shuffled(examples, task, used.draw)
         features = featurizer(task.format).featurize(examples, tokenizer, task, training.limits, True)

@@ -60,7 +60,8 @@ def _part(training: TrainingData) -> dict[str, Any]:
     part = {name: value for name, value in without_defaults(training.used).items() if name in SAMPLING}
     if training.map:
         chosen = training.used.data_map
-        part |= {"region": chosen.region, "fraction of the data map": chosen.fraction, "data map": Path(training.map).name}
+        of_map = {"bin": f"{chosen.bin} of {chosen.bins}"} if chosen.bin else {"region": chosen.region, "share": chosen.fraction}
+        part |= of_map | {"data map": Path(training.map).name}
     return part
 
 

@@ -183,6 +183,8 @@ def test_a_sample_of_translations_that_contradicts_itself(config):
     assert f"{place}.language_exponent: parallel=same has even shares: leave language_exponent out" in problems(config)
     used.max_examples, used.language_exponent, used.parallel, used.draw = None, None, "rotate", 5
     assert not [problem for problem in problems(config) if problem.startswith(place)], "a draw chooses the language of each id"
+    used.task.sources["xtreme"].translated = False
+    assert f"{place}.parallel: ids of task snli do not name translations: type {place}.parallel=null" in problems(config)
 
 
 def test_tags_that_tagging_f1_would_take_for_none(config):
@@ -424,6 +426,14 @@ def test_a_data_map_is_of_an_intermediate_task_with_one_label_for_each_example(c
         "intermediate.tasks.snli.data_map.fraction: got 0.0, expected more than 0",
         "intermediate.tasks.snli.data_map.epochs: got 1.0, expected 2 or more",
     ]
+    place = "intermediate.tasks.snli.data_map"
+    config.intermediate.tasks["snli"].data_map = DataMap("hard", bin=7)
+    assert problems(config) == [
+        f"{place}: got both region and bin, expected one of them",
+        f"{place}.bin: got 7, expected 1 to 6, the number of {place}.bins",
+    ]
+    config.intermediate.tasks["snli"].data_map = DataMap(bin=0)
+    assert problems(config) == [f"{place}.bin: got 0, expected 1 or more"]
     config.intermediate.tasks["snli"].data_map = DataMap()
     config.target.training["mnli"].data_map.region = "easy"
     place = "target.training.mnli.data_map"

@@ -14,7 +14,10 @@ TASK = Task(name="nli", format="classification", labels=["entailment", "neutral"
 
 def examples(*rows):
     return Dataset.from_list(
-        [{"id": str(n), "language": "en", "text_a": a, "text_b": b, "label": label} for n, (a, b, label) in enumerate(rows)],
+        [
+            {"id": str(n), "language": "en", "text_a": a, "text_b": b, "label": label, "genre": None}
+            for n, (a, b, label) in enumerate(rows)
+        ],
         features=FORMAT.features,
     )
 

@@ -13,7 +13,7 @@ from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
 
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "classification": {"id": "a", "text_a": "A", "text_b": "B", "label": "yes"},
+    "classification": {"id": "a", "text_a": "A", "text_b": "B", "label": "yes", "genre": "news"},
     "span_qa": {"id": "a", "question": "Q?", "context": "In Rome.", "answers": [{"text": "Rome", "start": 3}]},
     "multiple_choice": {"id": "a", "prompt": "P", "context": "C", "choices": ["x", "y"], "label": 1},
     "tagging": {"id": "a", "words": ["A", "b"], "tags": ["yes", "no"]},

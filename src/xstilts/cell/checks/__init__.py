@@ -124,6 +124,8 @@ def _training(task: ResolvedTask) -> Iterator[str]:
     yield from _data_map(task)
     if task.source is None:
         return
+    if used.parallel and not task.source.declared.translated:
+        yield f"{place}.parallel: ids of task {used.task.name} do not name translations: type {place}.parallel=null"
     yield from task.split_problems
     declared, split = task.source.declared, task.splits.get(used.train)
     if split is None or (declared.hub and split in declared.files) or (declared.generator and split in declared.generator.rows):
@@ -137,11 +139,15 @@ def _training(task: ResolvedTask) -> Iterator[str]:
 
 
 def _data_map(task: ResolvedTask) -> Iterator[str]:
-    if task.used.data_map.region is None:
+    chosen, place = task.used.data_map, f"{task.place}.data_map"
+    if not chosen.used:
         return
-    place = f"{task.place}.data_map"
+    if chosen.bin is not None and chosen.region is not None:
+        yield f"{place}: got both region and bin, expected one of them"
+    if chosen.bin is not None and chosen.bin > chosen.bins:
+        yield f"{place}.bin: got {chosen.bin}, expected 1 to {chosen.bins}, the number of {place}.bins"
     if not place.startswith("intermediate"):
-        yield f"{place}: data maps are for intermediate tasks: type {place}.region=null"
+        yield f"{place}: data maps are for intermediate tasks: type {place}.{'bin' if chosen.bin else 'region'}=null"
     if task.task.format in format_names() and not format_of(task.task).has_data_map:
         mapped = " or ".join(name for name, format in formats().items() if format.has_data_map)
         yield f"{place}: got a task of the format {task.task.format}, expected {mapped}"

@@ -35,6 +35,7 @@ FORMAT = Format(
         "text_a": "string",
         "text_b": "string",  # null: a single text
         "label": "string",  # one of the task's labels; null: no gold
+        "genre": "string",  # the kind of text, which bins of a data map have in the same shares; null: unknown
     },
     head="xstilts.models.heads.classification:ClassificationHead",
     featurizer="xstilts.data.featurizers.classification",
@@ -43,7 +44,7 @@ FORMAT = Format(
     problem=problem,
     shuffled=shuffled,
     gold="label",
-    may_be_null=("text_b",),
+    may_be_null=("text_b", "genre"),
     shared=("text_a",),  # a premise, the first of two sentences
     gold_is_label=True,
     fewest_labels=2,
