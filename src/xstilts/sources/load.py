@@ -59,16 +59,9 @@ def _with_gold(task: Task, split: str, language: str, examples: list[Example]) -
     return kept
 
 
-def _log_without_gold(task: Task, split: str, read: dict[str, list[Example]]) -> None:
-    """Log the languages that have no gold at all."""
-    format = format_of(task)
-    lacking = [
-        language
-        for language, examples in read.items()
-        if format.gold and all(example[format.gold] is None for example in examples if format.counts(example))
-    ]
-    if lacking:
-        _LOGGER.info("%s, %s: no gold in %s: predictions without a score", task.name, split, " ".join(lacking))
+def _lacks_gold(format: Format, examples: list[Example]) -> bool:
+    gold = format.gold
+    return gold is not None and all(example[gold] is None for example in examples if format.counts(example))
 
 
 def _take(format: Format, examples: list[Example], start: int, stop: int) -> list[Example]:
@@ -147,27 +140,30 @@ def load(source: TaskSource, split_expression: str, languages: Iterable[str], ma
     source, format = replace(source, task=task), format_of(task)
     check_source(task, source.name)
 
-    read: dict[str, list[Example]] = {}
-    seen: dict[str, str] = {}
-    for language in wanted:
-        seen = seen if format.candidate else {}  # ids of retrieval are unique over all languages
-        read[language] = _read(source, split, language, seen)
-    read[wanted[0]] += _pool(source, split, wanted[0], seen)
-    link = getattr(reader_module(declared.readers.get(split, declared.reader)), "link", None)
-    if link:
-        link([example for examples in read.values() for example in examples])
-    if split != "train":
-        _log_without_gold(task, split, read)
-
-    chosen: list[Example] = []
-    for language, examples in read.items():
-        examples = _with_gold(task, split, language, examples)
-        start, stop = bounds(sum(map(format.counts, examples)), from_percent, to_percent)
-        stop = stop if max_examples is None else min(stop, start + max_examples)
-        if start >= stop:
-            raise UserError(f"'{split_expression}' of task '{task.name}' has no example in '{language}'; take a larger part")
-        chosen += _take(format, examples, start, stop)
-    columns = {name: [example[name] for example in chosen] for name in format.fields}
-    return Dataset(
-        pyarrow.table(columns, schema=format.features.arrow_schema)
-    )  # Dataset.from_dict encodes cell by cell in Python
+    tables: list[pyarrow.Table] = []
+    lacking: list[str] = []
+    # Candidates of one language may answer queries of another. Else one language is read at a time, because Arrow takes less
+    # memory than Python's objects.
+    for together in [wanted] if format.candidate else [[language] for language in wanted]:
+        read: dict[str, list[Example]] = {}
+        seen: dict[str, str] = {}
+        for language in together:
+            read[language] = _read(source, split, language, seen)
+        if format.candidate:
+            read[wanted[0]] += _pool(source, split, wanted[0], seen)
+        link = getattr(reader_module(declared.readers.get(split, declared.reader)), "link", None)
+        if link:
+            link([example for examples in read.values() for example in examples])
+        for language, examples in read.items():
+            lacking += [language] if _lacks_gold(format, examples) else []
+            examples = _with_gold(task, split, language, examples)
+            start, stop = bounds(sum(map(format.counts, examples)), from_percent, to_percent)
+            stop = stop if max_examples is None else min(stop, start + max_examples)
+            if start >= stop:
+                raise UserError(f"'{split_expression}' of task '{task.name}' has no example in '{language}'; take a larger part")
+            chosen = _take(format, examples, start, stop)
+            columns = {name: [example[name] for example in chosen] for name in format.fields}
+            tables.append(pyarrow.table(columns, schema=format.features.arrow_schema))  # faster than Dataset.from_dict
+    if lacking and split != "train":
+        _LOGGER.info("%s, %s: no gold in %s: predictions without a score", task.name, split, " ".join(lacking))
+    return Dataset(pyarrow.concat_tables(tables))
