@@ -58,7 +58,7 @@ class Claim:
 
 
 PAPER = (
-    Claim("SQuAD 1.1 helps on average", ("squad_v1",), points=8.2, confirmed=False),
+    Claim("SQuAD 1.1 helps on average", ("squad_v1|squad",), points=8.2, confirmed=False),
     Claim("MNLI helps on average", ("mnli",), points=7.5, confirmed=False),
     Claim("HellaSwag helps on average", ("hellaswag",), points=7.0, confirmed=False),
     Claim("MNLI, SQuAD 1.1 and HellaSwag are better than the other single tasks", BEST, tuple({*SINGLE} - {*BEST})),
