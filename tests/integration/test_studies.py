@@ -17,13 +17,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from nbclient import NotebookClient
+from omegaconf import OmegaConf
 
-from xstilts.paths import DYNAMICS, report_page, results_dir
+from xstilts.paths import DYNAMICS, experiments_dir, report_page, results_dir
 from xstilts.report import report
 from xstilts.reporting.analysis import analyse, question
 from xstilts.reporting.diversity import diversity
 from xstilts.reporting.groups import OTHERS
 from xstilts.reporting.scaling import curves
+from xstilts.reporting.verdicts import CONTRADICTED, NO_EFFECT, SUPPORTED, UNDECIDED, UNTESTED
 from xstilts.store.results import read_results
 
 SIZES = runpy.run_path(str(Path(__file__).with_name("reduced.py")))
@@ -111,6 +113,10 @@ def test_a_study_from_its_command_to_its_report(name: str, study: Study, reporte
     for stem in ("differences", *(f"languages_{target}" for target in targets)):
         assert {f"figures/{stem}.{ending}" for ending in ("svg", "png")} <= made
 
+    answers = pd.read_csv(told / "tables/answers.csv")
+    declared = OmegaConf.load(experiments_dir() / f"{name}.yaml").analysis
+    assert answers["question"].tolist() == [*declared.primary, *declared.exploratory] and answers["verdict"].notna().all()
+
     others = effects[effects["group"] == OTHERS]
     found = others[["intermediate", "target"]].itertuples(index=False, name=None)
     assert sorted(found) == sorted(itertools.product(set(choices) - {"none"}, targets))
@@ -122,6 +128,12 @@ def test_a_study_from_its_command_to_its_report(name: str, study: Study, reporte
     asked = " ".join(question(name).split("\n\n")[0].split())
     assert "?" in asked and asked in text, "the page tells the question of the study's header"
     assert all(word in text for word in (name, *choices, *targets)) and "synthetic" in text
+
+
+def test_a_small_study_with_two_seeds_answers_its_question(reported: Study) -> None:
+    answers = pd.read_csv(reported("phang2020") / "tables/answers.csv").set_index("question")
+    assert set(answers.loc[["mnli_helps", "squad_helps"], "verdict"]) <= {SUPPORTED, CONTRADICTED, NO_EFFECT, UNDECIDED}
+    assert answers.loc["hellaswag_helps", "verdict"] == UNTESTED, "which this part of the grid does not have"
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
