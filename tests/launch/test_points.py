@@ -1,5 +1,6 @@
 """Configs of the cells of a grid: composed once for all seeds, with progress. Which cells there are: test_sweeper.py."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -34,3 +35,16 @@ def test_progress_is_shown_every_few_seconds(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(4):
         composer([f"x={number}"])
     assert shown == ["composed 1 of 4 configs", "composed 3 of 4 configs"]
+
+
+def test_a_study_file_offers_all_of_its_grid_whatever_part_is_run(tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text("study: mine\n")
+    sources = [{"schema": "pkg", "path": "hydra.conf"}, {"schema": "file", "path": str(tmp_path)}]
+    runtime = {"choices": {"experiments": "mine"}, "config_sources": sources}
+    sweeper = {"alternatives": {"none": [], "far": []}, "params": {"+target": "xnli, udpos", "seed": "1,2"}, "only": ["far"]}
+    found = points.study_file(OmegaConf.create({"hydra": {"runtime": runtime, "sweeper": sweeper}}))
+    assert found == points.StudyFile("mine", tmp_path / "experiments" / "mine.yaml", ("none", "far"), ("xnli", "udpos"))
+    assert (
+        points.study_file(OmegaConf.create({"hydra": {"sweeper": {"alternatives": None, "params": None}}})) == points.StudyFile()
+    )

@@ -11,8 +11,9 @@ from statsmodels.stats.power import TTestIndPower
 
 from xstilts.reporting.comparison import BASELINE, compared
 from xstilts.reporting.effects import ComparedRuns, group_run_variances
-from xstilts.reporting.power import ITEM_SD, POWER, RUN_SDS, Design, smallest_effect, smallest_effects
+from xstilts.reporting.power import ITEM_SD, POWER, RUN_SDS, Design, decisive_seeds, smallest_effect, smallest_effects
 from xstilts.reporting.power import simulated_runs as of_grid
+from xstilts.reporting.run_variances import RunVariance
 from xstilts.reporting.statistics import SIGNIFICANT, Estimate, effect
 
 GROUP = {("other languages", "whole"): ["de"]}
@@ -178,3 +179,13 @@ def test_finished_results_replace_the_assumed_run_sd() -> None:
     others = [result(name, seed, target="pawsx") for name in ("none", "mnli") for seed in (1, 2, 3)]
     for unusable in (others, finished[:1]):
         assert [one.run_sd for one in smallest_effects(compared(cells), compared(unusable))] == [*RUN_SDS]
+
+
+def test_more_variance_needs_more_seeds_and_items_set_a_limit():
+    def seeds(run_sd: float, item_sd: float, comparisons: int = 1) -> float:
+        runs = [(1.0, RunVariance(run_sd**2, 20.0))] * 2
+        return decisive_seeds(runs, 3, 20.0, item_sd**2, margin=1.0, comparisons=comparisons)
+
+    assert seeds(0.1, 0.0) == 2 < seeds(0.5, 0.1) < seeds(1.0, 0.1) < seeds(2.0, 0.1)
+    assert seeds(0.5, 0.1) < seeds(0.5, 0.1, comparisons=50) and seeds(0.5, 0.1) < seeds(0.5, 0.3)
+    assert math.isinf(seeds(0.1, 1.0)), "no number of seeds makes test items more"
