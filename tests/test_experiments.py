@@ -36,7 +36,7 @@ CELLS = {
     "phang2020": 11 * 9,
     "phang2020_mlm": 8 * 9,
     "phang2020_translated": 6 * 9,
-    "task_difficulty": 13 * 9,
+    "task_difficulty": 15 * 9,
     "typological_diversity": 41 * 5,
 }
 ABOUT_THE_WORLD = {"babel", "babel_dose", "babel_retrieval"}

@@ -15,7 +15,7 @@ REDUCED: dict[str, list[str]] = {
         "seed=1",
     ],
     "multilingual_reasoning": ["hydra.sweeper.only=[none,copa,copa_translated]", "+target=xcopa", "seed=1"],
-    "task_difficulty": ["hydra.sweeper.only=[none,mnli_random,mnli_easy,mnli_hard]", "+target=xnli", "seed=1"],
+    "task_difficulty": ["hydra.sweeper.only=[none,random,bin_1,bin_6]", "+target=xnli", "seed=1"],
     "multilingual_vs_english": ["hydra.sweeper.only=[none,squad_english,squad_translated]", "+target=xquad,tatoeba", "seed=1"],
 }
 """Study -> a part of its grid."""

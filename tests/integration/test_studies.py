@@ -152,14 +152,14 @@ def test_data_scaling_has_curves_by_the_number_of_examples(study: Study, reporte
     assert sorted(table["size"].unique()) == [10, 30, 60, 100] and (table["low"] <= table["high"]).all()
 
 
-def test_task_difficulty_records_one_data_map_and_trains_on_its_regions(study: Study, place: Path) -> None:
+def test_task_difficulty_records_one_data_map_and_trains_on_its_bins(study: Study, place: Path) -> None:
     results = {one["config"]["intermediate"]["name"]: one for one in read_results(results_dir(study("task_difficulty")))}
     lineage = {name: {each["label"]: each["fingerprint"] for each in one["artifacts"]} for name, one in results.items()}
     maps = {name: labels["phase 2: map of mnli"] for name, labels in lineage.items() if "phase 2: map of mnli" in labels}
-    assert set(maps) == {"mnli_easy", "mnli_hard"} and len(set(maps.values())) == 1
-    assert len({lineage[choice]["phase 2: mnli"] for choice in ("mnli_random", "mnli_easy", "mnli_hard")}) == 3
-    table = pq.read_table(place / "store" / "trained" / maps["mnli_easy"] / DYNAMICS).to_pandas()
-    assert table.groupby("epoch").size().to_dict() == dict.fromkeys(range(1, 6), 360), "90 % of 400 examples, after each epoch"
+    assert set(maps) == {"bin_1", "bin_6"} and len(set(maps.values())) == 1
+    assert len({lineage[choice]["phase 2: mnli"] for choice in ("random", "bin_1", "bin_6")}) == 3
+    table = pq.read_table(place / "store" / "trained" / maps["bin_1"] / DYNAMICS).to_pandas()
+    assert table.groupby("epoch").size().to_dict() == dict.fromkeys(range(1, 6), 108), "30 % of 360 examples, after each epoch"
     assert table["probability"].between(0, 1).all() and table.groupby("id")["probability"].std().max() > 0
 
 
