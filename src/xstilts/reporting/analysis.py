@@ -6,11 +6,14 @@
     effects     a row per intermediate choice, target, condition and group of languages, against the choice `none`: group, kind,
                 baseline, score, difference, low, high, covers (the chance that the interval covers), p, p_corrected, seeds,
                 baseline_seeds, languages, seen_languages (the number of them that phase 2 trained in), items, clusters
-                (independent groups of test items), and the standard deviations seed_sd, language_sd, rest_sd, item_sd
+                (independent groups of test items), the standard deviations seed_sd, language_sd, rest_sd, item_sd, and collapsed
+                (the number of collapsed runs on both sides); without them, difference_without, low_without and high_without
     averages    a row per condition, benchmark, split and intermediate choice: average, sd (over seeds), and against the choice
                 `none` the columns of effects, tasks, gap, over
     selection   a row per target, and for their average, with the gain of the choice that is the best on validation data
     claims      a row per claim of the paper that is reproduced, with the difference that tests it and a verdict
+    collapses   a row per choice, target and condition: runs, collapsed (how many collapsed, by the rule of `collapses`), share in
+                percent with its exact 95 % interval, low and high, and reasons
     provenance  a row per cell: cell, target, condition, intermediate, seed, artifacts, versions, recipe, model
     answers     a row per declared question and condition, primary ones first: described in `answers`; empty without a declaration
     problems    a row per cell that failed, was interrupted or blocked, is degenerate, incomplete or left out: cell, kind, reason
@@ -32,15 +35,24 @@ from xstilts.paths import experiments_dir
 from xstilts.reporting.answers import ANSWERS, answers
 from xstilts.reporting.averages import averages
 from xstilts.reporting.claims import claims
+from xstilts.reporting.collapses import collapsed_runs, collapses, constant_scores, one_answer
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results, trained_in
 from xstilts.reporting.contrasts import Scored, scored
 from xstilts.reporting.declared import Declared, newest
-from xstilts.reporting.effects import ComparedRuns, VariancesByChoice, choice_run_variances, compared_runs, group_effects
+from xstilts.reporting.effects import (
+    ComparedRuns,
+    GroupKey,
+    VariancesByChoice,
+    choice_run_variances,
+    compared_runs,
+    group_effects,
+    without_collapsed,
+)
 from xstilts.reporting.items import KeptItems, ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
 from xstilts.reporting.selection import selection
-from xstilts.reporting.statistics import holm
+from xstilts.reporting.statistics import NOTHING, Effect, holm
 from xstilts.store.results import name_of
 
 if TYPE_CHECKING:
@@ -49,7 +61,8 @@ if TYPE_CHECKING:
 SCORES = "target condition intermediate seed language metric split layer pooling value examples source main seen".split()
 EFFECTS = (
     "target condition intermediate group kind baseline score difference low high covers p p_corrected seeds baseline_seeds "
-    "languages seen_languages items clusters seed_sd language_sd rest_sd item_sd"
+    "languages seen_languages items clusters seed_sd language_sd rest_sd item_sd collapsed difference_without low_without "
+    "high_without"
 ).split()
 PROVENANCE = "cell target condition intermediate seed artifacts versions recipe model".split()
 
@@ -70,6 +83,7 @@ class Analysis:
     averages: "DataFrame"
     selection: "DataFrame"
     claims: "DataFrame"
+    collapses: "DataFrame"
     provenance: "DataFrame"
     problems: "DataFrame"
     answers: "DataFrame"
@@ -89,11 +103,12 @@ def analyse(study: Path) -> Analysis:
     broken: list[str] = []
     read = KeptItems(items_of(study, broken))
     targets: list[Scored] = []
-    runs = [compared_runs(one) for one in found]
+    collapsed = collapsed_runs(found, constant_scores(study, broken))
+    runs = [replace(compared_runs(one), collapsed=own) for one, own in zip(found, collapsed, strict=True)]
     effects: list[list[Any]] = []
     for (one, condition), own, known in zip(pairs, runs, choice_run_variances(runs), strict=True):
         effects += _effects(one, condition, own, known, read)
-        targets.append(scored(one, condition, read.take()))
+        targets.append(scored(one, condition, read.take(), own.collapsed))
     if broken:
         raise UserError("\n".join(dict.fromkeys(broken)))
     analysis = Analysis(
@@ -107,6 +122,7 @@ def analyse(study: Path) -> Analysis:
         averages=averages(targets),
         selection=selection(targets),
         claims=claims(targets),
+        collapses=collapses(pairs, collapsed),
         provenance=DataFrame([row for one, condition in pairs for row in _provenance(one, condition)], columns=PROVENANCE),
         problems=problems(study, results, found),
         answers=DataFrame([], columns=ANSWERS),
@@ -163,15 +179,37 @@ def _effects(
         of_items = {seed: items[seed] for seed in seeds}
         of_items_treated = {seed: read_items(one.cells[choice][seed], one.metric, one.split) for seed in own}
         groups = {**runs.groups, **runs.own_groups.get(choice, {})}
-        of_runs = {key: (known.of(BASELINE), known.of(choice)) for key, known in variances[choice].items()}
+        known = {key: (of.of(BASELINE), of.of(choice)) for key, of in variances[choice].items()}
+        left = without_collapsed(runs, choice, sides)
+        collapsed = sum(
+            seed in runs.collapsed.get(side, ())
+            for side, by_seed in zip((BASELINE, choice), sides, strict=True)
+            for seed in by_seed
+        )
+        rest: dict[GroupKey, Effect] = {}
+        if collapsed and all(left):
+            items_left = {seed: of_items[seed] for seed in left[0]}, {seed: of_items_treated[seed] for seed in left[1]}
+            known_left = {
+                key: (of.without_collapsed(BASELINE), of.without_collapsed(choice)) for key, of in variances[choice].items()
+            }
+            rest = {(found.group, found.kind): found.effect for found in group_effects(*left, groups, items_left, known_left)}
+        answers = [
+            one_answer(one.cells[side][seed], one.split)
+            for side, by_seed in zip((BASELINE, choice), sides, strict=True)
+            for seed in by_seed
+        ]
         trained = set(one.trained_in(choice))
-        for found in group_effects(*sides, groups, (of_items, of_items_treated), of_runs):
-            result = found.effect
+        for found in group_effects(*sides, groups, (of_items, of_items_treated), known):
+            key, result = (found.group, found.kind), found.effect
+            count = collapsed
+            if not any(left) or set(groups[key]) <= set.intersection(*answers):  # nothing was learnt on either side
+                result, count = replace(result, error=np.nan, covers=NOTHING, tested=False), sum(map(len, sides))
             values = [found.baseline, found.score, result.value, result.low, result.high, result.covers, result.p, np.nan]
             parts = [result.seed_sd, result.language_sd, result.rest_sd, result.item_sd]
-            seen = len(trained & set(groups[found.group, found.kind]))
-            sizes = [len(own), len(seeds), found.languages, seen, found.items, found.clusters]
-            yield [one.target, condition, choice_name(choice), found.group, found.kind, *values, *sizes, *parts]
+            sizes = [len(own), len(seeds), found.languages, len(trained & set(groups[key])), found.items, found.clusters]
+            alone = [rest[key].value, rest[key].low, rest[key].high] if key in rest else [np.nan] * 3
+            about = [one.target, condition, choice_name(choice), *key]
+            yield [*about, *values, *sizes, *parts, count, *alone]
 
 
 def _corrected(effects: "DataFrame") -> "DataFrame":

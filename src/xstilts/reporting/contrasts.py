@@ -13,7 +13,7 @@ Shapes: S seeds, L levels.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class Scored:
     """Choice -> seed -> language -> main score, in percent."""
     deviations: Mapping[str, Mapping[str, Deviations]]
     """Choice -> language -> contributions of the test items to the error; choices whose items are not known are missing."""
+    collapsed: Mapping[str, Collection[int]] = field(default_factory=dict)
+    """Choice -> seeds whose run collapsed."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,13 @@ class Combination:
     """Squared standard error over the choice of test items; None if the items of a target are not known."""
 
 
-def scored(one: Comparison, condition: str, items: Mapping[str, Items]) -> Scored:
-    """Compute what combinations need of a target; `items`: name of a result -> its test items, as far as they are known."""
+def scored(
+    one: Comparison, condition: str, items: Mapping[str, Items], collapsed: Mapping[str, Collection[int]] | None = None
+) -> Scored:
+    """Compute what combinations need of a target.
+
+    `items`: name of a result -> its test items, as far as they are known. `collapsed`: choice -> seeds whose run collapsed.
+    """
     named = replace(one, cells={choice_name(choice): by_seed for choice, by_seed in one.cells.items()})
     known = {choice: {seed: items.get(name_of(cell)) for seed, cell in own.items()} for choice, own in named.cells.items()}
     complete = {
@@ -81,6 +88,7 @@ def scored(one: Comparison, condition: str, items: Mapping[str, Items]) -> Score
         condition=condition,
         scores={choice: named.by_seed(choice) for choice in named.cells},
         deviations={choice: deviations(own) for choice, own in complete.items() if own and len(own) == len(known[choice])},
+        collapsed={choice_name(choice): seeds for choice, seeds in (collapsed or {}).items()},
     )
 
 
@@ -181,7 +189,9 @@ def combined(parts: Sequence[Part]) -> ComparedRuns:
         shared = by_choice[BASELINE]
         by_choice = {choice: {seed: own[seed] for seed in own if seed in shared} for choice, own in by_choice.items()}
     by_choice = {choice: own for choice, own in by_choice.items() if own}
-    return ComparedRuns(by_choice, {COMBINED_GROUP: [COMBINED]}, paired, all(part.scored.one.untrained for part in parts))
+    collapsed = {choice: {seed for part in parts for seed in part.scored.collapsed.get(choice, ())} for choice in by_choice}
+    untrained = all(part.scored.one.untrained for part in parts)
+    return ComparedRuns(by_choice, {COMBINED_GROUP: [COMBINED]}, paired, untrained, collapsed)
 
 
 def _scores(part: Part) -> dict[str, dict[int, float]]:

@@ -138,6 +138,17 @@ def choice_run_variances(targets: Sequence[ComparedRuns]) -> Sequence[VariancesB
     return found
 
 
+def without_collapsed(
+    runs: ComparedRuns, choice: str, sides: tuple[ScoresBySeed, ScoresBySeed]
+) -> tuple[ScoresBySeed, ScoresBySeed]:
+    """Leave the collapsed runs of the baseline and a choice out; if paired, both runs of their seeds."""
+    collapsed = [set(runs.collapsed.get(side, ())) for side in (BASELINE, choice)]
+    if runs.paired:
+        collapsed = [collapsed[0] | collapsed[1]] * 2
+    first, second = ({seed: own[seed] for seed in own if seed not in gone} for own, gone in zip(sides, collapsed, strict=True))
+    return first, second
+
+
 def _seeds_to_compare(one: ComparedRuns) -> Mapping[str, ScoresBySeed]:
     """Select the choices and seeds that the run variance is estimated from."""
     if one.paired:

@@ -15,6 +15,8 @@ ITEMS_ONLY = "°"
 """Marks an interval that covers the choice of test items but not another run."""
 SEEN_MARK = "‡"
 SEEN_EXPLAINED = f"{SEEN_MARK} phase 2 trained in this language"
+COLLAPSED_MARK = "§"
+COLLAPSED_EXPLAINED = f"{COLLAPSED_MARK} some of the compared runs collapsed, that is, learnt nothing"
 _UNITS = [Decimal(1).scaleb(-digits) for digits in range(4)]
 """One unit of the last digit, by the number of digits after the point."""
 

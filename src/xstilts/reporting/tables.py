@@ -14,6 +14,8 @@ from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.groups import ALL, OTHERS, PHASE_2, SOURCE, UNSEEN, WHOLE, WORLD
 from xstilts.reporting.numbers import (
     ABSENT,
+    COLLAPSED_EXPLAINED,
+    COLLAPSED_MARK,
     ITEMS_ONLY,
     SEEN_EXPLAINED,
     SEEN_MARK,
@@ -60,7 +62,7 @@ class ReportTable:
 
 
 def tables(analysis: Analysis) -> Iterator[ReportTable]:
-    """Yield answers, differences, scores of every language, averages, and problems; no table without rows."""
+    """Yield answers, differences, scores of every language, averages, collapsed runs, and problems; no table without rows."""
     if len(analysis.answers):
         yield answer_table(analysis.answers)
     for suffix, condition in conditions(analysis):
@@ -69,6 +71,7 @@ def tables(analysis: Analysis) -> Iterator[ReportTable]:
         for target, part in main.groupby("target", sort=False):
             yield _scores(part, f"scores_{target}{suffix}", _with(f"{target}: score by language, %", condition))
     yield from summary_tables(analysis)
+    yield from collapse_tables(analysis)
     if len(analysis.problems):
         rows = [text_cells(row.cell, row.kind, row.reason) for row in analysis.problems.itertuples()]
         yield ReportTable(
@@ -131,6 +134,50 @@ def target_tables(analysis: Analysis) -> Iterator[ReportTable]:
         yield ReportTable(f"target_{target}", caption, ["intermediate", *by_group, "seeds"], rows, part)
 
 
+def collapse_tables(analysis: Analysis) -> Iterator[ReportTable]:
+    """Yield the numbers of collapsed runs, a table for each condition with such runs, and the differences without them.
+
+    The differences are in the source language and in the others, and no p-values: runs were left out because of their scores.
+    """
+    for suffix, condition in conditions(analysis):
+        part = analysis.collapses[analysis.collapses["condition"] == condition]
+        if not part["collapsed"].any():
+            continue
+        found = {(row.intermediate, row.target): row for row in part.itertuples()}
+        targets = list(part["target"].unique())
+        rows = []
+        for choice in choices(part):
+            cells = [TableCell(ABSENT)] * len(targets)
+            for place, target in enumerate(targets):
+                if row := found.get((choice, target)):
+                    cells[place] = TableCell(f"{row.collapsed} of {row.runs}", f"[{fixed(row.low, 0)}, {fixed(row.high, 0)}] %")
+            rows.append([TableCell(choice), *cells])
+        caption = (
+            "Runs that collapsed: one answer for everything, no better than the most frequent answer, or far below the other "
+            "seeds; in brackets exact 95 % intervals of the share."
+        )
+        caption = _with(caption, condition)
+        yield ReportTable(f"collapses{suffix}", caption, ["intermediate", *targets], rows, part)
+    effects = analysis.effects
+    marked = effects[(effects["collapsed"] > 0) & effects["group"].isin((SOURCE, OTHERS))]
+    if len(marked):
+        rows = []
+        for _, row in marked.iterrows():
+            alone = TableCell(ABSENT)
+            if not math.isnan(row["difference_without"]):
+                alone = difference_cell(row["difference_without"], row["low_without"], row["high_without"], NOTHING)
+            runs = f"{row['collapsed']} of {row['seeds'] + row['baseline_seeds']}"
+            about = text_cells(row["target"], row["condition"], row["intermediate"], row["group"], runs)
+            rows.append([*about, _difference(row), alone])
+        header = ["target", "options", "intermediate", "languages", "collapsed", "all runs", "without collapsed"]
+        caption = (
+            "Differences with collapsed runs, which may be the baseline's: of all runs, and without the collapsed ones, percent "
+            "points; 95 % intervals. The latter are not tested, since runs were left out because of their scores; "
+            f"{COLLAPSED_EXPLAINED}."
+        )
+        yield without_empty(ReportTable("without_collapsed", caption, header, rows, marked))
+
+
 def conditions(analysis: Analysis) -> list[tuple[str, str]]:
     """Return, for each condition, the suffix of the names of its files, and the options that are typed for it."""
     every = list(analysis.scores["condition"].unique())
@@ -163,10 +210,12 @@ def languages_text(effects: "DataFrame") -> str:
     return f"{least} to {most}" if least < most else str(most)
 
 
-def difference_cell(value: float, low: float, high: float, covers: str, p_corrected: float) -> TableCell:
-    """Make the cell of a difference: bold if it is significant after correction, with a mark if a single run was compared."""
+def difference_cell(
+    value: float, low: float, high: float, covers: str, p_corrected: float = math.nan, collapsed: int = 0
+) -> TableCell:
+    """Make the cell of a difference: bold if it is significant after correction, with marks for single and collapsed runs."""
     below = interval(low, high) + (ITEMS_ONLY if covers == ITEMS else "")
-    return TableCell(signed(value), below, bool(p_corrected <= SIGNIFICANT))
+    return TableCell(signed(value) + (COLLAPSED_MARK if collapsed else ""), below, bool(p_corrected <= SIGNIFICANT))
 
 
 def interval_heading(covers: Iterable[str]) -> str:
@@ -177,6 +226,12 @@ def interval_heading(covers: Iterable[str]) -> str:
     if ITEMS in every:
         return f"95 % intervals, with {ITEMS_ONLY} {ITEMS}"
     return "95 % intervals" if every else "no intervals"
+
+
+def cells_note(effects: "DataFrame") -> str:
+    """Explain the intervals and marks of a table of differences."""
+    explained = f"; {COLLAPSED_EXPLAINED}" if effects["collapsed"].any() else ""
+    return f"{interval_note(effects['covers'])}{explained}"
 
 
 def interval_note(covers: Iterable[str]) -> str:
@@ -220,7 +275,7 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Re
         rows += _item_rows(by_target.values())
         names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in by_target]
         caption = f"Score without intermediate task, and difference to it with each, {about}, percent points"
-        caption = _with(f"{caption}; {_seeds(part)}; {interval_note(part['covers'])}.", condition)
+        caption = _with(f"{caption}; {_seeds(part)}; {cells_note(part)}.", condition)
         yield ReportTable(f"{name}{suffix}", caption, ["intermediate", *names], rows, part)
 
 
@@ -238,7 +293,7 @@ def _seeds(effects: "DataFrame") -> str:
 
 
 def _difference(row: "Series") -> TableCell:
-    return difference_cell(row["difference"], row["low"], row["high"], row["covers"], row["p_corrected"])
+    return difference_cell(row["difference"], row["low"], row["high"], row["covers"], row["p_corrected"], row["collapsed"])
 
 
 def _scores(part: "DataFrame", name: str, caption: str) -> ReportTable:

@@ -105,7 +105,7 @@ def _study(analysis: "Analysis") -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    from xstilts.reporting.tables import interval_note, summary_tables, target_tables
+    from xstilts.reporting.tables import cells_note, collapse_tables, summary_tables, target_tables
 
     title, _, answer = answer_text(answer_section(analysis)).partition("\n")
     parts: list[RenderableType] = [Text(title, style="bold"), Text(answer)]
@@ -117,7 +117,9 @@ def _study(analysis: "Analysis") -> "Group":
         )
     for table in summary_tables(analysis):
         parts += [Text(table.caption, style="bold"), _report_table(table)]
-    parts.append(Text(f"Percentage points; {interval_note(analysis.effects['covers'])}."))
+    parts.append(Text(f"Percentage points; {cells_note(analysis.effects)}."))
+    for table in collapse_tables(analysis):
+        parts += [Text(table.caption, style="bold"), _report_table(table)]
     if len(analysis.problems):
         parts.append(Text(f"Problems: {len(analysis.problems)}; the report lists them.", style="yellow"))
     return Group(*parts)

@@ -20,6 +20,7 @@ from xstilts.reporting.extras import Extras
 from xstilts.reporting.groups import ALL, LANGUAGE, OTHERS
 from xstilts.reporting.numbers import (
     ABSENT,
+    COLLAPSED_MARK,
     ITEMS_ONLY,
     MINUS,
     SEEN_EXPLAINED,
@@ -31,7 +32,15 @@ from xstilts.reporting.numbers import (
 )
 from xstilts.reporting.numbers import fixed as plain_fixed
 from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, certain_part
-from xstilts.reporting.tables import answer_table, baseline_text, interval_heading, interval_note, languages_text, summary_tables
+from xstilts.reporting.tables import (
+    answer_table,
+    baseline_text,
+    cells_note,
+    collapse_tables,
+    interval_heading,
+    languages_text,
+    summary_tables,
+)
 from xstilts.reporting.views.answer import answer_section
 from xstilts.reporting.views.html.packing import packed
 from xstilts.store.files import atomic_write
@@ -137,7 +146,8 @@ def render(analysis: Analysis, more: Extras) -> str:
         cells=len(analysis.provenance),
         baseline=BASELINE,
         seen=SEEN_EXPLAINED if analysis.effects["seen_languages"].any() else "",
-        interval_note=interval_note(analysis.effects["covers"]),
+        interval_note=cells_note(analysis.effects),
+        collapses=list(collapse_tables(analysis)),
         interval_heading=lambda shown: interval_heading(source for target in shown for source in target.covers),
         has_baseline=BASELINE in set(analysis.scores["intermediate"]),
         group=data["group"],
@@ -184,19 +194,36 @@ def cell(number: int, row: Record) -> DifferenceCell:
         f"{row['intermediate']} \N{RIGHTWARDS ARROW} {row['target']}, {row['group']}" + (f" ({many})" if many else ""),
         f"difference {fixed(row['difference'], 2, True)} {interval(row, 2)}".strip(),
         f"score {fixed(row['score'], 2)}, {BASELINE} {fixed(row['baseline'], 2)}",
-        p_values if tested else "one run, not tested",
+        p_values if tested else untested(row),
         f"seeds {row['seeds']}, test items {items_text(row['items'], row['clusters'])}",
     ]
+    if row["collapsed"]:
+        details.append(collapsed_text(row))
     if row["seen_languages"]:
         details.append(f"phase 2 trained in {row['seen_languages']} of {row['languages']}")
     return DifferenceCell(
         row=number,
-        number=fixed(row["difference"], 1, True) + (SEEN_MARK if row["kind"] == LANGUAGE and row["seen_languages"] else ""),
+        number=fixed(row["difference"], 1, True)
+        + (SEEN_MARK if row["kind"] == LANGUAGE and row["seen_languages"] else "")
+        + (COLLAPSED_MARK if row["collapsed"] else ""),
         interval=interval(row, 1),
         colour=step(certain_part(row["low"], row["high"], row["covers"])),
         significant=row["p_corrected"] <= SIGNIFICANT,
         details="\n".join(details),
     )
+
+
+def untested(row: Record) -> str:
+    """Tell why a difference has no p-value."""
+    return "nothing was learnt, not tested" if min(row["seeds"], row["baseline_seeds"]) > 1 else "one run, not tested"
+
+
+def collapsed_text(row: Record) -> str:
+    """Tell how many runs collapsed, and the difference without them."""
+    without = {"difference": row["difference_without"], "low": row["low_without"], "high": row["high_without"], "covers": ""}
+    known = without["difference"] == without["difference"]
+    rest = f"; without them {fixed(without['difference'], 2, True)} {interval(without, 2)}".rstrip() + ", not tested"
+    return f"collapsed runs {row['collapsed']}{rest if known else ''}"
 
 
 def interval(row: Record, digits: int) -> str:

@@ -4,8 +4,8 @@
   const CHUNK = 100;
   const MANY_ROWS = 8;
   const P_VALUES = new Set(["p", "p_corrected"]);
-  const SIGNED = new Set(["difference", "low", "high"]);
-  const COUNTS = new Set(["seed", "seeds", "baseline_seeds", "languages", "seen_languages", "items", "clusters", "examples", "layer"]);
+  const SIGNED = new Set(["difference", "low", "high", "difference_without", "low_without", "high_without"]);
+  const COUNTS = new Set(["seed", "seeds", "baseline_seeds", "languages", "seen_languages", "items", "clusters", "examples", "layer", "collapsed"]);
   const FLAGS = new Set(["source", "main", "seen"]);
   const UNKNOWN = "\u2013";
   const ITEMS = "test items only";
@@ -52,6 +52,14 @@
   }
   const rowIn = (row, group) => rowsOf.get(cellOf(row)).get(group);
 
+  const untested = (row) => (Math.min(effect("seeds", row), effect("baseline_seeds", row)) > 1 ? "nothing was learnt, not tested" : "one run, not tested");
+  function withoutCollapsed(row) {
+    if (!effect("collapsed", row)) return [];
+    const [value, low, high] = ["difference_without", "low_without", "high_without"].map((name) => effect(name, row));
+    const reach = low === null ? "" : ` [${fixed(low, 2, true)}, ${fixed(high, 2, true)}]`;
+    const rest = value === null ? "" : `; without them ${fixed(value, 2, true)}${reach}, not tested`;
+    return [`collapsed runs ${effect("collapsed", row)}${rest}`];
+  }
   function details(row) {
     const many = effect("kind", row) === "language" ? "" : ` (${effect("languages", row)} languages)`;
     const [low, high, p] = ["low", "high", "p"].map((name) => effect(name, row));
@@ -61,8 +69,9 @@
       `${effect("intermediate", row)} \u2192 ${effect("target", row)}, ${effect("group", row)}${many}`,
       `difference ${fixed(effect("difference", row), 2, true)} ${reach}`.trim(),
       `score ${fixed(effect("score", row), 2)}, none ${fixed(effect("baseline", row), 2)}`,
-      p === null ? "one run, not tested" : `p ${probability(p)}, corrected ${probability(effect("p_corrected", row))}`,
+      p === null ? untested(row) : `p ${probability(p)}, corrected ${probability(effect("p_corrected", row))}`,
       `seeds ${effect("seeds", row)}, test items ${itemsText(effect("items", row), effect("clusters", row))}`,
+      ...withoutCollapsed(row),
       ...(effect("seen_languages", row) ? [`phase 2 trained in ${effect("seen_languages", row)} of ${effect("languages", row)}`] : []),
     ].join("\n");
   }
@@ -94,7 +103,7 @@
       });
     });
   }
-  const NUMBER = /^(< )?[\u2212+]?\d+(\.\d+)?\u2021?($| )/;
+  const NUMBER = /^(< )?[\u2212+]?\d+(\.\d+)?[\u2021\u00a7]*($| )/;
   const asNumber = (text) => Number.parseFloat(text.replace("\u2212", "-").replace("< ", ""));
   function sortableTable(table) {
     sortableHeads(all("thead tr:first-child th", table), (column, direction) => {
@@ -308,7 +317,7 @@
     return svg;
   }
 
-  const COLUMNS = ["difference", "low", "high", "covers", "score", "baseline", "p", "p_corrected", "seeds", "baseline_seeds", "items", "clusters", "seed_sd", "language_sd", "item_sd"];
+  const COLUMNS = ["difference", "low", "high", "covers", "score", "baseline", "p", "p_corrected", "seeds", "baseline_seeds", "items", "clusters", "seed_sd", "language_sd", "item_sd", "collapsed", "difference_without", "low_without", "high_without"];
   function panelTable(rows, title) {
     const columns = COLUMNS.filter((name) => rows.some((row) => effect(name, row) !== null));
     const heads = [title, ...columns].map((name) => make("th", { scope: "col" }, name.replaceAll("_", " ")));
