@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.machine import machine
 from benchmarks.table import markdown
 
-GROUPS = ("training", "trimming", "evaluation", "preprocessing", "mining", "overheads", "gpu")
+GROUPS = ("training", "trimming", "evaluation", "preprocessing", "mining", "overheads", "reports", "gpu")
 PACKAGES = ("xstilts", "torch", "transformers", "pytorch-lightning", "datasets", "tokenizers", "accelerate", "faiss-cpu")
 HERE = Path(__file__).resolve().parent
 
