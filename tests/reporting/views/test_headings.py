@@ -118,3 +118,14 @@ def test_the_title_of_the_gains_in_wandb(one_run: Path) -> None:
     gained = dashboard.gains(analyse(one_run))
     assert f"Gains: intermediate x target; {ONLY}" in dashboard.sections([], gained, answered=False)
     assert {row["covers"] for rows in gained.values() for row in rows} == {ITEMS}
+
+
+def test_single_runs_are_bold_and_tested_in_no_view(one_run: Path) -> None:
+    analysis = analyse(one_run)
+    page = render(analysis, extras(analysis))
+    assert analysis.effects["p"].isna().all() and "<td><b>" not in page and not re.search(r"<b>[+−\d]", page)
+    for table in tables(analysis):
+        assert not any(cell.bold for row in table.rows for cell in row), table.name
+        assert "**" not in report_table(table) and "textbf" not in latex(table)
+    assert "significant" not in page.split("<style>")[0] + page.split("<main>")[1].split("<script")[0]
+    assert "significant" not in study_text(analysis)
