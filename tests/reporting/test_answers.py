@@ -169,10 +169,18 @@ def test_what_results_lack_is_told():
         ({"a": ["c*"]}, "no result has a choice like c*"),
         ({"languages": "Japanese"}, "no target has results of all of a, b in Japanese"),
         ({"targets": ["udpos"]}, "no target has results of all of a, b in other languages"),
-        ({"kind": "graded", "levels": [["a"], ["x"]]}, "no result has a choice of level 2"),
+        ({"a": ["a", "c*", "d"]}, "no result has a choice like c*, d"),
+        ({"kind": "graded", "levels": [["a"], ["x"]]}, "no result has a choice like x"),
     ):
         (row,) = answered(targets, s=CONTRAST | wrong).itertuples()
         assert row.text == f"Cannot be tested, as {told}." and row.verdict == "cannot be tested"
+
+
+def test_targets_without_results_are_told():
+    rng = np.random.default_rng(9)
+    targets = [of_scores(drawn(rng, {"none": 0.0, "a": 0.0, "b": 0.0}, 2))]
+    (row,) = answered(targets, s=CONTRAST | {"targets": ["xnli", "udpos", "pan*"]}).itertuples()
+    assert row.verdict != "cannot be tested" and row.text.endswith(" There are no results of udpos, pan* yet.")
 
 
 def test_each_condition_has_an_answer():

@@ -18,6 +18,7 @@ Shapes: R runs, S seeds, N sizes, U units (languages, or intermediate choices).
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,12 +81,13 @@ def _answer(blank: Answer, analysis: "Analysis", targets: Sequence[Scored]) -> A
     question, known = blank.question, dict.fromkeys(choice for one in targets for choice in one.scores)
     sides = {key: matching(getattr(question, key) or [], known) for key in ("a", "b", "choices")}
     levels = [matching(level, known) for level in question.levels or ()]
-    for key, given in (("a", question.a), ("b", question.b), ("choices", question.choices)):
-        if given and not sides[key]:
-            return replace(blank, reason=f"no result has a choice like {', '.join(given)}")
-    if not all(levels):
-        return replace(blank, reason=f"no result has a choice of level {1 + levels.index([])}")
-    chosen = matching(question.targets or ["*"], dict.fromkeys(one.one.target for one in targets))
+    declared = [*(question.a or ()), *(question.b or ()), *(question.choices or ()), *chain(*(question.levels or ()))]
+    if missing := [pattern for pattern in declared if not matching([pattern], known)]:  # the others alone answer another question
+        return replace(blank, reason=f"no result has a choice like {', '.join(missing)}")
+    names = dict.fromkeys(one.one.target for one in targets)
+    if missing := [pattern for pattern in question.targets or () if not matching([pattern], names)]:
+        blank = replace(blank, more=f"There are no results of {', '.join(missing)} yet.")
+    chosen = matching(question.targets or ["*"], names)
     compared = [one for one in targets if one.one.target in chosen]
     try:
         if question.kind == "slope" and question.by == "distance":
@@ -112,10 +114,10 @@ def _combined(
     levels: Sequence[Sequence[str]],
 ) -> Answer:
     """Answer a question about a linear combination of choices."""
-    question, more = blank.question, ""
+    question, more = blank.question, blank.more
     if question.kind == "law":
         sizes = _sizes(analysis, sides["choices"])
-        more = _law(compared, sizes, question)
+        more = " ".join(filter(None, [_law(compared, sizes, question), more]))
         weights = trend_weights([(math.log(size), [choice]) for choice, size in sizes.items()])
         words = f"from {min(sizes.values()):,} to {max(sizes.values()):,} examples ({_side(question.choices)})"
         tested: list[Collection[str]] = [[choice] for choice in weights]
@@ -190,7 +192,7 @@ def _slope(blank: Answer, line: Regression | None, at_U: Sequence[float], words:
         raise _Untestable(f"a slope needs at least {FEWEST} {blank.sample}, and different values of {blank.question.by}")
     rise = max(known) - min(known)
     found = Estimated(line.slope * rise, line.slope_error * rise, line.slope_freedom, f"{blank.sample} as a sample", not single)
-    more = f"That is {signed(line.slope / 10)} points for each 0.1, over {line.units} {blank.sample}."
+    more = f"That is {signed(line.slope / 10)} points for each 0.1, over {line.units} {blank.sample}. {blank.more}".strip()
     words = f"{words} {fixed(min(known), 2)} to {fixed(max(known), 2)}),"
     return replace(blank, compared=words, estimated=found, more=more)
 
