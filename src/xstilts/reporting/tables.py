@@ -340,7 +340,8 @@ def _averages(averages: "DataFrame") -> ReportTable:
 
 def _selection(selection: "DataFrame") -> ReportTable:
     """Make the table of the best intermediate task of each target, chosen on validation data."""
-    header = "options,target,chosen on,candidates,chosen,reported,score,gain,p corrected,seeds,upper bound,over".split(",")
+    about_choice = "options,target,chosen on,candidates,best in all seeds,runs reported".split(",")
+    header = [*about_choice, "score", "gain", "p corrected", "seeds", "upper bound", "over"]
     rows = []
     for row in selection.itertuples():
         about = text_cells(row.condition, row.target, row.chosen_on, row.candidates, row.chosen, row.reported)
@@ -350,8 +351,9 @@ def _selection(selection: "DataFrame") -> ReportTable:
         rows.append([*about, TableCell(fixed(row.score)), shown, *rest])
     caption = (
         "Gain of the best intermediate task, chosen on validation data and reported on test data, percent points; "
-        f"{interval_note(selection['covers'])}. A run is reported if its choice was the best in the other seeds; with one seed, "
-        "the gain is that of the runs that were chosen, and too large. Upper bound: the gain of the best choice on the test data."
+        f"{interval_note(selection['covers'])}. Each seed reports the choice that is best on the validation data of the other "
+        "seeds; a single seed reports the choice that is best in itself, so its gain is too large. Upper bound: the gain of the "
+        "best choice on the test data, which no choice on other data can promise."
     )
     return without_empty(ReportTable("selection", caption, header, rows, selection))
 

@@ -109,7 +109,7 @@ def test_with_one_seed_the_page_says_what_that_means(write_made_up: Write, tmp_p
     write_made_up()
     write_made_up(intermediate="mnli", better=1)
     text = render(analyse(tmp_path))
-    assert "There is one seed only" in text[: text.index("<details")], "where nobody has to unfold it"
+    assert "There is one seed only" in text[: text.index("What the intervals mean")], "where nobody has to unfold it"
     assert "<b>+" not in text and "<b>−" not in text and "]°</small>" in text and "one run, not tested" in text
 
 
