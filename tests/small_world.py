@@ -110,7 +110,7 @@ def _rows(format: str, count: int) -> list[dict[str, Any]]:
             row |= {"question": " ".join(text(1, 6)), "context": " ".join(words), "answers": [answer]}
         elif format == "multiple_choice":
             choices = [" ".join(text(1, 8)) for _ in range(2 + number % 3)]
-            row |= {"prompt": " ".join(words), "choices": choices, "label": number % len(choices)}
+            row |= {"prompt": " ".join(words), "context": None, "choices": choices, "label": number % len(choices)}
         elif format == "tagging":
             row |= {"words": words, "tags": ["ABC"[int(word[1:]) % 3] for word in words]}
         elif format == "retrieval":

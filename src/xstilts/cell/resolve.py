@@ -256,7 +256,8 @@ def _declared_rows(task: Task, chosen: TaskSource | None, data: DataConfig, spli
     """Examples of a split in a language, as the chosen source declares them, or else any other source."""
     for source in [*([chosen.declared] if chosen else []), *task.sources.values()]:
         if source.generator and data.source == "babel":
-            return source.generator.rows.get(split)
+            made = source.generator.rows.get(split)
+            return None if made is None else max(1, round(made * data.world.rows))
         if expected := source.expect.get(split):
             return expected.rows.get(language, expected.rows.get("*"))
     return None

@@ -15,7 +15,7 @@ import numpy as np
 
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
-from xstilts.reporting.numbers import interval, signed
+from xstilts.reporting.numbers import COLLAPSED_MARK, interval, signed
 from xstilts.reporting.regression import Regression
 from xstilts.reporting.slopes import GAIN, Slope
 from xstilts.reporting.statistics import SIGNIFICANT, certain_part
@@ -122,7 +122,8 @@ def heat_map(effects: "DataFrame") -> "Figure":
             shown = found[names[row], targets[column]]
             colour = "white" if abs(value) > 0.65 * most else "black"
             weight = "bold" if shown.p_corrected <= SIGNIFICANT else "normal"
-            axes.text(column, row, signed(shown.difference), ha="center", va="center", color=colour, weight=weight, size=7)
+            text = signed(shown.difference) + (COLLAPSED_MARK if shown.collapsed else "")
+            axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, size=7)
     axes.set_xticks(range(len(targets)), list(map(_plain, targets)), rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), list(map(_plain, names)))
     axes.spines[:].set_visible(False)

@@ -36,6 +36,8 @@ def sampling_problems(place: str, used: TrainingTask) -> Iterator[str]:
         yield f"{place}.language_exponent shares out a sample: set {place}.max_examples or {place}.fraction too"
     if used.language_exponent is not None and used.parallel:
         yield f"{place}.language_exponent: parallel={used.parallel} has even shares: leave language_exponent out"
+    if used.data_map.used and used.parallel == "same":
+        yield f"{place}.parallel: a data map selects other examples in each language, expected parallel=rotate or null with it"
     if used.draw > 0 and not is_sample and used.parallel != "rotate" and not used.shuffle_labels:
         yield f"{place}.draw chooses a sample: set {place}.max_examples or {place}.fraction too"
     if used.max_examples is not None and 0 < used.max_examples < (least := together(used)):

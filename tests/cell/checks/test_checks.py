@@ -432,6 +432,9 @@ def test_a_data_map_is_of_an_intermediate_task_with_one_label_for_each_example(c
         f"{place}: got both region and bin, expected one of them",
         f"{place}.bin: got 7, expected 1 to 6, the number of {place}.bins",
     ]
+    config.intermediate.tasks["snli"].data_map, config.intermediate.tasks["snli"].parallel = DataMap("hard"), "same"
+    assert any("a data map selects other examples in each language" in problem for problem in problems(config))
+    config.intermediate.tasks["snli"].parallel = None
     config.intermediate.tasks["snli"].data_map = DataMap(bin=0)
     assert problems(config) == [f"{place}.bin: got 0, expected 1 or more"]
     config.intermediate.tasks["snli"].data_map = DataMap()
