@@ -16,6 +16,7 @@ import pytest
 
 import xstilts
 from tests.reporting.conftest import _write as write_cell
+from tests.reporting.simulated import write_sized
 from xstilts import signals
 from xstilts.api.cells import SCORE_COLUMNS, _words
 from xstilts.config import DataConfig
@@ -306,6 +307,24 @@ def test_several_studies_are_one_frame(tmp_path: Path):
     write_cell(tmp_path / "other" / "first", name="first")
     with pytest.raises(xstilts.UserError, match="two of the studies have one name"):
         xstilts.load_study(tmp_path / "first", tmp_path / "other" / "first").report(tmp_path)
+
+
+def test_slopes_and_laws_are_those_of_the_report(tmp_path: Path):
+    write_sized(tmp_path / "first")
+    write_cell(tmp_path / "second")
+    one, both = xstilts.load_study(tmp_path / "first"), xstilts.load_study(tmp_path / "first", tmp_path / "second")
+    for frame, table, keys in (
+        (one.slopes, one.tables["typology"], ["target", "condition", "of", "distance", "slope", "low", "high"]),
+        (one.laws, one.tables["scaling"], ["target", "condition", "intermediate", "languages", "law", "formula"]),
+    ):
+        pd.testing.assert_frame_equal(frame, table.rename(columns={"options": "condition"}))
+        assert [*frame.columns][: len(keys)] == keys
+    assert set(one.slopes["of"]) == {"score without intermediate task", "gain"} and (one.slopes["languages"] == 5).all()
+    assert one.laws.groupby("languages").size().to_dict()["other languages"] == 4, "a row per size"
+    for name in ("slopes", "laws"):
+        assert [*getattr(both, name).columns] == ["study", *getattr(one, name).columns]
+    assert set(both.slopes["study"]) == {"sized", "babel"}
+    assert set(both.laws["study"]) == {"sized"}, "the other has no sizes"
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path):

@@ -88,6 +88,33 @@ class Study:
 
         return self._together([diversity(analysis) for analysis in self.analyses])
 
+    @property
+    def slopes(self) -> "DataFrame":
+        """A row per target, outcome and kind of distance: what a distance of 1 to the source language adds, with interval.
+
+        In percentage points; `of` is the outcome, the score without intermediate task or the gain of all choices. Empty with
+        fewer than four languages beside the source language. UserError as for `distances`.
+        """
+        from xstilts.reporting.extra_tables import slope_table
+        from xstilts.reporting.language_distances import distances
+        from xstilts.reporting.slopes import slopes
+
+        found = [slope_table(slopes(one, distances(one))).data for one in self.analyses]
+        return self._together([frame.rename(columns={"options": "condition"}) for frame in found])
+
+    @property
+    def laws(self) -> "DataFrame":
+        """A row per target, language or group of languages, and size of an intermediate task: the score and what laws fit it.
+
+        `fitted` is the average of the laws, `low` and `high` are the ends of its 95 % band, `log`, `power` and `neither` the
+        probabilities of the laws. Empty with fewer than four sizes.
+        """
+        from xstilts.reporting.extra_tables import scaling_table
+        from xstilts.reporting.scaling import curves
+
+        found = [scaling_table(curves(one)).data for one in self.analyses]
+        return self._together([frame.rename(columns={"options": "condition"}) for frame in found])
+
     @cached_property
     def tables(self) -> "dict[str, DataFrame]":
         """The tables of the report, with all digits, by the names of their files: differences, scores_TARGET, averages, ..."""
