@@ -42,10 +42,16 @@ class Command:
 
 
 def commands(page: Path) -> Iterator[Command]:
+    """The commands of a page; a shell variable that its block sets is replaced in the lines below."""
     block = re.compile(r"(?:^<!-- ((?:needs|executed): [^\n]*?) -->\n)?^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
     for mark, text in block.findall(page.read_text(encoding="utf-8")):
+        variables: dict[str, str] = {}
         for line in text.replace("\\\n", " ").splitlines():
-            if words := shlex.split(line, comments=True):
+            for name, value in variables.items():
+                line = line.replace(f"${name}", value)
+            if assigned := re.fullmatch(r'(\w+)="(.*)"', line):
+                variables[assigned[1]] = assigned[2]
+            elif words := shlex.split(line, comments=True):
                 yield Command(page.name, mark, tuple(words))
 
 
@@ -60,15 +66,15 @@ RUN = [command for command in COMMANDS if command.words[0] == "xstilts" and set(
 
 
 def cells(words: list[str]) -> Iterator[list[str]]:
-    """The overrides of each cell of a sweep, or of a study's grid; without `-m`, of the one cell."""
+    """The overrides of each cell of a sweep, or of a study's grid without its alternatives; without `-m`, of the one cell."""
     swept = "-m" in words
     for word in words:
         if word.startswith("+experiments="):
             study = yaml.safe_load((REPOSITORY / "experiments" / f"{word.partition('=')[2]}.yaml").read_text(encoding="utf-8"))
             given = {one.partition("=")[0] for one in words}
             params = study["hydra"]["sweeper"]["params"].items()
-            words = [*words, *(f"{key}={values}" for key, values in params if key not in given)]
-    parts = [word.partition("=") for word in words if not word.startswith("-")]
+            words = [*words, *(f"{key}={values}" for key, values in params if key not in given and ".tasks." not in key)]
+    parts = [word.partition("=") for word in words if not word.startswith(("-", "hydra.sweeper."))]
     choices = [value.split(",") if swept else [value] for _, _, value in parts]
     for values in itertools.product(*choices):
         yield [f"{key}{sign}{value}" for (key, sign, _), value in zip(parts, values, strict=True)]
