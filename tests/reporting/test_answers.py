@@ -166,11 +166,11 @@ def test_what_results_lack_is_told():
     rng = np.random.default_rng(9)
     targets = [of_scores(drawn(rng, {"none": 0.0, "a": 0.0, "b": 0.0}, 2))]
     for wrong, told in (
-        ({"a": ["c*"]}, "no result has a choice like c*"),
-        ({"languages": "Japanese"}, "no target has results of all of a, b in Japanese"),
-        ({"targets": ["udpos"]}, "no target has results of all of a, b in other languages"),
-        ({"a": ["a", "c*", "d"]}, "no result has a choice like c*, d"),
-        ({"kind": "graded", "levels": [["a"], ["x"]]}, "no result has a choice like x"),
+        ({"a": ["c*"]}, "no cell has a choice like c*"),
+        ({"languages": "Japanese"}, "no target has all of a, b in Japanese"),
+        ({"targets": ["udpos"]}, "no target has all of a, b in other languages"),
+        ({"a": ["a", "c*", "d"]}, "no cell has a choice like c*, d"),
+        ({"kind": "graded", "levels": [["a"], ["x"]]}, "no cell has a choice like x"),
     ):
         (row,) = answered(targets, s=CONTRAST | wrong).itertuples()
         assert row.text == f"Cannot be tested, as {told}." and row.verdict == "cannot be tested"

@@ -16,8 +16,8 @@ Shapes: R runs, S seeds, N sizes, U units (languages, or intermediate choices).
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ import numpy as np
 from xstilts.config import QuestionConfig
 from xstilts.errors import UserError
 from xstilts.reporting.comparison import Comparison
-from xstilts.reporting.contrasts import Part, Scored, combination, part_of, trend_weights, values_by_language
+from xstilts.reporting.contrasts import Part, Scored, Weights, combination, part_of, trend_weights, values_by_language
 from xstilts.reporting.declared import EXPLORATORY, PRIMARY, SHORT, Declared, matching, questions
 from xstilts.reporting.diversity import diversity
 from xstilts.reporting.groups import SEEN, UNSEEN, declared_groups, families
@@ -47,6 +47,8 @@ ANSWERS = (
     "family question condition kind compared where expect margin value low high low_90 high_90 p p_corrected verdict seeds runs "
     "covers text"
 ).split()
+Count = tuple[str, str, int]
+"""The number of a choice's training examples, as in `example_counts`."""
 
 
 def answers(analysis: "Analysis", declared: Declared, targets: Sequence[Scored]) -> "DataFrame":
@@ -78,65 +80,99 @@ def _answers(place: str, question: QuestionConfig, analysis: "Analysis", targets
 
 
 def _answer(blank: Answer, analysis: "Analysis", targets: Sequence[Scored]) -> Answer:
-    question, known = blank.question, dict.fromkeys(choice for one in targets for choice in one.scores)
-    sides = {key: matching(getattr(question, key) or [], known) for key in ("a", "b", "choices")}
-    levels = [matching(level, known) for level in question.levels or ()]
-    declared = [*(question.a or ()), *(question.b or ()), *(question.choices or ()), *chain(*(question.levels or ()))]
-    if missing := [pattern for pattern in declared if not matching([pattern], known)]:  # the others alone answer another question
-        return replace(blank, reason=f"no result has a choice like {', '.join(missing)}")
+    question = blank.question
     names = dict.fromkeys(one.one.target for one in targets)
     if missing := [pattern for pattern in question.targets or () if not matching([pattern], names)]:
         blank = replace(blank, more=f"There are no results of {', '.join(missing)} yet.")
-    chosen = matching(question.targets or ["*"], names)
-    compared = [one for one in targets if one.one.target in chosen]
     try:
-        if question.kind == "slope" and question.by == "distance":
-            return _by_distance(blank, analysis, compared, sides)
-        if question.kind == "slope":
-            return _by_diversity(blank, analysis, compared, sides["a"])
-        return _combined(blank, analysis, targets, compared, sides, levels)
-    except _Untestable as reason:
+        if question.kind != "slope":
+            return _combined(blank, linear(question, targets, lambda: example_counts(analysis)))
+        chosen = chosen_by(question, targets)
+        if question.by == "distance":
+            return _by_distance(blank, analysis, chosen.targets, chosen.sides)
+        return _by_diversity(blank, analysis, chosen.targets, chosen.sides["a"])
+    except Untestable as reason:
         return replace(blank, reason=str(reason))
     except UserError as error:  # distances need an extra
         return replace(blank, reason=" ".join(str(error).split()))
 
 
-class _Untestable(Exception):
-    """Results lack something that a question needs; the message says what."""
+class Untestable(Exception):
+    """Cells lack something that a question needs; the message says what."""
 
 
-def _combined(
-    blank: Answer,
-    analysis: "Analysis",
-    targets: Sequence[Scored],
-    compared: Sequence[Scored],
-    sides: Mapping[str, Sequence[str]],
-    levels: Sequence[Sequence[str]],
-) -> Answer:
-    """Answer a question about a linear combination of choices."""
-    question, more = blank.question, blank.more
+@dataclass(frozen=True)
+class Chosen:
+    """What a question names, as far as there are cells of it."""
+
+    sides: Mapping[str, Sequence[str]]
+    """`a`, `b` and `choices` -> names of choices."""
+    levels: Sequence[Sequence[str]]
+    targets: Sequence[Scored]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A question about a linear combination of choices."""
+
+    weights: Weights
+    parts: Sequence[Part]
+    """The targets that have all choices."""
+    grid: Sequence[Part]
+    sides: Sequence[Collection[str]]
+    """Sets of choices, each of which needs several runs."""
+    words: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """For a law: choice -> number of training examples."""
+
+
+def chosen_by(question: QuestionConfig, targets: Sequence[Scored]) -> Chosen:
+    """Return the choices and targets that a question names. Untestable if there is no cell of one of the choices."""
+    known = dict.fromkeys(choice for one in targets for choice in one.scores)
+    sides = {key: matching(getattr(question, key) or [], known) for key in ("a", "b", "choices")}
+    levels = [matching(level, known) for level in question.levels or ()]
+    declared = [*(question.a or ()), *(question.b or ()), *(question.choices or ()), *chain(*(question.levels or ()))]
+    if missing := [pattern for pattern in declared if not matching([pattern], known)]:  # the others alone answer another question
+        raise Untestable(f"no cell has a choice like {', '.join(missing)}")
+    names = matching(question.targets or ["*"], dict.fromkeys(one.one.target for one in targets))
+    return Chosen(sides, levels, [one for one in targets if one.one.target in names])
+
+
+def linear(question: QuestionConfig, targets: Sequence[Scored], counts: Callable[[], Mapping[str, Count]]) -> Linear:
+    """Return the combination that a question of any kind but `slope` is about. Untestable if cells lack something.
+
+    `targets`: those of the study; `counts`: returns numbers of examples as `example_counts` does.
+    """
+    chosen, sizes = chosen_by(question, targets), {}
+    sides: Sequence[Collection[str]]
     if question.kind == "law":
-        sizes = _sizes(analysis, sides["choices"])
-        more = " ".join(filter(None, [_law(compared, sizes, question), more]))
+        sizes = _sizes(counts(), chosen.sides["choices"])
         weights = trend_weights([(math.log(size), [choice]) for choice, size in sizes.items()])
         words = f"from {min(sizes.values()):,} to {max(sizes.values()):,} examples ({_side(question.choices)})"
-        tested: list[Collection[str]] = [[choice] for choice in weights]
+        sides = [[choice] for choice in weights]
     elif question.kind == "graded":
-        weights = trend_weights([(float(number), level) for number, level in enumerate(levels)])
+        weights = trend_weights([(float(number), level) for number, level in enumerate(chosen.levels)])
         declared = question.levels or [[]]
-        words = f"from {_side(declared[0])} to {_side(declared[-1])} over {len(levels)} levels"
-        tested = list(levels)
+        words = f"from {_side(declared[0])} to {_side(declared[-1])} over {len(chosen.levels)} levels"
+        sides = chosen.levels
     else:
-        a, b = sides["a"], sides["b"]
+        a, b = chosen.sides["a"], chosen.sides["b"]
         weights = dict.fromkeys(a, 1 / len(a)) | dict.fromkeys(b, -1 / len(b))
         words = f"{_side(question.a, len(a))} minus {_side(question.b, len(b))}"
-        tested = [a, b]
-    parts = _parts(compared, list(weights), question)
+        sides = [a, b]
+    parts = _parts(chosen.targets, list(weights), question)
     grid = [part for one in targets if (part := _grid_part(one, weights, question)) is not None]
-    found = combination(weights, parts, grid, tested)
+    return Linear(weights, parts, grid, sides, words, sizes)
+
+
+def _combined(blank: Answer, one: Linear) -> Answer:
+    """Answer a question about a linear combination of choices."""
+    more = " ".join(filter(None, [_law(one.parts, one.sizes) if one.sizes else "", blank.more]))
+    found = combination(one.weights, one.parts, one.grid, one.sides)
     if found is None:
-        raise _Untestable(f"{', '.join(part.scored.one.target for part in parts)} have no seed in common")
-    return replace(blank, compared=words, where=_where(parts, question), estimated=found.estimated, combination=found, more=more)
+        raise Untestable(f"{', '.join(part.scored.one.target for part in one.parts)} have no seed in common")
+    where = _where(one.parts, blank.question)
+    return replace(blank, compared=one.words, where=where, estimated=found.estimated, combination=found, more=more)
 
 
 def _grid_part(one: Scored, weights: Mapping[str, float], question: QuestionConfig) -> Part | None:
@@ -154,7 +190,7 @@ def _by_distance(blank: Answer, analysis: "Analysis", compared: Sequence[Scored]
     known = distances_to(analysis, blank.condition, parts[0].scored.one.source, codes)
     kind = question.distance or next(iter(known), "")
     if kind not in known:
-        raise _Untestable(f"no '{kind}' distance is known here: {', '.join(known) or 'none'} are")
+        raise Untestable(f"no '{kind}' distance is known here: {', '.join(known) or 'none'} are")
     rows = [row for part in parts for row in values_by_language(weights, part)]
     values_RU = [[row.get(code, math.nan) for code in codes] for row in rows]
     distance_U = [known[kind].get(code, math.nan) for code in codes]
@@ -189,7 +225,7 @@ def _slope(blank: Answer, line: Regression | None, at_U: Sequence[float], words:
     """Turn a regression line into its rise over the range of the predictor."""
     known = [value for value in at_U if not math.isnan(value)]
     if line is None:
-        raise _Untestable(f"a slope needs at least {FEWEST} {blank.sample}, and different values of {blank.question.by}")
+        raise Untestable(f"a slope needs at least {FEWEST} {blank.sample}, and different values of {blank.question.by}")
     rise = max(known) - min(known)
     found = Estimated(line.slope * rise, line.slope_error * rise, line.slope_freedom, f"{blank.sample} as a sample", not single)
     more = f"That is {signed(line.slope / 10)} points for each 0.1, over {line.units} {blank.sample}. {blank.more}".strip()
@@ -202,24 +238,22 @@ def _parts(targets: Sequence[Scored], choices: Sequence[str], question: Question
     found = [part for one in targets if (part := part_of(one, choices, question.languages, question.minus)) is not None]
     if not found:
         groups = " and ".join(str(group) for group in (question.languages, question.minus) if group is not None)
-        raise _Untestable(f"no target has results of all of {', '.join(choices)} in {groups}")
+        raise Untestable(f"no target has all of {', '.join(choices)} in {groups}")
     return found
 
 
-def _sizes(analysis: "Analysis", choices: Sequence[str]) -> dict[str, int]:
+def _sizes(known: Mapping[str, Count], choices: Sequence[str]) -> dict[str, int]:
     """Return choice -> number of training examples of the intermediate task whose size differs."""
-    known = example_counts(analysis)
     found = {choice: known[choice][2] for choice in choices if choice in known}
     if missing := [choice for choice in choices if choice not in found]:
-        raise _Untestable(f"{', '.join(missing)} differ from the others in more than the number of examples, or it is not known")
+        raise Untestable(f"{', '.join(missing)} differ from the others in more than the number of examples, or it is not known")
     if len(set(found.values())) < 2:
-        raise _Untestable("all choices have the same number of examples")
+        raise Untestable("all choices have the same number of examples")
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def _law(targets: Sequence[Scored], sizes: Mapping[str, int], question: QuestionConfig) -> str:
+def _law(parts: Sequence[Part], sizes: Mapping[str, int]) -> str:
     """Say which law describes the scores by size, if there are enough sizes with the same seeds."""
-    parts = _parts(targets, list(sizes), question)
     seeds = parts[0].scored.scores[next(iter(sizes))]
     scores_SN = np.array([[_score(parts, choice, seed) for choice in sizes] for seed in seeds])
     scores_SN = scores_SN[~np.isnan(scores_SN).any(axis=1)]

@@ -102,27 +102,44 @@ def combination(
     the parts have no seed in common.
     """
     runs = combined(parts)
-    scores = {choice: runs.by_choice.get(choice, {}) for choice in choices}
-    if runs.paired:
-        shared = [seed for seed in next(iter(scores.values())) if all(seed in own for own in scores.values())]
-        scores = {choice: {seed: own[seed] for seed in shared} for choice, own in scores.items()}
+    scores = runs_to_compare(choices, runs)
     if not all(scores.values()):
         return None
     score_S = {choice: np.array([of_seed[COMBINED] for of_seed in own.values()]) for choice, own in scores.items()}
     counts = {choice: len(own_S) for choice, own_S in score_S.items()}
-    known = _run_variances(runs, parts, grid)
+    compared, place = runs_of_grid(parts, grid)
+    known = group_run_variances(compared)[place].get(COMBINED_GROUP)
     variances = [(weight**2, known.of(choice)) for choice, weight in choices.items()] if known else []
-    found = None
-    if variances:
-        found = run_estimate([(square / count, own) for (square, own), count in zip(variances, counts.values(), strict=True)])
-    elif runs.paired and min(counts.values()) > 1:
-        combined_S: NDArray[np.float64] = np.sum([weight * score_S[choice] for choice, weight in choices.items()], axis=0)
-        freedom = len(combined_S) - 1
-        found = Estimate(float(combined_S.var(ddof=1)) / len(combined_S), freedom, freedom)
+    found = variance_between_runs(choices, score_S, known, runs.paired)
     over_items = _item_variance(choices, parts)
     value = float(sum(weight * score_S[choice].mean() for choice, weight in choices.items()))
     tested = found is not None and all(sum(counts[choice] for choice in side) > 1 for side in sides)
     return Combination(estimated(value, found, over_items, tested), counts, variances, over_items)
+
+
+def runs_to_compare(choices: Iterable[str], runs: ComparedRuns) -> dict[str, ScoresBySeed]:
+    """Return the runs of some choices; if paired, those with a seed that all of them have."""
+    scores = {choice: runs.by_choice.get(choice, {}) for choice in choices}
+    if not runs.paired:
+        return scores
+    shared = [seed for seed in next(iter(scores.values())) if all(seed in own for own in scores.values())]
+    return {choice: {seed: own[seed] for seed in shared} for choice, own in scores.items()}
+
+
+def variance_between_runs(
+    choices: Weights, score_S: Mapping[str, NDArray[np.float64]], known: RunVariances | None, paired: bool
+) -> Estimate | None:
+    """Estimate the variance between runs of a combination; by the differences of seeds where paired choices share no variance.
+
+    `score_S`: choice -> combined scores of its runs. None if nothing shows it.
+    """
+    if known:
+        return run_estimate([(weight**2 / len(score_S[choice]), known.of(choice)) for choice, weight in choices.items()])
+    if not paired or min(map(len, score_S.values())) < 2:
+        return None
+    combined_S: NDArray[np.float64] = np.sum([weight * score_S[choice] for choice, weight in choices.items()], axis=0)
+    freedom = len(combined_S) - 1
+    return Estimate(float(combined_S.var(ddof=1)) / len(combined_S), freedom, freedom)
 
 
 def part_of(scored: Scored, choices: Collection[str], languages: object, minus: object = None) -> Part | None:
@@ -194,6 +211,14 @@ def combined(parts: Sequence[Part]) -> ComparedRuns:
     return ComparedRuns(by_choice, {COMBINED_GROUP: [COMBINED]}, paired, untrained, collapsed)
 
 
+def runs_of_grid(parts: Sequence[Part], grid: Sequence[Part]) -> tuple[list[ComparedRuns], int]:
+    """Return the runs that show how much those of `parts` vary, and the place of the latter: see `combination`."""
+    places = [place for place, other in enumerate(grid) if other.scored is parts[0].scored]
+    if len(parts) > 1 or not places:
+        return [combined(parts)], 0
+    return [combined([other]) for other in grid], places[0]
+
+
 def _scores(part: Part) -> dict[str, dict[int, float]]:
     """Return choice -> seed -> combined score, for the choices with scores in all languages."""
     return {
@@ -201,13 +226,6 @@ def _scores(part: Part) -> dict[str, dict[int, float]]:
         for choice, own in part.scored.scores.items()
         if set(part.languages) <= set(common_languages(own))
     }
-
-
-def _run_variances(runs: ComparedRuns, parts: Sequence[Part], grid: Sequence[Part]) -> RunVariances | None:
-    places = [place for place, other in enumerate(grid) if other.scored is parts[0].scored]
-    if len(parts) > 1 or not places:
-        return group_run_variances([runs])[0].get(COMBINED_GROUP)
-    return group_run_variances([combined([other]) for other in grid])[places[0]].get(COMBINED_GROUP)
 
 
 def _item_variance(choices: Weights, parts: Sequence[Part]) -> float | None:

@@ -268,7 +268,11 @@ def example_counts(analysis: "Analysis") -> dict[str, tuple[str, str, int]]:
     A family is a set of choices that use the same intermediate tasks alike except for the size of one.
     """
     cells = analysis.provenance.drop_duplicates("intermediate")
-    results = {row.intermediate: read_result(CellPaths(analysis.folder, row.cell).result) for row in cells.itertuples()}
+    return counts_of({row.intermediate: read_result(CellPaths(analysis.folder, row.cell).result) for row in cells.itertuples()})
+
+
+def counts_of(results: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, str, int]]:
+    """Return what `example_counts` returns, from one result of each choice."""
     found: dict[str, tuple[str, str, int]] = {}
     for name, choices in alike_choices(results, _SIZE).items():
         configs = {choice: results[choice]["config"] for choice in choices}
