@@ -231,6 +231,7 @@ def test_a_plan_shows_the_smallest_effects_as_text_and_frame(tmp_path: Path):
     frame, text = plan.detectable, " ".join(str(plan).split())
     assert [*frame.columns] == (
         "target choices seeds baseline_seeds languages items comparisons run_sd measured item_sd effect corrected".split()
+        + ["comparison", "reason"]
     )
     assert frame["target"].tolist() == ["tatoeba"] * 3 + ["xnli"] * 3 and frame["run_sd"].tolist() == [0.5, 1.0, 2.0] * 2
     sizes = frame[["choices", "seeds", "baseline_seeds", "languages", "items", "comparisons"]].drop_duplicates()

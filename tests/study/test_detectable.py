@@ -9,6 +9,7 @@ import pytest
 
 import xstilts
 from xstilts.jobs import EvaluationJob
+from xstilts.reporting.declared import typed
 from xstilts.store.results import write_result
 from xstilts.study.detectable import _planned_result
 
@@ -53,3 +54,17 @@ def test_broken_results_do_not_stop_a_plan(plan: xstilts.Plan, caplog: pytest.Lo
     assert (
         "run SDs are assumed, because results of the study cannot be used" in caplog.text and Path(job.result).name in caplog.text
     )
+
+
+def test_primary_comparisons_come_first(plan: xstilts.Plan) -> None:
+    declared = typed({"primary": {"helps": {"kind": "contrast", "a": ["snli"], "b": ["none"], "expect": "positive"}}})
+    for cell in plan.cells:
+        assert cell.plan
+        cell.plan.config.analysis = declared
+    found = plan.detectable
+    assert found["comparison"].tolist() == ["helps"] * 3 + [""] * 3
+    helps, grid = (found.loc[found["comparison"] == name, "effect"].to_numpy() for name in ("helps", ""))
+    assert helps == pytest.approx(grid, rel=0.05), "here they are about the same difference"
+    shown = " ".join(str(plan).split())
+    assert f"helps xnli 3 0.5, 1, 2 {', '.join(f'{value:.1f}' for value in helps)}" in shown
+    assert "primary comparison: a true value of this size, in points, is found" in shown

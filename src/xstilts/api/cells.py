@@ -131,10 +131,11 @@ class Plan:
 
     @property
     def detectable(self) -> "DataFrame":
-        """A row per target, number of seeds and run SD: the smallest effect that is found with a probability of 80 %.
+        """A row per declared primary comparison, or else target and number of seeds, and run SD: the smallest effect.
 
-        Columns, explained in xstilts.reporting.power: target, choices, seeds, baseline_seeds, languages, items, comparisons,
-        run_sd, measured, item_sd, effect, corrected (after Holm's correction); effects and SDs in percentage points.
+        It is found with a probability of 80 %. Columns, explained in xstilts.reporting.power: target, choices, seeds,
+        baseline_seeds, languages, items, comparisons, run_sd, measured, item_sd, effect, corrected (after Holm's correction),
+        comparison (empty for differences from none), reason (why effect is NaN); effects and SDs in percentage points.
         """
         from pandas import DataFrame
 

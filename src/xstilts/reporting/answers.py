@@ -103,7 +103,7 @@ class Untestable(Exception):
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a question names, as far as there are cells of it."""
+    """The choices and targets that a question names."""
 
     sides: Mapping[str, Sequence[str]]
     """`a`, `b` and `choices` -> names of choices."""

@@ -40,6 +40,7 @@ ITEM_SD = 25.0
 POWER = 0.8
 MOST_SEEDS = (*range(2, 30), *range(30, 100, 5), *range(100, 1001, 50))
 """Numbers of seeds that may be told to decide a question."""
+ONE_RUN = "one seed is not tested"
 PAIRS = 2000
 """Number of simulated pairs of a choice and the baseline."""
 
@@ -48,13 +49,15 @@ Seeds = tuple[int, ...]
 
 @dataclass(frozen=True)
 class SmallestEffect:
-    """The smallest effect of the choices of a target that have the same number of seeds, for one run SD."""
+    """The smallest effect, for one run SD, of a declared comparison or of a target's choices with the same number of seeds."""
 
     target: str
-    """Its name, with the options in which its cells differ from most of the study's."""
+    """Its name, with the options in which its cells differ from most of the study's; several of a declared comparison."""
     choices: int
     seeds: int
+    """Number of seeds of a choice; of a declared comparison the smallest one."""
     baseline_seeds: int
+    """Number of seeds of the baseline; of a declared comparison the largest number of a choice."""
     languages: int
     """Number of languages in the mean: all but the source language, or that one if there is no other."""
     items: int
@@ -70,6 +73,10 @@ class SmallestEffect:
     """In percentage points; NaN if a side has one seed, which is never tested."""
     corrected: float
     """The smallest effect if the p-value has to pass the first and strictest step of Holm's correction."""
+    comparison: str = ""
+    """Name of a primary comparison that the study declares; empty for the differences from `none`."""
+    reason: str = ""
+    """The reason why there is no smallest effect; empty if there is one."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +106,33 @@ def smallest_effect(
     the true ones are 1, from `simulated_runs`. `item_variance`: variance of the difference over the choice of test items, squared
     points. `comparisons`: the p-value has to be at most `alpha` divided by it.
     """
+    if min(seeds) < 2:
+        return math.nan
+    of_runs = sum(sd**2 / count for sd, count in zip(run_sds, seeds, strict=True))
+    return smallest_value(simulated, max(run_sds), of_runs, item_variance, comparisons, alpha, power)
+
+
+def smallest_value(
+    simulated: Sequence[Estimate],
+    run_sd: float,
+    run_variance: float,
+    item_variance: float,
+    comparisons: int = 1,
+    alpha: float = SIGNIFICANT,
+    power: float = POWER,
+) -> float:
+    """Return the smallest value of a combination of scores, in percentage points, that is significant with probability `power`.
+
+    `simulated`: estimates of its variance between runs where the runs have the variance 1. `run_sd`: their true SD.
+    `run_variance`: the true variance of the combination between runs, squared points. The rest is as in `smallest_effect`.
+    """
     from scipy.optimize import brentq
     from scipy.special import ndtr, stdtrit
 
-    if min(seeds) < 2:
-        return math.nan
-    true = sum(sd**2 / count for sd, count in zip(run_sds, seeds, strict=True)) + item_variance
+    true = run_variance + item_variance
     if true == 0.0:
         return 0.0
-    scale = max(run_sds) ** 2
-    totals = [total_variance([Estimate(scale * one.variance, one.freedom, one.least)], item_variance) for one in simulated]
+    totals = [total_variance([Estimate(run_sd**2 * one.variance, one.freedom, one.least)], item_variance) for one in simulated]
     total_K, freedom_K = np.array(totals).T
     reach_K = np.sqrt(total_K) * stdtrit(freedom_K, 1 - alpha / comparisons / 2)
     sd = math.sqrt(true)
@@ -199,7 +223,7 @@ def smallest_effects(planned: Sequence[Comparison], finished: Sequence[Compariso
     simulated = simulated_runs([design for _, _, (_, _, design) in compared])
     found = []
     for (one, target, (key, languages, design)), known in zip(compared, simulated, strict=True):
-        items = _items(one, languages)
+        items = declared_items(one, languages)
         item_variance = ITEM_SD**2 / items if items else 0.0
         measured = _measured_sd(one, finished, key)
         for count, choices in Counter(map(len, design.choices)).items():
@@ -224,6 +248,7 @@ def smallest_effects(planned: Sequence[Comparison], finished: Sequence[Compariso
                         item_sd=ITEM_SD if items else math.nan,
                         effect=effect,
                         corrected=corrected,
+                        reason="" if min(seeds) > 1 else ONE_RUN,
                     )
                 )
     return found
@@ -245,11 +270,11 @@ def _compared(one: Comparison) -> tuple[GroupKey, Sequence[str], Design]:
     return key, groups.get(key, []), Design(tuple(baseline), seeds, one.paired, one.untrained)
 
 
-def _items(one: Comparison, languages: Sequence[str]) -> int:
-    """Return the number of test items; 0 if it is not declared, or if the metric is no sum over items."""
-    if not one.cells.get(BASELINE) or not metrics.scored_by_item(one.metric):
+def declared_items(one: Comparison, languages: Sequence[str]) -> int:
+    """Return the number of test items (harmonic mean over languages); 0 if not declared, or the metric is no sum over items."""
+    if not metrics.scored_by_item(one.metric):
         return 0
-    rows = one.rows(BASELINE, next(iter(one.cells[BASELINE])))
+    rows = one.main.rows(next(one.results()))
     counts = [row["examples"] for row in rows if row["language"] in languages]
     return round(harmonic_mean(counts)) if counts else 0
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xstilts.paths import CellPaths
-from xstilts.reporting.comparison import BASELINE, world_languages
+from xstilts.reporting.comparison import BASELINE, Result, world_languages
 from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE, low_resource
 from xstilts.reporting.naming import alike_choices
 from xstilts.reporting.statistics import LEVEL
@@ -271,7 +271,7 @@ def example_counts(analysis: "Analysis") -> dict[str, tuple[str, str, int]]:
     return counts_of({row.intermediate: read_result(CellPaths(analysis.folder, row.cell).result) for row in cells.itertuples()})
 
 
-def counts_of(results: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, str, int]]:
+def counts_of(results: Mapping[str, Result]) -> dict[str, tuple[str, str, int]]:
     """Return what `example_counts` returns, from one result of each choice."""
     found: dict[str, tuple[str, str, int]] = {}
     for name, choices in alike_choices(results, _SIZE).items():

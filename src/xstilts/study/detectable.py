@@ -1,7 +1,7 @@
-"""The smallest effects that a grid finds, from its plan and the results that its study has already."""
+"""The smallest effects that a study finds, from its plan and the results that it has already."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,10 @@ from xstilts import metrics
 from xstilts.errors import UserError
 from xstilts.jobs import EvaluationJob
 from xstilts.paths import results_dir
-from xstilts.reporting.comparison import compared
+from xstilts.reporting.comparison import Comparison, compared
+from xstilts.reporting.contrasts import Scored, scored
+from xstilts.reporting.declared_power import smallest_declared
+from xstilts.reporting.naming import options
 from xstilts.reporting.power import SmallestEffect, smallest_effects
 from xstilts.store.results import read_results
 from xstilts.study.grid import PlannedCell
@@ -18,7 +21,10 @@ log = logging.getLogger("xstilts")
 
 
 def detectable(cells: Iterable[PlannedCell]) -> list[SmallestEffect]:
-    """Return the smallest effects of the grid; none without a baseline and an intermediate choice beside it."""
+    """Return the smallest effects of the primary comparisons that the study declares, then those of the grid.
+
+    The latter are differences from the baseline: none without it and an intermediate choice beside it.
+    """
     plans = [cell.plan for cell in cells if cell.plan]
     folders = [path for path in dict.fromkeys(results_dir(Path(plan.config.output)) for plan in plans) if path.is_dir()]
     try:
@@ -26,7 +32,14 @@ def detectable(cells: Iterable[PlannedCell]) -> list[SmallestEffect]:
     except UserError as error:
         log.info(f"run SDs are assumed, because results of the study cannot be used: {error}")
         finished = []
-    return smallest_effects(compared([_planned_result(plan.evaluation) for plan in plans]), finished)
+    planned = compared([_planned_result(plan.evaluation) for plan in plans])
+    declared = smallest_declared(plans[0].config.analysis, _scored(planned), _scored(finished)) if plans else []
+    return declared + smallest_effects(planned, finished)
+
+
+def _scored(found: Sequence[Comparison]) -> list[Scored]:
+    typed = options(found) if found else []
+    return [scored(one, " ".join(words), {}) for one, words in zip(found, typed, strict=True)]
 
 
 def _planned_result(job: EvaluationJob) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,14 +23,13 @@ from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
 from xstilts.launch.points import StudyFile
 from xstilts.paths import log_file, results_dir, sweep_summary
 from xstilts.reporting import declared
-from xstilts.reporting.power import ITEM_SD, POWER, SmallestEffect
 from xstilts.reporting.problems import last_sweep
-from xstilts.reporting.statistics import SIGNIFICANT
 from xstilts.store import neighbours
 from xstilts.store.files import write_json
 from xstilts.study import combinations, cost, grid, questions
 from xstilts.study.detectable import detectable
 from xstilts.study.grid import PlannedCell, Unit
+from xstilts.study.smallest import SINGLE_SEED, assumptions, declared_effects, grid_effects, new_table
 from xstilts.study.steps import steps_of_phase_2
 
 if TYPE_CHECKING:
@@ -47,7 +45,6 @@ WIDTH = max(map(len, grid.BROKEN))
 TFLOPS = 100.0
 """The speed of a GPU that hours are estimated for: about a third of the dense bfloat16 peak of an A100."""
 FLOP_OF_AN_HOUR = TFLOPS * 1e12 * 3600
-SINGLE_SEED = "a single seed can only describe a difference, not test it: to test it, type seed=1,2,3 or more"
 
 
 def plan_grid(
@@ -208,7 +205,10 @@ def show_plan(grid_: Sequence[tuple[str, ...]], compose: Compose, study: StudyFi
 def write_plan(cells: Sequence[PlannedCell], waves: list[list[Unit]], file: TextIO) -> None:
     """Write the plan as text: a table of the waves, what is nearly in the store, smallest effects, counts, costs, problems."""
     effects = detectable(cells)
-    _print(*(table for table in (_plan(waves), _stale(waves), _smallest(effects)) if table.row_count), file=file)
+    _print(
+        *(table for table in (_plan(waves), _stale(waves), declared_effects(effects), grid_effects(effects)) if table.row_count),
+        file=file,
+    )
     plans = [cell.plan for cell in cells if cell.plan]
     phases, hours, unknown = _total(unit.phase for wave in waves for unit in wave if unit.phase)
     phases_apart, hours_apart, _ = _total(grid.phases_apart(cells))
@@ -220,7 +220,7 @@ def write_plan(cells: Sequence[PlannedCell], waves: list[list[Unit]], file: Text
     if unknown:
         lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
     lines += steps_of_phase_2(cells)
-    lines += _assumptions(effects)
+    lines += assumptions(effects)
     lines += [f"error: {problem}" for problem in dict.fromkeys(cell.reason for cell in cells if cell.problem)]
     if absent := sum(not grid.data_is_here(plan) for plan in plans):
         lines.append(
@@ -260,7 +260,7 @@ def same_units(waves: list[list[Unit]]) -> Iterator[SameUnits]:
 
 
 def _plan(waves: list[list[Unit]]) -> "Table":
-    table = _table("wave", "what", "there", "to do", "steps", "GPU hours, at most")
+    table = new_table("wave", "what", "there", "to do", "steps", "GPU hours, at most")
     for same in same_units(waves):
         hours = "unknown" if same.gpu_hours is None else _hours(same.gpu_hours) if same.to_do else ""
         steps = f"{same.steps:,}" if same.steps else ""
@@ -278,7 +278,7 @@ def _cost(unit: Unit) -> float | None:
 
 def _stale(waves: list[list[Unit]]) -> "Table":
     """The missing artifacts of which the store has nearly the same, and the options that differ."""
-    table = _table("to do", "nearly the same", "and what differs")
+    table = new_table("to do", "nearly the same", "and what differs")
     known: dict[str, Any] = {}
     for unit in (unit for wave in waves for unit in wave if unit.phase and unit.state == grid.WAITING):
         assert unit.phase is not None
@@ -290,49 +290,9 @@ def _stale(waves: list[list[Unit]]) -> "Table":
     return table
 
 
-def _smallest(effects: Sequence[SmallestEffect]) -> "Table":
-    """A row per target and number of seeds, with the smallest effects of all run SDs."""
-    table = _table("target", "choices", "seeds", "languages", "items", "run SD", "smallest effect", "after correction")
-    rows: dict[tuple[str, ...], list[SmallestEffect]] = {}
-    for one in effects:
-        seeds = str(one.seeds) if one.seeds == one.baseline_seeds else f"{one.seeds}, none {one.baseline_seeds}"
-        items = f"{one.items:,}" if one.items else ""
-        rows.setdefault((one.target, str(one.choices), seeds, str(one.languages), items), []).append(one)
-    for row, same in rows.items():
-        if isnan(same[0].effect):
-            table.add_row(*row, "", "not tested", "not tested")
-            continue
-        run_sds = ", ".join(f"{one.run_sd:.2g}" for one in same) + (" measured" if same[0].measured else "")
-        table.add_row(*row, run_sds, _points(one.effect for one in same), _points(one.corrected for one in same))
-    return table
-
-
-def _points(values: Iterable[float]) -> str:
-    return ", ".join(f"{value:.1f}" if value <= 100 else ">100" for value in values)
-
-
-def _assumptions(effects: Sequence[SmallestEffect]) -> list[str]:
-    """Explain the table of the smallest effects."""
-    lines = []
-    if tested := [one for one in effects if not isnan(one.effect)]:
-        comparisons = max(one.comparisons for one in tested)
-        lines.append(
-            f"smallest effect: the difference from none, in points, that is found (p <= {SIGNIFICANT}) with a probability of "
-            f"{POWER:.0%}; after Holm's correction for {comparisons} comparison{'s' if comparisons > 1 else ''}"
-        )
-        origins = {"measured in finished results of the study" if one.measured else "assumed" for one in tested}
-        lines.append(
-            f"run SD: standard deviation between seeds, {' or '.join(sorted(origins))}; of an item's difference "
-            f"{ITEM_SD:.0f} points are assumed; without a number of items it is the smallest effect of an infinite test set"
-        )
-    if len(tested) < len(effects):
-        lines.append(SINGLE_SEED)
-    return lines
-
-
 def _summary(waves: list[list[Unit]]) -> "Table":
     states = (grid.DONE, grid.REUSED, grid.FAILED, grid.INTERRUPTED, grid.BLOCKED, grid.WAITING)
-    table = _table("wave", "jobs", *states[:-1], "not started")
+    table = new_table("wave", "jobs", *states[:-1], "not started")
     for number, wave in enumerate(waves):
         counts = [sum(unit.state == state for unit in wave) for state in states]
         table.add_row(_title(number, waves), str(len(wave)), *(str(count) if count else "" for count in counts))
@@ -362,16 +322,6 @@ def _log(unit: Unit) -> str:
     name = unit.key[:8] if unit.phase else unit.key
     file = log_file(Path(unit.config.output), unit.label if unit.phase else "phase 4", name)
     return str(file) if file.exists() else ""
-
-
-def _table(*columns: str) -> "Table":
-    from rich.box import SIMPLE
-    from rich.table import Table
-
-    table = Table(box=SIMPLE, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
 
 
 def _print(*tables: "Table", file: TextIO | None = None) -> None:
