@@ -104,7 +104,7 @@ def test_a_second_demo_reuses_everything(
     monkeypatch.chdir(folder)
     assert report.main(["outputs/demo", "--table"]) == 0
     alone = capsys.readouterr().out
-    assert alone in second.stdout and alone.startswith("tatoeba: score without intermediate task")
+    assert alone in second.stdout and alone.startswith("Answer\n") and "\ntatoeba: score without intermediate task" in alone
 
 
 @pytest.mark.slow

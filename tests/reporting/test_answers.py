@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pandas import DataFrame
 
-from tests.reporting.made_up import CODES, drawn, of_scores
+from tests.reporting.made_up import CODES, comparison, drawn, of_scores, with_items
 from xstilts.reporting import answers as module
 from xstilts.reporting.answers import answers
-from xstilts.reporting.contrasts import Scored
+from xstilts.reporting.contrasts import Scored, scored
 from xstilts.reporting.declared import Declared, typed
 from xstilts.reporting.diversity import DIVERSITY
 from xstilts.reporting.power import Design, simulated_runs, smallest_effect
@@ -188,3 +188,25 @@ def test_each_condition_has_an_answer():
     with_a, without = drawn(rng, {"none": 0.0, "a": 0.0, "b": 0.0}, 2), drawn(rng, {"none": 0.0}, 2)
     targets = [replace(of_scores(own), condition=name) for own, name in ((with_a, ""), (with_a, "seed=2"), (without, "x"))]
     assert answered(targets, s=CONTRAST)["condition"].tolist() == ["", "seed=2"]
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_estimate_without_collapsed_runs_stands_beside_that_with_all(paired: bool):
+    scores = drawn(np.random.default_rng(11), {"none": 0.0, "a": 2.0, "b": 0.0}, 4)
+    for code in CODES:
+        scores["a"][1][code] = 5.0
+    target = replace(of_scores(scores, paired=paired), collapsed={"a": {1: "far below"}})
+    (row,) = answered([target], c=CONTRAST).itertuples()
+    left = [seed for seed in scores["b"] if seed != 1 or not paired]
+    value = np.mean([scores["a"][seed]["de"] for seed in (2, 3, 4)]) - np.mean([scores["b"][seed]["de"] for seed in left])
+    assert row.value < -10 and f"; without 1 collapsed run +{value:.1f}, 95 % interval " in row.text
+    assert "collapsed" not in answered([of_scores(scores)], c=CONTRAST)["text"][0]
+
+
+def test_an_interval_over_runs_only_says_for_which_targets_items_are_missing():
+    rng = np.random.default_rng(12)
+    compared = [comparison(drawn(rng, {"none": 0.0, "a": 0.0, "b": 0.0}, 3), name) for name in ("xnli", "udpos")]
+    with_all = [scored(one, "", with_items(one, rng)) for one in compared]
+    assert "test items are not known" not in answered(with_all, c=CONTRAST)["text"][0]
+    (row,) = answered([with_all[0], scored(compared[1], "", {})], c=CONTRAST).itertuples()
+    assert row.covers == "runs" and "over runs only, as test items are not known for all runs of udpos" in row.text

@@ -69,6 +69,12 @@ class Combination:
     """Squared weight and run variance of each choice; empty if nothing shows the variance between runs."""
     item_variance: float | None
     """Squared standard error over the choice of test items; None if the items of a target are not known."""
+    without_items: Sequence[str] = ()
+    """Targets whose items are not known for all runs."""
+    collapsed: int = 0
+    """Number of collapsed runs."""
+    without_collapsed: Estimated | None = None
+    """The estimate without collapsed runs; None if none collapsed, or a choice has no other run."""
 
 
 def scored(
@@ -114,7 +120,39 @@ def combination(
     over_items = _item_variance(choices, parts)
     value = float(sum(weight * score_S[choice].mean() for choice, weight in choices.items()))
     tested = found is not None and all(sum(counts[choice] for choice in side) > 1 for side in sides)
-    return Combination(estimated(value, found, over_items, tested), counts, variances, over_items)
+    missing = [part.scored.one.target for part in parts if not set(choices) <= set(part.scored.deviations)]
+    collapsed = sum(seed in runs.collapsed.get(choice, ()) for choice, own in scores.items() for seed in own)
+    rest = _without_collapsed(choices, runs, known, over_items) if collapsed else None
+    return Combination(
+        estimated(value, found, over_items, tested), counts, variances, over_items, missing, collapsed, without_collapsed=rest
+    )
+
+
+def _without_collapsed(
+    choices: Weights, runs: ComparedRuns, known: RunVariances | None, over_items: float | None
+) -> Estimated | None:
+    """Estimate a combination from the runs that did not collapse; if paired, from seeds with which no compared run did.
+
+    The items of all runs give the variance over test items.
+    """
+    gone = {choice: set(runs.collapsed.get(choice, ())) for choice in choices}
+    if runs.paired:
+        gone = dict.fromkeys(choices, set().union(*gone.values()))
+    left = {
+        choice: {seed: own for seed, own in of_seed.items() if seed not in gone.get(choice, ())}
+        for choice, of_seed in runs_to_compare(choices, runs).items()
+    }
+    if not all(left.values()):
+        return None
+    score_S = {choice: np.array([of_seed[COMBINED] for of_seed in own.values()]) for choice, own in left.items()}
+    found = None
+    if known:
+        shares = [(weight**2 / len(score_S[choice]), known.without_collapsed(choice)) for choice, weight in choices.items()]
+        found = run_estimate(shares)
+    elif runs.paired:
+        found = variance_between_runs(choices, score_S, None, paired=True)
+    value = float(sum(weight * score_S[choice].mean() for choice, weight in choices.items()))
+    return estimated(value, found, over_items, tested=False)
 
 
 def runs_to_compare(choices: Iterable[str], runs: ComparedRuns) -> dict[str, ScoresBySeed]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from xstilts.config import QuestionConfig
 from xstilts.reporting.contrasts import Combination
 from xstilts.reporting.numbers import probability, signed
-from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, Estimated
+from xstilts.reporting.power import MOST_SEEDS
+from xstilts.reporting.statistics import ITEMS, RUNS, SIGNIFICANT, Estimated
 
 EQUIVALENCE = 0.90
 """Level of the interval that the test of equivalence looks at."""
@@ -70,19 +71,36 @@ def sentence(answer: Answer, found: Estimated, p_corrected: float, judged: str, 
     }.get(judged, judged)
     if within and judged in (SUPPORTED, CONTRADICTED) and answer.question.expect != "none":
         told += f", though smaller than the margin of {margin:g} points"
+    one = answer.combination
     only = f", over {ITEMS}" if found.covers == ITEMS else ""
+    if found.covers == RUNS and one and one.without_items:
+        only = f", over runs only, as test items are not known for all runs of {', '.join(one.without_items)}"
     numbers = [] if math.isnan(found.low) else [f"95 % interval {signed(found.low)} to {signed(found.high)}{only}"]
     if found.tested:
         numbers.append(_p(found.p) + (f", {_p(p_corrected)} after correction for {tests} comparisons" if tests > 1 else ""))
+    if one and one.collapsed:
+        numbers.append(_without_collapsed(one))
     number = f"{signed(found.value)} points" + (f" ({'; '.join(numbers)})" if numbers else "")
     text = f"{told[0].upper()}{told[1:]}. {answer.compared} {answer.where}: {number}, expected: {answer.question.expect}."
     return f"{text} {answer.more}".strip()
+
+
+def _without_collapsed(one: Combination) -> str:
+    """Write the estimate without collapsed runs."""
+    runs = f"{one.collapsed} collapsed run{'s' if one.collapsed > 1 else ''}"
+    rest = one.without_collapsed
+    if rest is None:
+        return f"{runs}, without which nothing is left to compare"
+    interval = "" if math.isnan(rest.low) else f", 95 % interval {signed(rest.low)} to {signed(rest.high)}"
+    return f"without {runs} {signed(rest.value)}{interval}"
 
 
 def _deciding(answer: Answer, seeds: float) -> str:
     """Say what would decide an undecided question."""
     if answer.combination is None:
         return f"more {answer.sample} would decide, not more seeds"
+    if math.isinf(seeds) and not answer.combination.item_variance:
+        return f"more than {MOST_SEEDS[-1]:,} seeds would be needed"
     if math.isinf(seeds):
         return "no number of seeds would decide, since the test items leave too much open"
     return f"about {seeds:.0f} seeds would decide"
