@@ -137,15 +137,22 @@ def test_a_slope_on_distance_has_languages_as_its_sample(monkeypatch: pytest.Mon
 
 def test_a_slope_on_diversity_has_choices_as_its_sample(monkeypatch: pytest.MonkeyPatch):
     sets = {f"set_{number}": number / 10 for number in range(8)}
-    rows = [["", "", choice, "", "syntactic", value] for choice, value in sets.items()]
+    rows = [["", "", choice, choice, "syntactic", value] for choice, value in sets.items()]
     monkeypatch.setattr(module, "diversity", lambda analysis: DataFrame(rows, columns=DIVERSITY))
     rng = np.random.default_rng(7)
     means = {"none": 0.0} | {choice: 5 * value + rng.normal(0, 0.3) for choice, value in sets.items()}
     question = {"kind": "slope", "a": ["set_*"], "b": ["none"], "by": "diversity", "expect": "positive"}
     (row,) = answered([of_scores(drawn(rng, means, 1))], s=question).itertuples()
-    assert row.verdict == "supported" and row.value == pytest.approx(3.5, abs=1.5) and row.covers == "choices as a sample"
+    assert (
+        row.verdict == "supported" and row.value == pytest.approx(3.5, abs=1.5) and row.covers == "sets of languages as a sample"
+    )
+    twice = [["", "", f"{choice}_again", choice, "syntactic", value] for choice, value in sets.items()]
+    monkeypatch.setattr(module, "diversity", lambda analysis: DataFrame(rows + twice, columns=DIVERSITY))
+    again = means | {f"{choice}_again": means[choice] for choice in sets}
+    (both,) = answered([of_scores(drawn(rng, again, 1))], s=question).itertuples()
+    assert "over 8 sets of languages" in both.text, "choices with the same languages count once"
     (row,) = answered([of_scores(drawn(rng, means, 1))], s=question | {"a": ["set_1", "set_2"]}).itertuples()
-    assert "a slope needs at least 4 choices" in row.text
+    assert "a slope needs at least 4 sets of languages" in row.text
 
 
 def test_a_law_is_the_rise_on_a_logarithmic_scale(monkeypatch: pytest.MonkeyPatch):

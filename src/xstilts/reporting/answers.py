@@ -28,7 +28,7 @@ from xstilts.errors import UserError
 from xstilts.reporting.comparison import Comparison
 from xstilts.reporting.contrasts import Part, Scored, Weights, combination, part_of, trend_weights, values_by_language
 from xstilts.reporting.declared import EXPLORATORY, PRIMARY, SHORT, Declared, matching, questions
-from xstilts.reporting.diversity import diversity
+from xstilts.reporting.diversity import diversity, slope_on_diversity
 from xstilts.reporting.groups import SEEN, UNSEEN, declared_groups, families
 from xstilts.reporting.language_distances import distances_to
 from xstilts.reporting.numbers import fixed, signed
@@ -36,7 +36,7 @@ from xstilts.reporting.power import decisive_seeds
 from xstilts.reporting.regression import FEWEST, Regression, regress
 from xstilts.reporting.scaling import NEITHER, example_counts, fit
 from xstilts.reporting.statistics import Estimated, holm
-from xstilts.reporting.verdicts import CHOICES, EQUIVALENCE, LANGUAGES, UNDECIDED, UNTESTED, Answer, sentence, verdict
+from xstilts.reporting.verdicts import EQUIVALENCE, LANGUAGES, SETS, UNDECIDED, UNTESTED, Answer, sentence, verdict
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -203,22 +203,28 @@ def _by_distance(blank: Answer, analysis: "Analysis", compared: Sequence[Scored]
 
 
 def _by_diversity(blank: Answer, analysis: "Analysis", compared: Sequence[Scored], a: Sequence[str]) -> Answer:
-    """Regress the scores of choices on the diversity of their languages; a choice with a seed is a unit of the sample."""
+    """Regress the scores of choices on the diversity of their languages, in languages that their phase 2 did not train in."""
+    from pandas import DataFrame
 
     question = blank.question
     table = diversity(analysis)
     table = table[table["condition"] == blank.condition]
     kind = question.distance or (table["kind"].iloc[0] if len(table) else "")
-    known = dict(
-        zip(table.loc[table["kind"] == kind, "intermediate"], table.loc[table["kind"] == kind, "diversity"], strict=True)
-    )
-    diversity_U = [float(known.get(choice, math.nan)) for choice in a]
     parts = _parts(compared, a, question)
-    seeds = dict.fromkeys(seed for part in parts for choice in a for seed in part.scored.scores[choice])
-    values_RU = [[_score(parts, choice, seed) for choice in a] for seed in seeds]
-    line = regress(values_RU, diversity_U)
+    rows = [
+        [part.scored.one.target, choice, seed, code, of_seed[code]]
+        for part in parts
+        for choice in a
+        for seed, of_seed in part.scored.scores[choice].items()
+        for code in part.languages
+        if code not in part.scored.one.trained_in(choice)
+    ]
+    own = table.loc[table["kind"] == kind, ["intermediate", "languages", "diversity"]]
+    scores = DataFrame(rows, columns=["target", "intermediate", "seed", "language", "value"]).merge(own, on="intermediate")
+    _, line = slope_on_diversity(scores)
     words = f"{_side(question.a, len(a))}, from the least to the most diverse languages of phase 2 ({kind} distance"
-    return _slope(replace(blank, where=_where(parts, question), sample=CHOICES), line, diversity_U, words, single=False)
+    blank = replace(blank, where=_where(parts, question), sample=SETS)
+    return _slope(blank, line, list(scores["diversity"]), words, single=False)
 
 
 def _slope(blank: Answer, line: Regression | None, at_U: Sequence[float], words: str, single: bool) -> Answer:

@@ -75,15 +75,28 @@ def diversity_slopes(analysis: "Analysis", table: "DataFrame") -> list[Diversity
 
     `table` is from `diversity`.
     """
-    every = points(analysis)
-    gains = every[(every["outcome"] == GAIN) & ~every["seen"].astype(bool)]
-    found = []
+    gains, found = gains_unseen(analysis), []
     for (condition, tasks, kind), own in table[table["tasks"] != ""].groupby(["condition", "tasks", "kind"], sort=False):
         joined = gains[gains["condition"] == condition].merge(own[["intermediate", "languages", "diversity"]], on="intermediate")
-        by_set = joined.groupby("languages")["diversity"].first().dropna()
-        if len(by_set) > 1:
-            values = joined.pivot_table(index=["target", "language"], columns="languages", values="value")[by_set.index]
-            line = regress(values.to_numpy(), by_set.to_numpy())
+        sets, line = slope_on_diversity(joined)
+        if sets > 1:
             counts = joined["target"].nunique(), joined["seed"].nunique()
-            found.append(DiversitySlope(condition, tasks, kind, len(by_set), line, *counts))
+            found.append(DiversitySlope(condition, tasks, kind, sets, line, *counts))
     return found
+
+
+def gains_unseen(analysis: "Analysis") -> "DataFrame":
+    """Return the gains of all choices in languages that phase 2 did not train in, as `slopes.points` has them."""
+    every = points(analysis)
+    return every[(every["outcome"] == GAIN) & ~every["seen"].astype(bool)]
+
+
+def slope_on_diversity(gains: "DataFrame") -> tuple[int, Regression | None]:
+    """Regress gains on the diversity of sets of languages: choices with the same set count once, with their mean.
+
+    `gains`: a row per choice, target, seed and test language, with `languages` (the set), `diversity` and `value`. Returns the
+    number of sets whose diversity is known, and the line; None for too few.
+    """
+    by_set = gains.groupby("languages")["diversity"].first().dropna()
+    values = gains.pivot_table(index=["target", "language"], columns="languages", values="value").reindex(columns=by_set.index)
+    return len(by_set), regress(values.to_numpy(), by_set.to_numpy())

@@ -21,7 +21,7 @@ EQUIVALENCE = 0.90
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 NO_EFFECT, UNTESTED = "no consistent effect", "cannot be tested"
 ONE_RUN = "with one run"
-LANGUAGES, CHOICES = "languages", "choices"
+LANGUAGES, SETS = "languages", "sets of languages"
 """Samples of slopes."""
 
 
@@ -42,7 +42,7 @@ class Answer:
     combination: Combination | None = None
     """For comparisons of which the number of seeds can be told."""
     sample: str = ""
-    """The sample of a slope: LANGUAGES or CHOICES."""
+    """The sample of a slope: LANGUAGES or SETS."""
     more: str = ""
     """A sentence about the estimate."""
     reason: str = ""
