@@ -235,17 +235,17 @@ def test_a_plan_shows_the_smallest_effects_as_text_and_frame(tmp_path: Path):
     )
     assert frame["target"].tolist() == ["tatoeba"] * 3 + ["xnli"] * 3 and frame["run_sd"].tolist() == [0.5, 1.0, 2.0] * 2
     sizes = frame[["choices", "seeds", "baseline_seeds", "languages", "items", "comparisons"]].drop_duplicates()
-    assert sizes.to_numpy().tolist() == [[2, 3, 3, 2, 300, 4]] and not frame["measured"].any()
+    assert sizes.to_numpy().tolist() == [[2, 3, 3, 2, 15, 4]] and not frame["measured"].any()
     tatoeba, xnli = (frame.loc[frame["target"] == target, "effect"].to_numpy() for target in ("tatoeba", "xnli"))
     assert (tatoeba < xnli).all(), "its baseline is not trained, so only the choices vary between runs"
     shown = [", ".join(f"{value:.1f}" for value in frame.loc[3:, column]) for column in ("effect", "corrected")]
-    assert f"xnli 2 3 2 300 0.5, 1, 2 {shown[0]} {shown[1]}" in text
+    assert f"xnli 2 3 2 15 0.5, 1, 2 {shown[0]} {shown[1]}" in text
     assert "that is found (p <= 0.05) with a probability of 80%; after Holm's correction for 4 comparisons" in text
     assert "run SD: standard deviation between seeds, assumed; of an item's difference 25 points are assumed" in text
 
     single = xstilts.plan(*words, "+target=xnli", "seed=1")
     assert single.detectable["effect"].isna().all()
-    assert "xnli 2 1 2 300 not tested not tested" in " ".join(str(single).split())
+    assert "xnli 2 1 2 15 not tested not tested" in " ".join(str(single).split())
     assert "a single seed can only describe a difference, not test it: to test it, type seed=1,2,3 or more" in str(single)
     alone = xstilts.plan(*words[:1], *words[2:], "+intermediate=none", "+target=xnli", "seed=1")
     assert alone.detectable.empty and "smallest effect" not in str(alone) and "single seed" not in str(alone)
