@@ -77,8 +77,10 @@ def test_the_demo_runs_from_end_to_end(shown: tuple[Path, subprocess.CompletedPr
     for target in ("tatoeba", "xcopa", "xquad"):
         block = tables.split(f"\n{target}: score without intermediate task")[1].split("\n\n")[1].splitlines()
         assert [line.split()[0] for line in block[-5:]] == ["none", "hellaswag", "squad_v1", "languages", "test"]
-        assert all(re.search(r"[+-]?\d+\.\d \[-?\d+\.\d, -?\d+\.\d\]° +1$", line) for line in block[-4:-2]), block
-    assert tables.count("; 95 % intervals: test items only.") == 3 and "`xstilts report outputs/demo`" in tables
+        # A few steps teach little: where both sides learnt nothing (§), there is no interval.
+        shown = r"[+-]?\d+\.\d(§|§? \[-?\d+\.\d, -?\d+\.\d\]°) +1$"
+        assert all(re.search(shown, line) for line in block[-4:-2]), block
+    assert "; 95 % intervals: test items only." in tables and "`xstilts report outputs/demo`" in tables
     output = folder / "outputs" / "demo"
     cells = {path.name.rsplit(".", 2)[0] for path in (output / "results").glob("*.json")}
     assert cells == {f"{i}.{t}.seed1" for i in ("none", "hellaswag", "squad_v1") for t in ("xquad", "xcopa", "tatoeba")}
