@@ -57,6 +57,12 @@ def test_correction_items_and_more_seeds_move_it_as_they_must():
     assert with_items.item_sd == ITEM_SD and with_items.items == 400 and with_items.effect > alone[0].effect
 
 
+def test_one_seed_of_several_choices_has_no_smallest_effect():
+    planned = [target(MEANS, 1, 1.0, np.random.default_rng(2), "xnli")]
+    (one,) = foretold(planned, c=CHOICES)
+    assert one.reason == ONE_RUN and math.isnan(one.effect)
+
+
 def test_finished_results_give_the_run_sd():
     rng = np.random.default_rng(2)
     planned, finished = ([target(MEANS, 4, 3.0, rng, "xnli")] for _ in range(2))

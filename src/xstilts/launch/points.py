@@ -64,7 +64,7 @@ class Composer:
         return config
 
     def _count(self) -> None:
-        if self.expected and time.monotonic() - self.shown >= PROGRESS_SECONDS:
+        if self.done < self.expected and time.monotonic() - self.shown >= PROGRESS_SECONDS:
             log.info(f"composed {self.done} of {self.expected} configs")
             self.shown = time.monotonic()
         self.done += bool(self.expected)

@@ -109,10 +109,11 @@ def _effects(planned: _Planned, tests: int, finished: Sequence[Scored]) -> Itera
         items=round(known),
         item_sd=ITEM_SD if known else math.nan,
     )
-    if planned.reason:
-        yield about
+    simulated = [] if planned.reason else _simulated(one)
+    if not simulated:  # no choice of the study has several seeds, though each side may have several choices
+        yield replace(about, reason=planned.reason or ONE_RUN)
         return
-    simulated, measured = _simulated(one), _measured_sd(one, finished)
+    measured = _measured_sd(one, finished)
     untrained = combined(one.parts).untrained
     error = sum(weight**2 / seeds[own] for own, weight in one.weights.items() if not (untrained and own == BASELINE))
     for run_sd in RUN_SDS if measured is None else (measured,):
