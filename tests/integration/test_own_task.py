@@ -128,7 +128,7 @@ def test_the_study_of_ones_own_is_planned(pages: dict[str, str], place: Path) ->
 
 # A row of each format, with the fields that the table of own_task.md names.
 ROWS = {
-    "classification": {"text_a": "a", "text_b": "b", "label": "x"},
+    "classification": {"text_a": "a", "text_b": "b", "label": "x", "genre": "c"},
     "multiple_choice": {"prompt": "a", "context": "a", "choices": ["b", "c"], "label": 1},
     "tagging": {"words": ["a", "b"], "tags": ["x", "x"]},
     "span_qa": {"question": "a?", "context": "a b", "answers": [{"text": "b", "start": 2}]},

@@ -12,7 +12,6 @@ from typing import Any
 
 from xstilts.config import AnalysisConfig, QuestionConfig
 from xstilts.errors import UserError
-from xstilts.launch.wording import plain_errors
 from xstilts.reporting.comparison import BASELINE, Comparison
 from xstilts.reporting.groups import ALL, OTHERS, SEEN, SOURCE, UNSEEN, declared_groups
 from xstilts.store.fingerprint import fingerprint, without_defaults
@@ -112,6 +111,8 @@ def in_file(path: Path) -> AnalysisConfig | None:
 def typed(written: Any) -> AnalysisConfig:
     """Return a declaration of plain values with its types. UserError if they do not fit."""
     from omegaconf import OmegaConf
+
+    from xstilts.launch.wording import plain_errors
 
     with plain_errors():
         found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(AnalysisConfig), written))
