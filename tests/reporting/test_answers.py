@@ -90,7 +90,7 @@ def test_the_number_of_seeds_that_would_decide_does_so():
     rng = np.random.default_rng(4)
     means = {"none": 0.0, "a": 0.0, "b": 0.0}
     (row,) = answered([of_scores(drawn(rng, means, 3, run_sd=1.0))], margin=1.5, c=CONTRAST).itertuples()
-    assert row.verdict == "undecided" and f"about {row.seeds:.0f} seeds would decide" in row.text
+    assert row.verdict == "undecided" and f"about {row.seeds:.0f} seeds would tell an effect of " in row.text
     many = int(row.seeds)
     for true, wanted in ((0.0, NO_EFFECT), (1.5, "supported")):
         found = [

@@ -65,7 +65,7 @@ def diversity(analysis: "Analysis") -> "DataFrame":
         known = {source: distances_to(analysis, condition, source, every) for source in every} if len(every) > 1 else {}
         for kind in dict.fromkeys(kind for by_kind in known.values() for kind in by_kind):
             for choice, codes in used.items():
-                between = [known[one][kind].get(other, float("nan")) for one, other in combinations(codes, 2)]
+                between = [known[one].get(kind, {}).get(other, float("nan")) for one, other in combinations(codes, 2)]
                 rows.append([condition, alike.get(choice, ""), choice, " ".join(codes), kind, fmean(between) if between else 0.0])
     return DataFrame(rows, columns=DIVERSITY)
 

@@ -38,12 +38,15 @@ def distances(analysis: "Analysis") -> "DataFrame":
 def distances_to(analysis: "Analysis", condition: str, source: str, languages: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return kind of distance -> language -> distance to `source`, 0 to 1; languages without a known distance are missing.
 
+    Empty if the study has a synthetic world without that language, as one with a task of one's own in a real language may.
     UserError if URIEL+ is needed and not installed.
     """
     if not analysis.synthetic:
         return uriel_distances(languages, source)
     cells = analysis.provenance.loc[analysis.provenance["condition"] == condition, "cell"]
     world = world_languages(read_result(CellPaths(analysis.folder, cells.iloc[0]).result))
+    if source not in world:
+        return {}
     pivot_first = {source: world[source]} | {code: world[code] for code in languages if code in world}
     by_language = world_distances(WorldConfig(languages=pivot_first))
     kinds = dict.fromkeys(kind for known in by_language.values() for kind in known)

@@ -67,7 +67,7 @@ def sentence(answer: Answer, found: Estimated, p_corrected: float, judged: str, 
     told = {
         UNTESTED: f"{UNTESTED} {ONE_RUN}",
         NO_EFFECT: f"{NO_EFFECT} within \N{PLUS-MINUS SIGN}{margin:g} points",
-        UNDECIDED: f"{UNDECIDED}: {_deciding(answer, seeds)}",
+        UNDECIDED: f"{UNDECIDED}: {_deciding(answer, seeds, margin)}",
     }.get(judged, judged)
     if within and judged in (SUPPORTED, CONTRADICTED) and answer.question.expect != "none":
         told += f", though smaller than the margin of {margin:g} points"
@@ -95,15 +95,15 @@ def _without_collapsed(one: Combination) -> str:
     return f"without {runs} {signed(rest.value)}{interval}"
 
 
-def _deciding(answer: Answer, seeds: float) -> str:
+def _deciding(answer: Answer, seeds: float, margin: float) -> str:
     """Say what would decide an undecided question."""
     if answer.combination is None:
         return f"more {answer.sample} would decide, not more seeds"
-    if math.isinf(seeds) and not answer.combination.item_variance:
-        return f"more than {MOST_SEEDS[-1]:,} seeds would be needed"
+    effect = f"an effect of {margin:g} point{'s' * (margin != 1)}"
     if math.isinf(seeds):
-        return "no number of seeds would decide, since the test items leave too much open"
-    return f"about {seeds:.0f} seeds would decide"
+        or_items = ", or more test items," if answer.combination.item_variance else ""
+        return f"more than {MOST_SEEDS[-1]:,} seeds{or_items} would be needed to tell {effect} from none"
+    return f"about {seeds:.0f} seeds would tell {effect} from none"
 
 
 def _p(p: float) -> str:
