@@ -199,7 +199,8 @@ def options(kind: Any = Config, above: str = "") -> Iterator[tuple[str, Any]]:
         inner = [part for part in (hints[field.name], *get_args(hints[field.name])) if is_dataclass(part)]
         if inner and field.name not in ("formats", "intermediate") or (field.name == "intermediate" and not above):
             table = "dict" in str(hints[field.name])
-            if name not in ("pretraining.tasks", "recipe.tasks", "data.world") and "generator" not in name:
+            files_only = ("pretraining.tasks", "recipe.tasks", "data.world", "analysis.primary", "analysis.exploratory")
+            if name not in files_only and "generator" not in name:
                 yield from options(inner[0], f"{name}.{entries[field.name]}" if table else name)
 
 
@@ -208,7 +209,8 @@ def outside(field: Any) -> list[str]:
     allowed = field.metadata[KEY]
     if isinstance(allowed, Choices):
         return ["nonsense"]
-    below = allowed.at_least - 1 if allowed.at_least is not None else allowed.above
+    least = allowed.at_least
+    below = allowed.above if least is None else least - max(1, abs(least))  # of a large float, one less is the same
     above = [] if allowed.at_most is None and allowed.below is None else [allowed.below or allowed.at_most * 10]
     if "float" in str(field.type):
         return ["nan", "inf", "1e400", *(f"{float(value)!r}" for value in (below, *above))]
