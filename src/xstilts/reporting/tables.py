@@ -331,9 +331,9 @@ def _averages(averages: "DataFrame") -> ReportTable:
         rows.append([*about, TableCell(fixed(row.average), _spread(row.sd)), shown, *sizes])
     caption = (
         "Means over targets, %, with the standard deviation over seeds, and differences to the choice without intermediate task, "
-        f"percent points; {interval_note(averages['covers'])}. For question answering F1 counts; an average with this word in "
-        "its name has the mean of exact match and F1, as XTREME's tables do. Transfer gap: source language minus the mean of the "
-        "others."
+        f"percent points; {interval_note(averages['covers'])}. For question answering F1 counts, but in `XTREME average` and "
+        "`XTREME-R average` the mean of exact match and F1, as in XTREME's tables. Transfer gap: source language minus the mean "
+        "of the others."
     )
     return without_empty(ReportTable("averages", caption, header, rows, averages))
 
