@@ -1,5 +1,6 @@
 """The schema, and every file under conf/ composed against it."""
 
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_type_hints
@@ -12,9 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xstilts import config as schema
 from xstilts.cell.checks import check
+from xstilts.cell.resolve import resolve
 from xstilts.errors import UserError
+from xstilts.export.licences import ENCODERS
 from xstilts.launch.cells import to_schema
 from xstilts.launch.commandline import choices
+from xstilts.models.heads.retrieval import layers_to_pool
 from xstilts.paths import experiments_dir
 from xstilts.recipes import LIMIT_NAMES
 from xstilts.tasks.catalogue import task_names
@@ -37,6 +41,24 @@ def composed(*overrides: str) -> schema.Config:
 
 
 @pytest.mark.slow  # all of them together
+@pytest.mark.parametrize("name", sorted(set(NAMES["model"]) - {"tiny"}))
+def test_the_choice_of_an_encoder_pins_it_and_its_licence_is_known_or_said_not_to_be(name):
+    model = composed(f"model={name}", "+target=tatoeba").model
+    ((pinned, revision),) = model.pinned.items()
+    assert pinned == model.name_or_path and re.fullmatch("[0-9a-f]{40}", revision) and model.layer_parameters
+    assert (pinned in ENCODERS) != ("Licence not confirmed" in (CONF / "model" / f"{name}.yaml").read_text())
+
+
+def test_retrieval_by_an_encoder_that_was_tuned_to_embed_is_reported_for_a_middle_and_the_last_layer():
+    tuned = {"e5_small": 12, "e5_base": 12, "e5_large": 24, "labse": 12}
+    for name, depth in tuned.items():
+        for target in ("tatoeba", "bucc2018"):
+            cell = resolve(composed(f"model={name}", f"+target={target}"))
+            assert layers_to_pool(cell.target.hyperparameters, depth) == [14 * depth // 24, depth]
+    assert resolve(composed("model=e5_small", "+target=lareqa")).target.hyperparameters.retrieval_layers is None
+    assert resolve(composed("model=xlmr_base", "+target=tatoeba")).target.hyperparameters.retrieval_layers is None
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[group] for group in ("task", "target", "intermediate")))
 def test_every_choice_composes_and_fits_the_schema(row):
     schema.register()

@@ -24,7 +24,9 @@ ALL = {name: load_task(CONF, name) for name in task_names(CONF)}
 
 
 def load(name: str) -> Recipe:
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), OmegaConf.load(CONF / "recipe" / f"{name}.yaml")))
+    own = OmegaConf.load(CONF / "recipe" / f"{name}.yaml")
+    bases = [load(base) for base in own.pop("defaults", []) if base != "_self_"]
+    return OmegaConf.to_object(OmegaConf.merge(*(bases or [OmegaConf.structured(Recipe)]), own))
 
 
 def recipe() -> Recipe:
@@ -108,6 +110,17 @@ def test_limits_take_what_is_given_and_else_their_defaults():
     assert limits(Hyperparameters(max_length=99, null_threshold=0.0, learning_rate=1.0)) == Limits(max_length=99)
     every = {"max_length": 1, "doc_stride": 2, "max_query_length": 3, "n_best": 4, "max_answer_length": 5, "null_threshold": 6.0}
     assert limits(Hyperparameters(**every)) == Limits(**every)
+
+
+def test_the_numbers_of_xtreme_for_mbert():
+    """XTREME's scripts where they treat mBERT differently."""
+    both = load("xtreme"), load("xtreme_mbert")
+    values = {name: [for_task(recipe, ALL[name], Hyperparameters()) for recipe in both] for name in ALL}
+    changed = {
+        name: [mbert.learning_rate, mbert.retrieval_layer_of_24] for name, (large, mbert) in values.items() if large != mbert
+    }
+    reasoning = ("mnli", "siqa", "copa", "siqa_translated", "copa_translated")
+    assert changed == {**{name: [2e-5, 14] for name in reasoning}, "tatoeba": [2e-5, 16], "bucc2018": [2e-5, 16]}
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "recipe").glob("*.yaml")))

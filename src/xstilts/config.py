@@ -86,7 +86,7 @@ class ModelConfig:
     """The pooler of heads that have one (multiple choice, retrieval): `carried` over from phase to phase, `fresh` (initialised
     again in each phase) or `none`."""
     layer_parameters: int | None = number(None, at_least=1, at_most=1_000_000 * MANY)
-    """Number of weights in all layers, without embeddings, to estimate costs before the encoder is downloaded."""
+    """Number of weights in all layers, without embeddings, to estimate costs; config.json counts where it is on this disk."""
     attention: str = one_of("sdpa", ATTENTIONS)
     """`sdpa`, `eager` or `flash_attention_2`; for an encoder without SDPA attention, `sdpa` means `eager`."""
     trim_vocabulary: bool | None = None

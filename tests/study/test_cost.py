@@ -49,7 +49,9 @@ def test_weights_of_the_layers_are_those_of_the_model(tmp_path: Path) -> None:
     assert resolve_encoder(ModelConfig(tiny=shape)).model.layer_parameters == counted
     model.save_pretrained(tmp_path)
     assert resolve_encoder(ModelConfig(name_or_path=str(tmp_path))).model.layer_parameters == counted
+    assert resolve_encoder(ModelConfig(name_or_path=str(tmp_path), layer_parameters=7)).model.layer_parameters == counted
     assert resolve_encoder(ModelConfig(name_or_path="nobody/unknown")).model.layer_parameters is None
+    assert resolve_encoder(ModelConfig(name_or_path="nobody/unknown", layer_parameters=7)).model.layer_parameters == 7
 
 
 def test_steps_and_flop_of_the_papers_mnli(cell: Any) -> None:

@@ -58,7 +58,7 @@ def resolve_encoder(model: ModelConfig) -> ResolvedEncoder:
         model=replace(
             model,
             attention=encoders.attention_used(model.attention, known),
-            layer_parameters=model.layer_parameters or encoders.layer_parameters(vars(tiny) if random else known),
+            layer_parameters=encoders.layer_parameters(vars(tiny) if random else known) or model.layer_parameters,
         ),
         trained=random and model.tokenizer is None,
         tokenizer=tokenizer,

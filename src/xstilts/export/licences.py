@@ -18,9 +18,20 @@ HUB_LICENCES = frozenset(
 ENCODERS = {
     "FacebookAI/xlm-roberta-base": "MIT",
     "FacebookAI/xlm-roberta-large": "MIT",
+    "facebook/xlm-v-base": "MIT",
     "google-bert/bert-base-multilingual-cased": "Apache-2.0",
+    "microsoft/mdeberta-v3-base": "MIT",
+    "microsoft/Multilingual-MiniLM-L12-H384": "MIT",
+    "intfloat/multilingual-e5-small": "MIT",
+    "intfloat/multilingual-e5-base": "MIT",
+    "intfloat/multilingual-e5-large": "MIT",
+    "sentence-transformers/LaBSE": "Apache-2.0",
+    "jhu-clsp/mmBERT-small": "MIT",
+    "jhu-clsp/mmBERT-base": "MIT",
+    "EuroBERT/EuroBERT-210m": "Apache-2.0",
+    "cis-lmu/glot500-base": "Apache-2.0",
 }
-"""Encoder on the Hub -> the licence that its own card names."""
+"""Encoder on the Hub -> the licence that its own card names. The card of `microsoft/infoxlm-large` names none."""
 SEVERAL = {"license": "other", "license_name": "see-licence-notes"}
 
 
