@@ -56,6 +56,7 @@ def test_the_home_folder(monkeypatch, tmp_path):
 )
 def test_files_of_tokenizers(files, whole):
     assert encoders.has_tokenizer(files) == whole
+    assert encoders.has_tokenizer(files, "xlm") == ("tokenizer.json" in files), "its own tokenizer has no fast form"
     tokenizers = [name for name in files if encoders.is_tokenizer_file(name)]
     assert tokenizers == [name for name in files if name not in ("config.json", "model.safetensors", "README.md")]
 

@@ -86,6 +86,8 @@ _VOCABULARY = re.compile(r"tokenizer\.json|vocab\.(txt|json)|[^/]*\.model")
 _BESIDE = re.compile(
     r"tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|merges\.txt|bpe\.codes|entity_vocab\.json|vocab\.bpe"
 )
+_SLOW_TOKENIZER = ("xlm", "flaubert")
+"""Types whose own tokenizer has no fast form in transformers, so that vocab.json is not enough."""
 TOKENIZER_EXPECTED = "tokenizer.json or a SentencePiece model (sentencepiece.bpe.model, spm.model)"
 
 
@@ -94,9 +96,9 @@ def is_tokenizer_file(name: str) -> bool:
     return bool(_VOCABULARY.fullmatch(name) or _BESIDE.fullmatch(name))
 
 
-def has_tokenizer(names: Iterable[str]) -> bool:
-    """Return whether a vocabulary is among files of these names, so that they are enough for a tokenizer."""
-    return any(_VOCABULARY.fullmatch(name) for name in names)
+def has_tokenizer(names: Iterable[str], model_type: str | None = None) -> bool:
+    """Return whether files of these names are enough for a fast tokenizer, in the folder of an encoder of `model_type`."""
+    return any(name == "tokenizer.json" if model_type in _SLOW_TOKENIZER else _VOCABULARY.fullmatch(name) for name in names)
 
 
 def is_path(name: str) -> bool:

@@ -34,12 +34,18 @@ def load_tokenizer(name_or_path: str, revision: str | None = None) -> PreTrained
             f"tokenizer '{name_or_path}' is a {type(tokenizer).__name__}, expected a fast tokenizer (with a tokenizer.json)"
         )
     loaded: PreTrainedTokenizerBase = tokenizer
+    if set(loaded.get_vocab().values()) <= set(loaded.all_special_ids):
+        raise UserError(
+            f"tokenizer '{name_or_path}' is read as a {type(tokenizer).__name__}, which finds no words in its files: name "
+            "another class in its tokenizer_config.json, for sentencepiece.bpe.model such as "
+            '{"tokenizer_class": "XLMRobertaTokenizer"}'
+        )
     return loaded
 
 
 def _check_folder(folder: Path, name: str) -> None:
     if folder.is_dir() and not has_tokenizer(file.name for file in folder.iterdir() if file.is_file()):
-        raise UserError(f"no tokenizer in the folder '{name}': expected {TOKENIZER_EXPECTED} in it; {TYPE}")
+        raise UserError(f"no fast tokenizer in the folder '{name}': expected {TOKENIZER_EXPECTED} in it; {TYPE}")
     if not folder.is_dir():
         what = "a file" if folder.exists() else "no such folder"
         raise UserError(

@@ -58,8 +58,8 @@ def test_a_folder_without_an_encoder(values, found, config, tmp_path):
 def test_what_a_folder_lacks(config, tmp_path):
     (tmp_path / "vocab.txt").rename(tmp_path / "words.txt")
     assert list(problems(config)) == [
-        f"no tokenizer in the folder '{tmp_path}': expected tokenizer.json or a SentencePiece model (sentencepiece.bpe.model, "
-        "spm.model) in it; type model.tokenizer=FOLDER"
+        f"no fast tokenizer in the folder '{tmp_path}': expected tokenizer.json or a SentencePiece model "
+        "(sentencepiece.bpe.model, spm.model) in it; type model.tokenizer=FOLDER"
     ]
     (tmp_path / "spm.model").touch()
     (tmp_path / "model.safetensors").unlink()

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import re
+import shutil
 import struct
 
 import pytest
@@ -38,9 +39,19 @@ def test_file_instead_of_folder(tmp_path):
 
 def test_folder_without_tokenizer(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "xlm-roberta"}))
-    expected = f"no tokenizer in the folder '{tmp_path}': expected tokenizer.json or a SentencePiece model "
+    expected = f"no fast tokenizer in the folder '{tmp_path}': expected tokenizer.json or a SentencePiece model "
     with pytest.raises(UserError, match="^" + re.escape(expected)):
         load_tokenizer(str(tmp_path))
+
+
+def test_a_class_that_does_not_read_the_files_of_the_folder(tmp_path, shared_data):
+    """BERT's architecture with XLM-R's SentencePiece model and no word of its class: BertTokenizer would know no word."""
+    shutil.copy(shared_data / "tokenizers" / "multilingual16k" / "sentencepiece.bpe.model", tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(UserError, match="is read as a BertTokenizer, which finds no words in its files: name another class"):
+        load_tokenizer(str(tmp_path))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "XLMRobertaTokenizer"}))
+    assert len(load_tokenizer(str(tmp_path))) == 16002
 
 
 def test_broken_tokenizer_file(tmp_path):

@@ -32,9 +32,12 @@ def _model(encoder: ResolvedEncoder) -> Iterator[str]:
         return
     if folder and not weights_in(folder):
         yield f"the folder '{model.name_or_path}' holds no weights: expected model.safetensors in it"
-    if tokenizer and not encoders.has_tokenizer(file.name for file in tokenizer.iterdir()):
+    kind = (encoder.values or {}).get("model_type") if tokenizer == folder else None
+    if tokenizer and not encoders.has_tokenizer((file.name for file in tokenizer.iterdir()), kind):
         name = model.tokenizer or model.name_or_path
-        yield f"no tokenizer in the folder '{name}': expected {encoders.TOKENIZER_EXPECTED} in it; type model.tokenizer=FOLDER"
+        yield (
+            f"no fast tokenizer in the folder '{name}': expected {encoders.TOKENIZER_EXPECTED} in it; type model.tokenizer=FOLDER"
+        )
 
 
 def _attention(config: Config) -> Iterator[str]:
