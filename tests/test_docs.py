@@ -60,7 +60,8 @@ COMMANDS = [command for page in PAGES for command in commands(page)]
 TRAIN = [
     command
     for command in COMMANDS
-    if command.words[:2] == ("xstilts", "train") and not any(word.startswith("--config-dir") for word in command.words)
+    if command.words[:2] in (("xstilts", "train"), ("xstilts", "evaluate"))
+    and not any(word.startswith("--config-dir") for word in command.words)
 ]
 RUN = [command for command in COMMANDS if command.words[0] == "xstilts" and set(command.words) & set(SHOWN)]
 

@@ -9,6 +9,7 @@ from xstilts.launch.entry import entry_point
 
 COMMANDS = {
     "train": "run one cell: intermediate task, target task, evaluation in every language; with -m, a grid of cells",
+    "evaluate": "evaluate a checkpoint with its own head in every language; with -m, a grid of checkpoints and targets",
     "plan": "show what `train -m` with the same options would do: waves, what exists, what is stale and why, the cost",
     "fetch": "download and prepare all data that `train` needs with the same options, for machines without a network",
     "pretrain": "pretrain a tokenizer and a small encoder on text (phase 1), as `train` does when they are missing",

@@ -22,6 +22,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 POOLINGS = ("mean", "cls", "pooler")
+HEADS = ("fresh", "kept", "given")
 ROLES = ("target", "intermediate")
 """Config groups in which a task is chosen."""
 MANY = 1_000_000_000
@@ -229,6 +230,11 @@ class Target:
     task: Task = field(default_factory=Task)
     training: dict[str, TrainingTask] = field(default_factory=dict)
     """Training tasks in order. Each continues with the encoder and head of the previous one; empty: phase 3 is skipped."""
+    head: str = one_of("fresh", HEADS)
+    """`fresh`: phase 3 starts with a new head; `kept`: with that of the checkpoint `model.name_or_path`; `given`: phase 3 is left
+    out, and the checkpoint is evaluated with its own head, as by `xstilts evaluate`. Retrieval needs no head."""
+    head_labels: list[str] | None = None
+    """The labels of that head in the order of its outputs; null: its config.json names them."""
     languages: list[str] | None = None
     """Languages to evaluate; null: all of the task's languages that have data."""
     splits: list[str] | None = one_of(None, SPLITS)

@@ -116,7 +116,7 @@ def local_path(name: str) -> Path:
 
 READ: Mapping[str, type] = {
     **dict.fromkeys(("max_position_embeddings", "pad_token_id", "num_hidden_layers", "n_layers", "hidden_size"), int),
-    **{"intermediate_size": int, "model_type": str, "architectures": list},
+    **{"intermediate_size": int, "model_type": str, "architectures": list, "id2label": dict},
 }
 """The keys of config.json that are read without transformers -> type of their values."""
 
@@ -135,7 +135,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     for name, kind in READ.items():
         value = values.get(name)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            expected = {int: "a whole number", str: "a text", list: "a list"}[kind]
+            expected = {int: "a whole number", str: "a text", list: "a list", dict: "an object"}[kind]
             raise UserError(f"{file}: {name} is {str(value)[:40]!r}, expected {expected}")
     return values
 

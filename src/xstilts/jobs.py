@@ -39,6 +39,17 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class GivenHead:
+    """The head that a checkpoint has for the target."""
+
+    folder: str = ""
+    outputs: list[int] = field(default_factory=list)
+    """The number of the output for each label of the task; empty for a head without labels."""
+    matching: str = ""
+    """`outputs` in words, and the outputs that are left out."""
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """One training phase (1, 2 or 3): its parent, its data, its hyperparameters -> an artifact."""
 
@@ -57,6 +68,8 @@ class TrainingJob:
     """The artifact to start from; null: the encoder of phase 1."""
     carry_head: bool = False
     """Start with the parent's head instead of a fresh one."""
+    head: GivenHead | None = None
+    """Start with this head instead of a fresh one."""
     model: ModelConfig = field(default_factory=ModelConfig)
     tokenizer: str = ""
     """The folder or Hub id of the tokenizer of phase 1."""
@@ -107,6 +120,8 @@ class EvaluationJob:
     max_test_examples: int | None = None
     trained: bool = False
     """The target has training tasks, so the artifact must have its head."""
+    head: GivenHead | None = None
+    """Evaluate with this head; null: with that of the artifact."""
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
     limits: Limits = field(default_factory=Limits)
     examples: dict[str, dict[str, int]] = field(default_factory=dict)

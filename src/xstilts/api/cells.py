@@ -86,14 +86,20 @@ def run(
     *overrides: str,
     intermediate: Choice | Sequence[Choice] | None = None,
     target: Choice | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Cell:
     """Run what is missing of one cell, as `xstilts train` does with the same words, and return its result.
 
-    `intermediate` and `target` are the same as `+intermediate=NAME` and `+target=NAME`, and take Task objects too. Progress goes
-    to standard error. UserError for a wrong name, value or file; KeyboardInterrupt after Ctrl-C, when a checkpoint is written:
-    the same call goes on from there.
+    `intermediate` and `target` are the same as `+intermediate=NAME` and `+target=NAME`, or Task objects. `checkpoint` is
+    a folder or Hub id to evaluate with its own head, without training, as `xstilts evaluate` does. Progress goes to standard
+    error. UserError for a wrong name, value or file; KeyboardInterrupt after Ctrl-C, when a checkpoint is written: the same call
+    goes on from there.
     """
-    config = composed(*_words(overrides, intermediate, target))
+    words, tasks = _words(overrides, intermediate, target)
+    if checkpoint is not None:
+        quoted = str(checkpoint).replace("'", r"\'")
+        words += [f"model.name_or_path='{quoted}'", "target.head=given"]
+    config = composed(words, tasks)
     if config.stop_after:
         raise UserError("stop_after is for the jobs of a grid: leave it out")
     log_to_stderr()

@@ -13,8 +13,9 @@ from xstilts.config import DataConfig, ModelConfig
 from xstilts.errors import UserError
 from xstilts.paths import METADATA
 from xstilts.sources import TaskSource
-from xstilts.store.artifacts import read_metadata
+from xstilts.store.artifacts import artifact_of, read_metadata
 from xstilts.store.checksums import file_sha256
+from xstilts.store.files import read_json_object
 from xstilts.store.fingerprint import fingerprint, without_defaults
 
 log = logging.getLogger("xstilts")
@@ -46,7 +47,9 @@ class ResolvedEncoder:
 
 def resolve_encoder(model: ModelConfig) -> ResolvedEncoder:
     """Read all that config.json says about the encoder. Raises nothing: `problem` holds what is wrong."""
-    tokenizer, folder, tokenizer_folder, problem = model.tokenizer or model.name_or_path, None, None, ""
+    tokenizer, folder, tokenizer_folder, problem = model.tokenizer, None, None, ""
+    if tokenizer is None and model.name_or_path is not None:
+        tokenizer = str(artifact_of(Path(model.name_or_path)) or model.name_or_path)
     values: dict[str, Any] | None = None
     try:
         folder, tokenizer_folder = _folder(model.name_or_path), _folder(tokenizer)
@@ -92,7 +95,11 @@ def unsuitable(name: str, values: dict[str, Any] | None) -> str | None:
 
 
 def weights_in(folder: Path) -> list[Path]:
-    """The files with an encoder's weights."""
+    """The files with an encoder's weights: those of the index, if there is one, which may lie elsewhere."""
+    if (index := folder / "model.safetensors.index.json").is_file():
+        names = read_json_object(index, "index of weights", "copy the checkpoint again").get("weight_map")
+        places = [folder / str(name) for name in sorted(set(names.values()))] if isinstance(names, dict) else []
+        return [path for path in places if path.is_file()]
     return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
 
 
@@ -125,9 +132,8 @@ def _place(name: str | None, folder: Path | None, revision: str | None, cache: P
         raise UserError(NO_TOKENIZER)
     if folder is None:
         return {"hub": name, "revision": revision}
-    weights = {path.name for path in weights_in(folder)}
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    read = [path for path in files if path.name in {"config.json", *weights} or encoders.is_tokenizer_file(path.name)]
+    read = [path for path in files if path.name == "config.json" or encoders.is_tokenizer_file(path.name)] + weights_in(folder)
     if not read:
         raise UserError(
             f"the folder '{name}' holds no encoder and no tokenizer: "
@@ -149,9 +155,12 @@ def world_identity(data: DataConfig, sources: Iterable[TaskSource]) -> str | Non
 
 def check_world(encoder: ResolvedEncoder, data: DataConfig, sources: Iterable[TaskSource]) -> None:
     """UserError where the encoder, an artifact of a store, was pretrained on another synthetic world than the tasks are of."""
-    if encoder.folder is None or not (encoder.folder / METADATA).is_file():
+    if encoder.folder is None:
         return
-    pretrained, world = read_metadata(encoder.folder).get("identity", {}).get("world"), world_identity(data, sources)
+    artifact = artifact_of(encoder.folder) or encoder.folder
+    if not (artifact / METADATA).is_file():
+        return
+    pretrained, world = read_metadata(artifact).get("identity", {}).get("world"), world_identity(data, sources)
     if pretrained and world and pretrained != world:
         raise UserError(
             f"the encoder model.name_or_path={encoder.model.name_or_path} was pretrained on another synthetic world than "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xstilts.cell.checks import check
 from xstilts.cell.encoder import unsuitable
+from xstilts.cell.given_head import given_head
 from xstilts.cell.resolve import ResolvedCell, readable, resolve
 from xstilts.config import Config, ModelConfig
 from xstilts.encoders import is_path, local_path, read_config
@@ -79,7 +80,7 @@ def local_model(config: Config) -> ModelConfig:
     model, checksum = config.model, _checksum(config)
     encoder, tokenizer = model.name_or_path, model.tokenizer
     if encoder and not is_path(encoder):
-        encoder = str(_fetched_encoder(model, encoder, checksum))
+        encoder = str(_fetched_encoder(config, encoder, checksum))
     elif encoder:
         encoder = str(local_path(encoder))
     if tokenizer and is_path(tokenizer):
@@ -92,12 +93,14 @@ def local_model(config: Config) -> ModelConfig:
     return replace(model, name_or_path=encoder, tokenizer=tokenizer, revision=None)
 
 
-def _fetched_encoder(model: ModelConfig, name: str, checksum: Checksum) -> Path:
+def _fetched_encoder(config: Config, name: str, checksum: Checksum) -> Path:
     """The folder of the encoder `name` of the Hub. Its small files come first: weights of no use are not downloaded."""
-    revision = model.revision or model.pinned.get(name)
+    revision = config.model.revision or config.model.pinned.get(name)
     folder = fetch_model(name, revision, False, checksum)
-    if problem := unsuitable(name, read_config(folder)):
+    values = read_config(folder)
+    if problem := unsuitable(name, values):
         raise UserError(problem)
+    given_head(config, values)
     return fetch_model(name, revision, True, checksum)
 
 

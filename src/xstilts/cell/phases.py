@@ -13,10 +13,11 @@ from typing import Any
 
 from xstilts import metrics, recipes
 from xstilts.cell.encoder import check_world, encoder_identity, note_attention, world_identity
+from xstilts.cell.given_head import given_head
 from xstilts.cell.inputs import fetched
 from xstilts.cell.resolve import ResolvedCell, ResolvedPhase, data_of, readable
 from xstilts.config import Config, Hyperparameters, ModelConfig
-from xstilts.jobs import EvaluationJob, TokenizerJob, TrainingData, TrainingJob, evaluated_splits
+from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
 from xstilts.sources.splits import DataSplit
 from xstilts.store.artifacts import is_done
@@ -106,10 +107,11 @@ def plan(cell: ResolvedCell, download: bool = True) -> CellPlan:
         folders = {name: str(made.paths.folder) for name, made in zip(cell.maps, phases, strict=True)}
         phases.append(_phase(cell, cell.intermediate, data_of(cell.intermediate, cache, folders), start))
         start = start.after(phases[-1])
-    for phase in cell.training:
-        phases.append(_phase(cell, phase, data_of(phase, cache), start))
+    head = given_head(cell.config, cell.encoder.values)
+    for number, phase in enumerate(cell.training):
+        phases.append(_phase(cell, phase, data_of(phase, cache), start, head=None if number else head))
         start = start.after(phases[-1])
-    return _with_evaluation(cell, asked, start, first, phases, download)
+    return _with_evaluation(cell, asked, start, first, phases, download, None if cell.training else head)
 
 
 def first_phase(cell: ResolvedCell) -> tuple[list[Phase], Start]:
@@ -150,8 +152,9 @@ def _phase(
     data: dict[str, TrainingData],
     start: Start,
     more: Mapping[str, Any] | None = None,
+    head: GivenHead | None = None,
 ) -> Phase:
-    """A training phase. `more`: further values that determine its artifact."""
+    """A training phase. `more`: further values that determine its artifact; `head`: the one it starts with, if no fresh one."""
     config, values = cell.config, phase.hyperparameters
     identity = {
         "kind": "training",
@@ -165,6 +168,7 @@ def _phase(
         "precision": config.trainer.precision,
         "attention": start.model.attention,
         "seed": phase.seed,
+        **_head_identity(head),
         **(more or {}),
     }
     paths = ArtifactPaths(store_of(config), "trained", fingerprint(identity))
@@ -176,6 +180,7 @@ def _phase(
         curves=str(curves_dir(Path(config.output).absolute(), list(data), paths.fingerprint)),
         parent=start.artifact,
         carry_head=phase.carry_head,
+        head=head,
         model=replace(start.model, pooler=phase.pooler),
         tokenizer=start.tokenizer,
         tasks=data,
@@ -189,6 +194,11 @@ def _phase(
         features=_features(config),
     )
     return Phase(job, paths)
+
+
+def _head_identity(head: GivenHead | None) -> dict[str, Any]:
+    """The values of a checkpoint's head that determine a result; its weights are those of the encoder's checkpoint."""
+    return {"head": head.outputs} if head else {}
 
 
 def _features(config: Config) -> str:
@@ -225,9 +235,15 @@ def _of_training(hyperparameters: Hyperparameters, embeds: bool) -> Hyperparamet
 
 
 def _with_evaluation(
-    cell: ResolvedCell, asked: ModelConfig, start: Start, first: list[Phase], phases: list[Phase], download: bool
+    cell: ResolvedCell,
+    asked: ModelConfig,
+    start: Start,
+    first: list[Phase],
+    phases: list[Phase],
+    download: bool,
+    head: GivenHead | None,
 ) -> CellPlan:
-    """`asked`: the model as the user chose it, before it was a folder on this disk."""
+    """`asked`: the model as the user chose it, before it was a folder on this disk; `head`: that of a given checkpoint."""
     config, target, source = cell.config, cell.target, readable(cell.target)
     splits = evaluated_splits(source, config.target, checksum_cache(store_of(config)), download)
     values, intermediate = target.hyperparameters, list(config.intermediate.tasks)
@@ -246,6 +262,7 @@ def _with_evaluation(
         "pooler": config.model.pooler,
         "precision": config.trainer.precision,
         "attention": start.model.attention,
+        **_head_identity(head),
         "data": {file: checksum for split in splits for file, checksum in split.checksums.items()},
     }
     # The cell's choices too: two cells may share an artifact and still be two points of a grid.
@@ -273,6 +290,7 @@ def _with_evaluation(
         without_data=[language for language in target.languages if not any(language in s.languages for s in splits)],
         max_test_examples=config.target.max_test_examples,
         trained=bool(config.target.training),
+        head=head,
         hyperparameters=values,
         limits=target.limits,
         examples=target.examples,

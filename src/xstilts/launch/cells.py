@@ -78,6 +78,8 @@ def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Conf
             raise UserError("\n".join(f"{name}: no value, and there is no default for it: type {name}=VALUE" for name in missing))
         typed = OmegaConf.to_object(config)
     assert isinstance(typed, schema.Config)
+    if typed.target.head == "given":
+        typed.target.training = {}
     phase = typed.intermediate
     for training in phase.tasks.values():
         if training.max_examples is None and training.fraction is None:

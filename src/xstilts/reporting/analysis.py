@@ -224,5 +224,5 @@ def _provenance(one: Comparison, condition: str) -> Iterator[list[Any]]:
         lineage = " -> ".join(f"{artifact['label']} {artifact['fingerprint']}" for artifact in result["artifacts"])
         versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
         cell = result["cell"]
-        own = [one.target, condition, choice_name(choice), seed, lineage, versions]
+        own = [one.target, condition, choice_name(choice), seed, lineage or "evaluated as given", versions]
         yield [name_of(result), *own, str(cell.get("recipe", "")), str(cell.get("model", ""))]

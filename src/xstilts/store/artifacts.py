@@ -34,6 +34,12 @@ def is_done(folder: Path) -> bool:
     return (folder / DONE).is_file()
 
 
+def artifact_of(folder: Path) -> Path | None:
+    """Return the finished artifact that a folder is, or whose head it has (`heads/NAME`); None if there is none."""
+    above = folder.parent.parent if folder.parent.name == "heads" else folder
+    return next((place for place in (folder, above) if is_done(place)), None)
+
+
 @contextlib.contextmanager
 def temporary_folder(final: Path) -> Iterator[Path]:
     """Yield a new empty folder beside `final`, to fill and publish in the body; remove it afterwards if it was not published.

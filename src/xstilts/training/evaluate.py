@@ -27,6 +27,7 @@ from xstilts.training.callbacks import progress
 from xstilts.training.callbacks.graceful_stop import keep_handlers
 from xstilts.training.clusters import LanguageExamples, clusters
 from xstilts.training.datamodule import LanguageSplit, TaskDataModule
+from xstilts.training.given_head import load_given_head
 from xstilts.training.load import check_length, load_encoder
 from xstilts.training.memory import out_of_memory_means
 from xstilts.training.module import TaskModule
@@ -94,6 +95,9 @@ def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -
     """Load the artifact's encoder and head. Raises UserError if a score would depend on untrained weights."""
     encoder = load_encoder(job.model, job.trainer, tokenizer, job.artifact)
     check_length(encoder, job.hyperparameters.max_length, task.name)
+    if job.head:
+        given = load_given_head(job.head, task, encoder, job.hyperparameters)
+        return TaskModule(encoder, {head_name(task): given}, job.hyperparameters, seed=0)
     head = build_head(task, encoder, job.hyperparameters)
     saved = checkpoint.load_heads(Path(job.artifact)) if job.artifact else {}
     embeds = format_of(task).embeds

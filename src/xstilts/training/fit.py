@@ -29,6 +29,7 @@ from xstilts.training.callbacks.trim_vocabulary import TrimVocabulary
 from xstilts.training.callbacks.validation import ValidateAndCheckpoint
 from xstilts.training.datamodule import TaskDataModule
 from xstilts.training.determinism import derived_seed, deterministic
+from xstilts.training.given_head import load_given_head
 from xstilts.training.load import check_length, fresh_heads, load_encoder
 from xstilts.training.memory import out_of_memory_means
 from xstilts.training.module import TaskModule
@@ -119,6 +120,8 @@ def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encode
         for _, head in heads.values():
             if not checkpoint.restore_head(saved, head):
                 raise UserError(f"{job.label} goes on with the head of {job.parent}, which has none")
+    if job.head:
+        heads = {name: (task, load_given_head(job.head, task, encoder, job.hyperparameters)) for name, (task, _) in heads.items()}
     for name, values in by_task.items():
         check_length(encoder, values.max_length, name)
     if job.hyperparameters.dropout is not None:

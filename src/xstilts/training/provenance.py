@@ -11,7 +11,7 @@ from typing import Any
 from xstilts.config import ModelConfig
 from xstilts.errors import UserError
 from xstilts.jobs import TrainingData, TrainingJob
-from xstilts.store.artifacts import is_done, read_metadata
+from xstilts.store.artifacts import artifact_of, read_metadata
 from xstilts.store.fingerprint import without_defaults
 
 CACHED = re.compile(r"models--([^/]+)/snapshots/([^/]+)/")
@@ -80,11 +80,11 @@ def _place(name: str, revision: str | None) -> dict[str, Any]:
 
 
 def _artifact(name: str | None) -> dict[str, Any] | None:
-    """The metadata, if the folder is an artifact of xstilts."""
-    if not name or not is_done(Path(name)):
+    """The metadata, if the folder is an artifact of xstilts, or one of its heads."""
+    if not name or (folder := artifact_of(Path(name))) is None:
         return None
     try:
-        metadata = read_metadata(Path(name))
+        metadata = read_metadata(folder)
     except UserError:  # somebody else's folder
         return None
-    return {"fingerprint": Path(name).resolve().name, "data": {}} | metadata
+    return {"fingerprint": folder.resolve().name, "data": {}} | metadata

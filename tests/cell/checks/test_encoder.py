@@ -109,6 +109,23 @@ def test_a_target_without_training_has_no_head(format, intermediate, config):
     else:
         (line,) = found
         assert line.startswith("target t: target.training is empty") and "type +target=t with its training" in line
+        assert line.endswith("for a checkpoint with a head of its own, xstilts evaluate (target.head=given)")
+
+
+def test_a_checkpoint_with_its_own_head_needs_no_training(config, tmp_path):
+    values = {"model_type": "bert", "max_position_embeddings": 512, "architectures": ["BertForSequenceClassification"]}
+    (tmp_path / "config.json").write_text(json.dumps(values | {"id2label": {"0": "no", "1": "yes"}}))
+    config.target.task.labels, config.target.training, config.target.head = ["yes", "no"], {}, "given"
+    assert list(problems(config)) == []
+    config.intermediate.tasks = {"u": TrainingTask(task("classification", "u"))}
+    (line,) = problems(config)
+    assert line == "target.head=given evaluates a checkpoint as it is, without training: leave +intermediate out"
+    config.intermediate.tasks, config.target.task.labels = {}, ["good", "bad"]
+    (line,) = problems(config)
+    assert line.startswith(f"model.name_or_path={tmp_path} has the labels no, yes, and task t has good, bad")
+    (tmp_path / "config.json").write_text("{}")
+    (line,) = problems(config)  # not of its head, too
+    assert "holds a model without model_type" in line
 
 
 POOLED = Hyperparameters(retrieval_pooling=["pooler"])

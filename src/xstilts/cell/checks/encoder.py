@@ -4,17 +4,22 @@ from collections.abc import Iterator
 
 from xstilts import encoders
 from xstilts.cell.encoder import ResolvedEncoder, unsuitable, weights_in
+from xstilts.cell.given_head import given_head
 from xstilts.cell.resolve import ResolvedCell, ResolvedPhase
 from xstilts.config import Config
+from xstilts.errors import UserError
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_names, format_of, formats
 
 
 def problems(cell: ResolvedCell) -> Iterator[str]:
     """One line for each problem. Of a model on the Hub, only what needs none of its files."""
-    yield from _model(cell.encoder)
+    unusable = list(_model(cell.encoder))
+    yield from unusable
     yield from _attention(cell.config)
     yield from _mlm(cell)
+    if not unusable:
+        yield from _given_head(cell)
     yield from _untrained_head(cell.config)
     yield from _untrained_pooler(cell)
 
@@ -61,15 +66,31 @@ def _mlm(cell: ResolvedCell) -> Iterator[str]:
         )
 
 
+def _given_head(cell: ResolvedCell) -> Iterator[str]:
+    """A checkpoint's own head must fit the target, and with target.head=given the checkpoint is evaluated as it is."""
+    config = cell.config
+    if config.target.head == "given" and config.intermediate.tasks:
+        yield "target.head=given evaluates a checkpoint as it is, without training: leave +intermediate out"
+    if not _known(config.target.task) or not all(_known(used.task) for used in config.target.training.values()):
+        return
+    try:
+        given_head(config, cell.encoder.values)
+    except UserError as error:
+        yield str(error)
+
+
 def _untrained_head(config: Config) -> Iterator[str]:
     """Phase 4 has no head of a target that nothing was trained on."""
     task = config.target.task
     of_phase_1 = [training.task for training in config.pretraining.tasks.values()]  # `pretrain` has no other target
-    if config.target.training or not _known(task) or format_of(task).embeds or task in of_phase_1:
+    if config.target.training or config.target.head == "given" or not _known(task):
+        return
+    if format_of(task).embeds or task in of_phase_1:
         return
     yield (
         f"target {task.name}: target.training is empty, so that its scores would come from a random head for {task.format}; "
-        f"type +target={task.name} with its training, or +task@target.training.NAME.task=NAME"
+        f"type +target={task.name} with its training, or +task@target.training.NAME.task=NAME; for a checkpoint with a head of "
+        f"its own, xstilts evaluate (target.head=given)"
     )
 
 
