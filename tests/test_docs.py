@@ -1,7 +1,7 @@
 """README.md and docs/: every command composes or is run, every link leads somewhere, every message that is quoted is one of the
-program's, the table of tasks is that of conf/.
+program's, the tables of tasks and encoders are those of conf/.
 
-`.venv/bin/python tests/test_docs.py` writes the table of tasks anew.
+`.venv/bin/python tests/test_docs.py` writes these tables anew.
 """
 
 import ast
@@ -18,13 +18,14 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from xstilts.export.licences import ENCODERS
 from xstilts.tasks.catalogue import load_task, task_names
 from xstilts.tasks.declaration import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 LINKED = [*PAGES, REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "experiments" / "README.md"]
-TABLE = re.compile(r"(<!-- tasks: .*? -->\n)(.*?)(<!-- end of tasks -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (?:tasks|encoders): .*? -->\n)(.*?)(<!-- end of (?:tasks|encoders) -->)", re.DOTALL)
 SHOWN = ("--help", "--cfg")
 
 
@@ -120,6 +121,23 @@ def tasks_table() -> str:
         cells = (shown, task.format, "; ".join(roles), languages, sizes(task), metrics, sources(task), task.licence)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def encoders_table() -> str:
+    """The table of encoders in docs/encoders.md, from conf/model."""
+    lines = ["| choice | on the Hub | revision | licence |", "|---|---|---|---|"]
+    for path in sorted((REPOSITORY / "conf" / "model").glob("*.yaml")):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = values.get("model", values)
+        if (name := values["name_or_path"]) is not None:
+            lines.append(
+                f"| `{path.stem}` | [{name}](https://huggingface.co/{name}) | `{values['pinned'][name]}` | "
+                f"{ENCODERS.get(name, 'not confirmed')} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+TABLES = {"README.md": tasks_table, "docs/encoders.md": encoders_table}
 
 
 def test_there_are_commands_to_check():
@@ -260,9 +278,10 @@ def test_every_quoted_message_is_one_that_the_program_writes():
     assert not missing
 
 
-def test_the_table_of_tasks_is_that_of_conf():
-    (found,) = TABLE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))
-    assert found[1] == tasks_table(), "run `.venv/bin/python tests/test_docs.py`"
+@pytest.mark.parametrize("page", ["README.md", "docs/encoders.md"])
+def test_the_tables_of_tasks_and_encoders_are_those_of_conf(page: str):
+    (found,) = TABLE.findall((REPOSITORY / page).read_text(encoding="utf-8"))
+    assert found[1] == TABLES[page](), "run `.venv/bin/python tests/test_docs.py`"
 
 
 def test_every_file_named_for_a_release_is_one_of_its_task():
@@ -280,13 +299,13 @@ def test_every_file_named_for_a_release_is_one_of_its_task():
                 assert written in known, f"{name}: {written}"
 
 
-def write_table() -> None:
-    """Put the table into README.md."""
-    page = REPOSITORY / "README.md"
-    page.write_text(
-        TABLE.sub(lambda found: found[1] + tasks_table() + found[3], page.read_text(encoding="utf-8")), encoding="utf-8"
-    )
+def write_tables() -> None:
+    """Put the tables into their pages."""
+    for name, table in TABLES.items():
+        page = REPOSITORY / name
+        text = page.read_text(encoding="utf-8")
+        page.write_text(TABLE.sub(rf"\g<1>{table()}\g<3>", text), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_table()
+    write_tables()
