@@ -21,7 +21,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 """float16 is missing because it needs scaled gradients, whose norm cannot be clipped as the recipes require."""
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
-POOLINGS = ("mean", "cls", "pooler")
+POOLINGS = ("mean", "cls", "last", "pooler")
 HEADS = ("fresh", "kept", "given")
 ROLES = ("target", "intermediate")
 """Config groups in which a task is chosen."""
@@ -165,7 +165,7 @@ class Hyperparameters:
     """Layers whose hidden states are pooled, 0 = the embeddings; empty: `retrieval_layer_of_24` scaled to the encoder's depth."""
     retrieval_layer_of_24: int | None = number(None, at_least=0, at_most=24)
     retrieval_pooling: list[str] | None = one_of(None, POOLINGS)
-    """`mean` (over all tokens but padding), `cls` or `pooler`."""
+    """`mean` (over all tokens but padding), `cls` (the first token), `last` (the last one, for decoders) or `pooler`."""
 
 
 @dataclass

@@ -184,8 +184,11 @@ def factorised(config: Mapping[str, Any]) -> bool:
     return bool(widths) and widths[0] != config.get("hidden_size")
 
 
-def refusal(config: Mapping[str, Any]) -> str | None:
-    """Return why the model cannot be used as an encoder, such as "a model of the type t5, an encoder-decoder"; None if it can."""
+def refusal(config: Mapping[str, Any], only_embeds: bool = False) -> str | None:
+    """Return why the model cannot be used as an encoder, such as "a model of the type t5, an encoder-decoder"; None if it can.
+
+    `only_embeds`: it is not trained, and only embeds texts, which a decoder can do, too.
+    """
     kind = config.get("model_type")
     architectures = [str(name) for name in config.get("architectures") or []]
     if not isinstance(kind, str):
@@ -193,8 +196,10 @@ def refusal(config: Mapping[str, Any]) -> str | None:
     if config.get("is_encoder_decoder") or any(name.endswith("ForConditionalGeneration") for name in architectures):
         return f"a model of the type {kind}, an encoder-decoder"
     causal = kind not in FAMILIES and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures)
-    if kind in DECODERS or config.get("is_decoder") or causal:
-        return f"a model of the type {kind}, a decoder, whose tokens attend only to earlier tokens"
+    if (kind in DECODERS or config.get("is_decoder") or causal) and not only_embeds:
+        return (
+            f"a model of the type {kind}, a decoder, which is taken only to embed texts for a retrieval target, without training"
+        )
     return None
 
 

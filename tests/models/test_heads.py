@@ -168,7 +168,7 @@ def test_retrieval_loss_is_a_softmax_over_the_candidates_of_the_batch(still, bat
 
 
 def test_every_layer_and_pooling_comes_from_one_pass(still, batch_of):
-    phase = still("retrieval", retrieval_layers=[0, 1, 2], retrieval_pooling=["mean", "cls", "pooler"])
+    phase = still("retrieval", retrieval_layers=[0, 1, 2], retrieval_pooling=list(POOLINGS))
     batch = batch_of(phase)
     calls = []
     phase.encoder.backbone.register_forward_hook(lambda *arguments: calls.append(1))
@@ -221,6 +221,8 @@ def test_mean_pooling_ignores_padding(build):
     hidden[0, 3:] = 1e4
     torch.testing.assert_close(pool(hidden, mask, "mean", encoder), mean)
     assert torch.equal(pool(hidden, mask, "cls", encoder), hidden[:, 0])
+    last = hidden[range(len(hidden)), mask.sum(1) - 1]
+    assert torch.equal(pool(hidden, mask, "last", encoder), last) and not torch.equal(last, hidden[:, -1])
     torch.testing.assert_close(pool(hidden, mask, "pooler", encoder), torch.tanh(encoder.pooler(hidden[:, 0])))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from xstilts import encoders
 from xstilts.babel.world import VERSION
-from xstilts.config import DataConfig, ModelConfig
+from xstilts.config import Config, DataConfig, ModelConfig
 from xstilts.errors import UserError
 from xstilts.paths import METADATA
 from xstilts.sources import TaskSource
@@ -17,6 +17,7 @@ from xstilts.store.artifacts import artifact_of, read_metadata
 from xstilts.store.checksums import file_sha256
 from xstilts.store.files import read_json_object
 from xstilts.store.fingerprint import fingerprint, without_defaults
+from xstilts.tasks.formats import format_names, format_of
 
 log = logging.getLogger("xstilts")
 NO_TOKENIZER = "model=tiny has no tokenizer of its own: type model.tokenizer=FOLDER (or a Hub id)"
@@ -86,11 +87,12 @@ def _folder(name: str | None) -> Path | None:
     return folder
 
 
-def unsuitable(name: str, values: dict[str, Any] | None) -> str | None:
-    """The reason why the model `name` with this config.json cannot be the encoder; None if it can."""
+def unsuitable(name: str, values: dict[str, Any] | None, config: Config) -> str | None:
+    """The reason why the model `name` with this config.json cannot be the encoder of the cell; None if it can."""
     if values is None:
         return f"model.name_or_path={name} has no config.json; expected {encoders.EXPECTED}"
-    refusal = encoders.refusal(values)
+    task, trained = config.target.task, config.intermediate.tasks or config.target.training
+    refusal = encoders.refusal(values, not trained and task.format in format_names() and format_of(task).embeds)
     return f"model.name_or_path={name} holds {refusal}; expected {encoders.EXPECTED}" if refusal else None
 
 

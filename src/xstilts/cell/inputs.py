@@ -98,7 +98,7 @@ def _fetched_encoder(config: Config, name: str, checksum: Checksum) -> Path:
     revision = config.model.revision or config.model.pinned.get(name)
     folder = fetch_model(name, revision, False, checksum)
     values = read_config(folder)
-    if problem := unsuitable(name, values):
+    if problem := unsuitable(name, values, config):
         raise UserError(problem)
     given_head(config, values)
     return fetch_model(name, revision, True, checksum)

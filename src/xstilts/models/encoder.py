@@ -182,24 +182,25 @@ def initialise(module: nn.Module, standard_deviation: float = 0.02) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def build_encoder(model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> Encoder:
+def build_encoder(model: ModelConfig, tokenizer: PreTrainedTokenizerBase, only_embeds: bool = False) -> Encoder:
     """Build the encoder of phase 1: loaded from `name_or_path`, or `tiny`, randomly initialised."""
     if model.name_or_path is None:
         return Encoder(_tiny(model.tiny, tokenizer, model.attention))
-    return Encoder(load_backbone(model.name_or_path, model.attention, model.revision))
+    return Encoder(load_backbone(model.name_or_path, model.attention, model.revision, only_embeds))
 
 
-def load_backbone(name_or_path: str, attention: str, revision: str | None = None) -> PreTrainedModel:
+def load_backbone(name_or_path: str, attention: str, revision: str | None = None, only_embeds: bool = False) -> PreTrainedModel:
     """Load a Hugging Face encoder in float32 without pooler; each of its weights must be in the checkpoint.
 
-    With `attention="sdpa"`, an encoder without SDPA attention is loaded with eager attention.
+    With `attention="sdpa"`, an encoder without SDPA attention is loaded with eager attention. With `only_embeds`, a decoder is
+    loaded, too.
     Raises UserError for a folder or id that holds no such encoder. Code from the folder or the Hub is never run.
     """
     place = str(encoders.local_path(name_or_path)) if encoders.is_path(name_or_path) else name_or_path
     options: dict[str, Any] = {"revision": revision} if revision else {}
     try:
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
-        _check_type(config, name_or_path)
+        _check_type(config, name_or_path, only_embeds)
         kind = MODEL_MAPPING[type(config)]  # several classes where the config's `architectures` chooses among them
         if isinstance(kind, type) and "add_pooling_layer" in inspect.signature(kind).parameters:
             options["add_pooling_layer"] = False
@@ -221,11 +222,11 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
     return backbone
 
 
-def _check_type(config: PretrainedConfig, name: str) -> None:
+def _check_type(config: PretrainedConfig, name: str, only_embeds: bool) -> None:
     """Raise UserError for a model that is no encoder of text."""
-    found = encoders.refusal(config.to_dict())
+    found = encoders.refusal(config.to_dict(), only_embeds)
     causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and type(config) not in MODEL_FOR_MASKED_LM_MAPPING
-    if found is None and causal and config.model_type not in encoders.FAMILIES:
+    if found is None and causal and config.model_type not in encoders.FAMILIES and not only_embeds:
         found = f"a model of the type {config.model_type}, a decoder"
     if found is None and type(config) not in MODEL_MAPPING:
         found = f"a model of the type {config.model_type}, for which transformers has no encoder class"

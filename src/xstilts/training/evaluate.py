@@ -93,7 +93,7 @@ def data_of(job: EvaluationJob, tokenizer: PreTrainedTokenizerBase) -> TaskDataM
 
 def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModule:
     """Load the artifact's encoder and head. Raises UserError if a score would depend on untrained weights."""
-    encoder = load_encoder(job.model, job.trainer, tokenizer, job.artifact)
+    encoder = load_encoder(job.model, job.trainer, tokenizer, job.artifact, only_embeds=format_of(task).embeds)
     check_length(encoder, job.hyperparameters.max_length, task.name)
     if job.head:
         given = load_given_head(job.head, task, encoder, job.hyperparameters)

@@ -15,10 +15,17 @@ from xstilts.training.determinism import derived_seed
 
 
 def load_encoder(
-    model: ModelConfig, trainer: TrainerConfig, tokenizer: PreTrainedTokenizerBase, artifact: str | None = None
+    model: ModelConfig,
+    trainer: TrainerConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    artifact: str | None = None,
+    only_embeds: bool = False,
 ) -> Encoder:
-    """Load the encoder of an artifact, or else that of phase 1, and prepare it as `trainer` says: without padding, compiled."""
-    encoder = Encoder(load_backbone(artifact, model.attention)) if artifact else build_encoder(model, tokenizer)
+    """Load the encoder of an artifact, or else that of phase 1, and prepare it as `trainer` says: without padding, compiled.
+
+    `only_embeds`: nothing is trained, so that phase 1 may be a decoder.
+    """
+    encoder = Encoder(load_backbone(artifact, model.attention)) if artifact else build_encoder(model, tokenizer, only_embeds)
     if trainer.padding_free and model.attention == "sdpa":
         encoder.leave_padding_out()
     if trainer.compile:

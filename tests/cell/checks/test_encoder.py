@@ -44,7 +44,10 @@ def test_a_sound_cell_has_no_problem(config):
     ("values", "found"),
     [
         ({"model_type": "mt5", "is_encoder_decoder": True}, "a model of the type mt5, an encoder-decoder"),
-        ({"model_type": "gpt2"}, "a model of the type gpt2, a decoder, whose tokens attend only to earlier tokens"),
+        (
+            {"model_type": "gpt2"},
+            "a model of the type gpt2, a decoder, which is taken only to embed texts for a retrieval target, without training",
+        ),
         ({}, "a model without model_type in its config.json"),
     ],
 )

@@ -14,7 +14,7 @@ from xstilts.tasks.formats import format_names, format_of, formats
 
 def problems(cell: ResolvedCell) -> Iterator[str]:
     """One line for each problem. Of a model on the Hub, only what needs none of its files."""
-    unusable = list(_model(cell.encoder))
+    unusable = list(_model(cell.encoder, cell.config))
     yield from unusable
     yield from _attention(cell.config)
     yield from _mlm(cell)
@@ -24,7 +24,7 @@ def problems(cell: ResolvedCell) -> Iterator[str]:
     yield from _untrained_pooler(cell)
 
 
-def _model(encoder: ResolvedEncoder) -> Iterator[str]:
+def _model(encoder: ResolvedEncoder, config: Config) -> Iterator[str]:
     model, folder, tokenizer = encoder.model, encoder.folder, encoder.tokenizer_folder
     if encoder.problem:
         yield encoder.problem
@@ -32,7 +32,7 @@ def _model(encoder: ResolvedEncoder) -> Iterator[str]:
     if folder and not (folder / "config.json").is_file() and not weights_in(folder):
         yield f"the folder '{model.name_or_path}' holds no encoder: expected config.json and model.safetensors in it"
         return
-    if folder and (problem := unsuitable(model.name_or_path or "", encoder.values)):
+    if folder and (problem := unsuitable(model.name_or_path or "", encoder.values, config)):
         yield problem
         return
     if folder and not weights_in(folder):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from xstilts.cell.resolve import ResolvedCell, ResolvedTarget, ResolvedTask
-from xstilts.config import Hyperparameters
+from xstilts.config import POOLINGS, Hyperparameters
 from xstilts.tasks.formats import format_names, format_of
 
 NEEDED = ("learning_rate", "batch_size", "weight_decay", "adam_epsilon", "schedule", "selection", "max_length")
@@ -20,7 +20,7 @@ def hyperparameter_problems(
     if values.epochs is None and values.max_steps is None:
         yield f"{place}: neither epochs nor max_steps in the recipe '{recipe}': type recipe.default.epochs=..."
     if values.retrieval_pooling == []:
-        yield f"{place}: retrieval_pooling: got none, expected one or more of mean, cls, pooler"
+        yield f"{place}: retrieval_pooling: got none, expected one or more of {', '.join(POOLINGS)}"
     yield from length_problems(place, values, cell, task)
 
 

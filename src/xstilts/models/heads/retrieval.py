@@ -21,9 +21,11 @@ from xstilts.tasks.declaration import Task
 
 
 def pool(hidden_BLD: Tensor, attention_mask_BL: Tensor, pooling: str, encoder: Encoder) -> Tensor:
-    """vector_BD: `mean` over all tokens that are not padding (special tokens included), `cls`, or through the `pooler`."""
+    """vector_BD: `mean` over all tokens that are not padding (special ones included), `cls`, `last`, or through the `pooler`."""
     if pooling == "cls":
         return hidden_BLD[:, 0]
+    if pooling == "last":
+        return hidden_BLD[torch.arange(len(hidden_BLD), device=hidden_BLD.device), attention_mask_BL.sum(1) - 1]
     if pooling == "pooler":
         return encoder.first_token(hidden_BLD)
     mask_BL1 = attention_mask_BL[..., None].to(hidden_BLD.dtype)
