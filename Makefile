@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo evidence bench bench-full test test-fast lint format clean
+.PHONY: help demo evidence bench bench-full test test-fast lint format release clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -56,6 +56,15 @@ lint: $(READY)  ## Style, types, and the rules of the house; changes nothing
 format: $(READY)  ## Mend style where a tool can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+release: $(READY)  ## Check version and changelog, build the wheel in dist/ and check it; publishes nothing
+	@test -z "$$(git status --porcelain)" || { echo "got uncommitted changes, expected a clean tree: commit or remove what \`git status\` shows" >&2; exit 1; }
+	@! grep -q '^## \[Unreleased\]' CHANGELOG.md || { \
+	  echo "CHANGELOG.md has changes that are not released: give them a version and a date, and raise __version__ and CITATION.cff" >&2; exit 1; }
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --wheel-dir dist .
+	XSTILTS_WHEEL="$$(echo dist/*.whl)" $(BIN)/python -m pytest -q tests/test_packaging.py
+	@ls dist/*.whl
 
 clean:  ## Remove .venv and all caches; outputs/ and store/ stay
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

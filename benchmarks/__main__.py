@@ -16,9 +16,10 @@ from typing import Any
 
 from benchmarks.machine import machine
 from benchmarks.table import markdown
+from xstilts import __version__
 
 GROUPS = ("training", "trimming", "evaluation", "preprocessing", "mining", "overheads", "reports", "gpu")
-PACKAGES = ("xstilts", "torch", "transformers", "pytorch-lightning", "datasets", "tokenizers", "accelerate", "faiss-cpu")
+PACKAGES = ("torch", "transformers", "pytorch-lightning", "datasets", "tokenizers", "accelerate", "faiss-cpu")
 HERE = Path(__file__).resolve().parent
 
 
@@ -63,7 +64,7 @@ def _inside(group: str, full: bool, out: Path) -> int:
 def _write(asked: argparse.Namespace) -> None:
     """The table of all groups that were measured, now or before in this folder."""
     found = [json.loads(path.read_text()) for group in GROUPS if (path := asked.out / f"{group}.json").is_file()]
-    versions = {name: metadata.version(name) for name in PACKAGES}
+    versions = {"xstilts": __version__} | {name: metadata.version(name) for name in PACKAGES}
     page = markdown([line for group in found for line in group["lines"]])
     command = " ".join(["python -m benchmarks", *(["--full"] if asked.full else []), *asked.groups])
     head = [

@@ -24,7 +24,7 @@ from xstilts.tasks.declaration import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-LINKED = [*PAGES, REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "experiments" / "README.md"]
+LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "experiments/README.md"))]
 TABLE = re.compile(r"(<!-- (?:tasks|encoders): .*? -->\n)(.*?)(<!-- end of (?:tasks|encoders) -->)", re.DOTALL)
 SHOWN = ("--help", "--cfg")
 

@@ -1,16 +1,22 @@
-"""Set-up: the pins are complete, the version is one, the wheel carries conf/ and experiments/ and works from any directory."""
+"""Set-up: the pins are complete, the version is one, the wheel carries conf/ and experiments/ and works from any directory.
+
+`make release` runs this file for the wheel that `XSTILTS_WHEEL` names.
+"""
 
 import os
 import re
 import subprocess
 import sys
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 import xstilts
+from tests import required
 
 PROJECT = "pyproject.toml"
 
@@ -50,6 +56,20 @@ def test_citation_names_this_version(repository: Path):
     assert f"version: {xstilts.__version__}\n" in (repository / "CITATION.cff").read_text(encoding="utf-8")
 
 
+def test_the_newest_version_of_the_changelog_is_this_one(repository: Path):
+    """Each version has a date, newest first; changes since then stand above it, under `Unreleased`."""
+    text = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    released = [heading for heading in headings if heading != "[Unreleased]"]
+    assert headings in (released, ["[Unreleased]", *released])
+    found = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", heading) for heading in released]
+    versions = [(tuple(map(int, one[1].split("."))), one[2]) for one in found if one]
+    assert len(versions) == len(released) and versions == sorted(versions, reverse=True)
+    assert versions[0][0] == tuple(map(int, xstilts.__version__.split(".")))
+    groups = set(re.findall(r"^### (.+)$", text, re.MULTILINE))
+    assert groups <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
 def test_ci_calls_the_targets_of_the_makefile(repository: Path):
     script = repository / ".ci" / "run"
     assert os.access(script, os.X_OK)
@@ -58,9 +78,36 @@ def test_ci_calls_the_targets_of_the_makefile(repository: Path):
     assert targets and all(f"\n{target}: $(READY)" in makefile for target in targets)
 
 
+def test_ci_skips_no_test_for_want_of_a_program(repository: Path):
+    exported = re.findall(r"\b(XSTILTS_REQUIRE_\w+)=1", (repository / ".ci" / "run").read_text(encoding="utf-8"))
+    assert sorted(exported) == sorted([required.SLURM, required.BROWSER])
+
+
+@pytest.mark.parametrize(("name", "command"), [("checks", ".ci/run"), ("release", "make release")])
+def test_workflows_run_what_a_checkout_has(name: str, command: str, repository: Path):
+    workflow = yaml.safe_load((repository / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
+    assert set(workflow) >= {"name", True, "permissions", "jobs"}, "YAML reads the key `on` as true"
+    (job,) = workflow["jobs"].values()
+    assert command in [step.get("run") for step in job["steps"]]
+
+
+def test_issue_forms_have_what_github_asks_for(repository: Path):
+    forms = sorted((repository / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    assert {path.stem for path in forms} > {"config"}
+    for path in forms:
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.stem != "config":
+            assert form["name"] and form["description"]
+            questions = [part for part in form["body"] if part["type"] != "markdown"]
+            assert len({part["id"] for part in questions}) == len(questions) > 0
+            assert all(part["attributes"]["label"] for part in questions)
+
+
 @pytest.fixture(scope="module")
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built without network (hatchling is in the dev extra)."""
+    """The wheel that is to be released, or one that is built here without network (hatchling is in the dev extra)."""
+    if given := os.environ.get("XSTILTS_WHEEL"):
+        return repository / given
     folder = tmp_path_factory.mktemp("wheel")
     flags = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index"]
     built = subprocess.run(
@@ -111,6 +158,7 @@ def test_wheel_holds_the_package_and_its_data_and_nothing_else(wheel: Path, repo
     assert "hydra_plugins/__init__.py" not in names, "it would hide the plugins of other packages"
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert "xstilts/py.typed" in names, "without it type checkers ignore our types"
+    assert wheel.name == f"xstilts-{xstilts.__version__}-py3-none-any.whl"
 
 
 @pytest.mark.slow
@@ -142,6 +190,19 @@ def test_installed_wheel_has_the_launchers(launcher: str, installed: Path, tmp_p
     done = python(installed, tmp_path, "-m", "xstilts.train", "+target=xnli", f"hydra/launcher={launcher}", "--cfg", "hydra")
     assert done.returncode == 0, done.stderr
     assert "_target_: hydra_plugins.xstilts.launchers." in done.stdout
+
+
+@pytest.mark.slow
+def test_wheel_shows_its_commands_in_a_fresh_environment_without_libraries(wheel: Path, tmp_path: Path):
+    """The first command after a broken or unfinished install, `xstilts --help`, needs no library."""
+    fresh = tmp_path / "fresh"
+    venv.create(fresh)
+    flags = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index"]
+    subprocess.run([sys.executable, "-m", "pip", "--python", str(fresh), "install", *flags, str(wheel)], check=True)
+    for option, expected in (("--help", "usage: xstilts COMMAND"), ("--version", f"xstilts {xstilts.__version__}\n")):
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run([fresh / "bin" / "xstilts", option], capture_output=True, text=True, cwd=tmp_path, env=environment)
+        assert done.returncode == 0 and done.stdout.startswith(expected), done.stderr
 
 
 @pytest.mark.slow

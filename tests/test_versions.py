@@ -8,7 +8,7 @@ from xstilts import __version__, versions
 
 def test_versions_of_what_makes_a_result():
     found = versions.versions()
-    assert set(found) == {"python", *versions.PACKAGES}
+    assert set(found) == {"python", "xstilts", *versions.PACKAGES}
     assert found["python"] == platform.python_version()
     assert found["xstilts"] == __version__
     assert found["torch"].split("+")[0] == torch.__version__.split("+")[0]

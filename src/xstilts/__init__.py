@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xstilts.api import Cell, Plan, Study, Task, load_examples, load_study, plan, run
     from xstilts.errors import UserError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Cell", "Plan", "Study", "Task", "UserError", "load_examples", "load_study", "plan", "run"]
 
 

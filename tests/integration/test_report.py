@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import required
 from xstilts import report
 from xstilts.paths import report_dir, report_page, results_dir
 from xstilts.reporting.analysis import analyse
@@ -135,8 +136,10 @@ def real_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Any]:
     executable = shutil.which("chromium")
     if executable is None:
-        pytest.skip("no chromium on the PATH: install it to try the page in a browser")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: `make test` installs it")
+        required.missing("no chromium on the PATH: apt-get install chromium", required.BROWSER)
+    if importlib.util.find_spec("playwright") is None:
+        required.missing("no playwright: `make test` installs it", required.BROWSER)
+    playwright = importlib.import_module("playwright.sync_api")
     with playwright.sync_playwright() as started:
         running = started.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield running

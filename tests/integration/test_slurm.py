@@ -16,12 +16,11 @@ from typing import Any
 
 import pytest
 
+from tests import required
 from xstilts.store.artifacts import read_metadata
 from xstilts.store.results import read_results
 
 SCRIPT = Path(__file__).with_name("slurm_cluster.sh")
-REQUIRED = "XSTILTS_REQUIRE_SLURM"
-"""Set where the tests must not be skipped."""
 JOB = (
     "hydra/launcher=slurm",
     "hydra.launcher.cpus_per_task=1",
@@ -37,11 +36,8 @@ PATIENCE = 300  # seconds for what takes some on an idle machine
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a running cluster; this process and its children use it."""
-    reason = _missing()
-    if reason and os.environ.get(REQUIRED):
-        pytest.fail(f"{reason}, and {REQUIRED} is set")
-    if reason:
-        pytest.skip(reason)
+    if reason := _missing():
+        required.missing(reason, required.SLURM)
     folder = tmp_path_factory.mktemp("slurm")
     environment = os.environ | {"SLURM_TEST_PORT": str(_free_ports()), "SLURM_TEST_CPUS": "2"}
     try:

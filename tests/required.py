@@ -1,0 +1,16 @@
+"""Programs of the system that a test needs: without them it is skipped, or fails where it must run (`.ci/run`)."""
+
+import os
+from typing import NoReturn
+
+import pytest
+
+SLURM = "XSTILTS_REQUIRE_SLURM"
+BROWSER = "XSTILTS_REQUIRE_BROWSER"
+
+
+def missing(reason: str, variable: str) -> NoReturn:
+    """Skip the test because of `reason`, or fail where the environment `variable` is set."""
+    if os.environ.get(variable):
+        pytest.fail(f"{reason}, and {variable} is set")
+    pytest.skip(reason)
