@@ -15,6 +15,7 @@ import xstilts
 from xstilts import evaluate
 from xstilts.paths import CellPaths
 from xstilts.reporting.analysis import analyse
+from xstilts.reporting.tables import summary_tables
 from xstilts.store.results import name_of, read_predictions, read_results
 
 CELL = ("+target=xnli", "target.head=given")
@@ -142,7 +143,15 @@ def test_a_grid_of_checkpoints_and_targets_is_one_study(
     assert not (tmp_path / "store" / "trained").exists()
     analysis = analyse(tmp_path / "out")
     for target, scores in analysis.scores.groupby("target"):
-        assert scores["condition"].nunique() == 2, target
+        assert set(scores["condition"]) == {f"model.name_or_path={model}" for model in models}, target
+    table = next(summary_tables(analysis))
+    means = analysis.scores[analysis.scores["main"]].groupby(["target", "condition", "source"])["value"].mean()
+    shown = table.data.set_index(["target", "model"])
+    assert len(shown) == 4 and set(shown["options"]) == {""}
+    for model in models:
+        condition = f"model.name_or_path={model}"
+        assert shown.loc[("xnli", str(model)), "source language"] == means["xnli", condition, True]
+        assert shown.loc[("xnli", str(model)), "other languages"] == means["xnli", condition, False]
     assert set(analysis.provenance["artifacts"]) == {"evaluated as given"}
     assert set(analysis.provenance["model"]) == set(map(str, models))
 

@@ -17,6 +17,7 @@ from xstilts.cell.given_head import given_head
 from xstilts.cell.inputs import fetched
 from xstilts.cell.resolve import ResolvedCell, ResolvedPhase, data_of, readable
 from xstilts.config import Config, Hyperparameters, ModelConfig
+from xstilts.encoders import is_path
 from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
 from xstilts.sources.splits import DataSplit
@@ -234,6 +235,13 @@ def _of_training(hyperparameters: Hyperparameters, embeds: bool) -> Hyperparamet
     return replace(hyperparameters, **dict.fromkeys(elsewhere))
 
 
+def _named(model: ModelConfig, asked: ModelConfig) -> ModelConfig:
+    """The model by the name that the user chose; of a Hub id with its commit, which its folder is named by."""
+    if model.name_or_path is None or asked.name_or_path is None or is_path(asked.name_or_path):
+        return model
+    return replace(model, name_or_path=asked.name_or_path, revision=Path(model.name_or_path).name)
+
+
 def _with_evaluation(
     cell: ResolvedCell,
     asked: ModelConfig,
@@ -278,7 +286,7 @@ def _with_evaluation(
         "model": asked.name_or_path or "tiny",
         "recipe": config.recipe.name,
     }
-    shown = asked if first else replace(config.model, attention=start.model.attention)
+    shown = asked if first else replace(_named(config.model, asked), attention=start.model.attention)
     artifacts = [{"kind": p.paths.kind, "fingerprint": p.paths.fingerprint, "label": p.job.label} for p in [*first, *phases]]
     job = EvaluationJob(
         source=replace(source, task=replace(source.task, labels=target.labels)),

@@ -1,8 +1,10 @@
-"""The tables of a report's optional parts: sizes, distances, diversity, published scores."""
+"""The tables of a report's optional parts: sizes, distances, diversity, published scores, several models."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.groups import OTHERS, SOURCE
 from xstilts.reporting.numbers import fixed, interval, probability, signed
 from xstilts.reporting.published import THEIRS
 from xstilts.reporting.scaling import LAWS
@@ -12,6 +14,7 @@ from xstilts.reporting.tables import ReportTable, TableCell, text_cells, without
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from xstilts.reporting.analysis import Analysis
     from xstilts.reporting.diversity import DiversitySlope
     from xstilts.reporting.scaling import Curve
     from xstilts.reporting.slopes import Slope
@@ -106,3 +109,24 @@ def published_table(beside: "DataFrame") -> ReportTable:
         "measure of this study."
     )
     return ReportTable("published", caption, header, rows, beside)
+
+
+def model_table(analysis: "Analysis") -> ReportTable:
+    """Make the table of a study's models: main scores without intermediate task, in the source language and the others."""
+    from pandas import DataFrame
+
+    cell = ["target", "condition", "intermediate", "seed"]
+    found = analysis.scores[analysis.scores["main"]].merge(analysis.provenance[[*cell, "model"]], on=cell)
+    rows, data = [], []
+    found = found[found["intermediate"] == BASELINE]
+    conditions = found.groupby(["target", "model"])["condition"].nunique()
+    for (target, model, options), part in found.groupby(["target", "model", "condition"]):
+        of_source = part["source"].astype(bool)
+        means = [part.loc[of_source, "value"].mean(), part.loc[~of_source, "value"].mean()]
+        sizes = [part["language"].nunique(), part["seed"].nunique()]
+        about = [target, model, options if conditions[target, model] > 1 else "", part["metric"].iloc[0], part["split"].iloc[0]]
+        rows.append([*text_cells(*about), *text_cells(*map(fixed, means)), *text_cells(*sizes)])
+        data.append([*about, *means, *sizes])
+    header = ["target", "model", "options", "metric", "split", SOURCE, OTHERS, "languages", "seeds"]
+    caption = "Scores of each model without intermediate task, %: means over languages and seeds."
+    return without_empty(ReportTable("models", caption, header, rows, DataFrame(data, columns=header)))

@@ -1,5 +1,6 @@
 """Names of files in conf/ for conditions and choices, of which results hold only the resolved values."""
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -9,6 +10,7 @@ from xstilts.reporting.comparison import Comparison, Result, SortedSettings, mos
 from xstilts.reporting.conditions import LANGUAGES, Settings, differences, intermediate_settings, typed
 
 PARALLEL = "pretraining.tasks.tlm."
+HEAD, MODEL = "target.head", "model.name_or_path"
 
 
 def options(found: Sequence[Comparison]) -> list[list[str]]:
@@ -45,6 +47,8 @@ def alike_choices(results: Mapping[str, Result], options: Collection[str]) -> di
 
 def _options(main: Settings, own: Settings) -> list[str]:
     keys = differences([main, own])
+    if own.get(HEAD) == json.dumps("given"):  # whichever checkpoint most cells have, all are told apart by name
+        keys = [MODEL, *(key for key in keys if key not in (HEAD, MODEL))]
     words = []
     if LANGUAGES in keys:
         codes = own.get(LANGUAGES, "null").strip('"')

@@ -104,7 +104,11 @@ def answer_table(answers: "DataFrame") -> ReportTable:
 
 
 def summary_tables(analysis: Analysis) -> Iterator[ReportTable]:
-    """Yield averages over targets, the best task of each target, and the paper's claims; no table without rows."""
+    """Yield scores of several models, averages, the best task of each target, the paper's claims; no table without rows."""
+    if analysis.provenance["model"].nunique() > 1:
+        from xstilts.reporting.extra_tables import model_table
+
+        yield model_table(analysis)
     if len(analysis.averages):
         yield _averages(analysis.averages)
     if len(analysis.selection):

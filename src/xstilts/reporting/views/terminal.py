@@ -111,13 +111,13 @@ def _study(analysis: "Analysis") -> "Group":
     parts: list[RenderableType] = [Text(title, style="bold"), Text(answer)]
     for table in target_tables(analysis):
         parts += [Text(f"{table.caption}.", style="bold"), _report_table(table)]
-    if len(parts) == 2:
-        return Group(
-            *parts, Text("There is nothing to compare: no target has both the choice none and another with a seed in common.")
-        )
+    compared = len(parts) > 2
+    if not compared:
+        parts.append(Text("There is nothing to compare: no target has both the choice none and another with a seed in common."))
     for table in summary_tables(analysis):
         parts += [Text(table.caption, style="bold"), _report_table(table)]
-    parts.append(Text(f"Percentage points; {cells_note(analysis.effects)}."))
+    if compared:
+        parts.append(Text(f"Percentage points; {cells_note(analysis.effects)}."))
     for table in collapse_tables(analysis):
         parts += [Text(table.caption, style="bold"), _report_table(table)]
     if len(analysis.problems):

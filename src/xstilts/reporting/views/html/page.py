@@ -54,7 +54,12 @@ MOST_BYTES = 2_000_000
 """Total size of the pictures in a page; those without room stay in their files."""
 STEPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Percentage points of difference at which a cell gets the next stronger colour: the same in every report."""
-TITLES = {"averages": "Averages", "selection": "Best intermediate task per target", "claims": "The paper's claims"}
+TITLES = {
+    "models": "Models",
+    "averages": "Averages",
+    "selection": "Best intermediate task per target",
+    "claims": "The paper's claims",
+}
 """Name of a table -> title of its section."""
 Record = Mapping[str, Any]
 
