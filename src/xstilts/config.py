@@ -84,8 +84,8 @@ class ModelConfig:
     """A Hub id or folder; null: the encoder's tokenizer. `model=tiny` without a tokenizer is pretrained, see `pretraining`."""
     tiny: TinyArchitecture = field(default_factory=TinyArchitecture)
     pooler: str = one_of("carried", ("carried", "fresh", "none"))
-    """The pooler of heads that have one (multiple choice, retrieval): `carried` over from phase to phase, `fresh` (initialised
-    again in each phase) or `none`."""
+    """The pooler of heads that have one (multiple choice, BERT's classification, retrieval): `carried` over from phase to phase,
+    at first from the published encoder, if it has one; `fresh` (initialised again in each phase) or `none`."""
     layer_parameters: int | None = number(None, at_least=1, at_most=1_000_000 * MANY)
     """Number of weights in all layers, without embeddings, to estimate costs; config.json counts where it is on this disk."""
     attention: str = one_of("sdpa", ATTENTIONS)
@@ -142,6 +142,7 @@ class Hyperparameters:
     adam_epsilon: float | None = number(None, at_least=0, at_most=1)
     max_grad_norm: float | None = number(None, at_least=0, at_most=1e38)
     head_dropout: float | None = number(None, at_least=0, below=1)
+    """Dropout of the head; null: as in its class of transformers."""
     dropout: float | None = number(None, at_least=0, below=1)
     """Dropout of the encoder's hidden states and attention in this phase; null: as in its config.json, which is not changed."""
     freeze_embeddings: bool | None = None

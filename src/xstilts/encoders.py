@@ -29,45 +29,45 @@ class Family:
     """True if a token's position enters only through its position embedding, see `xstilts.models.padding_free`."""
     plain_stack: bool = False
     """True if `encoder.layer` is the list of layers and nothing after the last layer changes the hidden states."""
-    heads: str = ""
-    """Hugging Face's heads for classification and MLM: `roberta` (layers of their own, tanh and gelu), `bert` (classification
-    through the pooler, `cls.predictions` for MLM); empty: others; `none`: no head there computes what ours do."""
+    pooled: tuple[str, ...] = ("MultipleChoice",)
+    """The ends of the names of transformers' classes (`Format.transformers`) that read the encoder's pooler."""
 
 
-_ROBERTA = Family("after_padding", heads="roberta")
-_EAGER = Family(sdpa=False)
-_EAGER_ROBERTA = Family("after_padding", sdpa=False, heads="roberta")
+_ROBERTA = Family("after_padding")
+_EAGER = Family(sdpa=False, pooled=())
+_EAGER_ROBERTA = Family("after_padding", sdpa=False)
+_BERT = ("SequenceClassification", "MultipleChoice")
 
 FAMILIES: dict[str, Family] = {
-    "albert": Family(),
-    "bert": Family(padding_free=True, plain_stack=True, heads="bert"),
-    "big_bird": _EAGER,
-    "camembert": Family("after_padding", padding_free=True, plain_stack=True, heads="roberta"),
+    "albert": Family(pooled=_BERT),
+    "bert": Family(padding_free=True, plain_stack=True, pooled=_BERT),
+    "big_bird": Family(sdpa=False),
+    "camembert": Family("after_padding", padding_free=True, plain_stack=True),
     "convbert": _EAGER,
     "data2vec-text": _ROBERTA,
     "deberta": Family("biased", sdpa=False),
-    "deberta-v2": Family("biased", sdpa=False),
-    "distilbert": Family(),
-    "electra": Family(),
-    "ernie": Family(),
+    "deberta-v2": Family("biased", sdpa=False, pooled=()),
+    "distilbert": Family(pooled=()),
+    "electra": Family(pooled=()),
+    "ernie": Family(pooled=_BERT),
     "eurobert": Family(),
     "flaubert": _EAGER,
     "funnel": Family("relative", sdpa=False),
-    "ibert": Family("after_padding", sdpa=False),
-    "longformer": Family("after_padding", sdpa=False, heads="none"),  # global attention of its own
-    "luke": Family("after_padding", sdpa=False),
-    "megatron-bert": _EAGER,
-    "mobilebert": Family(),
-    "modernbert": Family(),
+    "ibert": _EAGER_ROBERTA,
+    "longformer": _EAGER_ROBERTA,
+    "luke": Family("after_padding", sdpa=False, pooled=_BERT),
+    "megatron-bert": Family(sdpa=False, pooled=_BERT),
+    "mobilebert": Family(pooled=_BERT),
+    "modernbert": Family(pooled=()),
     "mpnet": _EAGER_ROBERTA,
-    "rembert": _EAGER,
-    "roberta": Family("after_padding", padding_free=True, plain_stack=True, heads="roberta"),
+    "rembert": Family(sdpa=False, pooled=_BERT),
+    "roberta": Family("after_padding", padding_free=True, plain_stack=True),
     "roberta-prelayernorm": _ROBERTA,
     "roformer": _EAGER,
-    "squeezebert": _EAGER,
+    "squeezebert": Family(sdpa=False, pooled=_BERT),
     "xlm": _EAGER,
-    "xlm-roberta": Family("after_padding", padding_free=True, plain_stack=True, heads="roberta"),
-    "xlm-roberta-xl": Family("after_padding", padding_free=True, heads="roberta"),
+    "xlm-roberta": Family("after_padding", padding_free=True, plain_stack=True),
+    "xlm-roberta-xl": Family("after_padding", padding_free=True),
     "xmod": _ROBERTA,
 }
 
@@ -176,12 +176,6 @@ def layer_parameters(config: Mapping[str, Any]) -> int | None:
         return None
     # Query, key, value, output; the two layers of the feed-forward part; two LayerNorms.
     return layers * (4 * (width * width + width) + 2 * width * inner + inner + width + 4 * width)
-
-
-def factorised(config: Mapping[str, Any]) -> bool:
-    """Return whether word embeddings and hidden states differ in width (RemBERT, ALBERT), so that an MLM head cannot be tied."""
-    widths = [config[name] for name in ("embedding_size", "input_embedding_size") if config.get(name)]
-    return bool(widths) and widths[0] != config.get("hidden_size")
 
 
 def refusal(config: Mapping[str, Any], only_embeds: bool = False) -> str | None:

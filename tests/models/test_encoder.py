@@ -171,9 +171,9 @@ def test_the_pooler_is_dense_and_tanh_over_the_first_token(tokenizer, tiny_model
     hidden = torch.randn(3, 4, 32)
     assert torch.equal(encoder.first_token(hidden), hidden[:, 0])
     encoder.add_pooler()
-    pooler = encoder.pooler
-    assert not pooler.bias.any()
-    assert torch.equal(encoder.first_token(hidden), torch.tanh(hidden[:, 0] @ pooler.weight.T + pooler.bias))
+    pooler, dense = encoder.pooler, encoder.pooler.layer.dense
+    assert not dense.bias.any()
+    assert torch.equal(encoder.first_token(hidden), torch.tanh(hidden[:, 0] @ dense.weight.T + dense.bias))
     encoder.add_pooler()
     assert encoder.pooler is pooler, "a pooler that is there stays"
 

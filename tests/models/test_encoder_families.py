@@ -17,9 +17,11 @@ from transformers import (
 
 from xstilts import encoders
 from xstilts.errors import UserError
-from xstilts.export.checkpoint import auto_class, export
+from xstilts.export.checkpoint import export, load_checkpoint_head, load_heads, restore_head, restore_pooler
 from xstilts.models.encoder import Encoder, load_backbone
-from xstilts.tasks.formats import format_names, formats
+from xstilts.models.heads import build_head
+from xstilts.models.heads.class_head import auto_class
+from xstilts.tasks.formats import format_named, format_names
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 80,
@@ -44,7 +46,7 @@ OWN: dict[str, dict[str, Any]] = {
     "funnel": {"d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 32, "block_sizes": [1, 1], "architectures": ["FunnelModel"]},
     "longformer": {"attention_window": 8},
     "luke": {"entity_vocab_size": 5, "entity_emb_size": 8},
-    "mobilebert": {"embedding_size": 16, "intra_bottleneck_size": 16, "num_feedforward_networks": 1},
+    "mobilebert": {"embedding_size": 8, "intra_bottleneck_size": 16, "num_feedforward_networks": 1},
     "modernbert": {"cls_token_id": 0, "sep_token_id": 2},
     "rembert": {"input_embedding_size": 16, "output_embedding_size": 16},
     "roformer": {"embedding_size": 16},
@@ -131,40 +133,76 @@ def test_other_models_are_refused_by_the_worker_too(name, shape, expected, tmp_p
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
 
 
+WITHOUT_CLASS = {
+    "deberta": {"multiple_choice"},  # transformers has none
+    "eurobert": {"span_qa", "multiple_choice"},  # transformers has none
+    "funnel": {"classification", "multiple_choice"},  # theirs read an encoder without the last layers
+    "longformer": {"classification", "span_qa", "multiple_choice"},  # theirs choose tokens for global attention
+}
+
+
+def logits_of(format, head, encoder, batch):
+    with torch.no_grad():
+        if format != "mlm":
+            return head(encoder, batch)
+        return -head.negative_log_likelihood(encoder, batch)[0]
+
+
+def their_logits(format, model, batch):
+    given = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
+    given = {name: values[None] for name, values in given.items()} if format == "multiple_choice" else given
+    with torch.no_grad():
+        theirs = model(**given)
+    if format == "mlm":
+        masked = batch["labels"] != -100
+        return -torch.nn.functional.cross_entropy(theirs.logits[masked], batch["labels"][masked], reduction="none")
+    return (theirs.start_logits, theirs.end_logits) if format == "span_qa" else theirs.logits
+
+
 @pytest.mark.parametrize("name", sorted(set(encoders.FAMILIES) - BLOCKS))
-def test_what_is_exported_as_a_class_of_transformers_computes_what_our_head_computes(name, build, tokenizer, tmp_path):
-    """Equal names of parameters are not enough: ELECTRA's classification head has RoBERTa's names and another activation."""
-    exported, autos = set(), {format: auto for format, declared in formats().items() if (auto := auto_class(declared))}
+def test_every_head_is_a_class_of_transformers_and_exported_as_it(name, build, bert_tokenizer, tmp_path):
+    """Its logits are ours to rounding, with segments too, and so are those of our own reload of the artifact."""
+    exported, pooled, autos = (
+        set(),
+        set(),
+        {format: auto for format in format_names() if (auto := auto_class(format_named(format)))},
+    )
     for format, auto in autos.items():
-        phase = build(format, encoder=Encoder(model_of(name)), max_length=32)
+        phase = build(format, encoder=Encoder(model_of(name)), words=bert_tokenizer, max_length=32)
+        if phase.head.needs_pooler:
+            pooled.add(format_named(format).transformers)
         with torch.no_grad():
             for parameter in phase.model.parameters():
                 parameter += 0.3 * torch.randn_like(parameter)
         phase.model.eval()
+        batch = phase.features.collate([1], mask_seed=1)
+        assert format != "span_qa" or batch["token_type_ids"].any()
+        ours = logits_of(format, phase.head, phase.encoder, batch)
         folder = tmp_path / format
         folder.mkdir()
-        (kind,) = export(folder, phase.encoder, {phase.task.name: (phase.task, phase.head)}, tokenizer)
+        (kind,) = export(folder, phase.encoder, {phase.task.name: (phase.task, phase.head)}, bert_tokenizer)
+
+        encoder = Encoder(load_backbone(str(folder), "sdpa")).eval()
+        again, saved = build_head(phase.task, encoder, phase.model.hyperparameters).eval(), load_heads(folder)
+        assert restore_head(saved, again)
+        if again.needs_pooler:
+            encoder.add_pooler(published=False)
+            assert restore_pooler(saved, encoder)
+        torch.testing.assert_close(logits_of(format, again, encoder, batch), ours, rtol=1e-5, atol=1e-5)
+
         if kind == type(phase.encoder.backbone).__name__:
             continue
         exported.add(format)
-        model = auto.from_pretrained(folder, trust_remote_code=False).eval()
-        batch = phase.features.collate([1], mask_seed=1)
-        given = {key: batch[key] for key in ("input_ids", "attention_mask")}
-        given = {key: values[None] for key, values in given.items()} if format == "multiple_choice" else given
-        with torch.no_grad():
-            theirs = model(**given)
-            if format == "mlm":
-                ours, masked = phase.head.negative_log_likelihood(phase.encoder, batch)
-                logits = theirs.logits[masked]
-                expected = torch.nn.functional.cross_entropy(logits, batch["labels"][masked], reduction="none")
-            else:
-                ours = phase.head(phase.encoder, batch)
-                expected = (theirs.start_logits, theirs.end_logits) if format == "span_qa" else theirs.logits
+        model, report = auto.from_pretrained(folder, trust_remote_code=False, output_loading_info=True)
+        assert not report["unexpected_keys"] and not report["mismatched_keys"]
+        assert model.config.id2label == dict(enumerate(phase.task.labels or ["LABEL_0", "LABEL_1"]))
+        if not phase.encoder.reads_segments:
+            batch.pop("token_type_ids", None)
         torch.testing.assert_close(
-            ours, expected, rtol=1e-4, atol=1e-4, msg=lambda text, format=format: f"{name} {format}: {text}"
+            their_logits(format, model.eval(), batch), ours, rtol=1e-4, atol=1e-4, msg=lambda text, at=format: f"{at}: {text}"
         )
-    if encoders.FAMILIES[name].heads in ("roberta", "bert"):
-        assert exported == set(autos), "the form of its heads is known, so all of them are exported"
+    assert set(autos) - exported == WITHOUT_CLASS.get(name, set())
+    assert pooled == set(encoders.FAMILIES[name].pooled)
 
 
 @pytest.mark.parametrize("name", sorted(set(encoders.FAMILIES) - BLOCKS))
@@ -193,9 +231,54 @@ def test_layers_of_another_length_are_refused(build, batch_of):
         phase.head.vectors(phase.encoder, batch_of(phase))
 
 
-def test_narrow_word_embeddings_have_no_mlm_head(build):
-    narrow = CONFIG_MAPPING["rembert"](**SHAPE | {"input_embedding_size": 8, "output_embedding_size": 8})
-    assert encoders.factorised(narrow.to_dict()) and not encoders.factorised(config("rembert").to_dict())
-    encoder = Encoder(AutoModel.from_config(narrow, trust_remote_code=False))
-    with pytest.raises(UserError, match="word embeddings, but those of this encoder are 8 wide and its hidden states 16"):
-        build("mlm", encoder=encoder, max_length=32)
+@pytest.mark.parametrize(
+    ("name", "narrow"), [("albert", {"embedding_size": 8}), ("rembert", {"input_embedding_size": 8, "output_embedding_size": 12})]
+)
+def test_an_mlm_head_takes_word_embeddings_that_are_narrower_than_the_hidden_states(name, narrow, build, batch_of):
+    encoder = Encoder(AutoModel.from_config(CONFIG_MAPPING[name](**SHAPE | narrow), trust_remote_code=False))
+    phase = build("mlm", encoder=encoder, max_length=32)
+    phase.head.loss_sum(encoder, batch_of(phase)).backward()
+    assert encoder.word_embeddings.shape == (80, 8) and encoder.word_embeddings.grad.abs().sum() > 0
+    assert phase.head.tied == ([] if name == "rembert" else ["predictions.decoder.weight"])
+
+
+@pytest.mark.parametrize("name", sorted(set(encoders.FAMILIES) - BLOCKS))
+@pytest.mark.parametrize("format", ["classification", "tagging", "span_qa", "multiple_choice"])
+def test_the_head_of_a_checkpoint_of_transformers_is_read_and_its_labels_are_put_in_order(name, format, build, tmp_path):
+    if format in WITHOUT_CLASS.get(name, set()):
+        return
+    torch.manual_seed(0)
+    auto, made = auto_class(format_named(format)), config(name)
+    labelled = format in ("classification", "tagging")
+    if labelled:
+        made.id2label = dict(enumerate(["other", "maybe", "no", "yes"] if format == "classification" else "CXAB"))
+    auto.from_config(made, trust_remote_code=False).save_pretrained(tmp_path)
+    encoder = Encoder(load_backbone(str(tmp_path), "sdpa"))
+    phase = build(format, encoder=encoder, max_length=32, pooler=False)
+    rows = ([2, 3, 1] if format == "classification" else [2, 3, 0]) if labelled else None
+    load_checkpoint_head(str(tmp_path), phase.head, encoder, rows)
+    phase.model.eval()
+    batch = phase.features.collate([1])
+    theirs = their_logits(format, auto.from_pretrained(tmp_path, trust_remote_code=False).eval(), batch)
+    theirs = theirs[..., rows] if rows else theirs
+    torch.testing.assert_close(logits_of(format, phase.head, encoder, batch), theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert", "xlm-roberta", "modernbert"])
+def test_a_head_that_a_checkpoint_has_not_is_refused_in_one_line(name, build, tmp_path):
+    made = config(name)
+    made.id2label = {0: "a", 1: "b"}
+    for format, folder in (("tagging", tmp_path / "tagging"), (None, tmp_path / "bare"), ("classification", tmp_path / "two")):
+        auto = auto_class(format_named(format)) if format else AutoModel
+        auto.from_config(made, trust_remote_code=False).save_pretrained(folder)
+    phase = build("classification", encoder=Encoder(load_backbone(str(tmp_path / "bare"), "sdpa")), max_length=32)
+    before = {key: value.clone() for key, value in phase.model.state_dict().items()}
+    kind = type(phase.head.model).__name__
+    expected = {"bare": f"lacks weights of its head, a {kind}, for instance"}
+    expected |= {"two": r"has 2 labels \(a, b\), expected 3 \(no, yes, maybe\)"}
+    expected |= {"nowhere": f"no {kind} could be loaded from it"} | ({} if name == "modernbert" else {"tagging": "lacks"})
+    for folder, line in expected.items():
+        with pytest.raises(UserError, match=line) as error:
+            load_checkpoint_head(str(tmp_path / folder), phase.head, phase.encoder)
+        assert "\n" not in str(error.value)
+    assert all(torch.equal(value, before[key]) for key, value in phase.model.state_dict().items())

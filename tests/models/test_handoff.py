@@ -73,7 +73,7 @@ def test_the_three_policies_for_the_pooler(policy, parent, tiny_model, tokenizer
 def test_a_carried_pooler_is_fresh_where_the_parent_has_none(parent, tiny_model, tokenizer):
     folder, _ = parent("tagging")
     encoder, _ = _model(job(tiny_model(), folder), tokenizer)
-    assert encoder.pooler is not None and not encoder.pooler.bias.any()
+    assert encoder.pooler is not None and not encoder.pooler.layer.dense.bias.any()
 
 
 def test_a_head_that_needs_no_pooler_gets_none(parent, tiny_model, tokenizer):

@@ -97,8 +97,8 @@ def test_a_choice_is_scored_through_the_pooler_where_there_is_one(pooler, still,
     batch = batch_of(phase)
     with torch.no_grad():
         first = phase.encoder(batch["input_ids"], batch["attention_mask"])[:, 0]
-        vector = torch.tanh(phase.encoder.pooler(first)) if pooler else first
-        expected = phase.head.classifier(vector).squeeze(-1).numpy()
+        vector = torch.tanh(phase.encoder.pooler.layer.dense(first)) if pooler else first
+        expected = phase.head.model.classifier(vector).squeeze(-1).numpy()
     np.testing.assert_allclose(np.concatenate([row["logits"] for row in outputs_of(phase, batch)]), expected, rtol=0, atol=1e-6)
 
 
@@ -129,8 +129,9 @@ def test_tags_are_read_at_first_tokens(still, batch_of):
 def test_mlm_is_tied_to_the_word_embeddings_and_scores_masked_tokens_only(still, batch_of):
     phase = still("mlm")
     batch = batch_of(phase)
+    assert phase.head.tied == ["lm_head.decoder.weight"]
     names = dict(phase.head.named_parameters())
-    assert "decoder.weight" not in names and names["bias"].shape == (65,)
+    assert "model.lm_head.decoder.weight" not in names and names["model.lm_head.bias"].shape == (65,)
     phase.head.loss_sum(phase.encoder, batch).backward()
     never_seen = [number for number in range(65) if number not in batch["input_ids"]]
     assert never_seen
@@ -223,7 +224,7 @@ def test_mean_pooling_ignores_padding(build):
     assert torch.equal(pool(hidden, mask, "cls", encoder), hidden[:, 0])
     last = hidden[range(len(hidden)), mask.sum(1) - 1]
     assert torch.equal(pool(hidden, mask, "last", encoder), last) and not torch.equal(last, hidden[:, -1])
-    torch.testing.assert_close(pool(hidden, mask, "pooler", encoder), torch.tanh(encoder.pooler(hidden[:, 0])))
+    torch.testing.assert_close(pool(hidden, mask, "pooler", encoder), torch.tanh(encoder.pooler.layer.dense(hidden[:, 0])))
 
 
 @pytest.mark.parametrize(
@@ -264,6 +265,7 @@ def test_a_head_has_as_many_outputs_as_labels_and_a_fresh_initialisation(build):
     torch.manual_seed(3)
     first = build_head(task, encoder, Hyperparameters(head_dropout=0.3))
     second = build_head(task, encoder, Hyperparameters(head_dropout=0.3))
-    assert first.out_proj.weight.shape == (7, 32) and first.dropout.p == 0.3
-    assert not first.out_proj.bias.any()
-    assert not torch.equal(first.dense.weight, second.dense.weight)
+    layers, others = first.model.classifier, second.model.classifier
+    assert layers.out_proj.weight.shape == (7, 32) and layers.dropout.p == 0.3
+    assert not layers.out_proj.bias.any()
+    assert not torch.equal(layers.dense.weight, others.dense.weight)

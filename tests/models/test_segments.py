@@ -7,8 +7,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel, DebertaV2Config, DebertaV2Model
 
-from xstilts.export.checkpoint import auto_class, export
+from xstilts.export.checkpoint import export
 from xstilts.models.encoder import Encoder, build_encoder
+from xstilts.models.heads.class_head import auto_class
 from xstilts.tasks.formats import format_named, formats
 
 SMALL = {"vocab_size": 65, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

@@ -155,7 +155,8 @@ def _loading(metadata: Artifact) -> Iterator[str]:
     if rest := [f"{code(name)} ({code(kind)})" for name, kind, ending in heads if not ending]:
         yield (
             f"No class of transformers has the head {', '.join(rest)}: what weights it has are only in `heads.safetensors`, "
-            "under `head.<name>.`, those of a pooler (`tanh` over a dense layer on the first token) under `pooler.`."
+            "under `head.<name>.` (of a format that has a class for other encoders: the weights of XLM-R's class), those of a "
+            "pooler under `pooler.layer.`."
         )
 
 

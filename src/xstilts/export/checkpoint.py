@@ -6,20 +6,20 @@ encoder's weights with it. `heads.safetensors` holds all heads and the pooler un
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from xstilts.models.encoder import Encoder
-from xstilts.models.heads import Head
+from xstilts.errors import UserError
+from xstilts.models.encoder import POOLER, Encoder, on_meta, take_pooler
+from xstilts.models.heads.class_head import ClassHead, auto_class
 from xstilts.paths import HEADS
 from xstilts.tasks.declaration import Task
-from xstilts.tasks.format import Format
 from xstilts.tasks.formats import format_of
 
 
@@ -30,11 +30,11 @@ def export(
     own = {f"head.{name}.{key}": value for name, (_, head) in heads.items() for key, value in head.state_dict().items()}
     if encoder.pooler is not None:
         own |= {f"pooler.{key}": value for key, value in encoder.pooler.state_dict().items()}
-    save_file({key: value.detach().contiguous().cpu() for key, value in own.items()}, folder / HEADS)
+    save_file({key: value.detach().cpu().clone() for key, value in own.items()}, folder / HEADS)
     _save_tokenizer(tokenizer, encoder, folder)
     models = [(name, model) for name, (task, head) in heads.items() if (model := _hugging_face(encoder, task, head)) is not None]
     if not models:
-        encoder.backbone.save_pretrained(folder)
+        encoder.backbone.save_pretrained(folder, state_dict=_state(encoder, pooler=hasattr(encoder.backbone, "pooler")))
         return [type(encoder.backbone).__name__]
     first = models[0][1]
     first.save_pretrained(folder, max_shard_size="1TB")  # one file: the heads' folders refer to it
@@ -42,11 +42,6 @@ def export(
         for name, model in models:
             _save_sharing_the_encoder(folder, name, model, set(encoder.backbone.state_dict()))
     return [type(model).__name__ for _, model in models]
-
-
-def auto_class(format: Format) -> Any:
-    """The class of transformers that loads a head of the format; None if there is none."""
-    return getattr(transformers, f"AutoModelFor{format.transformers}") if format.transformers else None
 
 
 def load_heads(folder: Path) -> dict[str, Tensor]:
@@ -68,10 +63,48 @@ def restore_head(saved: dict[str, Tensor], head: nn.Module) -> bool:
 def restore_pooler(saved: dict[str, Tensor], encoder: Encoder) -> bool:
     """Load the artifact's pooler into the encoder's; False if either has none."""
     mine = {key.removeprefix("pooler."): value for key, value in saved.items() if key.startswith("pooler.")}
-    if not mine or encoder.pooler is None:
+    if encoder.pooler is None or mine.keys() != encoder.pooler.state_dict().keys():
         return False
     encoder.pooler.load_state_dict(mine)
     return True
+
+
+def load_checkpoint_head(folder: str, head: nn.Module, encoder: Encoder, outputs: Sequence[int] | None = None) -> None:
+    """Load the head of a given checkpoint, saved by a class of transformers, into a head that `build_head` made.
+
+    The encoder is that checkpoint's too (`Encoder(load_backbone(folder, ...))`); it gets the pooler if the head reads one.
+    `outputs`: for each label of the head's task, its number in the checkpoint's `id2label`; None: the labels are the same, in the
+    same order. From then on the head is one of its task, like any other: it can be evaluated, trained and exported.
+    Raises UserError if the checkpoint has not all weights of such a head, or another number of labels.
+    """
+    place = f"model.name_or_path={folder}"
+    if not isinstance(head, ClassHead) or head.plain:
+        raise UserError(f"{place}: its type of encoder has no class of transformers whose head could be read")
+    kind, base = type(head.model).__name__, head.model.base_model_prefix
+    try:
+        model, report = head.auto.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    except Exception as error:  # as for the encoder, errors of many types
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{place}: no {kind} could be loaded from it: {reason}") from error
+    own, given = head.model.state_dict(), model.state_dict()
+    lost = [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])]
+    if lost := sorted(key for key in lost if key in own or (head.needs_pooler and key.startswith(f"{base}.{POOLER}"))):
+        raise UserError(f"{place} lacks weights of its head, a {kind}, for instance {lost[0]}")
+    if outputs is not None:
+        given |= {key: given[key][list(outputs)] for key in head.of_labels()}
+    if any(value.shape != given[key].shape for key, value in own.items()):
+        theirs = list(model.config.id2label.values())
+        raise UserError(
+            f"the head of {place} has {len(theirs)} labels ({', '.join(theirs)}), "
+            f"expected {len(head.labels)} ({', '.join(head.labels)})"
+        )
+    head.model.load_state_dict({key: given[key] for key in own})
+    if head.needs_pooler:
+        encoder.add_pooler()
+        assert encoder.pooler is not None
+        encoder.pooler.layer.load_state_dict(getattr(model, base).pooler.state_dict())
 
 
 def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, encoder: Encoder, folder: Path) -> None:
@@ -85,35 +118,26 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, encoder: Encoder, folder
         file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def _state(encoder: Encoder, pooler: bool) -> dict[str, Tensor]:
+    """The encoder's weights, those of its pooler included if there is one and `pooler`."""
+    state: dict[str, Tensor] = encoder.backbone.state_dict()
+    if encoder.pooler is not None and pooler:
+        state = state | {f"{POOLER}{key}": value for key, value in encoder.pooler.layer.state_dict().items()}
+    return state
+
+
 def _hugging_face(encoder: Encoder, task: Task, head: nn.Module) -> PreTrainedModel | None:
-    """The head's Hugging Face model with our tensors in it; None where that class does not compute what our head computes."""
-    auto = auto_class(format_of(task))
-    if auto is None or encoder.family.heads == "none":
+    """The head's Hugging Face model with our tensors in it; None where no class of the encoder's type computes what it does."""
+    if not isinstance(head, ClassHead) or head.plain or (head.needs_pooler and encoder.pooler is None):
         return None
-    base = f"{encoder.backbone.base_model_prefix}."
-    renamed = getattr(head, "transformers_weights", None)
-    ours: dict[str, Tensor] | None = renamed(encoder, base) if renamed else dict(head.state_dict())
-    if ours is None:
-        return None
-    config = type(encoder.backbone.config).from_dict(encoder.backbone.config.to_dict())
-    if task.labels:
-        config.id2label = dict(enumerate(task.labels))
-        config.label2id = {label: number for number, label in enumerate(task.labels)}
-    try:
-        with torch.device("meta"):
-            model: PreTrainedModel = auto.from_config(config, dtype=torch.float32, trust_remote_code=False)
-    except ValueError:  # transformers has no such head for this kind of encoder
-        return None
-    if encoder.pooler is not None and cast(Head, head).needs_pooler:
-        ours |= {f"{base}pooler.dense.{key}": value for key, value in encoder.pooler.state_dict().items()}
-    state = {base + key: value for key, value in encoder.backbone.state_dict().items()}
-    if encoder.pooler is not None:  # of a phase before: there is a place for it, if no use
-        state |= {f"{base}pooler.dense.{key}": value for key, value in encoder.pooler.state_dict().items()}
-    state |= ours
-    wanted = model.state_dict()
-    if not set(ours) <= set(wanted) <= set(state) or any(value.shape != state[key].shape for key, value in wanted.items()):
-        return None
-    model.load_state_dict({key: state[key].detach().cpu() for key in wanted}, assign=True)
+    model = on_meta(auto_class(format_of(task)), head.model.config)
+    base = getattr(model, model.base_model_prefix)
+    weights = _state(encoder, pooler=getattr(base, "pooler", None) is not None)
+    state = {f"{model.base_model_prefix}.{key}": value for key, value in weights.items()} | head.model.state_dict()
+    state |= dict.fromkeys(head.tied, encoder.word_embeddings)
+    if encoder.pooler is None:
+        take_pooler(base)  # of a class that has one and does not read it
+    model.load_state_dict({key: value.detach().cpu() for key, value in state.items()}, assign=True)
     model.tie_weights()
     return model
 

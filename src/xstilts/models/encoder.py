@@ -3,6 +3,7 @@
 Legend: B rows, L tokens, D hidden size, N layers.
 """
 
+import copy
 import inspect
 import logging
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     XLMRobertaConfig,
 )
+from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaPooler
 
 from xstilts import encoders
 from xstilts.config import ModelConfig, TinyArchitecture
@@ -28,19 +30,41 @@ from xstilts.errors import UserError
 from xstilts.models import padding_free
 
 log = logging.getLogger("xstilts")
+POOLER = "pooler."
+"""The start of the names of a pooler's weights in all types of encoders."""
+
+
+class Pooler(nn.Module):
+    """The pooler of a type of encoders, freshly initialised; RoBERTa's (dense and tanh over the first token) if it has none."""
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        super().__init__()
+        base = on_meta(AutoModel, config)
+        layer, activation = cast(nn.Module | None, getattr(base, "pooler", None)), None
+        if isinstance(layer, nn.Linear):  # ALBERT and BigBird apply it, and what follows, themselves
+            activation = cast(nn.Module, getattr(base, "pooler_activation", None) or base.activation)
+        self.layer: nn.Module = layer or XLMRobertaPooler(XLMRobertaConfig(hidden_size=config.hidden_size))
+        self.activation = activation
+        materialise(self)
+
+    def forward(self, hidden_BLD: Tensor) -> Tensor:
+        """pooled_BD."""
+        pooled = self.layer(hidden_BLD if self.activation is None else hidden_BLD[:, 0])
+        return cast(Tensor, pooled if self.activation is None else self.activation(pooled))
 
 
 class Encoder(nn.Module):
-    """A Hugging Face encoder without its pooler, and our pooler if a head needs it.
+    """A Hugging Face encoder without its pooler, and a pooler beside it if a head needs it.
 
-    The pooler is RoBERTa's: dense layer and tanh over the first token. Public checkpoints of XLM-R hold no trained pooler, so it
-    is freshly initialised; `ModelConfig.pooler` says whether later phases keep its weights.
+    `ModelConfig.pooler` says whether phases keep the pooler's weights. `published_pooler` are those that came with the encoder
+    (state dict; {}: none, as in XLM-R's public checkpoints).
     """
 
     def __init__(self, backbone: PreTrainedModel) -> None:
         super().__init__()
+        self.published_pooler = take_pooler(backbone)
         self.backbone = backbone
-        self.pooler: nn.Linear | None = None
+        self.pooler: Pooler | None = None
         self.padding_free = False
         self.family = encoders.family(backbone.config.model_type)
         self.reads_segments = takes_segments(backbone)
@@ -60,11 +84,12 @@ class Encoder(nn.Module):
         """The longest input in tokens, special tokens included."""
         return encoders.longest_input(self.backbone.config.to_dict()) or 10**9
 
-    def add_pooler(self) -> None:
-        """Give the encoder a freshly initialised pooler, if it has none."""
+    def add_pooler(self, published: bool = True) -> None:
+        """Give the encoder a pooler, if it has none: with the published weights, if `published` and there are any, or new."""
         if self.pooler is None:
-            self.pooler = nn.Linear(self.hidden_size, self.hidden_size)
-            initialise(self.pooler)
+            self.pooler = Pooler(self.backbone.config)
+            if published and self.published_pooler:
+                self.pooler.layer.load_state_dict(self.published_pooler)
 
     def leave_padding_out(self) -> None:
         """Compute real tokens only from now on, if this type of encoder can; its attention must be SDPA."""
@@ -144,8 +169,7 @@ class Encoder(nn.Module):
 
     def first_token(self, hidden_BLD: Tensor) -> Tensor:
         """pooled_BD: the pooler's output if there is a pooler, else the first token's hidden state."""
-        first_BD = hidden_BLD[:, 0]
-        return first_BD if self.pooler is None else torch.tanh(self.pooler(first_BD))
+        return hidden_BLD[:, 0] if self.pooler is None else cast(Tensor, self.pooler(hidden_BLD))
 
     def set_dropout(self, probability: float) -> None:
         """Set the dropout of hidden states and attention; the config, and so a saved model, keeps its value."""
@@ -173,13 +197,47 @@ def takes_segments(model: PreTrainedModel) -> bool:
     return named and (getattr(model.config, "type_vocab_size", None) or 0) > 1
 
 
+def on_meta(auto: Any, config: PretrainedConfig) -> PreTrainedModel:
+    """The model that an Auto class makes of the config, with tensors that have no storage. ValueError if it makes none."""
+    with torch.device("meta"):  # of a copy, because the attention is written into the config
+        model: PreTrainedModel = auto.from_config(
+            copy.deepcopy(config), attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
+        )
+    return model
+
+
+def take_pooler(backbone: PreTrainedModel) -> dict[str, Tensor]:
+    """Remove the model's pooler, which is then not computed; returns its state dict, {} if it has none."""
+    pooler = getattr(backbone, "pooler", None)
+    if not isinstance(pooler, nn.Module):
+        return {}
+    # Types without this option call it always.
+    optional = "add_pooling_layer" in inspect.signature(type(backbone)).parameters
+    backbone.register_module("pooler", None if optional else nn.Identity())
+    return pooler.state_dict()
+
+
+def materialise(module: nn.Module) -> None:
+    """Give parameters on the meta device storage and initial values; a parameter of several places stays one."""
+    made: dict[nn.Parameter, nn.Parameter] = {}
+    for part in module.modules():
+        for name, parameter in part.named_parameters(recurse=False):
+            if parameter.is_meta and parameter not in made:
+                made[parameter] = nn.Parameter(torch.empty_like(parameter, device="cpu"))
+                {"weight": nn.init.ones_}.get(name, nn.init.zeros_)(made[parameter])  # norms and biases
+            part.register_parameter(name, made.get(parameter, parameter))
+    initialise(module)
+
+
 def initialise(module: nn.Module, standard_deviation: float = 0.02) -> None:
     """RoBERTa's initialisation of new layers: normal weights, zero biases."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=standard_deviation)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            for name, parameter in layer.named_parameters(recurse=False):  # one that is tied is none of them
+                if name == "weight":
+                    nn.init.normal_(parameter, std=standard_deviation)
+                else:
+                    nn.init.zeros_(parameter)
 
 
 def build_encoder(model: ModelConfig, tokenizer: PreTrainedTokenizerBase, only_embeds: bool = False) -> Encoder:
@@ -190,7 +248,7 @@ def build_encoder(model: ModelConfig, tokenizer: PreTrainedTokenizerBase, only_e
 
 
 def load_backbone(name_or_path: str, attention: str, revision: str | None = None, only_embeds: bool = False) -> PreTrainedModel:
-    """Load a Hugging Face encoder in float32 without pooler; each of its weights must be in the checkpoint.
+    """Load a Hugging Face encoder in float32; each of its weights but the pooler's must be in the checkpoint.
 
     With `attention="sdpa"`, an encoder without SDPA attention is loaded with eager attention. With `only_embeds`, a decoder is
     loaded, too.
@@ -201,9 +259,6 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
     try:
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
         _check_type(config, name_or_path, only_embeds)
-        kind = MODEL_MAPPING[type(config)]  # several classes where the config's `architectures` chooses among them
-        if isinstance(kind, type) and "add_pooling_layer" in inspect.signature(kind).parameters:
-            options["add_pooling_layer"] = False
         options["ignore_mismatched_sizes"] = True  # reported below, in one line
         options["attn_implementation"] = None if attention == "sdpa" else attention  # None: SDPA if there is one, else eager
         backbone, report = AutoModel.from_pretrained(
@@ -214,7 +269,9 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
     except Exception as error:  # a broken folder raises errors of many types: OSError, KeyError, TypeError, SafetensorError, ...
         raise UserError(_not_loaded(name_or_path, attention, error)) from error
     lost = sorted(report["missing_keys"]) + sorted(key for key, *_ in report["mismatched_keys"])
-    if lost:
+    if any(key.startswith(POOLER) for key in lost):
+        take_pooler(backbone)
+    if lost := [key for key in lost if not key.startswith(POOLER)]:
         raise UserError(f"'{name_or_path}' lacks {len(lost)} weights of a {type(backbone).__name__}, for instance {lost[0]}")
     _check_inputs(backbone, name_or_path)
     if attention == "sdpa" and backbone.get_correct_attn_implementation(None) == "eager":

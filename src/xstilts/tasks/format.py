@@ -108,8 +108,6 @@ class Format:
     protocols: Mapping[str, Protocol] = field(default_factory=dict)
     masks: bool = False
     """Tokens are masked and restored by a head that is tied to the word embeddings. Phase 1 trains with such formats."""
-    uses_pooler: bool = False
-    """The head reads the encoder's pooler."""
     has_data_map: bool = False
     """Features have a `label` and outputs `logits`, so that examples have a place in a data map."""
     rows: int = 1

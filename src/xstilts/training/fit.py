@@ -113,7 +113,7 @@ def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encode
     by_task = {name: training.hyperparameters for name, training in job.tasks.items()}
     heads = fresh_heads(tasks, encoder, by_task, job.seed)
     if job.model.pooler != "none" and any(head.needs_pooler for _, head in heads.values()):
-        encoder.add_pooler()
+        encoder.add_pooler(published=job.model.pooler == "carried")
         if job.model.pooler == "carried":
             checkpoint.restore_pooler(saved, encoder)
     if job.carry_head:

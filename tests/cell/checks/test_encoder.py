@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -134,8 +135,10 @@ def test_a_checkpoint_with_its_own_head_needs_no_training(config, tmp_path):
 POOLED = Hyperparameters(retrieval_pooling=["pooler"])
 
 
-def cell(config, policy="carried", second=(), third=(), pooling=("pooler",), training_pooling=None):
+def cell(config, policy="carried", second=(), third=(), pooling=("pooler",), training_pooling=None, type="bert"):
     """A retrieval cell with phases of these formats; `training_pooling`: of its training, else as in evaluation."""
+    if config.model.name_or_path:
+        (Path(config.model.name_or_path) / "config.json").write_text(json.dumps({"model_type": type}))
     chosen = Hyperparameters(retrieval_pooling=list(pooling))
     trained = Hyperparameters(retrieval_pooling=list(training_pooling or pooling))
     tables = {"t": chosen} | {f"third{number}": trained for number in range(len(third))}
@@ -160,7 +163,10 @@ def cell(config, policy="carried", second=(), third=(), pooling=("pooler",), tra
         ({}, False),
         ({"pooling": ("mean",)}, True),
         ({"pooling": ("mean", "pooler")}, False),
-        ({"second": ("classification",)}, False),
+        ({"second": ("tagging",)}, False),
+        ({"second": ("classification",)}, True),  # of a BERT
+        ({"second": ("classification",), "type": "xlm-roberta"}, False),
+        ({"second": ("multiple_choice",), "type": "modernbert"}, False),
         ({"second": ("multiple_choice",)}, True),
         ({"second": ("multiple_choice",), "policy": "fresh"}, True),  # phase 4 takes the pooler of the last artifact
         ({"second": ("multiple_choice",), "policy": "none"}, False),
@@ -196,12 +202,3 @@ def test_an_encoder_of_any_kind_gives_no_trained_pooler(config):
         made = cell(config, policy=policy)
         made.model.name_or_path, made.model.tokenizer = model, "owner/tokenizer"
         assert len(list(problems(made))) == 1
-
-
-def test_mlm_needs_word_embeddings_as_wide_as_hidden_states(config, tmp_path):
-    values = {"model_type": "rembert", "hidden_size": 16, "input_embedding_size": 8}
-    (tmp_path / "config.json").write_text(json.dumps(values))
-    assert list(problems(config)) == []
-    config.intermediate.tasks = {"m": TrainingTask(task("mlm", "m"))}
-    (line,) = problems(config)
-    assert line.startswith("task m has the format mlm, whose head is tied to the word embeddings")

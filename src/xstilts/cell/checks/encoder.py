@@ -1,6 +1,6 @@
 """Check a cell's encoder, and that no score would come from weights that nothing trained. No torch."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from xstilts import encoders
 from xstilts.cell.encoder import ResolvedEncoder, unsuitable, weights_in
@@ -17,7 +17,6 @@ def problems(cell: ResolvedCell) -> Iterator[str]:
     unusable = list(_model(cell.encoder, cell.config))
     yield from unusable
     yield from _attention(cell.config)
-    yield from _mlm(cell)
     if not unusable:
         yield from _given_head(cell)
     yield from _untrained_head(cell.config)
@@ -52,18 +51,6 @@ def _attention(config: Config) -> Iterator[str]:
         yield f"model.attention={attention} needs {missing}: type model.attention=sdpa"
     elif attention == "flash_attention_2" and trainer.precision == "32-true":
         yield f"model.attention={attention} computes in half precision only: type trainer.precision=bf16-mixed"
-
-
-def _mlm(cell: ResolvedCell) -> Iterator[str]:
-    config = cell.config
-    used = {**config.intermediate.tasks, **config.target.training}
-    masked = [name for name, training in used.items() if _known(training.task) and format_of(training.task).masks]
-    if masked and encoders.factorised(cell.encoder.values or {}):
-        yield (
-            f"task {masked[0]} has the format {used[masked[0]].task.format}, whose head is tied to the word embeddings, but "
-            f"those of model.name_or_path={config.model.name_or_path} are narrower than its hidden states: choose another "
-            "encoder or task"
-        )
 
 
 def _given_head(cell: ResolvedCell) -> Iterator[str]:
@@ -102,11 +89,11 @@ def _untrained_pooler(cell: ResolvedCell) -> Iterator[str]:
     if config.model.pooler == "none":
         yield "retrieval_pooling=[pooler] with model.pooler=none: there is no pooler; type target.recipe.retrieval_pooling=[mean]"
         return
-    trained = False
+    trained, classes = False, encoders.family((cell.encoder.values or {}).get("model_type")).pooled
     for phase in [*([cell.intermediate] if cell.intermediate else []), *cell.training]:
-        trained = _pooler_after(phase, trained and config.model.pooler == "carried")
+        trained = _pooler_after(phase, trained and config.model.pooler == "carried", classes)
     if not trained:
-        read = [name for name, format in formats().items() if format.uses_pooler]
+        read = [name for name, format in formats().items() if format.transformers in classes]
         pooled = [f"{name} with retrieval_pooling=[pooler]" for name, format in formats().items() if format.embeds]
         yield (
             f"target {task.name}: retrieval_pooling={values.retrieval_pooling}, but no phase of this cell hands on a trained "
@@ -115,15 +102,15 @@ def _untrained_pooler(cell: ResolvedCell) -> Iterator[str]:
         )
 
 
-def _pooler_after(phase: ResolvedPhase, before: bool) -> bool:
-    """Return whether a phase's artifact has a trained pooler; `before`: whether it starts with one."""
+def _pooler_after(phase: ResolvedPhase, before: bool, classes: Collection[str]) -> bool:
+    """Return whether a phase's artifact has a trained pooler. `before`: it starts with one; `classes`: those that read it."""
     needed = False
     for task in phase.tasks.values():
         if not _known(task.task):
             continue
         format = format_of(task.task)
         pooling = (task.hyperparameters.retrieval_pooling or []) if format.embeds else []
-        if format.uses_pooler or pooling[:1] == ["pooler"]:  # training uses the first pooling only
+        if format.transformers in classes or pooling[:1] == ["pooler"]:  # training uses the first pooling only
             return True
         needed = needed or "pooler" in pooling
     return needed and before

@@ -10,10 +10,9 @@ Every head is an `nn.Module` with
   which depend on the item alone; and `loss_of(pairs_B2D) -> scalar`, the loss of all items summed;
 - `whole_vocabulary`: True where it needs the embeddings of all words, and not only of those that occur.
 
-The names of the parameters follow Hugging Face's classes, see `xstilts.export.checkpoint`.
+All but that of retrieval are classes of transformers, see `xstilts.models.heads.class_head`.
 """
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -53,12 +52,3 @@ def build_head(task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -
     head: nn.Module = load_object(format_of(task).head)(task, encoder, hyperparameters)
     initialise(head)
     return head
-
-
-def renamed(head: nn.Module, names: Mapping[str, str]) -> dict[str, Tensor]:
-    """The head's weights under other names. `names`: beginning of a name -> what replaces it."""
-    weights = {}
-    for key, value in head.state_dict().items():
-        ours = next(start for start in names if key.startswith(start))
-        weights[names[ours] + key.removeprefix(ours)] = value
-    return weights

@@ -1,34 +1,25 @@
-"""Start and end scores for every token of a window. Named as in Hugging Face's XLMRobertaForQuestionAnswering.
+"""Start and end scores for every token of a window, by the encoder type's class for question answering.
 
-Legend: B windows, L tokens, D hidden size.
+Legend: B windows, L tokens.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Batch, HeadOutputs
-from xstilts.tasks.declaration import Task
+from xstilts.models.heads.class_head import ClassHead
 
 
-class SpanHead(nn.Module):
+class SpanHead(ClassHead):
     """start_positions_B and end_positions_B (int64, 0: the answer is not in this window) from hidden_BLD."""
-
-    contrastive = False
-    whole_vocabulary = False
-    needs_pooler = False
-
-    def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:
-        super().__init__()
-        self.qa_outputs = nn.Linear(encoder.hidden_size, 2)
 
     def forward(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
         """start_BL and end_BL, with padding at the lowest float."""
-        scores_BL2 = self.qa_outputs(encoder.read(batch))
+        scores = self.read(encoder, batch)
         padding_BL = batch["attention_mask"] == 0
-        start_BL, end_BL = scores_BL2.float().unbind(-1)
+        start_BL, end_BL = scores.start_logits.float(), scores.end_logits.float()
         lowest = torch.finfo(start_BL.dtype).min
         return start_BL.masked_fill(padding_BL, lowest), end_BL.masked_fill(padding_BL, lowest)
 

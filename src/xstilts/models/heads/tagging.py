@@ -1,32 +1,24 @@
-"""One linear layer over each word's first token. Named as in Hugging Face's XLMRobertaForTokenClassification.
+"""Logits of a tag for each word's first token, by the encoder type's class for token classification.
 
-Legend: B pieces of sentences, L tokens, D hidden size, T tags.
+Legend: B pieces of sentences, L tokens, T tags.
 """
 
-from torch import Tensor, nn
+from typing import cast
+
+from torch import Tensor
 from torch.nn import functional
 
-from xstilts.config import Hyperparameters
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Batch, HeadOutputs
-from xstilts.tasks.declaration import Task
+from xstilts.models.heads.class_head import ClassHead
 
 
-class TaggingHead(nn.Module):
+class TaggingHead(ClassHead):
     """labels_BL (int64, -100 on all but the first tokens of labelled words) from hidden_BLD."""
-
-    contrastive = False
-    whole_vocabulary = False
-    needs_pooler = False
-
-    def __init__(self, task: Task, encoder: Encoder, hyperparameters: Hyperparameters) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(hyperparameters.head_dropout or 0.0)
-        self.classifier = nn.Linear(encoder.hidden_size, len(task.labels))
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """logits_BLT."""
-        return self.classifier(self.dropout(encoder.read(batch)))
+        return cast(Tensor, self.read(encoder, batch).logits)
 
     def loss_sum(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Cross-entropy summed over the labelled words."""

@@ -52,7 +52,6 @@ FORMAT = Format(
     may_be_null=("context",),
     shared=("context", "prompt"),
     gold_is_label=True,
-    uses_pooler=True,
     has_data_map=True,
     rows=4,  # SWAG, HellaSwag and Cosmos QA have four choices
     transformers="MultipleChoice",
