@@ -92,6 +92,7 @@ def test_the_longest_input_of_each_kind_of_positions(config, longest):
     [
         ({"model_type": "t5", "is_encoder_decoder": True}, "an encoder-decoder"),
         ({"model_type": "umt5", "architectures": ["UMT5ForConditionalGeneration"]}, "an encoder-decoder"),
+        ({"model_type": "mt5", "architectures": ["MT5EncoderModel"], "is_encoder_decoder": False}, "an encoder-decoder"),
         ({"model_type": "gpt2", "architectures": ["GPT2Model"]}, "a decoder"),
         ({"model_type": "llama"}, "a decoder"),
         ({"model_type": "newllm", "architectures": ["NewLLMForCausalLM"]}, "a decoder"),

@@ -79,6 +79,9 @@ DECODERS = frozenset(
 )
 """Types with causal attention. For types that are missing here, the worker looks in transformers."""
 
+_T5 = ("t5", "mt5", "umt5", "longt5", "switch_transformers")
+"""Types whose encoder can be saved alone, but has no class of its own for transformers' AutoModel."""
+
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 FLASH_PACKAGE = "flash_attn"
 
@@ -187,7 +190,8 @@ def refusal(config: Mapping[str, Any], only_embeds: bool = False) -> str | None:
     architectures = [str(name) for name in config.get("architectures") or []]
     if not isinstance(kind, str):
         return "a model without model_type in its config.json"
-    if config.get("is_encoder_decoder") or any(name.endswith("ForConditionalGeneration") for name in architectures):
+    whole = config.get("is_encoder_decoder") or any(name.endswith("ForConditionalGeneration") for name in architectures)
+    if whole or kind in _T5:
         return f"a model of the type {kind}, an encoder-decoder"
     causal = kind not in FAMILIES and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures)
     if (kind in DECODERS or config.get("is_decoder") or causal) and not only_embeds:

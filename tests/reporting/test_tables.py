@@ -34,7 +34,7 @@ def test_the_headline_is_over_all_languages_where_the_source_language_has_a_scor
 
 def test_differences_stand_under_the_score_without_intermediate_task(analysis: Analysis) -> None:
     table = by_name(analysis)["differences"]
-    assert list(table.header) == ["intermediate", "tatoeba", "xnli"]
+    assert list(table.header) == ["intermediate", "tatoeba (layer 1)", "xnli"]
     assert table.rows[0] == [TableCell("none"), TableCell("42.5"), TableCell("58.0")]
     mnli = next(row for row in table.rows if row[0].text == "mnli")
     assert [cell.text for cell in mnli] == ["mnli", "+10.0", "+10.0"]

@@ -145,6 +145,13 @@ def question(*names: str) -> str:
     return "\n".join(lines).strip()
 
 
+def place_text(analysis: Analysis, score: Mapping[str, Any], without: str = "") -> str:
+    """Return the split of a row of `Analysis.scores`, unless it is `without`, and its layer if the target has several."""
+    layers = analysis.scores.loc[analysis.scores["target"] == score["target"], "layer"].nunique()
+    split = [score["split"]] if score["split"] != without else []
+    return ", ".join([*split, *([f"layer {int(score['layer'])}"] if layers > 1 else [])])
+
+
 def _cells(one: Comparison) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
     for choice, by_seed in one.cells.items():
         for seed, result in sorted(by_seed.items()):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xstilts.reporting.analysis import Analysis
+from xstilts.reporting.analysis import Analysis, place_text
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.groups import ALL, OTHERS, PHASE_2, SOURCE, UNSEEN, WHOLE, WORLD
 from xstilts.reporting.numbers import (
@@ -257,7 +257,7 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Re
     choice did not train in, if any did in some.
     """
     main = analysis.scores[analysis.scores["main"] & (analysis.scores["condition"] == condition)]
-    split_of = dict(zip(main["target"], main["split"], strict=True))
+    places = {row["target"]: place_text(analysis, row, "test") for row in main.to_dict("records")}
     effects = analysis.effects[analysis.effects["condition"] == condition]
     of_group = {group: effects[effects["group"] == group] for group in (SOURCE, OTHERS, UNSEEN)}
     kinds = [
@@ -277,7 +277,7 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Re
             rows.append([TableCell(choice), *cells])
         rows.append(text_cells("languages", *map(languages_text, by_target.values())))
         rows += _item_rows(by_target.values())
-        names = [target if split_of[target] == "test" else f"{target} ({split_of[target]})" for target in by_target]
+        names = [f"{target} ({places[target]})" if places[target] else target for target in by_target]
         caption = f"Score without intermediate task, and difference to it with each, {about}, percent points"
         caption = _with(f"{caption}; {_seeds(part)}; {cells_note(part)}.", condition)
         yield ReportTable(f"{name}{suffix}", caption, ["intermediate", *names], rows, part)

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.reporting.analysis import Analysis
+from xstilts.reporting.analysis import Analysis, place_text
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.extras import Extras
 from xstilts.reporting.groups import ALL, LANGUAGE, OTHERS
@@ -176,7 +176,7 @@ def render(analysis: Analysis, more: Extras) -> str:
 def targets(analysis: Analysis) -> list[TargetTable]:
     """Return the targets that have differences, each with its groups of languages, in the order of `Analysis.effects`."""
     main = analysis.scores[analysis.scores["main"]].drop_duplicates(["target", "condition"])
-    metrics = {(row["target"], row["condition"]): f"{row['metric']}, {row['split']}" for row in _records(main)}
+    metrics = {(row["target"], row["condition"]): f"{row['metric']}, {place_text(analysis, row)}" for row in _records(main)}
     by_group = analysis.effects.groupby(["target", "condition", "group"], sort=False)
     texts = {key: (languages_text(part), _minus(baseline_text(part))) for key, part in by_group}
     found: dict[tuple[str, str], TargetTable] = {}
