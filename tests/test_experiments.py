@@ -25,6 +25,7 @@ from xstilts.paths import conf_dir, experiments_dir
 from xstilts.reporting.groups import language_facts
 from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.catalogue import load_task
+from xstilts.tasks.language_sets import LANGUAGE_SETS, RANDOM_SETS
 
 CELLS = {
     "babel": 11 * 10,
@@ -155,18 +156,18 @@ def test_a_synthetic_world_has_all_sets_of_languages_that_studies_name(data: str
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed = compose("train", [f"data={data}"])
     sets, known = composed.data.language_sets, list(composed.data.world.languages)
-    assert set(sets) == set(config.LANGUAGE_SETS)
+    assert set(sets) == set(LANGUAGE_SETS)
     for name, languages in sets.items():
-        if languages == config.LANGUAGE_SETS[name].split():
-            assert name.partition("_")[0] in config.RANDOM_SETS, "optional in its study, as this world does not have it"
+        if languages == LANGUAGE_SETS[name].split():
+            assert name.partition("_")[0] in RANDOM_SETS, "optional in its study, as this world does not have it"
             continue
         assert languages and set(languages) <= set(known) and len(set(languages)) == len(languages), name
-        assert (known[0] in languages) == ("en" in config.LANGUAGE_SETS[name].split()), name
+        assert (known[0] in languages) == ("en" in LANGUAGE_SETS[name].split()), name
         assert data != "babel" or (known[-1] in languages) == (name == "xtreme"), "no intermediate task sees the last language"
 
 
 def test_sets_of_languages_are_those_of_the_tasks():
-    codes = {name: set(languages.split()) for name, languages in config.LANGUAGE_SETS.items()}
+    codes = {name: set(languages.split()) for name, languages in LANGUAGE_SETS.items()}
     assert codes["translated"] <= codes["xnli"]
     for name, task in (("xnli", "xnli"), ("pawsx", "pawsx"), ("squad", "squad_translated"), ("xcopa", "xcopa")):
         assert codes[name] == set(load_task(conf_dir(), task).languages)
@@ -182,11 +183,11 @@ def drawn(strata: dict[str, list[tuple[str, ...]]], number: int) -> dict[str, tu
 
 def test_random_sets_are_drawn_by_the_documented_rule():
     facts = language_facts()
-    sets = list(combinations(sorted(config.LANGUAGE_SETS["xnli_others"].split()), 4))
+    sets = list(combinations(sorted(LANGUAGE_SETS["xnli_others"].split()), 4))
     families = {codes: len({facts[code][0].partition(",")[0] for code in codes}) for codes in sets}
     numbers = {"close": (1,), "middle": (2, 3), "far": (4,)}
     expected = drawn({kind: [codes for codes in sets if families[codes] in of] for kind, of in numbers.items()}, 8)
-    assert {name: tuple(config.LANGUAGE_SETS[name].split()) for name in expected} == expected
+    assert {name: tuple(LANGUAGE_SETS[name].split()) for name in expected} == expected
 
 
 def test_random_sets_of_the_synthetic_world_are_drawn_by_the_documented_rule():

@@ -23,7 +23,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = (
     {"errors", "signals", "versions"},
     {"bounds", "plugins"},
-    {"encoders", "paths", "tasks"},
+    {"analysis", "encoders", "paths", "tasks"},
     {"babel"},
     {"config"},
     {"recipes"},

@@ -6,16 +6,17 @@ cannot express.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from omegaconf import MISSING
 
+from xstilts.analysis import AnalysisConfig
 from xstilts.babel.declaration import WorldConfig
-from xstilts.bounds import WRITTEN, number, one_of
+from xstilts.bounds import number, one_of
 from xstilts.encoders import ATTENTIONS
 from xstilts.paths import conf_dir
 from xstilts.tasks.catalogue import task_names
 from xstilts.tasks.declaration import PARALLEL, SPLITS, Task, TrainingTask
+from xstilts.tasks.language_sets import LANGUAGE_SETS
 
 PRECISIONS = ("32-true", "bf16-mixed")
 """float16 is missing because it needs scaled gradients, whose norm cannot be clipped as the recipes require."""
@@ -31,27 +32,6 @@ LARGEST_SEED = 2**32 - 1
 """The limit of NumPy and Lightning."""
 SMALLEST_VOCABULARY = 100
 """Minimum number of entries of a trained tokenizer: the special tokens and some characters."""
-RANDOM_SETS = {
-    "close": "bg el hi ru, el es hi ur, el es fr ru, el es ru ur, de es fr ur, de fr ru ur, bg el fr ru, de el fr hi",
-    "middle": "es hi ru vi, ar fr ur vi, fr hi th tr, de hi th ur, de fr th vi, de ru sw zh, de el fr th, de es th zh",
-    "far": "ru th vi zh, ar fr th tr, th tr ur zh, el th vi zh, el sw tr vi, es sw th vi, bg sw tr zh, de th tr zh",
-}
-"""Sets of four of XNLI's languages without English: of one family, of two or three, and of four. Eight of each kind were drawn
-once, by Python's random.Random(2020).sample from all such sets of sorted codes in alphabetical order."""
-LANGUAGE_SETS = {
-    **{f"{kind}_{number}": codes for kind, of in RANDOM_SETS.items() for number, codes in enumerate(of.split(", "), 1)},
-    # All languages in which a task has training data, English too but for `squad` and those named `others`; XCOPA's; XTREME's.
-    "xnli": "en ar bg de el es fr hi ru sw th tr ur vi zh",
-    "xnli_others": "ar bg de el es fr hi ru sw th tr ur vi zh",
-    "pawsx": "en de es fr ja ko zh",
-    "pawsx_others": "de es fr ja ko zh",
-    "squad": "ar de es hi vi zh",
-    "xcopa": "et ht id it qu sw ta th tr vi zh",
-    "xtreme": "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur vi "
-    "yo zh",
-    # Languages into which Phang et al. (2020) translated intermediate data.
-    "translated": "de ru sw",
-}
 
 
 @dataclass
@@ -59,13 +39,19 @@ class TinyArchitecture:
     """Sizes of a randomly initialised encoder with XLM-R's architecture."""
 
     hidden_size: int = number(128, at_least=1, at_most=65_536)
+    """Width of the hidden states."""
     num_hidden_layers: int = number(2, at_least=1, at_most=1_000)
+    """Number of layers."""
     num_attention_heads: int = number(4, at_least=1, at_most=1_000)
+    """Number of attention heads."""
     intermediate_size: int = number(256, at_least=1, at_most=1_000_000)
+    """Width of the feed-forward part."""
     max_position_embeddings: int = number(514, at_least=8, at_most=1_000_000)
     """Two more than the longest input: XLM-R's positions start at 2."""
     dropout: float = number(0.1, at_least=0, below=1)
+    """Dropout of hidden states and attention."""
     initializer_range: float = number(0.02, at_least=0, at_most=10)
+    """Standard deviation of the first weights."""
     seed: int = number(0, at_least=0, at_most=LARGEST_SEED)
     """Seed of the random weights. It differs from the seed of a cell, so that all cells start from the same encoder."""
 
@@ -125,9 +111,11 @@ class Hyperparameters:
     """Hyperparameters of one phase. A null means: take the value of the more general table of the recipe."""
 
     learning_rate: float | None = number(None, above=0, at_most=1e38)
+    """The highest learning rate, after the warm-up."""
     batch_size: int | None = number(None, at_least=1, at_most=1_000_000)
     """Examples (features, for span QA and tagging) per optimizer step, over all devices."""
     epochs: float | None = number(None, above=0, at_most=1_000_000)
+    """Passes over the training examples."""
     max_steps: int | None = number(None, at_least=1, at_most=MANY)
     """Number of optimizer steps; overrides `epochs` if both are set."""
     warmup_fraction: float | None = number(None, at_least=0, at_most=1)
@@ -139,8 +127,11 @@ class Hyperparameters:
     weight_decay: float | None = number(None, at_least=0, at_most=1_000)
     """Weight decay of AdamW; not applied to biases and LayerNorm."""
     adam_beta2: float | None = number(None, at_least=0, below=1)
+    """AdamW's second beta; the first is 0.9."""
     adam_epsilon: float | None = number(None, at_least=0, at_most=1)
+    """AdamW's epsilon."""
     max_grad_norm: float | None = number(None, at_least=0, at_most=1e38)
+    """Gradients of a step are scaled down to this norm; 0: never."""
     head_dropout: float | None = number(None, at_least=0, below=1)
     """Dropout of the head; null: as in its class of transformers."""
     dropout: float | None = number(None, at_least=0, below=1)
@@ -156,15 +147,23 @@ class Hyperparameters:
     selection: str | None = one_of(None, ("best", "last"))
     """The checkpoint to keep: `best` (by the validation score of the training task) or `last`."""
     max_length: int | None = number(None, at_least=1, at_most=1_000_000)
+    """Most tokens of an input, special tokens among them; longer inputs are cut, or split where the format allows it."""
     doc_stride: int | None = number(None, at_least=1, at_most=1_000_000)
+    """Span QA: tokens that two neighbouring windows of a context share."""
     max_query_length: int | None = number(None, at_least=1, at_most=1_000_000)
+    """Span QA and answer retrieval: most tokens of a question."""
     n_best: int | None = number(None, at_least=1, at_most=1_000_000)
+    """Span QA: candidates for start and for end."""
     max_answer_length: int | None = number(None, at_least=1, at_most=1_000_000)
+    """Span QA: most tokens of an answer."""
     null_threshold: float | None = number(None, at_least=-1e38, at_most=1e38)
+    """Span QA: a question has no answer if the empty one scores more than this above the best span."""
     mlm_probability: float | None = number(None, above=0, at_most=1)
+    """Masked language modelling: share of tokens that are masked."""
     retrieval_layers: list[int] | None = number(None, at_least=0, at_most=1_000)
     """Layers whose hidden states are pooled, 0 = the embeddings; empty: `retrieval_layer_of_24` scaled to the encoder's depth."""
     retrieval_layer_of_24: int | None = number(None, at_least=0, at_most=24)
+    """The layer of a 24-layer encoder whose hidden states are pooled."""
     retrieval_pooling: list[str] | None = one_of(None, POOLINGS)
     """`mean` (over all tokens but padding), `cls` (the first token), `last` (the last one, for decoders) or `pooler`."""
 
@@ -174,9 +173,13 @@ class Recipe:
     """A published set of hyperparameters: general values, then by format, then by task, then differences in phase 2."""
 
     name: str = MISSING
+    """The name of the recipe in results."""
     default: Hyperparameters = field(default_factory=Hyperparameters)
+    """The general values."""
     formats: dict[str, Hyperparameters] = field(default_factory=dict)
+    """Format -> its values."""
     tasks: dict[str, Hyperparameters] = field(default_factory=dict)
+    """Task -> its values; `multitask` for several tasks at once."""
     intermediate: dict[str, Hyperparameters] = field(default_factory=dict)
     """For phase 2 only: the entry `default`, then the task's entry (or `multitask`)."""
 
@@ -186,7 +189,9 @@ class Mixture:
     """Sampling of tasks in multi-task training: p_i is proportional to min(n_i, cap)^(1/temperature), n_i examples of task i."""
 
     cap: int | None = number(131072, at_least=1, at_most=MANY)
+    """The most that the examples of a task count; null: no limit."""
     temperature: float = number(1.0, above=0, at_most=1_000)
+    """1: proportional to the capped numbers; larger: more even."""
     caps: dict[str, int] = number(dict, at_least=1, at_most=MANY)
     """Task -> its own cap, in the place of `cap`."""
 
@@ -213,6 +218,7 @@ class Intermediate:
     name: str | None = None
     """The name of this choice in tables; null: the names of its tasks."""
     tasks: dict[str, TrainingTask] = field(default_factory=dict)
+    """Name -> task. Several are trained at once, in one mixture."""
     max_examples: int | None = number(None, at_least=1, at_most=MANY)
     """`max_examples` of every task of this phase that sets neither `max_examples` nor `fraction`."""
     draw: int | None = number(None, at_least=0, at_most=LARGEST_SEED)
@@ -254,8 +260,11 @@ class TrainerConfig:
     accelerator: str = one_of("auto", ACCELERATORS)
     """`auto`: a GPU if there is one, otherwise the CPU."""
     devices: int = number(1, at_least=1, at_most=1_024)
+    """Number of devices (GPUs, or processes on a CPU), on each node."""
     num_nodes: int = number(1, at_least=1, at_most=10_000)
+    """Number of machines."""
     precision: str = one_of("32-true", PRECISIONS)
+    """`32-true`: float32; `bf16-mixed`: products in bfloat16, weights in float32."""
     max_tokens: int = number(2048, at_least=1, at_most=MANY)
     """Tokens in one micro-batch of a training step. Padding counts, unless the encoder skips it and it is less than the text."""
     max_eval_tokens: int = number(32768, at_least=1, at_most=MANY)
@@ -279,10 +288,13 @@ class LoggerConfig:
     name: str = one_of("csv", LOGGERS)
     """`csv`, `tensorboard`, `wandb` or `none`."""
     project: str = "xstilts"
+    """For `wandb`: the project."""
     entity: str | None = None
+    """For `wandb`: the user or team; null: your default."""
     offline: bool | None = None
     """For `wandb`. null: online if you are logged in and the server answers; true: offline; false: refuse to start offline."""
     every_n_steps: int = number(10, at_least=1, at_most=MANY)
+    """Optimizer steps between two logged values."""
 
 
 @dataclass
@@ -290,48 +302,11 @@ class StoreConfig:
     """Options of the artifact store, which all cells share."""
 
     root: str = "store"
+    """Folder of the store."""
     refresh: str = one_of("never", ("never", "results", "all"))
     """`never`: use what exists; `results`: evaluate again; `all`: train this cell's phases and evaluate again."""
     features: bool = True
     """Keep tokenized features in the store, shared by all cells and ranks; false: every phase tokenizes again."""
-
-
-@dataclass
-class QuestionConfig:
-    """One comparison that a study declares; `xstilts.study.questions` has the keys that each kind needs."""
-
-    kind: str | None = one_of(None, ("contrast", "interaction", "slope", "law", "graded"))
-    """`contrast`: a minus b; `interaction`: a minus b in `languages` less the same in `minus`; `slope`: a minus b by distance or
-    diversity; `law`: scores by number of training examples; `graded`: trend of ordered levels minus b."""
-    a: list[str] | None = None
-    """Names or patterns of intermediate choices; the mean over them counts."""
-    b: list[str] | None = None
-    choices: list[str] | None = None
-    """For `law`: the choices, which differ in the number of examples."""
-    levels: list[list[str]] | None = None
-    """For `graded`: the choices of each level, in order."""
-    targets: list[str] | None = None
-    """Names or patterns of targets; null: all of the study."""
-    languages: Any = field(default="other languages", metadata={WRITTEN: str | list[str]})
-    """A group of languages, one code, or a list of codes."""
-    minus: Any = field(default=None, metadata={WRITTEN: str | list[str] | None})
-    """For `interaction` and `graded`: the group of languages in which the same is subtracted."""
-    by: str | None = one_of(None, ("distance", "diversity"))
-    distance: str | None = None
-    """The kind of distance; null: the first that the study has (`syntactic`, in a synthetic world `structural`)."""
-    expect: str | None = one_of(None, ("positive", "negative", "none"))
-
-
-@dataclass
-class AnalysisConfig:
-    """The question of a study and the comparisons that answer it. No part of any cell."""
-
-    question: str = ""
-    margin: float = number(1.0, above=0, at_most=100)
-    """In percentage points: a difference inside of plus and minus the margin counts as none."""
-    primary: dict[str, QuestionConfig] = field(default_factory=dict)
-    """Name -> comparison. Their p-values are corrected together."""
-    exploratory: dict[str, QuestionConfig] = field(default_factory=dict)
 
 
 @dataclass
@@ -350,7 +325,9 @@ class Config:
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     """The study's question, for the report; the same for all of its cells."""
     seed: int = number(1, at_least=0, at_most=LARGEST_SEED)
+    """Seed of phases 2 and 3: heads, order of examples, dropout. Runs that differ in it alone are repetitions."""
     study: str = "default"
+    """Name of the study, and of the folder of its results."""
     output: str = "outputs/${study}"
     """Results of all cells of the study."""
     stop_after: str = ""

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from xstilts.analysis import AnalysisConfig
 from xstilts.cell.resolve import ResolvedCell, resolve
-from xstilts.config import AnalysisConfig
 from xstilts.launch.compose import composed
 from xstilts.launch.points import StudyFile
 from xstilts.reporting.declared import typed

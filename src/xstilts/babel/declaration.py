@@ -21,6 +21,7 @@ class Language:
     case: str = "none"
     """The mark of the object: `none`, `suffix` or `particle`."""
     determiner: bool = True
+    """A noun has a determiner."""
     plural: str = "suffix"
     """`suffix`, `prefix` or `none`."""
     tense: str = "suffix"
@@ -46,6 +47,7 @@ class WorldConfig:
     """A synthetic world, determined completely by these values."""
 
     seed: int = number(0, at_least=0, at_most=2**32 - 1)
+    """Another seed is another world, with other words, habits and texts."""
     languages: dict[str, Language] = field(default_factory=dict)
     """Code -> language. The first is the pivot, the source language in which tasks are trained."""
     stories: int = number(1500, at_least=1, at_most=1_000_000_000)

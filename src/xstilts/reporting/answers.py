@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts.config import QuestionConfig
+from xstilts.analysis import QuestionConfig
 from xstilts.errors import UserError
 from xstilts.reporting.comparison import Comparison
 from xstilts.reporting.contrasts import Part, Scored, Weights, combination, part_of, trend_weights, values_by_language

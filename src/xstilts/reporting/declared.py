@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from xstilts.config import AnalysisConfig, QuestionConfig
+from xstilts.analysis import AnalysisConfig, QuestionConfig
 from xstilts.errors import UserError
 from xstilts.reporting.comparison import BASELINE, Comparison
 from xstilts.reporting.groups import ALL, OTHERS, SEEN, SOURCE, UNSEEN, declared_groups

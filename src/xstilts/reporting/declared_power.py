@@ -14,7 +14,7 @@ from statistics import fmean, harmonic_mean
 
 import numpy as np
 
-from xstilts.config import AnalysisConfig, QuestionConfig
+from xstilts.analysis import AnalysisConfig, QuestionConfig
 from xstilts.reporting.answers import Linear, Untestable, chosen_by, linear
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.contrasts import (

@@ -10,7 +10,7 @@ cannot be tested           one run on a side, or the results lack something; wit
 import math
 from dataclasses import dataclass
 
-from xstilts.config import QuestionConfig
+from xstilts.analysis import QuestionConfig
 from xstilts.reporting.contrasts import Combination
 from xstilts.reporting.numbers import probability, signed
 from xstilts.reporting.power import MOST_SEEDS

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from xstilts import metrics
+from xstilts.analysis import AnalysisConfig, QuestionConfig
 from xstilts.babel.distance import MEASURES
 from xstilts.cell.resolve import ResolvedCell
-from xstilts.config import AnalysisConfig, Config, QuestionConfig
+from xstilts.config import Config
 from xstilts.errors import unknown_name
 from xstilts.launch.points import StudyFile
 from xstilts.reporting.comparison import BASELINE, compared

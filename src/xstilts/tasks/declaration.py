@@ -88,11 +88,13 @@ class Task:
     """The declaration of a task."""
 
     name: str = MISSING
+    """The name of the task, as in the name of its file."""
     format: str = one_of(MISSING, format_names)
     """A module of xstilts.tasks.formats, or of another package that adds one."""
     version: int = number(1, at_least=1, at_most=1_000_000)
     """Increase it whenever the meaning of the task's examples changes; part of every fingerprint."""
     description: str = ""
+    """Its question, in a sentence."""
     languages: list[str] = field(default_factory=lambda: ["en"])
     """Languages in which the task can be evaluated or trained."""
     labels: list[str] = field(default_factory=list)
@@ -113,7 +115,9 @@ class Task:
     sources: dict[str, Source] = field(default_factory=dict)
     """Name of the source (`data.source`) -> its declaration. `"*"` stands for all sources that are not listed."""
     licence: str = ""
+    """The licence of its data."""
     homepage: str = ""
+    """The address of its publishers."""
 
 
 @dataclass
@@ -130,6 +134,7 @@ class DataMap:
     """Instead of a region: one of `bins` parts of equal size by confidence, 1 the easiest. All bins have the same number of
     examples of each label, and of each genre where examples have one, in each language."""
     bins: int = number(6, at_least=2, at_most=1_000)
+    """Number of bins."""
     epochs: float = number(5.0, at_least=2, at_most=1_000_000)
     """Epochs of the map's training; probabilities are computed once at the end of each."""
 
@@ -145,6 +150,7 @@ class TrainingTask:
 
     task: Task = field(default_factory=Task)
     languages: list[str] = field(default_factory=lambda: ["en"])
+    """The languages to train in."""
     train: str = "train"
     """Split to train on: `train`, or a part of a split, `validation:90%` (its first 90 %)."""
     validation: str = "validation"
