@@ -197,6 +197,17 @@ def test_retrieval_is_exported_as_the_encoder(make, tmp_path):
     assert set(load_heads(tmp_path)) == {"head.pairs.log_scale"}
 
 
+def test_the_pooler_of_retrieval_is_that_of_the_exported_encoder(make, batch_of, tmp_path):
+    phase = make("retrieval", retrieval_pooling=["pooler"])
+    assert write(tmp_path, phase) == ["XLMRobertaModel"]
+    batch = batch_of(phase)
+    model = AutoModel.from_pretrained(tmp_path, trust_remote_code=False).eval()
+    with torch.no_grad():
+        theirs = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).pooler_output
+        ours = phase.head.vectors(phase.encoder, batch)["2-pooler"]
+    torch.testing.assert_close(ours, theirs)
+
+
 def test_a_carried_pooler_is_kept_beside_a_head_that_does_not_use_it(make, tmp_path):
     phase = make("tagging")
     phase.encoder.add_pooler()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from transformers import BertConfig, BertModel
 
 from xstilts.config import DataConfig, Hyperparameters
 from xstilts.errors import UserError
@@ -74,6 +75,19 @@ def test_a_carried_pooler_is_fresh_where_the_parent_has_none(parent, tiny_model,
     folder, _ = parent("tagging")
     encoder, _ = _model(job(tiny_model(), folder), tokenizer)
     assert encoder.pooler is not None and not encoder.pooler.layer.dense.bias.any()
+
+
+@pytest.mark.parametrize("policy", ["carried", "fresh", "none"])
+def test_the_pooler_of_a_published_encoder_is_where_a_carried_one_starts(policy, tiny_model, tokenizer, tmp_path):
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    published = BertModel(BertConfig(vocab_size=65, **sizes))
+    published.save_pretrained(tmp_path)
+    model = replace(tiny_model(), pooler=policy, name_or_path=str(tmp_path))
+    encoder, _ = _model(job(model, tasks=[NLI]), tokenizer)  # BERT's class for classification reads the pooler
+    assert (encoder.pooler is None) == (policy == "none")
+    if encoder.pooler:
+        assert same(encoder.pooler.layer, published.pooler) == (policy == "carried")
 
 
 def test_a_head_that_needs_no_pooler_gets_none(parent, tiny_model, tokenizer):
