@@ -67,7 +67,7 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     data.setup("predict")
     assert data.evaluation
     data.evaluation.occurring(len(module.encoder.word_embeddings))  # refuses tokens that the encoder has no embedding for
-    trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=progress.bars(job.label, evaluation=True))
+    trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=[progress.shown(job.label, evaluation=True)])
     keep_handlers(trainer)
     with out_of_memory_means(job.label):
         outputs = distributed.gathered_objects(trainer.predict(module, datamodule=data) or [])

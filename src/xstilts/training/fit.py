@@ -74,7 +74,7 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
         max_epochs=1,
         logger=build_logger(job.logger, Path(job.curves), run),
         log_every_n_steps=job.logger.every_n_steps,
-        callbacks=[trim, *around([*recorded, selection, stop], job.logger.every_n_steps), *progress.bars(job.label)],
+        callbacks=[trim, *around([*recorded, selection, stop], job.logger.every_n_steps), progress.shown(job.label)],
         default_root_dir=work,
     )
     keep_handlers(trainer)

@@ -1,10 +1,18 @@
-"""Progress bars at a terminal; nothing elsewhere."""
+"""Progress of a phase: a bar at a terminal; elsewhere, as in the log of a sweep's job, a line from time to time."""
 
+import datetime
+import logging
 import sys
+import time
 from typing import Any
 
 import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+EVERY_S = 30.0
+"""Between two lines, in seconds."""
+
+log = logging.getLogger("xstilts")
 
 
 class StepBar(pl.Callback):
@@ -28,11 +36,7 @@ class StepBar(pl.Callback):
             self.progress.start()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        shown = {
-            name: float(value) for name, value in trainer.callback_metrics.items() if "loss" in name or name.endswith("score")
-        }
-        numbers = "  ".join(f"{name} {value:.3f}" for name, value in shown.items())
-        self.progress.update(self.bar, completed=trainer.global_step, numbers=numbers)
+        self.progress.update(self.bar, completed=trainer.global_step, numbers="  ".join(_numbers(trainer)))
 
     def teardown(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         self.progress.stop()
@@ -61,8 +65,50 @@ class PredictionBar(pl.Callback):
         self.progress.stop()
 
 
-def bars(label: str, evaluation: bool = False) -> list[pl.Callback]:
-    """The bar of a training phase or of an evaluation, if stderr is a terminal."""
+class Lines(pl.Callback):
+    """Log the phase, steps (in an evaluation batches), time left, the last loss and validation score, every `every_s` seconds."""
+
+    def __init__(self, label: str, every_s: float = EVERY_S) -> None:
+        self.label, self.every_s = label, every_s
+        self.total = self.first = self.done = 0
+        self.began = self.last = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self._begin(trainer.global_step, pl_module.total_steps)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._advance(trainer, trainer.global_step, "step")
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self._begin(0, int(sum(trainer.num_predict_batches)))
+
+    def on_predict_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._advance(trainer, self.done + 1, "batch")
+
+    def _begin(self, done: int, total: int) -> None:
+        self.first, self.done, self.total = done, done, total
+        self.began = self.last = time.monotonic()
+
+    def _advance(self, trainer: pl.Trainer, done: int, unit: str) -> None:
+        self.done, now = done, time.monotonic()
+        if now - self.last < self.every_s or not trainer.is_global_zero:
+            return
+        self.last = now
+        left_s = (now - self.began) / (done - self.first) * (self.total - done)
+        left = f"about {datetime.timedelta(seconds=round(left_s))} left"
+        log.info(", ".join([f"{self.label}: {unit} {done:,} of {self.total:,}", left, *_numbers(trainer)]))
+
+
+def _numbers(trainer: pl.Trainer) -> list[str]:
+    """The last losses and scores, each with its name."""
+    shown = {name: float(value) for name, value in trainer.callback_metrics.items() if "loss" in name or name.endswith("score")}
+    return [f"{name} {value:.3f}" for name, value in shown.items()]
+
+
+def shown(label: str, evaluation: bool = False) -> pl.Callback:
+    """The bar of a training phase or of an evaluation if stderr is a terminal, else its lines."""
     if not sys.stderr.isatty():
-        return []
-    return [PredictionBar(label) if evaluation else StepBar(label)]
+        return Lines(label)
+    return PredictionBar(label) if evaluation else StepBar(label)
