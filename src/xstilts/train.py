@@ -3,9 +3,12 @@
 It checks the config, looks up what is missing in the store, and starts `xstilts.worker` for each missing phase.
 """
 
+import logging
 import sys
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from xstilts.cell.run import run
@@ -14,8 +17,11 @@ from xstilts.launch.cells import attempt, failures, start, to_schema
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.reporting.views.terminal import show_cell
+from xstilts.study.progress import next_step
 
 __all__ = ["cell", "main", "to_schema"]
+
+log = logging.getLogger("xstilts")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
@@ -25,9 +31,11 @@ def cell(config: DictConfig) -> str | None:
 
 
 def train(config: Config) -> None:
-    """Run a cell and print its result."""
+    """Run a cell and print its result; if it is no job of a sweep, also what to do next."""
     if result := run(config):
         show_cell(result)
+        if HydraConfig.get().mode == RunMode.RUN and config.worker != "logged":
+            log.info(next_step(config.output))
 
 
 @entry_point()

@@ -33,9 +33,10 @@ def test_a_cell_from_another_folder_with_relative_paths(run_cell: Cell, run_inli
     inline = run_inline(*options(toy_world, tmp_path / "inline"), "+target=pawsx")
     assert result["rows"] == inline.result["rows"] and result["fingerprint"] == inline.result["fingerprint"]
     assert out == inline.table, "the same numbers, and nothing else on standard output"
-    *phases, place = err.splitlines()
+    *phases, place, following = err.splitlines()
     assert phases == list(inline.log)[:-1], "one line per phase, no bars and no warnings"
     assert place == f"result: {next((here / 'outputs' / 'mine' / 'results').iterdir())}"
+    assert following == "next: `xstilts report outputs/mine` compares all cells of this study"
 
 
 def test_two_drivers_at_once_train_each_phase_once(start_cell: Any, toy_world: Any, tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from xstilts.errors import UserError, combined, print_error
 from xstilts.jobs import TrainingJob, UnreadSplit
 from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
 from xstilts.launch.points import StudyFile
-from xstilts.paths import log_file, results_dir, sweep_summary
+from xstilts.paths import results_dir, sweep_summary
 from xstilts.reporting import declared
 from xstilts.reporting.problems import last_sweep
 from xstilts.store import neighbours
 from xstilts.store.files import write_json
-from xstilts.study import combinations, cost, grid, questions
+from xstilts.study import combinations, cost, grid, progress, questions
 from xstilts.study.detectable import detectable
 from xstilts.study.grid import PlannedCell, Unit
 from xstilts.study.smallest import SINGLE_SEED, assumptions, declared_effects, grid_effects, new_table
@@ -126,12 +126,15 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
         return launch([unit.job for unit in units])
 
     try:
-        grid.run(waves, launched)
+        with progress.shown(progress.Progress(waves, _cost)):
+            grid.run(waves, launched)
     finally:
         _print(_summary(waves))
         sys.stdout.write("".join(f"{line}\n" for line in _broken(cells, waves)))
         failures.extend(grid.failures(cells, waves))
         _keep(cells, waves, study)
+    for output in dict.fromkeys(unit.config.output for unit in waves[-1] if unit.state in (grid.DONE, grid.REUSED)):
+        log.info(progress.next_step(output))
 
 
 def _has_single_seed(cells: Iterable[PlannedCell]) -> bool:
@@ -317,11 +320,8 @@ def _broken(cells: list[PlannedCell], waves: list[list[Unit]]) -> list[str]:
 
 
 def _log(unit: Unit) -> str:
-    if unit.state != grid.FAILED or unit.config.worker == "inline":
-        return ""
-    name = unit.key[:8] if unit.phase else unit.key
-    file = log_file(Path(unit.config.output), unit.label if unit.phase else "phase 4", name)
-    return str(file) if file.exists() else ""
+    file = progress.log_of(unit) if unit.state == grid.FAILED else None
+    return str(file) if file and file.exists() else ""
 
 
 def _print(*tables: "Table", file: TextIO | None = None) -> None:
