@@ -107,6 +107,8 @@ def test_data_recipe_and_lineage() -> None:
         f"3. phase 3: mnli: `{'3' * 20}` (this one)",
     ]
     assert "| `python` | `3.11.9` |" in section(text, "Versions")
+    kept = card(changed(identity=METADATA["identity"] | {"head": [1, 0, 2]}), {})
+    assert section(kept, "Lineage").strip().endswith("(this one, with the head of the checkpoint)")
 
 
 def test_a_part_of_data_from_the_hub_and_a_data_map() -> None:

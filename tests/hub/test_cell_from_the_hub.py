@@ -84,7 +84,8 @@ def test_fetch_then_train_without_network(served: Any, command: Callable[..., An
     assert {(row["language"], row["split"]) for row in result["rows"]} == {
         (la, sp) for la in ("en", "sw") for sp in ("validation", "test")
     }
-    assert result["cell"]["model"] == "owner/encoder"
+    assert result["cell"]["model"] == "owner/encoder" == result["config"]["model"]["name_or_path"]
+    assert re.fullmatch("[0-9a-f]{40}", result["config"]["model"]["revision"])
     commit = result["config"]["target"]["task"]["sources"]["hub"]["revision"]
     assert re.fullmatch("[0-9a-f]{40}", commit)
     assert len(list((tmp_path / "store" / "features").glob("*/done.json"))) == 5, "the features were there already"

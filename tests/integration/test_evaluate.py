@@ -75,6 +75,20 @@ def test_predictions_are_those_of_transformers_by_the_names_of_its_labels(
     assert sorted(found) == sorted(expected) and len({label for _, label in found}) > 1
 
 
+def test_labels_that_are_typed_are_those_of_the_outputs_and_part_of_the_fingerprint(
+    checkpoint: Callable[..., Path], options: list[str], run_inline: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder, orders = checkpoint("unnamed", "LABEL_0", "LABEL_1", "LABEL_2"), ("neutral,entailment", "entailment,neutral")
+    first, second = (
+        run_inline(*options, *CELL, f"model.name_or_path={folder}", f"target.head_labels=[{order},contradiction]").result
+        for order in orders
+    )
+    assert first["fingerprint"] != second["fingerprint"]
+    swapped = {"neutral": "entailment", "entailment": "neutral", "contradiction": "contradiction"}
+    both = zip(predicted(tmp_path / "out", first), predicted(tmp_path / "out", second), strict=True)
+    assert all(swapped[one["prediction"]] == other["prediction"] for one, other in both)
+
+
 @pytest.fixture
 def tiny(toy_world: Any) -> list[str]:
     """The options of the toy world's encoder, whose scores differ between languages."""

@@ -210,7 +210,8 @@ def _lineage(metadata: Artifact) -> str:
     known = (metadata.get("encoder") or {}).get("fingerprint")
     lines = [f"1. phase 1: {_encoder(metadata)}" + (f": {code(known)}" if known else "")]
     for count, one in enumerate(chain(metadata), start=2):
-        this = " (this one)" if one is metadata else ""
+        kept = ", with the head of the checkpoint" if "head" in (metadata.get("identity") or {}) else ""
+        this = f" (this one{kept})" if one is metadata else ""
         lines.append(f"{count}. {text(one.get('label', UNKNOWN))}: {code(one.get('fingerprint') or UNKNOWN)}{this}")
     return "\n".join(lines)
 
