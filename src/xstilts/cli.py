@@ -12,6 +12,7 @@ COMMANDS = {
     "evaluate": "evaluate a checkpoint with its own head in every language; with -m, a grid of checkpoints and targets",
     "plan": "show what `train -m` with the same options would do: waves, what exists, what is stale and why, the cost",
     "fetch": "download and prepare all data that `train` needs with the same options, for machines without a network",
+    "check-task": "read the files of a task of your own: counts, labels, examples, and every problem at once",
     "pretrain": "pretrain a tokenizer and a small encoder on text (phase 1), as `train` does when they are missing",
     "report": "write the report of a study: one HTML page, tables and figures; or compare two studies",
     "submit": "write the predictions of a study as a folder in the layout of XTREME's leaderboard",
@@ -20,8 +21,8 @@ COMMANDS = {
     "worker": "run one phase of one cell from its job file (`train` starts it automatically)",
 }
 """Name of a command, which is also the name of its module in xstilts -> description."""
-MODULES = {"plan": "show_plan"}
-"""Commands whose module has another name: `xstilts.plan` is a function of the Python API."""
+MODULES = {"plan": "show_plan", "check-task": "check_task"}
+"""Commands whose module has another name: `xstilts.plan` is a function of the Python API, and no module has a hyphen."""
 
 
 def usage() -> str:

@@ -39,6 +39,13 @@ def combined(problems: Iterable[str]) -> UserError:
     return UserError("\n".join([*lines[: SCREEN - 1], f"and {len(lines) - SCREEN + 1} more problems of this kind"]))
 
 
+def tell(problem: str, problems: list[str] | None) -> None:
+    """Add a problem to `problems`; without such a list, raise it as UserError."""
+    if problems is None:
+        raise UserError(problem)
+    problems.append(problem)
+
+
 def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:
     """Return the message for a name that does not exist, with the closest valid names; `how` says what to type instead."""
     names = sorted(valid)

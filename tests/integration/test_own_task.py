@@ -41,7 +41,7 @@ def place(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A folder with the files of both pages."""
     folder = tmp_path_factory.mktemp("own")
     written = files(pages["own_task.md"]) | files(pages["studies.md"])
-    assert len(written) == 7
+    assert len(written) == 9
     for name, text in written.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -52,12 +52,22 @@ def place(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Pa
 def trained(pages: dict[str, str], place: Path) -> str:
     """Run the commands of own_task.md that need nothing in a shell; the cell in one process, to save time."""
     typed = commands(pages["own_task.md"], "executed")
-    assert [shlex.split(line)[0] for line in typed] == ["mkdir", "cut", "cut", "xstilts"]
+    programs = [shlex.split(line)[0] for line in typed]
+    assert programs == ["xstilts", "mkdir", *["printf"] * 5, "xstilts", "mkdir", "cut", "cut", "xstilts"]
     script = "\n".join(["set -e", *typed[:-1], f"{typed[-1]} worker=inline trainer.accelerator=cpu trainer.num_threads=1"])
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=place, env=os.environ | {"PATH": path})
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_checks_show_what_the_page_says(trained: str, pages: dict[str, str]) -> None:
+    (shown,) = re.findall(
+        r"^```text\n(task reviews.*?)\.\.\.\n(no problem\n)```$", pages["own_task.md"], re.DOTALL | re.MULTILINE
+    )
+    first, second, _ = trained.split("\nno problem\n")
+    assert first.startswith(shown[0]) and shown[1] == "no problem\n" and second.startswith("task names: tagging")
+    assert re.search(r"^train +hau +2  O 66.7%, B-PER 22.2%, B-LOC 11.1%$", second, re.MULTILINE)
 
 
 def test_the_cell_has_scores_in_both_languages(trained: str, place: Path) -> None:

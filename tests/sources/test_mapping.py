@@ -1,13 +1,15 @@
 """Raw rows to examples."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
-from xstilts.sources.mapping import examples, pick
+from xstilts.sources import mapping
+from xstilts.sources.mapping import pick
 from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.formats import format_named, format_names
@@ -16,6 +18,10 @@ CHOICE = format_named("multiple_choice")
 CLASSES = format_named("classification")
 names = st.text("abcdefg", min_size=1, max_size=4)
 values = st.one_of(st.text(max_size=5), st.integers())
+
+
+def examples(*given: Any) -> list[dict[str, Any]]:
+    return mapping.examples(*given)[1]
 
 
 def _rows(*fields: dict) -> list[RawExample]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from xstilts.cell import inputs
 from xstilts.cell.checks.places import cannot_be_made
 from xstilts.cell.checks.tasks import task_problems
-from xstilts.config import DataConfig
+from xstilts.config import Config, DataConfig
 from xstilts.errors import UserError, combined, unknown_name
 from xstilts.launch.compose import composed, typed_task
 from xstilts.paths import conf_dir, task_name_problem
-from xstilts.sources import languages_with_data, parse_split, source_of
+from xstilts.sources import TaskSource, languages_with_data, parse_split, source_of
 from xstilts.sources.fetch import pinned
 from xstilts.sources.files import ANY_SOURCE
 from xstilts.sources.given import json_value, write_given
@@ -119,16 +119,21 @@ def load_examples(
     if isinstance(task, str):
         if task not in (names := task_names(conf_dir())):
             raise UserError(unknown_name("task", task, names))
-        config = composed([f"+task@target.task={task}", *words])
+        config, source = chosen_task(task, words)
     elif not isinstance(task, declaration.Task):
         raise UserError(f"got {task!r}, expected the name of a task or a Task")
     else:
-        config = composed([f"+task@target.task={task.name}", *words], [task])
-    source = source_of(pinned(config.target.task, config.data), config.data)
+        config, source = chosen_task(task.name, words, [task])
     whole, _, _ = parse_split(split)
     languages = list(wanted or languages_with_data(source, whole)) or source.task.languages
     inputs.download(inputs.NeededSplit(source, whole, languages), config)
     return load(source, split, languages)
+
+
+def chosen_task(name: str, words: Sequence[str], tasks: Sequence[declaration.Task] = ()) -> tuple[Config, TaskSource]:
+    """The config with the task as its target, and the source of the task that the words select. UserError for wrong words."""
+    config = composed([f"+task@target.task={name}", *words], tasks)
+    return config, source_of(pinned(config.target.task, config.data), config.data)
 
 
 def _quoted(path: str | Path) -> str:

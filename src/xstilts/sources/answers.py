@@ -10,10 +10,10 @@ import logging
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, tell
 from xstilts.sources.raw import RawExample
 
 _LOGGER = logging.getLogger("xstilts")
@@ -81,8 +81,8 @@ class Placing:
     """Task, split and language, for messages."""
     total: int = 0
     moved: int = 0
-    lost: int = 0
-    first_lost: str = ""
+    lost: list[str] = field(default_factory=list)
+    """A line for each answer that was not located."""
 
     def place(self, context: str, answer: Answer, where: str) -> Answer | None:
         """Return the answer with its position and text as in the context; None if it cannot be located."""
@@ -93,26 +93,32 @@ class Placing:
         if (corrected := _find(context, text, start)) is not None:
             self.moved += 1
             return corrected
-        self.lost += 1
-        if not self.first_lost:
-            if start is None:
-                there = "has no answer_start, and its context does not have it exactly once"
-            else:
-                there = f"is not at {start} of its context, {_short(context[start : start + len(text)])} is"
-            self.first_lost = f"{where}: answer {_short(text)} {there}"
+        if start is None:
+            there = "has no answer_start, and its context does not have it exactly once"
+        else:
+            there = f"is not at {start} of its context, {_short(context[start : start + len(text)])} is"
+        self.lost.append(f"{where}: answer {_short(text)} {there}")
         return None
 
-    def close(self, consequence: str) -> None:
-        """Log the counts. Raises UserError if too many answers were not located; `consequence` says what happens to these."""
-        if self.lost > MOST_LOST * self.total:
-            raise UserError(
-                f"{self.first_lost}; {self.lost:,} of {self.total:,} answers of {self.name} are not found near their positions, "
-                f"more than {MOST_LOST:.0%}: expected answer_start in characters, not bytes, and the text as it is in the context"
+    def close(self, consequence: str, problems: list[str] | None = None) -> None:
+        """Log the counts; `consequence` says what happens to answers that were not located.
+
+        Too many of these are an error: a UserError, or with a list `problems` all of them are added to it.
+        """
+        lost = len(self.lost)
+        if lost > MOST_LOST * self.total:
+            first, *others = self.lost
+            tell(
+                f"{first}; {lost:,} of {self.total:,} answers of {self.name} are not found near their positions, more than "
+                f"{MOST_LOST:.0%}: expected answer_start in characters, not bytes, and the text as it is in the context",
+                problems,
             )
-        if self.moved or self.lost:
+            for line in others:
+                tell(line, problems)
+        elif self.moved or lost:
             _LOGGER.info(
-                f"{self.name}: {self.moved + self.lost:,} of {self.total:,} answers have a wrong position: "
-                f"{self.moved:,} corrected, {self.lost:,} {consequence}"
+                f"{self.name}: {self.moved + lost:,} of {self.total:,} answers have a wrong position: "
+                f"{self.moved:,} corrected, {lost:,} {consequence}"
             )
 
 
@@ -145,16 +151,21 @@ def _occurrences(context: str, text: str) -> list[re.Match[str]]:
 
 
 def place_answers(
-    name: str, rows: list[RawExample], examples: list[dict[str, Any]], training: bool
+    name: str, rows: list[RawExample], examples: list[dict[str, Any]], training: bool, problems: list[str] | None = None
 ) -> tuple[list[RawExample], list[dict[str, Any]]]:
     """Return rows and examples of the format span_qa with corrected positions of the answers.
 
     For training, answers that cannot be located are left out, and examples without any located answer too. For evaluation, such
-    an answer keeps its text and gets the start None. Only white space of texts may change, which metrics ignore.
+    an answer keeps its text and gets the start None. Only white space of texts may change, which metrics ignore. Answers of
+    another form, and too many that cannot be located, are an error: a UserError, or with a list `problems` items of it.
     """
     placing, kept = Placing(name), []
     for row, example in zip(rows, examples, strict=True):
-        answers, placed = parse_answers(example["answers"], row.where), []
+        try:
+            answers, placed = parse_answers(example["answers"], row.where), []
+        except UserError as error:
+            tell(str(error), problems)
+            continue
         for answer in answers or []:
             place = placing.place(example["context"], answer, row.where)
             if place and (training or place["text"].split() == answer["text"].split()):
@@ -164,5 +175,5 @@ def place_answers(
         example["answers"] = None if answers is None else placed
         if placed or not answers:
             kept.append((row, example))
-    placing.close("left out" if training else "kept by their texts")
+    placing.close("left out" if training else "kept by their texts", problems)
     return [row for row, _ in kept], [example for _, example in kept]

@@ -50,6 +50,10 @@ def source_name(task: Task, data: DataConfig) -> str:
 def source_of(task: Task, data: DataConfig) -> TaskSource:
     """Return the task's source that `data` selects. Raises UserError if it is unknown or unusable."""
     name = source_name(task, data)
+    if name not in task.sources and not data.root and data.fallback in task.sources:
+        raise UserError(
+            f"task {task.name} has no source {name}, and its source {data.fallback} needs its folder: type data.root=PATH"
+        )
     if name not in task.sources:
         raise UserError(unknown_name(f"source of task {task.name}", name, task.sources, f"It is chosen by data={name}."))
     declared = task.sources[name]
@@ -80,8 +84,11 @@ def roots_of(data: DataConfig) -> list[Path]:
     return roots
 
 
-def _roots(source: Source, data: DataConfig) -> list[Path]:
-    """The folders for the source's files; of absolute paths any root will do, and none is asked for."""
+def source_roots(source: Source, data: DataConfig) -> list[Path]:
+    """The folders for the source's files; of absolute paths any root will do, and none is asked for.
+
+    Raises UserError as `roots_of`.
+    """
     paths = [path for table in (source.files, source.gold) for declared in table.values() for path in _texts(declared)]
     if source.generator or all(os.path.isabs(path) for path in paths):
         return [Path(data.root or "")]
@@ -136,7 +143,7 @@ def locate(source: TaskSource, split: str, language: str) -> dict[str, Path]:
         here = {role: listed.present(path) for role, path in parts.items()} if listed else {}
         complete = {role: path for role, path in here.items() if path is not None}
         return complete if len(complete) == len(parts) else {}
-    roots = _roots(declared, data)
+    roots = source_roots(declared, data)
     existing = _first_existing(_candidates(roots, declared.files, split, language))
     gold = _first_existing(_candidates(roots, declared.gold, split, language)) if existing else []
     files = {"data": existing[0]} if len(existing) == 1 else dict(zip(("source", "english"), existing, strict=False))
@@ -185,7 +192,7 @@ def require(source: TaskSource, split: str, language: str) -> dict[str, Path]:
             f"the {split} data of task '{task.name}' in language '{language}' {place_of(source)} is not made yet: "
             "run `python -m xstilts.fetch` with the same options"
         )
-    roots = _roots(declared, source.data)
+    roots = source_roots(declared, source.data)
     tried = [" and ".join(map(str, paths)) for paths in _candidates(roots, declared.files, split, language)]
     if not tried:
         paths, what = declared.files[split], f"no {split} data of task '{task.name}' in language '{language}'"

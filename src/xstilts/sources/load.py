@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow
 from datasets import Dataset
 
-from xstilts.errors import UserError, unknown_name
+from xstilts.errors import UserError, tell, unknown_name
 from xstilts.plugins import load_object
 from xstilts.sources.check import check_source
 from xstilts.sources.expected import check_expected, keeps
@@ -21,7 +21,7 @@ from xstilts.sources.raw import RawExample
 from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
 from xstilts.sources.surrogates import check_surrogates
-from xstilts.sources.tags import tags_among_words, undeclared, where_undeclared
+from xstilts.sources.tags import is_undeclared, tags_among_words, undeclared, where_undeclared
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.format import Format
 from xstilts.tasks.formats import format_of
@@ -30,19 +30,32 @@ _LOGGER = logging.getLogger("xstilts")
 Example = dict[str, Any]
 
 
-def _check(task: Task, rows: list[RawExample], examples: list[Example], seen: dict[str, str]) -> None:
-    """Raise a UserError for the first example that breaks the format's invariants or repeats an id."""
-    problem = format_of(task).problem
+def _checked(
+    task: Task, rows: list[RawExample], examples: list[Example], seen: dict[str, str], problems: list[str] | None
+) -> list[Example]:
+    """Return the examples that keep the format's invariants and repeat no id; the others are problems.
+
+    Labels that the task does not declare are one problem, which names all of them.
+    """
+    problem, good, labels_told = format_of(task).problem, [], False
     for row, example in zip(rows, examples, strict=True):
         check_surrogates(example, row.where)
         if message := problem(example, task.labels):
-            raise UserError(f"{where_undeclared(task, row, example)}: {message}{undeclared(task, examples)}")
-        if example["id"] in seen:
-            raise UserError(
+            if not (unknown := is_undeclared(task, example)):
+                tell(f"{row.where}: {message}", problems)
+            elif not labels_told:
+                tell(f"{where_undeclared(task, row, example)}: {message}{undeclared(task, examples)}", problems)
+            labels_told = labels_told or unknown
+        elif example["id"] in seen:
+            tell(
                 f"{row.where}: id '{example['id']}' was used at {seen[example['id']]} already; "
-                "if the split's ids are not unique, list it in the source's positional_ids"
+                "if the split's ids are not unique, list it in the source's positional_ids",
+                problems,
             )
-        seen[example["id"]] = row.where
+        else:
+            seen[example["id"]] = row.where
+            good.append(example)
+    return good
 
 
 def _with_gold(task: Task, split: str, language: str, examples: list[Example]) -> list[Example]:
@@ -54,14 +67,15 @@ def _with_gold(task: Task, split: str, language: str, examples: list[Example]) -
     if len(kept) < len(examples):
         left_out = len(examples) - len(kept)
         _LOGGER.info("%s, train, %s: left out %d of %d examples without gold", task.name, language, left_out, len(examples))
-    if not any(map(format.counts, kept)):
+    if examples and not any(map(format.counts, kept)):
         raise UserError(f"task '{task.name}': no example of the train split in '{language}' has gold; nothing to train on")
     return kept
 
 
 def _lacks_gold(format: Format, examples: list[Example]) -> bool:
     gold = format.gold
-    return gold is not None and all(example[gold] is None for example in examples if format.counts(example))
+    found = [example[gold] for example in examples if format.counts(example)] if gold is not None else []
+    return found != [] and all(value is None for value in found)
 
 
 def _take(format: Format, examples: list[Example], start: int, stop: int) -> list[Example]:
@@ -71,7 +85,7 @@ def _take(format: Format, examples: list[Example], start: int, stop: int) -> lis
     return [example for number, example in enumerate(examples) if number in chosen or not format.counts(example)]
 
 
-def _read(source: TaskSource, split: str, language: str, seen: dict[str, str]) -> list[Example]:
+def _read(source: TaskSource, split: str, language: str, seen: dict[str, str], problems: list[str] | None) -> list[Example]:
     """Read and check all examples of one language."""
     task, declared = source.task, source.declared
     if split in declared.files and language in task.languages and not locate(source, split, language):
@@ -91,27 +105,26 @@ def _read(source: TaskSource, split: str, language: str, seen: dict[str, str]) -
     if not rows:
         none, place = "no row fits options.keep" if declared.options.get("keep") else "no row", next(iter(files.values()))
         raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
-    examples = map_examples(rows, format_of(task), declared, split, language)
+    rows, examples = map_examples(rows, format_of(task), declared, split, language, problems)
     if split == "train":
         check_gold_column(rows, format_of(task), declared)
     if reason := tags_among_words(task, declared, examples):
         raise UserError(f"{rows[0].where}: {reason}")
-    if source.data.expect:
+    if source.data.expect and not problems:  # with problems, rows are missing
         check_expected(task, declared, split, language, examples)
     if check := format_of(task).check_answers:
-        rows, examples = load_object(check)(f"{task.name}, {split}, {language}", rows, examples, training=split == "train")
-    _check(task, rows, examples, seen)
-    return examples
+        name = f"{task.name}, {split}, {language}"
+        rows, examples = load_object(check)(name, rows, examples, training=split == "train", problems=problems)
+    return _checked(task, rows, examples, seen, problems)
 
 
-def _pool(source: TaskSource, split: str, language: str, seen: dict[str, str]) -> list[Example]:
+def _pool(source: TaskSource, split: str, language: str, seen: dict[str, str], problems: list[str] | None) -> list[Example]:
     """Read the candidates that all languages share, if the reader has a `pool`; they are added to the first language."""
     declared = source.declared
     pool = getattr(reader_module(declared.readers.get(split, declared.reader)), "pool", None)
     rows = list(pool(require(source, split, language), declared, split)) if pool else []
-    examples = map_examples(rows, format_of(source.task), declared, split, language)
-    _check(source.task, rows, examples, seen)
-    return examples
+    rows, examples = map_examples(rows, format_of(source.task), declared, split, language, problems)
+    return _checked(source.task, rows, examples, seen, problems)
 
 
 def _parts(files: dict[str, Path]) -> list[dict[str, Path]]:
@@ -120,12 +133,19 @@ def _parts(files: dict[str, Path]) -> list[dict[str, Path]]:
     return [rest, *({**rest, "data": path} for role, path in files.items() if role not in rest)]
 
 
-def load(source: TaskSource, split_expression: str, languages: Iterable[str], max_examples: int | None = None) -> Dataset:
+def load(
+    source: TaskSource,
+    split_expression: str,
+    languages: Iterable[str],
+    max_examples: int | None = None,
+    problems: list[str] | None = None,
+) -> Dataset:
     """Load a split, or a part of it, in the format's schema: language after language in the given order.
 
     `split_expression` is as in `xstilts.sources.parse_split`; parts are taken per language. `max_examples` keeps the first
     examples of each language (for retrieval, queries; all candidates stay). In the split `train`, examples without gold are left
-    out. Raises UserError, naming file and line or id, for anything wrong with the data.
+    out. Raises UserError, naming file and line or id, for anything wrong with the data. With a list `problems`, those of single
+    rows are added to it instead, each as one line, and these rows are left out.
     """
     split, from_percent, to_percent = parse_split(split_expression)
     task, declared, wanted = source.task, source.declared, list(languages)
@@ -148,9 +168,9 @@ def load(source: TaskSource, split_expression: str, languages: Iterable[str], ma
         read: dict[str, list[Example]] = {}
         seen: dict[str, str] = {}
         for language in together:
-            read[language] = _read(source, split, language, seen)
+            read[language] = _read(source, split, language, seen, problems)
         if format.candidate:
-            read[wanted[0]] += _pool(source, split, wanted[0], seen)
+            read[wanted[0]] += _pool(source, split, wanted[0], seen, problems)
         link = getattr(reader_module(declared.readers.get(split, declared.reader)), "link", None)
         if link:
             link([example for examples in read.values() for example in examples])
@@ -159,7 +179,7 @@ def load(source: TaskSource, split_expression: str, languages: Iterable[str], ma
             examples = _with_gold(task, split, language, examples)
             start, stop = bounds(sum(map(format.counts, examples)), from_percent, to_percent)
             stop = stop if max_examples is None else min(stop, start + max_examples)
-            if start >= stop:
+            if start >= stop and not problems:
                 raise UserError(f"'{split_expression}' of task '{task.name}' has no example in '{language}'; take a larger part")
             chosen = _take(format, examples, start, stop)
             columns = {name: [example[name] for example in chosen] for name in format.fields}

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, tell
 from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.format import Format
@@ -153,33 +153,45 @@ def check_gold_column(rows: list[RawExample], format: Format, source: Source) ->
         raise UserError(f"{rows[0].where}: {_missing(rows[0], source, gold)}")
 
 
-def examples(rows: list[RawExample], format: Format, source: Source, split: str, language: str) -> list[dict[str, Any]]:
-    """Return one example per row, in order, with exactly the fields of the format.
+def examples(
+    rows: list[RawExample],
+    format: Format,
+    source: Source,
+    split: str,
+    language: str,
+    problems: list[str] | None = None,
+) -> tuple[list[RawExample], list[dict[str, Any]]]:
+    """Return the rows, and one example for each, in order, with exactly the fields of the format.
 
     The id is taken from the row, or is `{split}-{row number from 0}` if the split is in `positional_ids` or rows have no id.
-    Raises UserError, naming the row, for a missing column, a label that is no index of a choice, or a value of the wrong shape.
+    A missing column, a label that is no index of a choice, and a value of the wrong shape are problems, each with its row: a
+    UserError, or with a list `problems` one more item, and the row is left out.
     """
     keep_gold = _has_gold(rows, source, split, format)
-    fields = [field for field in format.fields if field not in ("id", "language")]
-    result = []
+    fields = [field for field in format.fields if field not in ("id", "language") and (keep_gold or field != format.gold)]
+    made = []
     for number, row in enumerate(rows):
-        name = None if split in source.positional_ids else _picked(row, source, "id")
-        if name == "":
-            raise UserError(f"{row.where}: an empty id; if rows have none, list the split in the source's positional_ids")
-        example: dict[str, Any] = {
-            "id": f"{split}-{number}" if name is None else _text(name, f"{row.where}: id"),
-            "language": language,
-        }
-        for field in fields:
-            is_gold = field == format.gold
-            value = _picked(row, source, field) if not is_gold or keep_gold else None
-            if value is None and not is_gold and field not in format.may_be_null:
-                raise UserError(f"{row.where}: {_missing(row, source, field)}")
-            is_label = is_gold and format.gold_is_label
-            value = _convert(value, field, format, source.labels if is_label else {}, row.where)
-            example[field] = None if is_label and value == "" else value
-        result.append(example)
-    return result
+        try:
+            name = None if split in source.positional_ids else _picked(row, source, "id")
+            if name == "":
+                raise UserError(f"{row.where}: an empty id; if rows have none, list the split in the source's positional_ids")
+            name = f"{split}-{number}" if name is None else _text(name, f"{row.where}: id")
+            values = {field: _value_of(row, field, format, source) for field in fields}
+        except UserError as error:
+            tell(str(error), problems)
+        else:
+            made.append((row, dict.fromkeys(format.fields) | {"id": name, "language": language} | values))
+    return [row for row, _ in made], [example for _, example in made]
+
+
+def _value_of(row: RawExample, field: str, format: Format, source: Source) -> Any:
+    """Return the value of a field of the format."""
+    is_gold, value = field == format.gold, _picked(row, source, field)
+    if value is None and not is_gold and field not in format.may_be_null:
+        raise UserError(f"{row.where}: {_missing(row, source, field)}")
+    is_label = is_gold and format.gold_is_label
+    value = _convert(value, field, format, source.labels if is_label else {}, row.where)
+    return None if is_label and value == "" else value
 
 
 def _missing(row: RawExample, source: Source, field: str) -> str:

@@ -49,6 +49,11 @@ def _alike(label: str, declared: Sequence[str]) -> str:
     return json.dumps(alike, ensure_ascii=False) if alike else ("O" if "O" in declared and re.match("[A-Z]-", label) else "LABEL")
 
 
+def is_undeclared(task: Task, example: dict[str, Any]) -> bool:
+    """Return whether the example has a label that the task does not declare."""
+    return bool(undeclared(task, [example]))
+
+
 def where_undeclared(task: Task, row: RawExample, example: dict[str, Any]) -> str:
     """Return the place of the first tag that the task does not declare, or of the whole row."""
     format = format_of(task)
