@@ -269,7 +269,7 @@ def real_options(shared_data: Path) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def toy_world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """PAWS-X, XNLI, SNLI, SQuAD, XQuAD, MLQA, Tatoeba and plain text in a hundred made-up lines each."""
+    """PAWS-X, XNLI, SNLI, PAN-X, SQuAD, XQuAD, MLQA, Tatoeba and plain text in a hundred made-up lines each."""
     folder = tmp_path_factory.mktemp("toy")
     chance = random.Random(0)
 
@@ -289,6 +289,10 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> World:
             rows.append("\t".join([first, second, label] if gold else [first, second]))
         return "".join(f"{row}\r\n" for row in rows)
 
+    def tagged(count: int) -> str:
+        tags = {"cat": "B-PER", "dog": "B-ORG", "bird": "B-LOC"}
+        return "\n".join("".join(f"{word}\t{tags.get(word, 'O')}\n" for word in sentence(6).split()) for _ in range(count))
+
     def squad(count: int) -> str:
         paragraphs = []
         for number in range(count):
@@ -305,6 +309,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> World:
         write(f"pawsx/test-{language}.tsv", pairs(30, ("0", "1"), gold=False))
         write(f"xnli/dev-{language}.tsv", pairs(30, LABELS))
         write(f"xnli/test-{language}.tsv", pairs(30, LABELS, gold=False))
+        write(f"panx/dev-{language}.tsv", tagged(30))
         write(f"mlm/{language}.txt", "".join(f"{sentence(10)}\n" for _ in range(40)))
         write(f"mlm/{language}.validation.txt", "".join(f"{sentence(10)}\n" for _ in range(8)))
     for language in ("en", "de"):
@@ -313,6 +318,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> World:
             write(f"mlqa/MLQA_V1/{split}/{split}-context-{language}-question-{language}.json", squad(12))
     write("pawsx/train-en.tsv", pairs(96, ("0", "1")))
     write("xnli/train-en.tsv", pairs(96, LABELS))
+    write("panx/train-en.tsv", tagged(96))
     write("squad/train-v1.1.json", squad(40))
     write("squad/dev-v1.1.json", squad(12))
     for side in ("de", "en"):
