@@ -32,6 +32,7 @@ CELLS = {
     "babel_dose": 4 * 2,
     "babel_retrieval": 8 * 2,
     "data_scaling": 21 * 3,
+    "demo": 3 * 2,
     "multilingual_reasoning": 13 * 2,
     "multilingual_vs_english": 9 * 9,
     "phang2020": 11 * 9,
@@ -43,7 +44,7 @@ CELLS = {
     "task_difficulty": 15 * 9,
     "typological_diversity": 41 * 5,
 }
-ABOUT_THE_WORLD = {"babel", "babel_dose", "babel_retrieval"}
+ABOUT_THE_WORLD = {"babel", "babel_dose", "babel_retrieval", "demo"}
 SMALL = {"real_languages", "real_multilingual", "real_sizes"}
 """Studies of files in a folder, partly development sets in the place of training sets; not of the Hub or the synthetic world."""
 WORLD = ("data=babel", "model=tiny")

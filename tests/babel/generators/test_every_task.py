@@ -35,6 +35,7 @@ PARALLEL: dict[str, dict[str, Any]] = {
     "answers": {},
     "matching": {},
     "mining": {},
+    "entailment": {},
 }
 PROGRAM = """
 import hashlib, json, sys

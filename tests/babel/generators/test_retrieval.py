@@ -1,5 +1,6 @@
-"""Matching, mining and answers: what is relevant is there, in every language, and nothing else translates a query."""
+"""Retrieval: what is relevant is there, in every language, and nothing else translates a query."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -69,3 +70,11 @@ def test_the_relevant_sentence_tells_what_is_asked(make: Make) -> None:
         own, number = relevant.rsplit("-", 1)
         words = set(query["text"].split())
         assert len(words & texts[relevant]) > len(words & texts[f"{own}-{1 - int(number)}"])
+
+
+def test_an_entailed_sentence_says_nothing_new(make: Make) -> None:
+    queries, candidates = sides(make("entailment", count=100))
+    for query, candidate in zip(queries, candidates, strict=True):
+        assert query["relevant"] == [candidate["id"]]
+        whole, part = Counter(query["text"].split()), Counter(candidate["text"].split())
+        assert part < whole and len(candidate["text"].split()) > len(query["text"].split()) / 2
