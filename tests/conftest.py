@@ -27,6 +27,12 @@ settings.register_profile("xstilts", deadline=None)  # a first example may impor
 settings.load_profile("xstilts")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+REAL_ENCODER = Path(
+    os.environ.get("XSTILTS_TEST_ENCODER")
+    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts" / "e5_small"
+)
+REQUIRE_ENCODER = "XSTILTS_REQUIRE_ENCODER"
+"""Set where the tests with a real encoder must not be skipped."""
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +48,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: put it there, or name its folder in XSTILTS_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_encoder() -> Path:
+    """The folder of multilingual-e5-small: `$XSTILTS_TEST_ENCODER`, or where `.ci/run` puts it."""
+    if (REAL_ENCODER / "model.safetensors").is_file():
+        return REAL_ENCODER
+    reason = f"no real encoder at {REAL_ENCODER}: run .ci/run, which makes it, or name a folder in XSTILTS_TEST_ENCODER"
+    if os.environ.get(REQUIRE_ENCODER):
+        pytest.fail(f"{reason}, and {REQUIRE_ENCODER} is set")
+    pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True, scope="session")
