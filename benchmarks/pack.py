@@ -46,7 +46,7 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True)
 class Reading:
-    """What a phase reads of a task."""
+    """One reading of a task by a phase."""
 
     source: TaskSource
     splits: list[DataSplit]

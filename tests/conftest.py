@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import required
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read at import; set before any library
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -31,8 +33,6 @@ REAL_ENCODER = Path(
     os.environ.get("XSTILTS_TEST_ENCODER")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts" / "e5_small"
 )
-REQUIRE_ENCODER = "XSTILTS_REQUIRE_ENCODER"
-"""Set where the tests with a real encoder must not be skipped."""
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +53,10 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def real_encoder() -> Path:
     """The folder of multilingual-e5-small: `$XSTILTS_TEST_ENCODER`, or where `.ci/run` puts it."""
-    if (REAL_ENCODER / "model.safetensors").is_file():
-        return REAL_ENCODER
-    reason = f"no real encoder at {REAL_ENCODER}: run .ci/run, which makes it, or name a folder in XSTILTS_TEST_ENCODER"
-    if os.environ.get(REQUIRE_ENCODER):
-        pytest.fail(f"{reason}, and {REQUIRE_ENCODER} is set")
-    pytest.skip(reason)
+    if not (REAL_ENCODER / "model.safetensors").is_file():
+        reason = f"no real encoder at {REAL_ENCODER}: run .ci/run, which makes it, or name a folder in XSTILTS_TEST_ENCODER"
+        required.missing(reason, required.ENCODER)
+    return REAL_ENCODER
 
 
 @pytest.fixture(autouse=True, scope="session")

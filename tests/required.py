@@ -1,4 +1,4 @@
-"""Programs of the system that a test needs: without them it is skipped, or fails where it must run (`.ci/run`)."""
+"""Programs of the system and the real encoder: without them a test is skipped, or fails where it must run (`.ci/run`)."""
 
 import os
 from typing import NoReturn
@@ -7,6 +7,7 @@ import pytest
 
 SLURM = "XSTILTS_REQUIRE_SLURM"
 BROWSER = "XSTILTS_REQUIRE_BROWSER"
+ENCODER = "XSTILTS_REQUIRE_ENCODER"
 
 
 def missing(reason: str, variable: str) -> NoReturn:

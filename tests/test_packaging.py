@@ -80,7 +80,7 @@ def test_ci_calls_the_targets_of_the_makefile(repository: Path):
 
 def test_ci_skips_no_test_for_want_of_a_program(repository: Path):
     exported = re.findall(r"\b(XSTILTS_REQUIRE_\w+)=1", (repository / ".ci" / "run").read_text(encoding="utf-8"))
-    assert sorted(exported) == sorted([required.SLURM, required.BROWSER])
+    assert sorted(exported) == sorted([required.SLURM, required.BROWSER, required.ENCODER])
 
 
 @pytest.mark.parametrize(("name", "command"), [("checks", ".ci/run"), ("release", "make release")])

@@ -118,3 +118,45 @@ class Turns:
 
     def done(self) -> None:
         self.finished += 1
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weights_that_were_rounded_before_come_back_to_the_bit(bits):
+    from benchmarks import pack
+
+    torch.manual_seed(0)
+    name, weight = "encoder.layer.0.output.dense.weight", torch.randn(8, 64)
+    weight[3] = 0
+    once = pack.restored(**pack.quantised(name, weight, bits))
+    again = pack.restored(**pack.quantised(name, once, bits))
+    assert torch.equal(once, again)
+    largest = weight.reshape(-1, 32).abs().amax(1)
+    error = (once - weight).reshape(-1, 32).abs().amax(1)
+    assert (error <= 1.01 * largest / 2 ** (bits - 1)).all(), "the largest number of the other sign may lose a whole step"
+
+
+def test_a_study_gives_the_same_from_its_pack(toy_world, run_inline, tmp_path):
+    from transformers import AutoTokenizer, XLMRobertaModel
+
+    from benchmarks import pack
+
+    tokenizer = AutoTokenizer.from_pretrained(toy_world.tokenizer, trust_remote_code=False)
+    torch.manual_seed(0)
+    sizes = {"vocab_size": len(tokenizer), "max_position_embeddings": 130, "pad_token_id": 1}
+    model = XLMRobertaModel(XLMRobertaConfig(**CONFIG | sizes), add_pooling_layer=False)
+    model.bfloat16().float().save_pretrained(tmp_path / "encoder")
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    cell = ("+target=xquad", "target.languages=[de]", "target.recipe.max_steps=4", "target.recipe.max_length=128")
+    cell += ("target.recipe.eval_every=0", "target.recipe.selection=last", "target.recipe.max_query_length=32")
+    here = (f"model.name_or_path={tmp_path / 'encoder'}", "data=xtreme", f"data.root={toy_world.root}")
+    pack.pack(tmp_path / "pack.tar.gz", 16, [*here, *cell])
+    there = pack.unpack(tmp_path / "pack.tar.gz", tmp_path / "there")
+    files = {path.name for path in (tmp_path / "there" / "data" / "0").rglob("*.json")}
+    assert files == {"train-v1.1.json", "xquad.de.json"}, "validation is not read where the last weights count"
+    config = json.loads((tmp_path / "there" / "encoder" / "config.json").read_text())
+    assert config["vocab_size"] < len(tokenizer)
+    expected, found = (
+        run_inline(*words, *cell, "trainer.accelerator=cpu", f"store.root={tmp_path / name}", f"output={tmp_path / name}")
+        for name, words in (("a", here), ("b", there))
+    )
+    assert found.result["rows"] == expected.result["rows"]
