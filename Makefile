@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo evidence bench bench-full test test-fast lint format release clean
+.PHONY: help demo evidence bench bench-full test test-fast docs lint format release clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -45,6 +45,9 @@ test: $(READY)  ## All tests
 
 test-fast: $(READY)  ## All tests but the slow ones
 	$(PYTEST) -m "not slow"
+
+docs: $(READY)  ## The documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --site-dir site
 
 lint: $(READY)  ## Style, types, and the rules of the house; changes nothing
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""`make demo`: a whole run, small; a second one that reuses everything; and the README's program text on what it made."""
+"""`make demo`: a whole run, small; a second one that reuses everything; the program text of docs/results.md on what it made."""
 
 import contextlib
 import io
@@ -122,19 +122,19 @@ def test_a_second_demo_reuses_everything(
 
 
 @pytest.mark.slow
-def test_the_readmes_program_text_reads_what_the_demo_made(
+def test_the_program_text_of_results_md_reads_what_the_demo_made(
     shown: tuple[Path, subprocess.CompletedProcess[str]], repository: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder, _ = shown
     monkeypatch.chdir(folder)
-    readme = (repository / "README.md").read_text(encoding="utf-8")
-    texts = re.findall(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    page = (repository / "docs" / "results.md").read_text(encoding="utf-8")
+    texts = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     assert len(texts) == 3
     said = []
     for text in texts:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            exec(compile(text, "README.md", "exec"), {})
+            exec(compile(text, "results.md", "exec"), {})
         said.append(out.getvalue())
     scores, predictions, answer = said
     # 8 languages: 2 metrics of xquad, and tatoeba in all but the first; three choices, two seeds

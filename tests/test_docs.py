@@ -98,7 +98,7 @@ def sources(task: Task) -> str:
 
 
 def tasks_table() -> str:
-    """The table of tasks in README.md, from conf/."""
+    """The table of tasks in docs/tasks.md, from conf/."""
     conf = REPOSITORY / "conf"
     lines = [
         "| task | format | used as | languages | examples per language, where checked on load | metric | sources | licence |",
@@ -137,7 +137,7 @@ def encoders_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"README.md": tasks_table, "docs/encoders.md": encoders_table}
+TABLES = {"docs/tasks.md": tasks_table, "docs/encoders.md": encoders_table}
 
 
 def test_there_are_commands_to_check():
@@ -237,7 +237,8 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_lead_somewhere(page: Path):
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
+    found = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    links = [link for link in found if "://" not in link and not link.startswith("reference/")]  # those `make docs` makes
     missing = []
     for link in links:
         path, _, anchor = link.partition("#")
@@ -278,7 +279,7 @@ def test_every_quoted_message_is_one_that_the_program_writes():
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/encoders.md"])
+@pytest.mark.parametrize("page", sorted(TABLES))
 def test_the_tables_of_tasks_and_encoders_are_those_of_conf(page: str):
     (found,) = TABLE.findall((REPOSITORY / page).read_text(encoding="utf-8"))
     assert found[1] == TABLES[page](), "run `.venv/bin/python tests/test_docs.py`"
