@@ -102,7 +102,8 @@ def test_without_a_terminal_what_is_new_is_said_once(
         says(watched.units[0], STEP.replace("1,000", "2,000"))
         wait_for(re.compile("step 2,000.*\n.*1 running"), caplog)
         time.sleep(0.1)
-    assert len(caplog.messages) == 4 and "\x1b" not in "".join(caplog.messages)
+    of_jobs = [message for message in caplog.messages if "step " in message]  # estimates change with time
+    assert len(of_jobs) == len(set(of_jobs)) == 2 and "\x1b" not in "".join(caplog.messages)
 
 
 def test_at_a_terminal_lines_are_rewritten_below_messages(watched: progress.Progress, monkeypatch: pytest.MonkeyPatch):
