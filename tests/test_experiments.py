@@ -103,8 +103,15 @@ def targets_of(study: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", [("data=hub",), WORLD], ids=["hub", "world"])
-@pytest.mark.parametrize("study", [study for study in STUDIES if alternatives(study) and study not in SMALL])
+@pytest.mark.parametrize(
+    ("study", "data"),
+    [
+        pytest.param(study, data, id=f"{study}-{name}")
+        for study in STUDIES
+        for name, data in {"hub": ("data=hub",), "world": WORLD}.items()
+        if alternatives(study) and study not in SMALL and (study not in ABOUT_THE_WORLD or data == WORLD)
+    ],
+)
 def test_every_alternative_is_a_cell_of_its_own_in_the_real_and_in_the_synthetic_world(study: str, data: tuple[str, ...]):
     config.register()
     target = targets_of(study)[0]

@@ -42,11 +42,23 @@ def test_differences_stand_under_the_score_without_intermediate_task(analysis: A
     assert qqp[1] == TableCell("-") and qqp[2].text == "-15.0" and qqp[2].below.startswith("[-")
 
 
+def test_a_retrieval_target_with_several_layers_has_a_table_of_them(analysis: Analysis) -> None:
+    table = by_name(analysis)["layers_tatoeba"]
+    assert list(table.header) == ["intermediate", "layer 1", "layer 2"]
+    assert [cell.text for cell in table.rows[0]] == ["none", "42.5", "52.5"]
+    assert [cell.text for cell in table.rows[1]] == ["mnli", "+10.0", "+10.0"]
+    layers = analysis.layers.set_index("layer")
+    effects = analysis.effects[(analysis.effects["target"] == "tatoeba") & (analysis.effects["group"] == OTHERS)]
+    assert layers.loc[1, "low"] == effects["low"].item() and layers.loc[1, "items"] == effects["items"].item() == 10
+    assert layers.loc[2, "items"] == 0, "predictions are of the first layer"
+    assert "layers_xnli" not in by_name(analysis)
+
+
 def test_what_is_certain_after_correction_is_bold_and_nothing_else(analysis: Analysis) -> None:
     effects = analysis.effects.copy()
     effects["p_corrected"] = [0.01 if name == "qqp" else 0.06 for name in effects["intermediate"]]
     effects["p"] = 0.001
-    for table in tables(dataclasses.replace(analysis, effects=effects)):
+    for table in tables(dataclasses.replace(analysis, effects=effects, layers=analysis.layers.iloc[:0])):
         bold = {row[0].text for row in table.rows for cell in row if cell.bold}
         assert bold == ({"qqp"} if table.name.startswith("differences") else set()), table.name
 

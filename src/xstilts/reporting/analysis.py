@@ -8,6 +8,8 @@
                 baseline_seeds, languages, seen_languages (the number of them that phase 2 trained in), items, clusters
                 (independent groups of test items), the standard deviations seed_sd, language_sd, rest_sd, item_sd, and collapsed
                 (the number of collapsed runs on both sides); without them, difference_without, low_without and high_without
+    layers      for retrieval with scores of several layers or poolings: layer, pooling, and the columns of effects, in languages
+                other than the source language, with p_corrected over this table; only the main layer's test items are known
     averages    a row per condition, benchmark, split and intermediate choice: average, sd (over seeds), and against the choice
                 `none` the columns of effects, tasks, gap, over
     selection   a row per target, and for their average, with the gain of the choice that is the best on validation data
@@ -23,7 +25,7 @@ intermediate task: all of them, or those with the same seeds if every seed is an
 either side there is no p-value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,7 @@ from xstilts.reporting.effects import (
     group_effects,
     without_collapsed,
 )
+from xstilts.reporting.groups import OTHERS
 from xstilts.reporting.items import KeptItems, ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
@@ -64,6 +67,7 @@ EFFECTS = (
     "languages seen_languages items clusters seed_sd language_sd rest_sd item_sd collapsed difference_without low_without "
     "high_without"
 ).split()
+LAYERS = ["layer", "pooling", *EFFECTS]
 PROVENANCE = "cell target condition intermediate seed artifacts versions recipe model".split()
 
 
@@ -80,6 +84,7 @@ class Analysis:
     source: str
     scores: "DataFrame"
     effects: "DataFrame"
+    layers: "DataFrame"
     averages: "DataFrame"
     selection: "DataFrame"
     claims: "DataFrame"
@@ -106,8 +111,10 @@ def analyse(study: Path) -> Analysis:
     collapsed = collapsed_runs(found, constant_scores(study, broken))
     runs = [replace(compared_runs(one), collapsed=own) for one, own in zip(found, collapsed, strict=True)]
     effects: list[list[Any]] = []
+    layers: list[list[Any]] = []
     for (one, condition), own, known in zip(pairs, runs, choice_run_variances(runs), strict=True):
-        effects += _effects(one, condition, own, known, read)
+        effects += (compared := list(_effects(one, condition, own, known, read)))
+        layers += _layers(one, condition, own, compared)
         targets.append(scored(one, condition, read.take(), own.collapsed))
     if broken:
         raise UserError("\n".join(dict.fromkeys(broken)))
@@ -119,6 +126,7 @@ def analyse(study: Path) -> Analysis:
         source=found[0].source,
         scores=DataFrame([row for one, condition in pairs for row in _scores(one, condition)], columns=SCORES),
         effects=_corrected(DataFrame(effects, columns=EFFECTS)),
+        layers=_corrected(DataFrame(layers, columns=LAYERS)),
         averages=averages(targets),
         selection=selection(targets),
         claims=claims(targets),
@@ -217,6 +225,26 @@ def _effects(
             alone = [rest[key].value, rest[key].low, rest[key].high] if key in rest else [np.nan] * 3
             about = [one.target, condition, choice_name(choice), *key]
             yield [*about, *values, *sizes, *parts, count, *alone]
+
+
+def _layers(one: Comparison, condition: str, runs: ComparedRuns, compared: Sequence[list[Any]]) -> Iterator[list[Any]]:
+    """Compare every choice with the baseline on each layer and pooling, in the languages other than the source language.
+
+    `compared` are the rows of the main score, the only one whose test items are known.
+    """
+    rows = [row for result in one.results() for row in result["rows"] if row["metric"] == one.key and row["split"] == one.split]
+    places = sorted({(row.get("layer"), row.get("pooling")) for row in rows}, key=str)
+    group = EFFECTS.index("group")
+    for layer, pooling in places if len(places) > 1 else []:
+        main = one.main.with_place(layer, pooling)
+        if main == one.main:
+            found: Iterable[list[Any]] = compared
+        else:
+            other = replace(one, main=main)
+            own = replace(compared_runs(other), collapsed=runs.collapsed)
+            (known,) = choice_run_variances([own])
+            found = _effects(other, condition, own, known, lambda *_: {})
+        yield from ([layer, pooling, *row] for row in found if row[group] == OTHERS)
 
 
 def _corrected(effects: "DataFrame") -> "DataFrame":

@@ -1,15 +1,24 @@
-"""The tables of a report's optional parts: sizes, distances, diversity, published scores, several models."""
+"""The tables of a report's optional parts: sizes, distances, diversity, published scores, layers, several models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.groups import OTHERS, SOURCE
-from xstilts.reporting.numbers import fixed, interval, probability, signed
+from xstilts.reporting.numbers import ABSENT, fixed, interval, probability, signed
 from xstilts.reporting.published import THEIRS
 from xstilts.reporting.scaling import LAWS
 from xstilts.reporting.statistics import SIGNIFICANT, holm
-from xstilts.reporting.tables import ReportTable, TableCell, text_cells, without_empty
+from xstilts.reporting.tables import (
+    ReportTable,
+    TableCell,
+    baseline_text,
+    conditions,
+    difference,
+    interval_heading,
+    text_cells,
+    without_empty,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -111,8 +120,33 @@ def published_table(beside: "DataFrame") -> ReportTable:
     return ReportTable("published", caption, header, rows, beside)
 
 
-def model_table(analysis: "Analysis") -> ReportTable:
-    """Make the table of a study's models: main scores without intermediate task, in the source language and the others."""
+def layer_tables(analysis: "Analysis") -> Iterator[ReportTable]:
+    """Yield a table of each retrieval target with scores of several layers: intermediate choices by layer."""
+    for suffix, condition in conditions(analysis):
+        own = analysis.layers[analysis.layers["condition"] == condition]
+        for target, part in own.groupby("target", sort=False):
+            columns = {
+                f"layer {layer:.0f}" + (f", {pooling}" if part["pooling"].nunique() > 1 else ""): at.set_index("intermediate")
+                for (layer, pooling), at in part.groupby(["layer", "pooling"])
+            }
+            rows = [text_cells(BASELINE, *map(baseline_text, columns.values()))]
+            for choice in dict.fromkeys(part["intermediate"]):
+                rows.append([TableCell(choice)])
+                rows[-1] += [difference(at.loc[choice]) if choice in at.index else TableCell(ABSENT) for at in columns.values()]
+            caption = (
+                f"{target} by layer{f' ({condition})' if condition else ''}, {OTHERS}: score without intermediate task, and "
+                f"difference to it with each, percent points; {interval_heading(part['covers'])}, of all but the main layer over "
+                f"runs alone; bold: p ≤ {SIGNIFICANT} after Holm's correction for this table. Phase 2 changes the last layers "
+                "most: an encoder that was tuned to embed sentences can lose the alignment of its last layer, while a middle "
+                "layer keeps it."
+            )
+            yield ReportTable(f"layers_{target}{suffix}", caption, ["intermediate", *columns], rows, part)
+
+
+def model_tables(analysis: "Analysis") -> Iterator[ReportTable]:
+    """Yield the table of a study's models, if it has several: main scores without intermediate task."""
+    if analysis.provenance["model"].nunique() < 2:
+        return
     from pandas import DataFrame
 
     cell = ["target", "condition", "intermediate", "seed"]
@@ -129,4 +163,4 @@ def model_table(analysis: "Analysis") -> ReportTable:
         data.append([*about, *means, *sizes])
     header = ["target", "model", "options", "metric", "split", SOURCE, OTHERS, "languages", "seeds"]
     caption = "Scores of each model without intermediate task, %: means over languages and seeds."
-    return without_empty(ReportTable("models", caption, header, rows, DataFrame(data, columns=header)))
+    yield without_empty(ReportTable("models", caption, header, rows, DataFrame(data, columns=header)))

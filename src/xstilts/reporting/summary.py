@@ -31,6 +31,10 @@ class MainScore(NamedTuple):
         """Return the same score on another split."""
         return MainScore(self.metric, split, self.layer, self.pooling)
 
+    def with_place(self, layer: int | None, pooling: str | None) -> "MainScore":
+        """Return the same score on another layer and pooling."""
+        return MainScore(self.metric, self.split, layer, pooling)
+
 
 def main_score(results: Sequence[Mapping[str, Any]], metric: str) -> MainScore | None:
     """Return the main score that results of one target share, by the main key of its metric; None without gold in a common split.

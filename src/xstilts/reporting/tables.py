@@ -104,11 +104,11 @@ def answer_table(answers: "DataFrame") -> ReportTable:
 
 
 def summary_tables(analysis: Analysis) -> Iterator[ReportTable]:
-    """Yield scores of several models, averages, the best task of each target, the paper's claims; no table without rows."""
-    if analysis.provenance["model"].nunique() > 1:
-        from xstilts.reporting.extra_tables import model_table
+    """Yield layers, several models, averages, the best task of each target, the paper's claims; no table without rows."""
+    from xstilts.reporting.extra_tables import layer_tables, model_tables
 
-        yield model_table(analysis)
+    yield from layer_tables(analysis)
+    yield from model_tables(analysis)
     if len(analysis.averages):
         yield _averages(analysis.averages)
     if len(analysis.selection):
@@ -129,7 +129,7 @@ def target_tables(analysis: Analysis) -> Iterator[ReportTable]:
         rows = [text_cells(BASELINE, *map(baseline_text, by_group.values()), "")]
         for choice in choices(part):
             own = part[part["intermediate"] == choice].set_index("group")
-            cells = [_difference(own.loc[group]) if group in own.index else TableCell(ABSENT) for group in by_group]
+            cells = [difference(own.loc[group]) if group in own.index else TableCell(ABSENT) for group in by_group]
             rows.append([TableCell(choice), *cells, TableCell(str(own["seeds"].iloc[0]))])
         rows.append(text_cells("languages", *map(languages_text, by_group.values()), ""))
         rows += [[*row, TableCell("")] for row in _item_rows(by_group.values())]
@@ -172,7 +172,7 @@ def collapse_tables(analysis: Analysis) -> Iterator[ReportTable]:
                 alone = difference_cell(row["difference_without"], row["low_without"], row["high_without"], NOTHING)
             runs = f"{row['collapsed']} of {row['seeds'] + row['baseline_seeds']}"
             about = text_cells(row["target"], row["condition"], row["intermediate"], row["group"], runs)
-            rows.append([*about, _difference(row), alone])
+            rows.append([*about, difference(row), alone])
         header = ["target", "options", "intermediate", "languages", "collapsed", "all runs", "without collapsed"]
         caption = (
             "Differences with collapsed runs, which may be the baseline's: of all runs, and without the collapsed ones, percent "
@@ -273,7 +273,7 @@ def _differences(analysis: Analysis, suffix: str, condition: str) -> Iterator[Re
         rows = [text_cells(BASELINE, *map(baseline_text, by_target.values()))]
         for choice in choices(part):
             own = part[part["intermediate"] == choice].set_index("target")
-            cells = [_difference(own.loc[target]) if target in own.index else TableCell(ABSENT) for target in by_target]
+            cells = [difference(own.loc[target]) if target in own.index else TableCell(ABSENT) for target in by_target]
             rows.append([TableCell(choice), *cells])
         rows.append(text_cells("languages", *map(languages_text, by_target.values())))
         rows += _item_rows(by_target.values())
@@ -296,7 +296,7 @@ def _seeds(effects: "DataFrame") -> str:
     return f"{least} to {most} seeds" if least < most else f"{most} seed{'s' * (most > 1)}"
 
 
-def _difference(row: "Series") -> TableCell:
+def difference(row: "Series") -> TableCell:
     return difference_cell(row["difference"], row["low"], row["high"], row["covers"], row["p_corrected"], row["collapsed"])
 
 
