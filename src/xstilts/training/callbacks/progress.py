@@ -3,7 +3,7 @@
 import datetime
 import logging
 import sys
-import time
+from time import monotonic
 from typing import Any
 
 import pytorch_lightning as pl
@@ -89,10 +89,10 @@ class Lines(pl.Callback):
 
     def _begin(self, done: int, total: int) -> None:
         self.first, self.done, self.total = done, done, total
-        self.began = self.last = time.monotonic()
+        self.began = self.last = monotonic()
 
     def _advance(self, trainer: pl.Trainer, done: int, unit: str) -> None:
-        self.done, now = done, time.monotonic()
+        self.done, now = done, monotonic()
         if now - self.last < self.every_s or not trainer.is_global_zero:
             return
         self.last = now
