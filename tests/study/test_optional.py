@@ -18,10 +18,9 @@ def alternative(name: str, *overrides: str) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def left(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Any:
+def left(caplog: pytest.LogCaptureFixture) -> Any:
     """left(cells, patterns, data) -> the alternatives that stay, and the messages."""
-    monkeypatch.setattr(logging.getLogger("xstilts"), "propagate", True)
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "xstilts")
 
     def names(grid: list[tuple[str, ...]], patterns: list[str], *data: str) -> tuple[list[str], list[str]]:
         caplog.clear()

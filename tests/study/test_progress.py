@@ -95,7 +95,6 @@ def test_without_a_terminal_what_is_new_is_said_once(
 ):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     monkeypatch.setattr(progress, "EVERY_S", 0.01)
-    monkeypatch.setattr(logging.getLogger("xstilts"), "propagate", True)
     says(watched.units[0], STEP)
     with caplog.at_level(logging.INFO, logger="xstilts"), progress.shown(watched):
         wait_for(re.compile("1 running"), caplog)

@@ -39,7 +39,6 @@ def lines_of(every_s, build, fit, caplog, monkeypatch):
     """Messages of a training of 5 steps; each look at the clock finds it 1 s later."""
     seconds = iter(range(100))
     monkeypatch.setattr("xstilts.training.callbacks.progress.monotonic", lambda: float(next(seconds)))
-    monkeypatch.setattr(logging.getLogger("xstilts"), "propagate", True)
     with caplog.at_level(logging.INFO, logger="xstilts"):
         fit(build("classification", steps=5), (Lines("phase 2: mnli", every_s),))
     return [message for message in caplog.messages if message.startswith("phase 2: mnli: step")]
