@@ -207,6 +207,7 @@ def test_what_does_not_fit_is_refused_in_one_line(
     tmp_path: Path,
 ) -> None:
     folder = checkpoint("wrong", *labels)
+    capsys.readouterr()  # transformers shows a bar while it saves
     with in_this_process(), pytest.raises(SystemExit) as ended:
         sys.argv[:] = ["evaluate"]
         evaluate.main(["+target=xnli", f"model.name_or_path={folder}", *options, *more])
