@@ -22,7 +22,6 @@ from transformers import (
     PreTrainedTokenizerBase,
     XLMRobertaConfig,
 )
-from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaPooler
 
 from xstilts import encoders
 from xstilts.config import ModelConfig, TinyArchitecture
@@ -43,7 +42,10 @@ class Pooler(nn.Module):
         layer, activation = cast(nn.Module | None, getattr(base, "pooler", None)), None
         if isinstance(layer, nn.Linear):  # ALBERT and BigBird apply it, and what follows, themselves
             activation = cast(nn.Module, getattr(base, "pooler_activation", None) or base.activation)
-        self.layer: nn.Module = layer or XLMRobertaPooler(XLMRobertaConfig(hidden_size=config.hidden_size))
+        if layer is None:
+            plain = XLMRobertaConfig(hidden_size=config.hidden_size, num_hidden_layers=0, num_attention_heads=1)
+            layer = cast(nn.Module, on_meta(AutoModel, plain).pooler)
+        self.layer = layer
         self.activation = activation
         materialise(self)
 

@@ -9,7 +9,7 @@
                 (independent groups of test items), the standard deviations seed_sd, language_sd, rest_sd, item_sd, and collapsed
                 (the number of collapsed runs on both sides); without them, difference_without, low_without and high_without
     layers      for retrieval with scores of several layers or poolings: layer, pooling, and the columns of effects, in languages
-                other than the source language, with p_corrected over this table; only the main layer's test items are known
+                other than the source language, with p_corrected over all rows; only the main layer's test items are known
     averages    a row per condition, benchmark, split and intermediate choice: average, sd (over seeds), and against the choice
                 `none` the columns of effects, tasks, gap, over
     selection   a row per target, and for their average, with the gain of the choice that is the best on validation data

@@ -136,9 +136,9 @@ def layer_tables(analysis: "Analysis") -> Iterator[ReportTable]:
             caption = (
                 f"{target} by layer{f' ({condition})' if condition else ''}, {OTHERS}: score without intermediate task, and "
                 f"difference to it with each, percent points; {interval_heading(part['covers'])}, of all but the main layer over "
-                f"runs alone; bold: p ≤ {SIGNIFICANT} after Holm's correction for this table. Phase 2 changes the last layers "
-                "most: an encoder that was tuned to embed sentences can lose the alignment of its last layer, while a middle "
-                "layer keeps it."
+                f"runs alone; bold: p ≤ {SIGNIFICANT} after Holm's correction for all layers of all targets. Phase 2 changes "
+                "the last layers most: an encoder that was tuned to embed sentences can lose the alignment of its last layer, "
+                "while a middle layer keeps it."
             )
             yield ReportTable(f"layers_{target}{suffix}", caption, ["intermediate", *columns], rows, part)
 
