@@ -139,6 +139,15 @@ def test_single_languages_are_left_out_where_there_are_too_many(study: Path, mon
     )
 
 
+def test_each_target_with_several_layers_has_a_section(write_made_up: Write, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write_made_up(target="tatoeba", seed=seed, layers=(1, 2))
+        write_made_up(target="tatoeba", intermediate="mnli", seed=seed, layers=(1, 2), better=1)
+    text = render(analyse(tmp_path))
+    assert '<section id="layers_tatoeba">\n<h2>Layers of tatoeba</h2>' in text
+    assert '<a href="#layers_tatoeba">Layers of tatoeba</a>' in text and ">layer 2</th>" in text
+
+
 def test_problems_are_html(study: Path) -> None:
     found = analyse(study)
     assert "None is known" in render(found)

@@ -33,6 +33,7 @@ from xstilts.reporting.numbers import (
 from xstilts.reporting.numbers import fixed as plain_fixed
 from xstilts.reporting.statistics import ITEMS, SIGNIFICANT, certain_part
 from xstilts.reporting.tables import (
+    ReportTable,
     answer_table,
     baseline_text,
     cells_note,
@@ -60,7 +61,7 @@ TITLES = {
     "selection": "Best intermediate task per target",
     "claims": "The paper's claims",
 }
-"""Name of a table -> title of its section."""
+"""Name of a table -> title of its section; see `title` for the tables of layers."""
 Record = Mapping[str, Any]
 
 fixed = partial(plain_fixed, minus=MINUS, unknown=UNKNOWN)
@@ -161,7 +162,7 @@ def render(analysis: Analysis, more: Extras) -> str:
         with_languages=len(analysis.effects) <= MOST_CELLS,
         steps=STEPS,
         summaries=list(summary_tables(analysis)),
-        titles=TITLES,
+        title=title,
         extras=more,
         sources=sources(more),
         problems=_records(analysis.problems),
@@ -257,6 +258,11 @@ def sources(more: Extras) -> dict[str, str]:
         room -= len(source)
         found[picture.name] = source if room >= 0 else ""
     return found
+
+
+def title(table: ReportTable) -> str:
+    """Return the title of the section of one of the summary tables: `Layers of tatoeba` for `layers_tatoeba`."""
+    return TITLES.get(table.name) or table.name.replace("layers_", "Layers of ")
 
 
 def first_group(found: Iterable[TargetTable]) -> str:
