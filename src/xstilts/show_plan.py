@@ -3,7 +3,7 @@
     xstilts plan +experiments=phang2020 seed=1,2,3
 
 Shows the waves, which artifacts exist, which stored artifacts differ only slightly and in what, the remaining cost,
-and for each target the smallest difference from no intermediate task that the study would find (docs/studies.md).
+and for each target the smallest difference from no intermediate task that the study would find (docs/seeds.md).
 """
 
 import sys

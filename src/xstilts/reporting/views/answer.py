@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TITLE = "Answer"
 UNDECLARED = (
     "This study declares no question, so nothing here is its answer: name primary comparisons under `analysis:` in the study's "
-    "file before you run it (docs/studies.md)."
+    "file before you run it (docs/questions.md)."
 )
 
 
