@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from xstilts.signals import STOP_SIGNALS, Stopped, is_stop_message, stop_signal
+from xstilts.signals import STOP_SIGNALS, Stopped, held, is_stop_message, stop_signal
 
 HERE = "import os, signal, sys, time; from xstilts.launch.entry import entry_point\n"
 
 
-def run(code: str, *words: str, **more: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-c", HERE + code, *words], capture_output=True, text=True, timeout=60, **more)  # type: ignore[call-overload, no-any-return]
+def run(code: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-c", HERE + code], capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
@@ -88,15 +88,16 @@ with entry_point():
 
 def test_what_is_ignored_stays_ignored() -> None:
     """`nohup`, and Ctrl-C for a command that a script has put into the background."""
-    code = "with entry_point():\n    os.kill(os.getpid(), signal.SIGHUP)\n    time.sleep(0.2)\n    print('done')"
-    ended = run(code, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    code = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    code += "with entry_point():\n    os.kill(os.getpid(), signal.SIGHUP)\n    time.sleep(0.2)\n    print('done')"
+    ended = run(code)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
 
 
 def test_held_signals_are_let_through() -> None:
-    code = "with entry_point():\n    time.sleep(60)"
-    held = lambda: (signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS), signal.raise_signal(signal.SIGINT))  # noqa: E731
-    ended = run(code, preexec_fn=held)
+    code = "os.kill(os.getpid(), signal.SIGINT)\nwith entry_point():\n    time.sleep(60)"
+    with held():
+        ended = run(code)
     assert ended.returncode == 130 and ended.stderr.startswith("stopped by SIGINT: ") and ended.stderr.count("\n") == 1
 
 

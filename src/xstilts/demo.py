@@ -19,7 +19,8 @@ from typing import IO
 from xstilts import signals
 from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
-from xstilts.launch.process import begin, clean_environment
+from xstilts.launch.parent import PARENT
+from xstilts.launch.process import clean_environment
 from xstilts.paths import results_dir
 from xstilts.reporting.analysis import analyse
 from xstilts.reporting.views.terminal import show_study
@@ -119,16 +120,16 @@ def _ended(starts: list[Callable[[], "subprocess.Popen[str]"]]) -> list[int]:
 
 def _started(words: list[str], output: IO[bytes] | None = None, errors: int | None = None) -> "subprocess.Popen[str]":
     """Start a command in a new process group, so that Ctrl-C reaches it once, through us; on Linux it ends if we are killed."""
-    return subprocess.Popen(
-        [sys.executable, *words],
-        env=clean_environment(os.environ) | {"HF_HUB_OFFLINE": "1"},
-        stdout=output,
-        stderr=errors,
-        encoding="utf-8",
-        errors="replace",
-        process_group=0,
-        preexec_fn=functools.partial(begin, os.getpid(), hold_signals=True),
-    )
+    with signals.held():  # until `entry_point` handles them
+        return subprocess.Popen(
+            [sys.executable, *words],
+            env=clean_environment(os.environ) | {PARENT: str(os.getpid()), "HF_HUB_OFFLINE": "1"},
+            stdout=output,
+            stderr=errors,
+            encoding="utf-8",
+            errors="replace",
+            process_group=0,
+        )
 
 
 def _follow(name: str, process: "subprocess.Popen[str]") -> None:

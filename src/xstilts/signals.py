@@ -131,6 +131,16 @@ def raised() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Hold stop signals back while in the body, in a process that is started there too: until its `raised` lets them through."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
 def _installed(handlers: dict[signal.Signals, Handler]) -> Iterator[bool]:
     """Install these handlers while in the body; yield False and do nothing outside the main thread, which alone may set them."""
     if threading.current_thread() is not threading.main_thread():

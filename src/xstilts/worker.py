@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from xstilts import signals
 from xstilts.errors import UserError
 from xstilts.launch.entry import entry_point
-from xstilts.launch.process import PARENT, join_parent
+from xstilts.launch.parent import PARENT, join_parent
 from xstilts.paths import WORKER_ERROR
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def read_job_argument(words: list[str]) -> "Job":
 def main(words: list[str] | None = None) -> None:
     """Run the command."""
     by_user = not {PARENT, "SLURM_PROCID"} & set(os.environ)
-    parent = join_parent()
-    with entry_point(by_user), _forwarding_signals(parent):
+    with entry_point(by_user), _forwarding_signals(join_parent()):
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         logging.getLogger().setLevel(logging.WARNING)
         first = {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")} == {"0"}

@@ -25,6 +25,8 @@ outcomes = run_pool(commands, [{}, {}], lambda *_: None, ended)
 JOB = """
 import os, signal, sys, time
 from pathlib import Path
+from xstilts.launch.parent import obey_parent
+obey_parent()
 place = Path(sys.argv[1])
 heard = []
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):

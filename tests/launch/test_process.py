@@ -8,23 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.launch.process import PARENT, RANK_VARIABLES, TASK_VARIABLES, Starter, clean_environment, describe_exit, run_worker
+from xstilts.launch.parent import PARENT
+from xstilts.launch.process import RANK_VARIABLES, TASK_VARIABLES, Starter, clean_environment, describe_exit, run_worker
 from xstilts.signals import STOP_SIGNALS
 
 DRIVER = """
 import json, signal, sys
 from pathlib import Path
-from xstilts.launch.process import run_worker
+from xstilts.launch.process import Starter, run_worker
 from xstilts.signals import STOP_SIGNALS, received
 folder = Path(sys.argv[1])
 before = [signal.getsignal(number) for number in STOP_SIGNALS]
-code = run_worker(folder / "job.json", folder / "worker.log", [sys.executable, str(folder / "fake.py")])
+fake = [sys.executable, str(folder / "fake.py")]
+code = run_worker(folder / "job.json", folder / "worker.log", fake, starter=Starter(tuple(sys.argv[2:])))
 restored = before == [signal.getsignal(number) for number in STOP_SIGNALS]
 (folder / "answer.json").write_text(json.dumps({"code": code, "got": [number.name for number in received], "restored": restored}))
 """
 SLEEPER = """
 import os, sys, time
 from pathlib import Path
+from xstilts.launch.parent import obey_parent
+obey_parent()
 Path(sys.argv[1]).with_name("pid").write_text(str(os.getpid()) + " ")
 time.sleep(60)
 """
@@ -44,9 +48,9 @@ sys.exit(85)
 """
 
 
-def start_driver(folder: Path, fake: str) -> tuple[subprocess.Popen[bytes], int]:
+def start_driver(folder: Path, fake: str, *starter: str) -> tuple[subprocess.Popen[bytes], int]:
     (folder / "fake.py").write_text(fake)
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(folder)], process_group=0)
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(folder), *starter], process_group=0)
     wait_for(lambda: (folder / "pid").exists() and (folder / "pid").read_text().endswith(" "), 20)
     return driver, int((folder / "pid").read_text())
 
@@ -128,7 +132,7 @@ def test_a_rank_whose_parent_is_gone_ends_at_once_and_signals_nobody(tmp_path: P
 RANK = """
 import os, signal, time
 from xstilts import worker
-from xstilts.launch.process import join_parent
+from xstilts.launch.parent import join_parent
 with worker._forwarding_signals(join_parent()):
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.2)
@@ -198,8 +202,9 @@ def test_an_unknown_signal_has_its_number() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
-def test_a_killed_driver_takes_the_worker_along(tmp_path: Path) -> None:
-    driver, worker = start_driver(tmp_path, SLEEPER)
+@pytest.mark.parametrize("starter", [(), ("env", "-u", PARENT)], ids=["worker", "a program of others"])
+def test_a_killed_driver_takes_the_worker_along(tmp_path: Path, starter: tuple[str, ...]) -> None:
+    driver, worker = start_driver(tmp_path, SLEEPER, *starter)
     assert is_alive(worker)
     driver.kill()
     driver.wait()
@@ -208,7 +213,7 @@ def test_a_killed_driver_takes_the_worker_along(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
 def test_a_parent_that_is_dead_already() -> None:
-    code = "from xstilts.launch.process import die_with_parent; die_with_parent({}); import sys; sys.exit(3)"
+    code = "from xstilts.launch.parent import die_with_parent; die_with_parent({}); import sys; sys.exit(3)"
     assert subprocess.run([sys.executable, "-c", code.format(os.getpid())]).returncode == 3
     assert subprocess.run([sys.executable, "-c", code.format(2**22 + 1)]).returncode == -signal.SIGKILL
 

@@ -1,7 +1,6 @@
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -298,18 +297,15 @@ def test_a_full_disk_leaves_the_old_artifact_and_nothing_else(small_disk: Path) 
 
 def test_a_file_that_is_too_large_for_the_quota(tmp_path: Path) -> None:
     final = tmp_path / "0123"
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-
     code = (
-        "import sys; from pathlib import Path; from xstilts.errors import UserError\n"
+        "import resource, sys; from pathlib import Path; from xstilts.errors import UserError\n"
         "from xstilts.store.artifacts import temporary_folder\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "try:\n"
         "    with temporary_folder(Path(sys.argv[1])) as folder: (folder / 'a').write_bytes(bytes(20_000))\n"
         "except UserError as error: sys.stdout.write(str(error))\n"
     )
-    answer = subprocess.run([sys.executable, "-c", code, str(final)], preexec_fn=limited, capture_output=True, text=True)
+    answer = subprocess.run([sys.executable, "-c", code, str(final)], capture_output=True, text=True)
     assert answer.stdout.startswith(f"disk full (File too large) while writing {final}: ")
     assert answer.returncode != -signal.SIGXFSZ
     assert os.listdir(tmp_path) == []

@@ -13,6 +13,7 @@ from typing import NoReturn
 from xstilts import signals
 from xstilts.errors import UserError, print_error, shown_already
 from xstilts.launch import streams
+from xstilts.launch.parent import obey_parent
 from xstilts.store.files import disk_full
 
 SAFE_PATH = "PYTHONSAFEPATH"
@@ -25,6 +26,7 @@ def entry_point(by_user: bool = True) -> Iterator[None]:
 
     Without `by_user`, the driver says what has stopped.
     """
+    obey_parent()
     streams.prepare()
     os.environ.setdefault(SAFE_PATH, "1")
     signals.received.clear()

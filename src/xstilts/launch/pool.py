@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts import signals
-from xstilts.launch.process import clean_environment, die_with_parent
+from xstilts.launch.parent import PARENT
+from xstilts.launch.process import clean_environment
 
 POLL_S = 0.1
 
@@ -89,7 +90,6 @@ def run_pool(
 
 
 def _start(command: Command, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    us = os.getpid()
     command.log.parent.mkdir(parents=True, exist_ok=True)
     with command.log.open("ab") as log:
         log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {shlex.join(command.words)}\n".encode())
@@ -99,9 +99,8 @@ def _start(command: Command, environment: Mapping[str, str]) -> subprocess.Popen
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=clean_environment(os.environ) | dict(environment),
+            env=clean_environment(os.environ) | {PARENT: str(os.getpid())} | dict(environment),
             process_group=0,
-            preexec_fn=lambda: die_with_parent(us),
         )
 
 

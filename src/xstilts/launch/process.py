@@ -8,7 +8,6 @@ Where ranks are tasks of SLURM, `xstilts.launch.slurm` starts them.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -20,7 +19,9 @@ from pathlib import Path
 from typing import IO
 
 from xstilts import signals
+from xstilts.launch import parent
 from xstilts.launch.entry import SAFE_PATH
+from xstilts.launch.parent import PARENT
 
 RANK_VARIABLES = frozenset(
     "MASTER_ADDR MASTER_PORT RANK LOCAL_RANK NODE_RANK WORLD_SIZE GROUP_RANK LOCAL_WORLD_SIZE TORCHELASTIC_RUN_ID".split()
@@ -34,12 +35,8 @@ TASK_VARIABLES = frozenset(
 )
 TASK_PREFIXES = ("SLURM_STEP", "SLURM_CPU_BIND_", "SLURM_MEM_BIND_", "SRUN_")
 OPTIMIZE = "PYTHONOPTIMIZE"
-PARENT = "XSTILTS_PARENT"
-"""Names the process that a worker or a rank must have as its parent."""
 IMPATIENT = 3
 """So many times Ctrl-C ends a worker at once, without a checkpoint."""
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -72,18 +69,19 @@ def run_worker(
     """
     starter = starter or Starter()
     words = [*starter.words, *(command or (sys.executable, "-m", "xstilts.worker")), str(job_file.absolute())]
-    driver = os.getpid()
-    parent = {} if starter.words else {PARENT: str(driver)}
-    _note(log_file, f"driver {driver} starts {' '.join(words)}")
+    _note(log_file, f"driver {os.getpid()} starts {' '.join(words)}")
+    if starter.words:
+        words = [sys.executable, "-m", parent.__name__, *words]
+    hold = command is None and not starter.words  # until `entry_point` handles them
     with _forwarding(starter.relays) as attach, _opened(output) as said:
-        process = subprocess.Popen(
-            words,
-            stdout=said,
-            stderr=said,
-            env=clean_environment(os.environ) | parent | starter.environment,
-            process_group=0,
-            preexec_fn=lambda: begin(driver, hold_signals=command is None and not starter.words),
-        )
+        with signals.held() if hold else contextlib.nullcontext():
+            process = subprocess.Popen(
+                words,
+                stdout=said,
+                stderr=said,
+                env=clean_environment(os.environ) | {PARENT: str(os.getpid())} | starter.environment,
+                process_group=0,
+            )
         try:
             attach(process)
             code = process.wait()
@@ -108,17 +106,6 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return kept | {SAFE_PATH: "1"}
 
 
-def join_parent() -> int:
-    """Make a worker or a rank end with its parent, at once if that is gone already; returns the parent's process id.
-
-    Ranks that this process starts get its own id as that of their parent.
-    """
-    parent = int(os.environ.get(PARENT) or os.getppid())
-    die_with_parent(parent)
-    os.environ[PARENT] = str(os.getpid())
-    return parent
-
-
 def last_error(log: Path) -> str:
     """Return the last error in a worker's log: the text of its last line `error: ...`."""
     with contextlib.suppress(OSError):
@@ -136,25 +123,6 @@ def describe_exit(code: int) -> str:
         return f"exit code {code}"
     words = f"signal {name or number}" + (" (often the kernel, out of memory)" if name == "SIGKILL" else "")
     return words if code < 0 else f"exit code {code}: {words}"
-
-
-def die_with_parent(parent: int) -> None:
-    """Have this process killed when the thread that started it ends; at once if its parent is not, or no more, `parent`.
-
-    Linux only; elsewhere it does nothing.
-    """
-    if _LIBC is None:
-        return
-    _LIBC.prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def begin(parent: int, hold_signals: bool) -> None:
-    """Called in a new process before its program: it ends with its parent, and signals can wait for `entry_point`."""
-    die_with_parent(parent)
-    if hold_signals:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals.STOP_SIGNALS)
 
 
 @contextlib.contextmanager
