@@ -182,13 +182,13 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
         OmegaConf.to_container(composed, resolve=True)
 
 
-def test_the_world_of_ones_own_in_babel_md_composes(
+def test_the_world_of_ones_own_in_babel_world_md_composes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     from xstilts import train
 
     (text,) = re.findall(
-        r"^```yaml\n(.*?)^```$", (REPOSITORY / "docs/babel.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        r"^```yaml\n(.*?)^```$", (REPOSITORY / "docs/babel_world.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     )
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "my_world.yaml").write_text(text, encoding="utf-8")
@@ -264,8 +264,8 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def test_every_quoted_message_is_one_that_the_program_writes():
-    """docs/troubleshooting.md: what stands behind `>`, and what has `…` between backticks."""
-    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    """docs/problems_*.md: what stands behind `>`, and what has `…` between backticks."""
+    page = "\n".join(path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "docs").glob("problems_*.md")))
     quoted = re.findall(r"^> (.+)$", page, re.MULTILINE) + [
         text for text in re.findall(r"`([^`\n]*…[^`\n]*)`", re.sub(r"^> .*$", "", page, flags=re.MULTILINE)) if text != "…"
     ]

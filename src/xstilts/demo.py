@@ -32,7 +32,7 @@ INTRODUCTION = """\
 A study in a synthetic world of eight made-up languages: it shows how xstilts works, and is no evidence about real languages.
 A small encoder is pretrained on all of them, trained on an intermediate task or none, then on a target task, both in the first
 language only, and evaluated in every language. Five to eight minutes on two cores; a second time everything is reused.
-Settings were chosen in other worlds than the demo's; docs/babel.md says how, and what was tried in vain.
+Settings were chosen in other worlds than the demo's; docs/demo.md says how, and what was tried in vain.
 """
 
 

@@ -2,8 +2,8 @@
 
 Weights are random, shapes tiny, and tokenizers trained here, but files, names of weights and special tokens are those of the
 releases. A cell trains heads of three formats: what they compute for the evaluated texts, transformers' class must compute for
-them too, from the artifact's folder and its own tokenizer alone. docs/encoders.md shows the outcome as a table, whose rows are
-compared.
+them too, from the artifact's folder and its own tokenizer alone. docs/encoder_types.md shows the outcome as a table, whose rows
+are compared.
 """
 
 import io
@@ -173,7 +173,7 @@ class Release:
     safetensors: bool = True
     """False: pytorch_model.bin."""
     refused: str = ""
-    """A part of the line with which it is refused, in the words of docs/encoders.md."""
+    """A part of the line with which it is refused, in the words of docs/encoder_types.md."""
 
 
 EUROBERT_CODE = {"AutoConfig": "configuration_eurobert.EuroBertConfig", "AutoModel": "modeling_eurobert.EuroBertModel"}
@@ -310,7 +310,7 @@ def test_a_type_of_encoders_runs_and_its_artifacts_load_as_the_page_says(
         row += " | ".join(f"`{found}`" for found in classes.values()) + " |"
         told = [line for line in ran.log if "no SDPA attention" in line]
         assert len(told) == (release.type in ("deberta-v2", "rembert"))
-    assert row in (repository / "docs" / "encoders.md").read_text().splitlines(), row
+    assert row in (repository / "docs" / "encoder_types.md").read_text().splitlines(), row
 
 
 def test_a_decoder_embeds_texts_by_their_last_token_and_is_not_trained(

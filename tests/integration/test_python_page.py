@@ -1,4 +1,4 @@
-"""docs/python.md: its blocks run in their order in an empty folder; those that need more are composed."""
+"""docs/python.md and docs/python_study.md: their blocks run in this order in an empty folder; what needs more is composed."""
 
 import ast
 import re
@@ -17,7 +17,8 @@ BLOCK = re.compile(r"(?:^<!-- (needs): [^\n]*? -->\n)?^```python\n(.*?)^```$", r
 @pytest.fixture(scope="module")
 def blocks(repository: Path) -> list[tuple[str, str]]:
     """(`needs` or nothing, text) of each block."""
-    return BLOCK.findall((repository / "docs" / "python.md").read_text(encoding="utf-8"))
+    pages = (repository / "docs" / name for name in ("python.md", "python_study.md"))
+    return [block for page in pages for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
 def test_blocks_run_in_their_order(
@@ -32,7 +33,7 @@ def test_blocks_run_in_their_order(
             text = text.replace(
                 '"logger=none"', '"logger=none", "worker=inline", "trainer.accelerator=cpu", "trainer.num_threads=1"'
             )
-            exec(compile(text, "docs/python.md", "exec"), names)
+            exec(compile(text, "docs/python*.md", "exec"), names)
     shown = capsys.readouterr().out
     comment = next(
         line.partition("# ")[2] for _, text in blocks for line in text.splitlines() if line.startswith("    print(error)")
