@@ -13,17 +13,34 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from mkdocs.structure.files import File, Files
 
+import xstilts.api
 from xstilts.bounds import KEY, WRITTEN, Bounds, Choices
 
 ROOT = Path(__file__).resolve().parents[1]
+NONSENSE = 1e6
+"""From here on, the limit of a number only refuses mistakes, and the page of options leaves it out."""
+TYPES = {str: "text", int: "integer", float: "number", bool: "true or false", Any: "anything"}
 LINK = re.compile(r"\[([^\]\n]*)\]\((\.\./[^)\s]+)\)")
-API = """# Python API
+API = f"""# Python API
 
-[How to use it](../python.md).
+Here you find every function and class that `import xstilts` offers. How to use them: [work from Python](../python.md).
 
 ::: xstilts.api
     options:
-      members: true
+      members: {xstilts.api.__all__}
+      show_labels: false
+"""
+CONFIGURATION = f"""# Configuration
+
+Here you find every option of a cell, as typed on the command line, with its type, its default and its meaning. [The options used
+most](../options.md) have a page of their own.
+
+- Files under `conf/` and of studies change the defaults; what you type counts most.
+- `xstilts train ... --cfg job --resolve` shows all values of a command.
+- Hyperparameters that are `null` come from the recipe, a file in `conf/recipe`
+  ([which value counts](../training.md#which-hyperparameter-counts)).
+- `null` means unset. `NAME` stands for a name of yours or of a task.
+- Limits of {NONSENSE:,.0f} and more, which only refuse mistakes, are left out.
 """
 OUTSIDE = {"CHANGELOG.md": "reference/changelog.md"}
 """Files at the top of the repository that are pages of the site too."""
@@ -60,7 +77,7 @@ def commands() -> str:
     """Return the page of all commands: what each says to `--help`, but for the choices, which are long."""
     from xstilts.cli import COMMANDS
 
-    parts = ["# Commands", "", "Each is `xstilts NAME` or `python -m xstilts.NAME`, and explains itself with `--help`.", ""]
+    parts = ["# Commands\n\nHere you find every command, as its `--help` explains it. `python -m xstilts.NAME` is the same.\n"]
     for name, about in COMMANDS.items():
         ran = subprocess.run(
             [sys.executable, "-m", "xstilts", name, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
@@ -74,13 +91,7 @@ def configuration() -> str:
     """Return the page of all options: each with type, default and meaning, from the dataclasses and their source."""
     from xstilts.config import Config
 
-    parts = [
-        "# Configuration",
-        "",
-        "All options of a cell, as typed on the command line, with their defaults. Files under `conf/` and of studies change "
-        "them; what you type counts most. `xstilts train ... --cfg job --resolve` shows the values of a command. `null`: unset.",
-        "",
-    ]
+    parts = [CONFIGURATION]
     places: dict[type, list[str]] = {}
     waiting: list[tuple[str, type]] = [("", Config)]
     while waiting:
@@ -94,7 +105,8 @@ def configuration() -> str:
         if others:
             parts += [f"The same options: {', '.join(f'`{other}*`' for other in others)}.", ""]
         if rows:
-            parts += ["| option | type | default | meaning |", "|---|---|---|---|", *rows, ""]
+            head = ["| option | type | default | meaning |", "|---|---|---|---|"]
+            parts += ['<div class="options" markdown>', "", *head, *rows, "", "</div>", ""]
     return "\n".join(parts)
 
 
@@ -104,13 +116,13 @@ def _table(place: str, of: type) -> tuple[list[str], list[tuple[str, type]]]:
     rows, below = [], []
     for field in dataclasses.fields(of):
         kind, name = hints[field.name], f"{place}{field.name}"
-        if dataclasses.is_dataclass(kind):
-            below.append((f"{name}.", kind))
-            continue
-        if get_origin(kind) is dict and dataclasses.is_dataclass(get_args(kind)[1]):
-            below.append((f"{name}.NAME.", get_args(kind)[1]))
-        cells = (f"`{name}`", _type(kind, field), _default(field), about.get(field.name, ""))
-        rows.append(f"| {' | '.join(cells)} |")
+        of_each = get_args(kind)[1] if get_origin(kind) is dict else kind
+        nested = next((part for part in (of_each, *get_args(of_each)) if dataclasses.is_dataclass(part)), None)
+        if nested:
+            below.append((f"{name}.NAME." if get_origin(kind) is dict else f"{name}.", nested))
+        if nested is not kind:
+            cells = (f"`{name}`", _type(kind, field), _default(field), about.get(field.name, ""))
+            rows.append(f"| {' | '.join(cells)} |")
     return rows, below
 
 
@@ -126,16 +138,25 @@ def _meanings(of: type) -> dict[str, str]:
 
 def _type(kind: Any, field: dataclasses.Field[Any]) -> str:
     """Return the type in words, with its bounds or choices."""
-    kind = field.metadata.get(WRITTEN, kind)
-    name = (kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)).replace("typing.", "")
-    text, rule = f"`{name.replace(' | ', ' or ')}`", field.metadata.get(KEY)
+    text, rule = _words(field.metadata.get(WRITTEN, kind)), field.metadata.get(KEY)
     if isinstance(rule, Choices):
-        return f"{text}: {', '.join(f'`{choice}`' for choice in rule.valid)}"
+        return text.replace("text", ", ".join(f"`{choice}`" for choice in rule.valid))
     if isinstance(rule, Bounds):
         bounds = ((word, getattr(rule, word)) for word in ("at_least", "above", "at_most", "below"))
-        told = [f"{word.replace('_', ' ')} {value:g}" for word, value in bounds if value is not None]
-        return f"{text}: {', '.join(told)}"
+        told = [f"{word.replace('_', ' ')} {value:,g}" for word, value in bounds if value is not None and abs(value) < NONSENSE]
+        return ", ".join([text, *told])
     return text
+
+
+def _words(kind: Any) -> str:
+    """Return a type without its bounds, in words."""
+    if get_origin(kind) is dict:
+        return f"name: {_words(get_args(kind)[1])}"
+    if get_origin(kind) is list:
+        return f"list of {_words(get_args(kind)[0])}"
+    if get_args(kind):
+        return " or ".join(map(_words, get_args(kind)))
+    return "null" if kind is type(None) else "options (below)" if dataclasses.is_dataclass(kind) else TYPES[kind]
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -143,8 +164,8 @@ def _default(field: dataclasses.Field[Any]) -> str:
     if value is dataclasses.MISSING or value == "???":
         return "required"
     if isinstance(value, (list, dict)):
-        text = ", ".join(map(str, value))
-        return f"`{text}`" if 0 < len(text) < 60 else "empty" if not value else "see below"
+        shown = [f"`{one}`" for one in value][:5]
+        return ", ".join(shown) + (f", ... ({len(value)})" if len(value) > len(shown) else "") or "empty"
     return (
         f"`{'null' if value is None else str(value).lower() if isinstance(value, bool) else value}`" if value != "" else "empty"
     )
