@@ -113,8 +113,7 @@ def _first_step(here: Path, rounds: int) -> Iterator[Line]:
                 if process.poll() is not None:
                     raise RuntimeError("the cell ended before its first step was seen")
                 time.sleep(0.02)
-            seconds = time.perf_counter() - start
-        return seconds
+            return time.perf_counter() - start
 
     def imports() -> float:
         return timed(lambda: subprocess.run([sys.executable, "-c", IMPORTS], env=environment, check=True))

@@ -229,10 +229,8 @@ def test_a_plan_shows_the_smallest_effects_as_text_and_frame(tmp_path: Path):
     words = ["data=babel_micro", "+intermediate=none,snli,mnli", f"store.root={tmp_path}/store", f"output={tmp_path}/out"]
     plan = xstilts.plan(*words, "+target=xnli,tatoeba", "seed=1,2,3")
     frame, text = plan.detectable, " ".join(str(plan).split())
-    assert [*frame.columns] == (
-        "target choices seeds baseline_seeds languages items comparisons run_sd measured item_sd effect corrected".split()
-        + ["comparison", "reason"]
-    )
+    columns = "target choices seeds baseline_seeds languages items comparisons run_sd measured item_sd effect corrected"
+    assert [*frame.columns] == [*columns.split(), "comparison", "reason"]
     assert frame["target"].tolist() == ["tatoeba"] * 3 + ["xnli"] * 3 and frame["run_sd"].tolist() == [0.5, 1.0, 2.0] * 2
     sizes = frame[["choices", "seeds", "baseline_seeds", "languages", "items", "comparisons"]].drop_duplicates()
     assert sizes.to_numpy().tolist() == [[2, 3, 3, 2, 15, 4]] and not frame["measured"].any()
@@ -297,7 +295,7 @@ def test_several_studies_are_one_frame(tmp_path: Path):
         pd.testing.assert_frame_equal(getattr(one, name), getattr(analysis, name))
         assert [*getattr(both, name).columns] == ["study", *getattr(one, name).columns]
     assert set(both.scores["study"]) == {"first", "second"} and len(both.cells) == 4
-    assert [*both.distances.columns][:2] == ["study", "condition"] and [*one.diversity.columns][0] == "condition"
+    assert [*both.distances.columns][:2] == ["study", "condition"] and one.diversity.columns[0] == "condition"
     assert {f"second/{name}" for name in one.tables} < {*both.tables} and "differences" in one.tables
     assert {f"first/{name}" for name in one.figures} < {*both.figures} and "languages_xnli" in one.figures
     assert "<svg" in one.figures["languages_xnli"]._repr_svg_() and str(one) in str(both)

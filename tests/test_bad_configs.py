@@ -197,7 +197,7 @@ def options(kind: Any = Config, above: str = "") -> Iterator[tuple[str, Any]]:
         name = f"{above}.{field.name}".lstrip(".")
         yield name, field
         inner = [part for part in (hints[field.name], *get_args(hints[field.name])) if is_dataclass(part)]
-        if inner and field.name not in ("formats", "intermediate") or (field.name == "intermediate" and not above):
+        if (inner and field.name not in ("formats", "intermediate")) or (field.name == "intermediate" and not above):
             table = "dict" in str(hints[field.name])
             files_only = ("pretraining.tasks", "recipe.tasks", "data.world", "analysis.primary", "analysis.exploratory")
             if name not in files_only and "generator" not in name:

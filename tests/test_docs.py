@@ -1,5 +1,7 @@
-"""README.md and docs/: every command composes or is run, every link leads somewhere, every message that is quoted is one of the
-program's, the tables of tasks and encoders are those of conf/.
+"""README.md and docs/.
+
+Every command composes or is run, every link leads somewhere, every message that is quoted is one of the program's, the tables of
+tasks and encoders are those of conf/.
 
 `.venv/bin/python tests/test_docs.py` writes these tables anew.
 """

@@ -62,7 +62,7 @@ STUDIES = sorted(path.stem for path in experiments_dir().glob("*.yaml"))
 
 
 def test_every_study_has_its_number_of_cells_here():
-    assert STUDIES == sorted(CELLS)
+    assert sorted(CELLS) == STUDIES
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -254,8 +254,11 @@ class Target:
 
 @dataclass
 class TrainerConfig:
-    """Hardware settings. They do not change results beyond rounding, except `precision`, and except the random draws of dropout,
-    which depend on devices, `max_tokens`, `padding_free` and `compile`."""
+    """Hardware settings.
+
+    They do not change results beyond rounding, except `precision`, and except the random draws of dropout, which depend on
+    devices, `max_tokens`, `padding_free` and `compile`.
+    """
 
     accelerator: str = one_of("auto", ACCELERATORS)
     """`auto`: a GPU if there is one, otherwise the CPU."""

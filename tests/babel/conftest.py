@@ -1,12 +1,14 @@
 """Worlds to test with, and a learner that sees only a part of each example: what it learns, the examples give away."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import Callable
 import numpy as np
 import pytest
+import Sequence
 import yaml
 
 from xstilts.babel.declaration import Language, WorldConfig
@@ -77,7 +79,7 @@ class Bayes:
 
 def features(text: str) -> list[str]:
     words = text.split()
-    return [*words, *map(" ".join, zip(words, words[1:], strict=False)), f"length {len(words)}"]
+    return [*words, *map(" ".join, itertools.pairwise(words)), f"length {len(words)}"]
 
 
 @pytest.fixture(scope="session")

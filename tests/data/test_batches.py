@@ -1,5 +1,7 @@
 """Micro-batches within a budget, steps parted among processes, a loader that finds its place again, every row evaluated once."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -49,7 +51,7 @@ def test_cut_keeps_the_budget_and_everything_else(lengths, max_tokens, padding_f
         assert len(group) == 1 or cost(lengths[group], padding_free) <= max_tokens
     order = lengths[np.concatenate(groups)]
     assert (np.diff(order) >= 0).all(), "shortest first, so that little is padded"
-    for left, right in zip(groups, groups[1:], strict=False):
+    for left, right in itertools.pairwise(groups):
         assert cost(lengths[[*left, right[0]]], padding_free) > max_tokens, "no group ends before it is full"
 
 

@@ -138,14 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def found(self, kind: str, name: str, revision: str) -> tuple[Repository, str] | None:
         repository = self.hub.repositories.get((kind, name))
-        if repository is None:
-            self.refuse("RepoNotFound")
-        elif COMMIT.fullmatch(revision):
+        if repository and COMMIT.fullmatch(revision):
             return repository, revision
-        elif revision in repository.revisions:
+        if repository and revision in repository.revisions:
             return repository, repository.commit
-        else:
-            self.refuse("RevisionNotFound")
+        self.refuse("RevisionNotFound" if repository else "RepoNotFound")
         return None
 
     def describe(self, kind: str, name: str, revision: str) -> None:
@@ -158,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
     def resolve(self, kind: str, name: str, revision: str, path: str) -> None:
         found = self.found(kind, name, revision)
         if not found:
-            return
+            return None
         repository, commit = found
         if path not in repository.files:
             return self.refuse("EntryNotFound")
@@ -176,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
             if int(first[1]) >= len(data):
                 return self.send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
             headers["Content-Range"] = f"bytes {first[1]}-{len(data) - 1}/{len(data)}"
-        self.send(
+        return self.send(
             206 if first else 200, data[int(first[1]) if first else 0 :], headers, len(data) // 2 - int(first[1] if first else 0)
         )
 

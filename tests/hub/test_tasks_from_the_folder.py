@@ -1,5 +1,7 @@
-"""The tasks that the Hub cannot give, read from a folder beside it (`data=hub data.root=PATH`): features, one training step,
-evaluation."""
+"""The tasks that the Hub cannot give, read from a folder beside it (`data=hub data.root=PATH`).
+
+Each is checked up to features, one training step and an evaluation.
+"""
 
 import dataclasses
 import json

@@ -298,7 +298,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> World:
         for number in range(count):
             context, asked = sentence(12), chance.randrange(12)
             answer = context.split()[asked]
-            answers = [{"text": answer, "answer_start": len(" ".join(context.split()[:asked] + [""]))}]
+            answers = [{"text": answer, "answer_start": len(" ".join([*context.split()[:asked], ""]))}]
             paragraphs.append(
                 {"context": context, "qas": [{"id": f"q{number}", "question": f"where {answer}?", "answers": answers}]}
             )

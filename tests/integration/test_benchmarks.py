@@ -51,7 +51,7 @@ CONFIG |= {"vocab_size": 16_384, "max_position_embeddings": 514, "type_vocab_siz
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
-@pytest.mark.parametrize("task, name", [("xnli", "classifier"), ("xquad", "qa_outputs")])
+@pytest.mark.parametrize(("task", "name"), [("xnli", "classifier"), ("xquad", "qa_outputs")])
 def test_equal_weights_have_the_loss_of_hugging_faces_model(few, monkeypatch, task, name):
     from benchmarks import ours, peers
 

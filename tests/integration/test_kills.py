@@ -28,7 +28,7 @@ def command(world: Any, place: Path) -> tuple[str, ...]:
 
 def outcome(place: Path, weights_of: Callable[[Path], dict[str, str]]) -> tuple[Any, ...]:
     """All rows of all cells and all final weights."""
-    rows = {tuple(r["cell"]["intermediate"]) + (r["cell"]["target"],): r["rows"] for r in read_results(place / "out" / "results")}
+    rows = {(*r["cell"]["intermediate"], r["cell"]["target"]): r["rows"] for r in read_results(place / "out" / "results")}
     folders = sorted(path for path in (place / "store" / "trained").iterdir() if not path.name.startswith("."))
     return rows, {folder.name: weights_of(folder) for folder in folders}
 

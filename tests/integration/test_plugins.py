@@ -53,7 +53,7 @@ def run(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def trained(repository: Path, place: Path) -> Path:
     """The command of the page, with its workers in processes of their own; returns the folder of the study."""
     (text,) = re.findall(
-        r"xstilts (train --config-dir=my .*?)^```$", (repository / "docs/plugins.md").read_text(), re.DOTALL | re.M
+        r"xstilts (train --config-dir=my .*?)^```$", (repository / "docs/plugins.md").read_text(), re.DOTALL | re.MULTILINE
     )
     words = text.replace("\\\n", " ").replace("'", "").split()[1:]
     (place / "files" / "mlm").mkdir()

@@ -109,7 +109,7 @@ def test_two_devices_give_the_numbers_of_one(run_cell: Cell, run_inline: Any, to
         for name, expected in mine.items():
             largest = abs(expected).max()
             assert abs(theirs[name] - expected).max() <= 1e-5 * max(largest, 1e-3), name
-    assert [read_metadata(folder)["validation"] for folder in folders][0] == read_metadata(folders[1])["validation"]
+    assert read_metadata(folders[0])["validation"] == read_metadata(folders[1])["validation"]
     predictions = [
         sorted(map(json.dumps, read_predictions(file)))
         for place in ("one", "two")

@@ -395,7 +395,7 @@ def test_published_scores_stand_beside_ones_own_and_what_is_left_out_is_told(
     assert "arXiv 2010.12821" in page.locator("#published tbody").inner_text()
     assert {
         text.removeprefix("#") for text in page.locator("nav a").evaluate_all("a => a.map(one => one.getAttribute('href'))")
-    } == {section for section in page.locator("section").evaluate_all("every => every.map(one => one.id)")}
+    } == set(page.locator("section").evaluate_all("every => every.map(one => one.id)"))
 
 
 def test_on_paper_everything_is_open(opened: Callable[..., Opened], page_file: Path) -> None:

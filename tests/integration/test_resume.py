@@ -184,7 +184,7 @@ def test_a_kill_while_evaluating_loses_no_training(
     child = os.fork()
     if child == 0:
         try:
-            with mock.patch.object(evaluate, "score_splits", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
+            with mock.patch.object(evaluate, "score_splits", side_effect=lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
                 run_inline(*options(toy_world, tmp_path), *SINGLE)
         finally:
             os._exit(3)

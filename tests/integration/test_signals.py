@@ -1,5 +1,8 @@
-"""A run that is stopped by any signal to any of its processes: it says so in one line, ends with code 128+n, leaves nothing
-half-written, and the same command goes on from where it was, to the bit."""
+"""A run that is stopped by any signal to any of its processes.
+
+It says so in one line, ends with code 128+n, leaves nothing half-written, and the same command goes on from where it was, to
+the bit.
+"""
 
 import os
 import re
@@ -143,7 +146,7 @@ def forked(run: Callable[[], Any], number: signal.Signals, moment: int) -> tuple
         finally:
             os._exit(code)
     os.close(writing)
-    with open(reading) as pipe:
+    with os.fdopen(reading) as pipe:
         line = pipe.read()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), line
 

@@ -145,14 +145,14 @@ def test_a_disturbed_sweep_ends_as_an_undisturbed_one(
             cell = (f"+intermediate={intermediate}", f"+target={target}", "trainer.checkpoint_every=1000")
             run_inline(*options(toy_world, alone), *LONG, *cell)
 
-    out, err = sweep.communicate(timeout=PATIENCE)
+    _, err = sweep.communicate(timeout=PATIENCE)
     assert sweep.returncode == 1, err
     assert len(read_results(swept / "out" / "results")) == 2, "the cells of the preempted job, and not those of the killed one"
     assert "Traceback" not in err and "lost" in err, err
     assert resumed(swept)
 
     again = start_cell(*command)
-    out, err = again.communicate(timeout=PATIENCE)
+    _, err = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0, err
     assert outcome(swept, weights_of) == outcome(alone, weights_of)
 

@@ -79,7 +79,7 @@ def test_mistakes():
         OfficialMetric("f1")
     with pytest.raises(UserError, match="language of the metric mlqa"):
         OfficialMetric("mlqa", "sw")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="zip"):
         OfficialMetric("accuracy").update(["a"], ["a", "b"])
     empty = OfficialMetric("accuracy")
     empty.update([], [])

@@ -56,8 +56,10 @@ def _write(
     name: str = "babel",
     used: dict[str, Any] | None = None,
 ) -> None:
-    """Scores are those of `RIGHT` or `right`, and `better` more right of ten; ten less per layer below the last one. On
-    validation layer 1 is the best. `pairs=None`: no parallel text. `used`: how each intermediate task is used."""
+    """Scores are those of `RIGHT` or `right`, and `better` more right of ten; ten less per layer below the last one.
+
+    On validation layer 1 is the best. `pairs=None`: no parallel text. `used`: how each intermediate task is used.
+    """
     chosen = {code: (right or RIGHT).get(code, RIGHT[code]) + better for code in WORLDS[world]}
     if layers != (None,):
         del chosen["qaa"]

@@ -55,7 +55,7 @@ def test_differences_with_their_intervals(folders: tuple[Path, Path]) -> None:
     assert set(rows) == {
         (choice, group) for choice in ("none", "mnli") for group in ("all languages", "source language", "other languages")
     }
-    a, b, difference, p, seeds, same, compared = rows["mnli", "all languages"]
+    a, b, difference, _, seeds, same, compared = rows["mnli", "all languages"]
     assert (a, b, seeds, same, compared) == ("58.0", "68.0", "1 2", "0 of 2", "10")
     value, low, high = (float(part.strip("*[],")) for part in difference.split())
     assert low < value == 10.0 < high

@@ -52,7 +52,7 @@ def test_gains_in_languages_that_phase_2_did_not_see_are_compared_by_set(write_m
     write_made_up()
     more = {"qaa": 0, "qab qac": 1, "qaf": 0, "qae qaf": 2}
     for languages, better in more.items():
-        right = {code: count + better for code, count in RIGHT.items()} | {code: 10 for code in languages.split()}
+        right = {code: count + better for code, count in RIGHT.items()} | dict.fromkeys(languages.split(), 10)
         write_made_up(intermediate="mnli", right=right, used={"languages": languages.split()})
     analysis = analyse(tmp_path)
     (one,) = (found for found in diversity_slopes(analysis, diversity(analysis)) if found.kind == "structural")

@@ -60,4 +60,4 @@ def test_a_collapsed_run_of_another_choice_hides_no_effect_and_widens_no_other_i
         of_others = [np.delete(one.high_TC - one.low_TC, 1, axis=1) for one in shown.values()]
         widths.append((of_others[1] / of_others[0]).mean())
     assert np.mean(power[True]) >= 0.9 * np.mean(power[False]) > 0.8 * 0.9, {key: np.mean(own) for key, own in power.items()}
-    assert 0.9 < min(widths) and max(widths) < 1.1, (min(widths), max(widths))
+    assert min(widths) > 0.9 and max(widths) < 1.1, (min(widths), max(widths))

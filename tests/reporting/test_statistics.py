@@ -73,7 +73,7 @@ def test_the_parts_of_variance_are_those_of_the_analysis_of_variance() -> None:
     assert np.square(variance_parts(values)) == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize("seeds, languages", [(1, 1), (1, 4), (4, 1)])
+@pytest.mark.parametrize(("seeds", "languages"), [(1, 1), (1, 4), (4, 1)])
 def test_what_one_seed_or_language_cannot_tell_is_nan(seeds: int, languages: int) -> None:
     seed, language, rest = variance_parts(np.arange(float(seeds * languages)).reshape(seeds, languages))
     assert math.isnan(rest) and math.isnan(seed) == (seeds == 1) and math.isnan(language) == (languages == 1)

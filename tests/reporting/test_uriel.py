@@ -44,10 +44,10 @@ def test_pairs_without_common_features_are_left_out_and_the_log_stays_as_it_was(
     class Database:
         def __init__(self) -> None:
             logging.basicConfig(level=logging.INFO)
-            logging.info("copying")
+            root.info("copying")
 
         def new_distance(self, kind: str, first: str, second: str) -> float:
-            logging.info("calculated")
+            root.info("calculated")
             if second == "est":
                 raise ValueError("No shared features")
             return {"deu": 0.4, "zho": 0.7}[second]

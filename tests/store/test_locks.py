@@ -79,9 +79,8 @@ def test_a_killed_holder_frees_it_at_once(tmp_path: Path) -> None:
 
 def test_a_waiter_gets_it_when_the_holder_is_killed(tmp_path: Path) -> None:
     lock = tmp_path / ".a.lock"
-    with holder(lock, 60) as process:
-        with locked(lock, lambda message: process.kill()):
-            pass
+    with holder(lock, 60) as process, locked(lock, lambda message: process.kill()):
+        pass
     assert process.returncode == -signal.SIGKILL
 
 
@@ -108,6 +107,6 @@ def test_an_error_of_the_body_is_not_taken_for_one_of_the_lock(tmp_path: Path) -
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=rf"^cannot lock {tmp_path}/file/\.a\.lock: .*; it needs a folder that can be written"):
-        with locked(tmp_path / "file" / ".a.lock"):
-            pass
+    message = rf"^cannot lock {tmp_path}/file/\.a\.lock: .*; it needs a folder that can be written"
+    with pytest.raises(UserError, match=message), locked(tmp_path / "file" / ".a.lock"):
+        pass

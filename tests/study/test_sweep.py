@@ -20,7 +20,6 @@ NEEDS: dict[str, list[str]] = {"a": ["mnli", "xnli"], "b": ["mnli", "pawsx"], "c
 @pytest.fixture
 def cells(monkeypatch: pytest.MonkeyPatch) -> list[PlannedCell]:
     """Cells that need some splits; one with a problem already."""
-
     source = TaskSource(Task(name="t"), "files", Source(), DataConfig())
 
     def unread(plan: Any) -> list[UnreadSplit]:

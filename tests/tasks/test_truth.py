@@ -118,7 +118,7 @@ LABELS = {
 }
 # Integer of the Hub's ClassLabel -> label of the task.
 HUB_LABELS = {
-    **dict.fromkeys(("mnli", "xnli", "anli", "anli_r1", "anli_r2", "anli_r3"), ["entailment", "neutral", "contradiction"]),
+    **{name: ["entailment", "neutral", "contradiction"] for name in ("mnli", "xnli", "anli", "anli_r1", "anli_r2", "anli_r3")},
     "snli": ["entailment", "neutral", "contradiction"],
     "qqp": ["not_duplicate", "duplicate"],
     "panx": ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"],

@@ -206,7 +206,7 @@ def test_without_validation_data_the_last_tenth_selects(data, tokenizer):
 @pytest.mark.filterwarnings("ignore:.*have no logger configured")
 def test_the_page_of_the_docs_runs(data, tokenizer, options, repository, capsys):
     """With the task, the tokenizer and the encoder of this file instead of real ones."""
-    first, second = re.findall(r"```python\n(.*?)```", (repository / "docs" / "lightning.md").read_text(), flags=re.S)
+    first, second = re.findall(r"```python\n(.*?)```", (repository / "docs" / "lightning.md").read_text(), flags=re.DOTALL)
     replaced = {
         'load_task(conf_dir(), "pawsx"), load_tokenizer("FacebookAI/xlm-roberta-base")': "TASK, tokenizer",
         'DataConfig(root="FOLDER")': "data_config",

@@ -79,7 +79,7 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(format, max_tokens, 
 @pytest.mark.parametrize("format", format_names())
 def test_the_loss_of_a_step_is_the_mean_over_its_items(format, build, fit):
     phase = build(format, batch_size=8, max_tokens=100, **UNDISTURBED)
-    name, rows = phase.plan.step(0)
+    _, rows = phase.plan.step(0)
     batch = phase.features.collate(rows.tolist(), mask_seed=phase.plan.seed * 1_000_003)
     loss = phase.head.loss_sum(phase.encoder, batch) / phase.head.items(batch)
     loss.backward()

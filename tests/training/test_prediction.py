@@ -1,5 +1,7 @@
 """From the model's outputs to predictions and scores: every feature once, nothing averaged over batches."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -50,7 +52,7 @@ def test_outputs_find_their_rows_in_whatever_batches_they_come(order, cuts):
     edges = [0, *sorted(cuts), 9]
     outputs = [
         ("nli", order[start:end], [{"logits": np.array([row])} for row in order[start:end]])
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in itertools.pairwise(edges)
     ]
     assert [int(row["logits"][0]) for row in by_row(outputs, {"nli": item})["nli"]] == list(range(9))
 
@@ -69,7 +71,7 @@ def test_features_that_are_not_evaluated_are_an_error():
 
 
 def test_outputs_and_rows_must_be_as_many():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="zip"):
         by_row([("nli", [0, 1], logits([1]))], {"nli": nli(["no"] * 2)})
 
 
@@ -89,7 +91,7 @@ def test_the_score_is_the_mean_over_tasks():
 
 def test_a_language_without_gold_does_not_count():
     item = nli(["yes", None, "no"], ["en", "de", "fr"])
-    value, found = selection_score({"nli": item}, [("nli", [0, 1, 2], logits([1, 1, 1]))])
+    value, _ = selection_score({"nli": item}, [("nli", [0, 1, 2], logits([1, 1, 1]))])
     assert value == pytest.approx(50)
 
 

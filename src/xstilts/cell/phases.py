@@ -103,8 +103,7 @@ def plan(cell: ResolvedCell, download: bool = True) -> CellPlan:
     first, start = first_phase(cell)
     cache, phases = checksum_cache(store_of(cell.config)), []
     if cell.intermediate:
-        for of_map in cell.maps.values():
-            phases.append(_phase(cell, of_map, data_of(of_map, cache), start, {"dynamics": DYNAMICS_VERSION}))
+        phases += [_phase(cell, one, data_of(one, cache), start, {"dynamics": DYNAMICS_VERSION}) for one in cell.maps.values()]
         folders = {name: str(made.paths.folder) for name, made in zip(cell.maps, phases, strict=True)}
         phases.append(_phase(cell, cell.intermediate, data_of(cell.intermediate, cache, folders), start))
         start = start.after(phases[-1])

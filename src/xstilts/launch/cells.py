@@ -65,7 +65,7 @@ def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Conf
 
     With `only_pretraining` there are no further phases, and the text stands for the target.
     """
-    known = {name for name in schema.Config.__dataclass_fields__}
+    known = set(schema.Config.__dataclass_fields__)
     for key in map(str, config):
         if key not in known:
             raise UserError(f"unknown option '{key}': the schema has {', '.join(sorted(known))}")

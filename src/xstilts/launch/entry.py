@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from xstilts import signals
@@ -51,7 +52,7 @@ def entry_point(by_user: bool = True) -> Iterator[None]:
 
 def _check_folder() -> None:
     try:
-        os.getcwd()
+        Path.cwd()
     except FileNotFoundError:
         raise UserError("the current folder does not exist any more: change to another one and type the command again") from None
 

@@ -27,9 +27,11 @@ def of_cells(words: list[str]) -> list[str]:
     Hydra sets what has one value in the config of the sweep too, which has none of the tasks that the grid varies.
     """
     overrides = OverridesParser.create().parse_overrides(words)
-    if not any(override.key_or_group in TASKS_FOLLOW and override.is_sweep_override() for override in overrides):
-        if not any(override.key_or_group == "experiments" for override in overrides):
-            return words
+    if not any(
+        override.key_or_group == "experiments" or (override.key_or_group in TASKS_FOLLOW and override.is_sweep_override())
+        for override in overrides
+    ):
+        return words
     return [
         f"{word.partition('=')[0]}=choice({word.partition('=')[2]})"
         if _OF_A_TASK.match(word) and "=" in word and not override.is_delete() and not override.is_sweep_override()

@@ -111,7 +111,9 @@ def groups(one: Comparison) -> dict[tuple[str, str], list[str]]:
 
 
 def declared_groups(one: Comparison) -> dict[str, list[str]]:
-    """Return the groups that a study can name, beside ALL, SOURCE and OTHERS: those of `groups`, and of real languages
+    """Return the groups that a study can name, beside ALL, SOURCE and OTHERS.
+
+    These are those of `groups`, and of real languages
 
     near, far       those of the source language's family (`Indo-European` without its branch), and the others
     low-resource    those with less than 10 GiB of text in CC-100

@@ -107,7 +107,7 @@ def result_items(study: Path, result: Mapping[str, Any], metric: str, split: str
         raise
     except (ValueError, TypeError, LookupError, AttributeError) as error:  # a metric's answer to values that it cannot score
         raise UserError(f"{path} has no predictions that {metric} can score ({error}): {remedy}") from None
-    variants = {language: None for language in found}
+    variants = dict.fromkeys(found)
     for row in result["rows"]:
         if (row["metric"], row["split"]) != (main_key(metric), split) or row["value"] is None:
             continue

@@ -214,7 +214,7 @@ def fit(sizes: Sequence[int], scores_SN: Array) -> Law:
         n_N=n_N,
         mean_N=centre + deviation_N,
         weight_C=weight_C,
-        parameters_C2=parameters_C2 + [centre, 0.0],
+        parameters_C2=parameters_C2 + np.array([centre, 0.0]),
         inverse_C22=inverse_C22,
         rest_C=square_C / (count - 2),
         noise=chance / ((seeds - 1) * (count - 1) * seeds) if several else math.nan,

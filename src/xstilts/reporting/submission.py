@@ -5,7 +5,6 @@ Lines stand in the order of the source's file. The tasks and languages are those
 XTREME-R it has no reader for LAReQA's predictions, so there is none here.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -193,6 +192,6 @@ def _write(folder: Path, files: Mapping[Path, str]) -> None:
                 path = temporary / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8", newline="")
-            os.rename(temporary, folder)
+            temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

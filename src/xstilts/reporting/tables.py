@@ -297,6 +297,7 @@ def _seeds(effects: "DataFrame") -> str:
 
 
 def difference(row: "Series") -> TableCell:
+    """Return the cell of an effect: a row with `difference`, `low`, `high`, `covers`, `p_corrected` and `collapsed`."""
     return difference_cell(row["difference"], row["low"], row["high"], row["covers"], row["p_corrected"], row["collapsed"])
 
 

@@ -6,7 +6,6 @@ both must exist. Every file may also be compressed, with the suffix `.gz`. For a
 repository, and all files that match are read. Neither torch nor datasets is imported here.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +89,7 @@ def source_roots(source: Source, data: DataConfig) -> list[Path]:
     Raises UserError as `roots_of`.
     """
     paths = [path for table in (source.files, source.gold) for declared in table.values() for path in _texts(declared)]
-    if source.generator or all(os.path.isabs(path) for path in paths):
+    if source.generator or all(Path(path).is_absolute() for path in paths):
         return [Path(data.root or "")]
     return roots_of(data)
 
@@ -117,7 +116,7 @@ def _is_file(path: Path) -> bool:
     except OSError as error:  # a name that is too long, a folder that must not be read
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     if path.is_symlink():
-        raise UserError(f"{path}: a link to {os.readlink(path)}, which does not exist; fetch that file")
+        raise UserError(f"{path}: a link to {path.readlink()}, which does not exist; fetch that file")
     if path.exists():
         raise UserError(f"{path}: a {'folder' if path.is_dir() else 'device'}, expected a file")
     return False

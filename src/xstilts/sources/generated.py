@@ -7,7 +7,6 @@ under `<store.root>/worlds/<digest>/<task>/`; the digest hashes everything that 
 import hashlib
 import inspect
 import json
-import os
 import pkgutil
 import secrets
 from collections.abc import Iterable, Iterator
@@ -122,7 +121,7 @@ def _write(path: Path, examples: Iterator[dict[str, Any]]) -> None:
     try:
         with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.writelines(json.dumps(example, ensure_ascii=False) + "\n" for example in examples)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -135,7 +135,7 @@ def _store(listed: Listing, revision: str | None) -> None:
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
             with os.fdopen(handle, "w") as file:
                 file.write(text)
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
 
 
 def download(listed: Listing, paths: Iterable[str], checksum: Checksum) -> list[Path]:
@@ -167,7 +167,7 @@ def _verified(listed: Listing, path: str, checksum: Checksum, what: str) -> Path
             raise UserError(f"{local}: {problem}; delete the file{FETCH}")
         if problem:
             with contextlib.suppress(OSError):
-                os.unlink(os.path.realpath(local))
+                Path(os.path.realpath(local)).unlink()
             local.unlink(missing_ok=True)
             raise Damaged(problem)
         return local

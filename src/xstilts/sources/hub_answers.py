@@ -1,5 +1,7 @@
-"""Recognise answers that do not come from the Hugging Face Hub (a login page, a proxy's page, truncated JSON), and answers with a
-waiting time, for which huggingface_hub would wait without limit."""
+"""Recognise answers that do not come from the Hugging Face Hub, and answers with a waiting time.
+
+The former are a login page, a proxy's page or truncated JSON; for the latter, huggingface_hub would wait without limit.
+"""
 
 import json
 from collections.abc import Callable

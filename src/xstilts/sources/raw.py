@@ -91,7 +91,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with _open(path) as file:
-            for number, data in enumerate(file, start=1):  # noqa: B007
+            for number, data in enumerate(file, start=1):
                 if number == 1:
                     _check_start(path, data)
                 text = _decode(data, f"{path}:{number}")

@@ -82,7 +82,7 @@ def publish(temporary: Path, final: Path, metadata: dict[str, Any]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     trash = _set_aside(final)
-    os.rename(temporary, final)
+    temporary.rename(final)
     sync_folder(final.parent)
     if trash is not None:
         shutil.rmtree(trash)
@@ -154,7 +154,7 @@ def remove(folder: Path) -> None:
 def _set_aside(folder: Path) -> Path | None:
     trash = temporary_name(folder, "trash")
     try:
-        os.rename(folder, trash)
+        folder.rename(trash)
     except FileNotFoundError:
         return None
     return trash

@@ -26,16 +26,16 @@ it was hashed may change again and keep its times, so its checksum is not cached
 
 def file_sha256(path: Path, cache: Path | None = None) -> str:
     """Return the hex SHA-256 of a file, from `cache` if the file has not changed since. Raises OSError if it is unreadable."""
-    real = os.path.realpath(path)
-    before = os.stat(real)
+    real = Path(os.path.realpath(path))
+    before = real.stat()
     key = f"{before.st_dev}:{real}"
     if cache is not None and (known := _read(cache).get(key)) and known[:-1] == _state(before):
         return str(known[-1])
     started = time.time_ns()
-    with open(real, "rb") as file:
+    with real.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     settled = max(before.st_mtime_ns, before.st_ctime_ns) + MARGIN < started
-    if cache is not None and settled and _state(os.stat(real)) == _state(before):
+    if cache is not None and settled and _state(real.stat()) == _state(before):
         _remember(cache, key, [*_state(before), digest])
     return digest
 
@@ -46,7 +46,7 @@ def _state(stat: os.stat_result) -> list[int | str]:
 
 def _read(cache: Path) -> dict[str, list[int | str]]:
     try:
-        return _parsed(cache, *_state(os.stat(cache)))
+        return _parsed(cache, *_state(cache.stat()))
     except OSError:
         return {}
 

@@ -106,7 +106,7 @@ def load_or_build(store: str, identity: Callable[[], dict[str, Any]], build: Cal
     described = identity()
     paths = ArtifactPaths(Path(store), KIND, fingerprint(described))
     if not _is_complete(paths.folder):
-        if os.path.exists(store) and not os.access(store, os.W_OK):
+        if os.access(store, os.F_OK) and not os.access(store, os.W_OK):
             return build()
         with locked(paths.lock, lambda holder: log.info(f"features: waiting for {holder}")):
             if not _is_complete(paths.folder):

@@ -59,7 +59,7 @@ def atomic_write(final: Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            os.replace(temporary, final)
+            temporary.replace(final)
             sync_folder(final.parent)
     finally:
         temporary.unlink(missing_ok=True)

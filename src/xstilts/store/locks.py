@@ -21,8 +21,10 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 @contextlib.contextmanager
 def locked(path: Path, on_wait: Callable[[str], None] | None = None, to_write: bool = True) -> Iterator[None]:
-    """Hold the lock file `path` exclusively in the body. If another process holds it, call `on_wait` once with a description
-    ("process 123 on HOST, which holds PATH") and wait without limit.
+    """Hold the lock file `path` exclusively in the body.
+
+    If another process holds it, call `on_wait` once with a description ("process 123 on HOST, which holds PATH") and wait without
+    limit.
 
     Raises UserError if the lock file cannot be created; with `to_write=False` a read-only folder needs no lock and is accepted.
     The empty lock file stays behind: if it were removed, two processes could lock two different files of the same name.

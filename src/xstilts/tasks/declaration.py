@@ -122,8 +122,10 @@ class Task:
 
 @dataclass
 class DataMap:
-    """The part of a training task's examples that lies in one region or bin of its data map (Swayamdipta et al. 2020): the map is
-    made by a training on all of them, from the encoder of phase 1, with the hyperparameters of phase 2."""
+    """The part of a training task's examples that lies in one region or bin of its data map (Swayamdipta et al. 2020).
+
+    The map is made by a training on all of them, from the encoder of phase 1, with the hyperparameters of phase 2.
+    """
 
     region: str | None = one_of(None, REGIONS)
     """`easy` (the model is confident of the label), `ambiguous` (its confidence varies over epochs) or `hard` (it is not

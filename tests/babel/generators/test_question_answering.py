@@ -77,7 +77,7 @@ def test_no_two_events_of_a_context_have_a_constituent_in_common(world: World) -
 def test_a_question_tells_as_much_as_it_is_to(make: Make, world: World, given: int) -> None:
     lengths = [len(example["question"].split()) for example in make("question_answering", given=given)]
     assert 2 + given <= min(lengths) and max(lengths) <= 2 + 1 + 3 * 4
-    words = {name: word for name, word in world.speakers["qaa"].lexicon.words.items()}
+    words = dict(world.speakers["qaa"].lexicon.words)
     agents = [
         any(words[agent] in example["question"].split() for agent in world.agents)
         for example in make("question_answering", given=given, count=200)

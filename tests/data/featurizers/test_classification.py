@@ -43,7 +43,7 @@ def test_ids_are_those_of_the_tokenizer(tokenizer, first, second, max_length):
 def test_singles_and_pairs_in_one_table(tokenizer):
     table = features(examples(("One", None, None), ("One", "two", "entailment"), ("One", "", "neutral")), tokenizer)
     one, two = tokenizer("One")["input_ids"], tokenizer("two")["input_ids"]
-    assert table["input_ids"][:] == [one, one + [2] + two[1:], one + [2, 2]]
+    assert table["input_ids"][:] == [one, [*one, 2, *two[1:]], [*one, 2, 2]]
     assert table["label"][:] == [-100, 0, 1]
 
 

@@ -1,4 +1,4 @@
-"""Lines such as `4.5 * A warm and funny film.`"""
+"""Read lines such as `4.5 * A warm and funny film`."""
 
 from xstilts.errors import UserError
 from xstilts.sources.raw import RawExample, lines

@@ -42,7 +42,7 @@ def cannot_be_made(folder: Path) -> str:
         if not above.is_dir():
             return f"{above} is no folder"
         if above != folder:
-            os.rmdir(tempfile.mkdtemp(dir=above, prefix=".xstilts-"))
+            Path(tempfile.mkdtemp(dir=above, prefix=".xstilts-")).rmdir()
     except (OSError, ValueError) as error:
         return f"cannot be made ({getattr(error, 'strerror', None) or error})"
     return ""

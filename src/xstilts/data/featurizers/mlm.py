@@ -88,8 +88,9 @@ def masked(input_ids: np.ndarray, seed: int, special: SpecialTokens) -> tuple[np
 
 
 def collate(rows: list[dict[str, Any]], special: SpecialTokens) -> padding.Batch:
-    """`input_ids`, `attention_mask` and `labels` (B, L), int64; with a pair among the rows also `position_ids` (B, L) from 0, and
-    `token_type_ids` (B, L) where there are segments.
+    """Return `input_ids`, `attention_mask` and `labels` (B, L), int64.
+
+    With a pair among the rows also `position_ids` (B, L) from 0, and `token_type_ids` (B, L) where there are segments.
 
     A row is masked by its `mask_seed`; without a seed (in evaluation) by its `example`, so all evaluations mask alike.
     """

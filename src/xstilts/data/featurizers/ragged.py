@@ -52,7 +52,7 @@ def constant(values_T: np.ndarray, lengths_R: np.ndarray) -> RaggedArray:
 
 
 def alternating(*parts: RaggedArray) -> RaggedArray:
-    """P parts, each of R rows -> P x R rows: row 0 of every part, row 1 of every part, …"""
+    """P parts, each of R rows -> P x R rows: row 0 of every part, row 1 of every part, and so on."""
     bases = np.cumsum([0, *(len(part.values_T) for part in parts[:-1])])
     starts_RP = np.stack([part.starts_R + base for part, base in zip(parts, bases, strict=True)], axis=1)
     lengths_RP = np.stack([part.lengths_R for part in parts], axis=1)

@@ -1,4 +1,4 @@
-"""Tables in LaTeX, with booktabs, as a paper can `\\input` them."""
+r"""Tables in LaTeX, with booktabs, as a paper can `\input` them."""
 
 import re
 from collections.abc import Sequence

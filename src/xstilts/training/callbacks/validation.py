@@ -5,7 +5,6 @@ checkpoint passes through the same states as an undisturbed run. (Lightning's ow
 from a checkpoint that was written just before a validation skips that validation.)
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -105,4 +104,4 @@ def save_atomically(model: TaskModule, path: Path) -> None:
     """Save the model's weights as safetensors; a failure leaves the old file."""
     temporary = path.with_name(f"{path.name}.tmp")
     save_file({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
