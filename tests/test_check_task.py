@@ -158,6 +158,57 @@ def test_of_many_problems_of_a_file_the_number_of_the_rest_is_told(
     assert code == 1 and len(problems) == 21 and problems[-1] == "test, hau: 30 more problems"
 
 
+def test_after_a_line_that_cannot_be_read_the_others_are_checked(
+    write: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("my/task/names.yaml", NER.replace("[hau, ibo, swa]", "[hau]"))
+    write("files/ner/hau/test.txt", "Musa B-PER\r\nO\r\n\r\nya O \r\n\r\nA B-ORG\r\n\r\nso O\r\nKanoB-LOC\r\nta zo O")
+    write("files/ner/hau/train.txt", "a O\n\n" * 30 + "O\n\n" * 25)
+    code, report, problems = told(capsys, "my/task/names.yaml", "data.root=files")
+    assert code == 1 and {"train  hau             30  O 100.0%", "test   hau              1  O 100.0%"} <= set(report)
+    wanted = "column(s), expected 2 (words, tags) separated by blanks"
+    assert problems[:20] == [f"files/ner/hau/train.txt:{line}: 1 {wanted}; got 'O'" for line in range(61, 101, 2)]
+    assert problems[20:-1] == [
+        "train, hau: 5 more problems",
+        f"files/ner/hau/test.txt:2: 1 {wanted}; got 'O'",
+        f"files/ner/hau/test.txt:9: 1 {wanted}; got 'KanoB-LOC'",
+        f"files/ner/hau/test.txt:10: 3 {wanted}; if a word contains blanks, separate all columns by TAB; got 'ta zo O'",
+    ]
+    assert problems[-1].startswith("files/ner/hau/test.txt:6: unknown tag 'B-ORG' of the word 'A'")
+
+
+NLI = """defaults: [schema, _self_]
+name: nli
+format: classification
+languages: [ha, ig]
+labels: ["no", "yes"]
+metrics: [accuracy]
+evaluate: [test]
+sources:
+  xtreme:
+    reader: jsonl
+    options: {keep: {meta.lang: "{language}"}}
+    files: {test: test.jsonl}
+    columns: {text_a: premise.text, label: gold}
+    labels: {"0": "no", "1": "yes"}
+"""
+
+
+def test_a_file_of_several_languages_whose_fields_lie_in_objects(
+    write: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("my/task/nli.yaml", NLI)
+    rows = [{"meta": {"lang": code}, "premise": {"text": "a"}, "gold": gold} for code in ("ha", "ig") for gold in (0, 1, None)]
+    write("files/test.jsonl", "\n".join([*map(json.dumps, rows[:3]), "not JSON", '{"meta": {}}', *map(json.dumps, rows[3:])]))
+    code, report, problems = told(capsys, "my/task/nli.yaml", "data.root=files")
+    assert code == 1 and report[3:5] == [
+        "test   ha               3  no 50.0%, yes 50.0%, no label: 1 examples",
+        "test   ig               3  no 50.0%, yes 50.0%, no label: 1 examples",
+    ]
+    assert len(problems) == 2 and problems[0].startswith("files/test.jsonl:4: not JSON (")
+    assert problems[1] == "files/test.jsonl:5: no column 'meta.lang' (options.keep); the row has meta"
+
+
 def test_problems_of_the_declaration_come_first_and_alone(
     write: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
-from xstilts.sources.raw import json_document, json_objects, lines
+from xstilts.sources.raw import json_document, json_objects, lines, readable
 from xstilts.sources.readers import reader_module, reader_names
 
 
@@ -59,11 +59,11 @@ def test_json_that_is_broken_or_no_object(write):
 def test_objects_are_read_from_lines_and_from_an_array_alike(write):
     objects = [{"a": 1, "b": ["]", "\u2028,"]}, {"c": {"d": None}}]
     on_lines = write("a.jsonl", "\n".join(map(json.dumps, objects)) + "\n\n")
-    assert [value for _, value in json_objects(on_lines)] == objects
+    assert [row.fields for row in readable(json_objects(on_lines))] == objects
     for indent in (None, 2):
         path = write("a.json", "\ufeff\n " + json.dumps(objects, indent=indent, ensure_ascii=False) + "\n")
-        assert [value for _, value in json_objects(path)] == objects
-    assert [where for where, _ in json_objects(path)] == [f"{path}:3: element 1", f"{path}:10: element 2"]
+        assert [row.fields for row in readable(json_objects(path))] == objects
+    assert [row.where for row in readable(json_objects(path))] == [f"{path}:3: element 1", f"{path}:10: element 2"]
 
 
 VALUES = st.recursive(st.text(max_size=5) | st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
@@ -74,12 +74,12 @@ VALUES = st.recursive(st.text(max_size=5) | st.integers(), lambda inner: st.list
 def test_an_array_gives_the_elements_back(tmp_path_factory, objects, indented):
     path = tmp_path_factory.mktemp("array") / "a.json"
     path.write_text(json.dumps(objects, indent=1 if indented else None), encoding="utf-8")
-    found = list(json_objects(path))
-    assert [value for _, value in found] == objects
+    found = list(readable(json_objects(path)))
+    assert [row.fields for row in found] == objects
     lines = path.read_text(encoding="utf-8").split("\n")
-    for number, (where, _) in enumerate(found, start=1):
-        line = int(where.removeprefix(f"{path}:").partition(":")[0])
-        assert where.endswith(f": element {number}") and "{" in lines[line - 1]
+    for number, row in enumerate(found, start=1):
+        line = int(row.where.removeprefix(f"{path}:").partition(":")[0])
+        assert row.where.endswith(f": element {number}") and "{" in lines[line - 1]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_array_gives_the_elements_back(tmp_path_factory, objects, indented):
 def test_json_that_is_no_list_of_objects_is_told_with_its_place(write, content, told):
     path = write("a.json", content)
     with pytest.raises(UserError) as raised:
-        list(json_objects(path))
+        list(readable(json_objects(path)))
     assert str(raised.value).startswith(str(path)) and told in str(raised.value)
 
 

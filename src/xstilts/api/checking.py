@@ -82,9 +82,10 @@ def check_task(*words: str) -> TaskCheck:
     found = TaskCheck(title, problems=list(dict.fromkeys(problems)))
     if not problems:
         with _remarks(found.remarks):
+            told: set[str] = set()
             for split in SPLITS:
                 if split in source.declared.files and split in (chosen.splits or SPLITS):
-                    _check_split(found, source, split, languages, config)
+                    _check_split(found, source, split, languages, config, told)
         found.remarks += _more_remarks(found, source)
     return found
 
@@ -118,8 +119,10 @@ def _named(words: Sequence[str]) -> tuple[str, list[str], list[str]]:
     return path.stem, [*options, f"--config-dir={folder}"], files.problems
 
 
-def _check_split(found: TaskCheck, source: TaskSource, split: str, languages: Sequence[str], config: Config) -> None:
-    """Read one split and add what it holds, and its problems, to `found`."""
+def _check_split(
+    found: TaskCheck, source: TaskSource, split: str, languages: Sequence[str], config: Config, told: set[str]
+) -> None:
+    """Read one split and add what it holds, and its problems that are not yet `told`, to `found`."""
     from xstilts.sources.load import load
 
     format = format_of(source.task)
@@ -137,7 +140,9 @@ def _check_split(found: TaskCheck, source: TaskSource, split: str, languages: Se
             examples = load(source, split, together, problems=problems).to_list()
         except UserError as error:
             problems += str(error).splitlines()
-        found.problems += _first_lines(problems, f"{split}, {', '.join(together)}")
+        new = [line for line in dict.fromkeys(problems) if line not in told]  # a file may hold several languages
+        told.update(new)
+        found.problems += _first_lines(new, f"{split}, {', '.join(together)}")
         for language in together:
             own = [example for example in examples if example["language"] == language]
             found.splits.append(_content(split, language, own, format))

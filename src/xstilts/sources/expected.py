@@ -1,10 +1,12 @@
 """Select the rows of a file that belong to a language, and compare their number and labels with the task's declaration."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.sources.mapping import present
 from xstilts.sources.placeholders import fill
 from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source, Task
@@ -12,13 +14,20 @@ from xstilts.tasks.format import Format
 from xstilts.tasks.formats import format_of
 
 
-def keeps(row: RawExample, source: Source, language: str) -> bool:
-    """Return whether all columns in the option `keep` match their patterns. Raises UserError if the row lacks such a column."""
+def kept(rows: Iterable[RawExample | UserError], source: Source, language: str) -> Iterator[RawExample | UserError]:
+    """Yield the rows whose columns in the option `keep` match their patterns, and a UserError for one without such a column."""
+    for row in rows:
+        try:
+            if isinstance(row, UserError) or _matches(row, source, language):
+                yield row
+        except UserError as error:
+            yield error
+
+
+def _matches(row: RawExample, source: Source, language: str) -> bool:
     for column, pattern in source.options.get("keep", {}).items():
-        if column not in row.fields:
-            raise UserError(f"{row.where}: no column '{column}' (options.keep); the row has {', '.join(row.fields)}")
         wanted = fill(pattern, language)
-        if wanted is None or not fnmatchcase(str(row.fields[column]), wanted):
+        if wanted is None or not fnmatchcase(str(present(row, column, " (options.keep)")), wanted):
             return False
     return True
 

@@ -12,12 +12,12 @@ from datasets import Dataset
 from xstilts.errors import UserError, tell, unknown_name
 from xstilts.plugins import load_object
 from xstilts.sources.check import check_source
-from xstilts.sources.expected import check_expected, keeps
+from xstilts.sources.expected import check_expected, kept
 from xstilts.sources.files import TaskSource, languages_with_data, locate, place_of, require, without_gold
 from xstilts.sources.labels import with_labels
 from xstilts.sources.mapping import check_gold_column
 from xstilts.sources.mapping import examples as map_examples
-from xstilts.sources.raw import RawExample
+from xstilts.sources.raw import RawExample, readable
 from xstilts.sources.readers import reader_module
 from xstilts.sources.splits import bounds, parse_split
 from xstilts.sources.surrogates import check_surrogates
@@ -99,9 +99,15 @@ def _read(source: TaskSource, split: str, language: str, seen: dict[str, str], p
     if why := without_gold(source, split, [language]):
         raise UserError(why)
     reader = reader_module(declared.readers.get(split, declared.reader))
-    rows = [
-        row for part in _parts(files) for row in reader.read(part, declared, split, language) if keeps(row, declared, language)
-    ]
+    before, rows = len(problems or ()), []
+    try:
+        for part in _parts(files):
+            found = reader.read(part, declared, split, language)
+            rows += readable(kept(found, declared, language), problems)
+    except UserError as error:  # the rest cannot be read
+        tell(str(error), problems)
+    if not rows and len(problems or ()) > before:
+        return []
     if not rows:
         none, place = "no row fits options.keep" if declared.options.get("keep") else "no row", next(iter(files.values()))
         raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")

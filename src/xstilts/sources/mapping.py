@@ -53,10 +53,21 @@ def pick(row: RawExample, column: Any, optional: Collection[str] = ()) -> Any:
         return value
     if optional and not set(str(column).split("|")).isdisjoint(optional):
         return None
-    raise UserError(
-        f"{row.where}: no column '{column}'; the row has {', '.join(row.fields)}. "
-        f"If a file may lack it, set options.optional=[{column}]"
-    )
+    raise UserError(f"{row.where}: {_absent(row, column)}. If a file may lack it, set options.optional=[{column}]")
+
+
+def present(row: RawExample, column: str | int, option: str = "") -> Any:
+    """Return the raw value of a column that must be there; `option` is that which names it. Raises UserError if it is absent."""
+    value = _value(row, column)
+    if value is _ABSENT:
+        raise UserError(f"{row.where}: {_absent(row, column, option)}")
+    return value
+
+
+def _absent(row: RawExample, column: str | int, option: str = "") -> str:
+    message = f"no column '{column}'{option}; the row has {', '.join(row.fields)}"
+    one = len(row.fields) == 1 and any(mark in name for name in row.fields for mark in ",;|\t")
+    return f"{message}: set options.delimiter to the character between the columns" if one else message
 
 
 def _value(row: RawExample, column: str | int) -> Any:
@@ -67,9 +78,7 @@ def _value(row: RawExample, column: str | int) -> Any:
 
 
 def _part(row: RawExample, column: str | int) -> Any:
-    value = _value(row, column)
-    if value is _ABSENT:
-        raise UserError(f"{row.where}: no column '{column}'; the row has {', '.join(row.fields)}")
+    value = present(row, column)
     if value is None:
         raise UserError(f"{row.where}: the column '{column}' is null, expected a text")
     return value
@@ -198,7 +207,5 @@ def _missing(row: RawExample, source: Source, field: str) -> str:
     column = source.columns.get(field, field)
     if field in source.columns or field in row.fields:
         return f"the column '{column}' is null, but {field} is needed"
-    message = f"no column '{field}'; the row has {', '.join(row.fields)}"
-    if len(row.fields) == 1 and any(mark in name for name in row.fields for mark in ",;|\t"):
-        return f"{message}: set options.delimiter to the character between the columns"
-    return f"{message}: set columns.{field} in the source"
+    message = _absent(row, field)
+    return message if "options.delimiter" in message else f"{message}: set columns.{field} in the source"

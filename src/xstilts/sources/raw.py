@@ -11,14 +11,14 @@ import re
 import tarfile
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
-from xstilts.errors import UserError
+from xstilts.errors import LONGEST, UserError, tell
 
 _OTHER_FORMS = {
     b"\x1f\x8b": "a gzip file: give its name the ending .gz",
@@ -46,6 +46,20 @@ class RawExample:
     def where_of(self, word: int) -> str:
         """Return the place of a word of a sentence."""
         return f"{self.where.rpartition(':')[0]}:{self.word_lines[word]}" if self.word_lines else self.where
+
+
+def excerpt(line: str) -> str:
+    """Return a line for a message, in quotes and shortened."""
+    return repr(line if len(line) <= LONGEST else line[:LONGEST] + "...")
+
+
+def readable(rows: Iterable[RawExample | UserError], problems: list[str] | None = None) -> Iterator[RawExample]:
+    """Yield the rows of a reader. A line that it could not read is raised, or with a list `problems` added to it."""
+    for row in rows:
+        if isinstance(row, UserError):
+            tell(str(row), problems)
+        else:
+            yield row
 
 
 @contextmanager
@@ -128,8 +142,12 @@ def json_object(text: str, where: str) -> dict[str, Any]:
     return _object(value, where)
 
 
-def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, object) for the objects of a file: one per line, blank lines skipped, or one JSON array of all of them."""
+def json_objects(path: Path) -> Iterator[RawExample | UserError]:
+    """Yield the objects of a file as rows: one per line, blank lines skipped, or one JSON array of all of them.
+
+    A UserError stands for a line or an element that is no object. UserError is raised for an array that is broken, because its
+    rest cannot be read, and for a file that is one object.
+    """
     first = next((line.lstrip(" \t\r\n") for _, line in lines(path) if line.strip()), "")
     if first.startswith("["):
         yield from _array(path)
@@ -138,7 +156,10 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise UserError(f"{path}: {message}; expected one object per line, or one array of objects")
     for number, line in lines(path):
         if line.strip():
-            yield f"{path}:{number}", json_object(line, f"{path}:{number}")
+            try:
+                yield RawExample(f"{path}:{number}", json_object(line, f"{path}:{number}"))
+            except UserError as error:
+                yield error
 
 
 def _single_object(path: Path) -> str | None:
@@ -165,7 +186,7 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _array(path: Path) -> Iterator[RawExample | UserError]:
     text = "\n".join(line for _, line in lines(path))
     line_ends = [match.start() for match in re.finditer("\n", text)]
     decode, opened, number = json.JSONDecoder(object_pairs_hook=_object_of).raw_decode, _OPENED.match(text), 0
@@ -184,7 +205,10 @@ def _array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise UserError(f"{path}:{error.lineno}: element {number}: not JSON ({error.msg} at column {error.colno})") from None
         except (ValueError, RecursionError) as error:
             raise UserError(f"{where}: JSON that cannot be read ({error})") from None
-        yield where, _object(value, where)
+        try:
+            yield RawExample(where, _object(value, where))
+        except UserError as error:
+            yield error
     if closed.end() < len(text):
         place = f"{path}:{bisect_left(line_ends, closed.end()) + 1}"
         raise UserError(f"{place}: not JSON (something follows the end of the array)")

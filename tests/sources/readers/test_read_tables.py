@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
+from xstilts.sources.raw import readable
 from xstilts.sources.readers import copa_xml, delimited, jsonl, text
 from xstilts.tasks.declaration import Source
 
 
 def _fields(reader, path: Path, **options) -> list[dict]:
-    return [row.fields for row in reader.read({"data": path}, Source(reader="x", options=options), "train", "en")]
+    return [row.fields for row in readable(reader.read({"data": path}, Source(reader="x", options=options), "train", "en"))]
 
 
 NAMES = ["a", "b", "label"]

@@ -2,7 +2,8 @@
 
 `files` is the result of `xstilts.sources.locate` (role -> path); data in several parts is read one part at a time. Readers whose
 file format determines the example (SQuAD, retrieval) yield the fields of the task's format; others yield raw columns, which the
-task's `columns` map. A reader may also have
+task's `columns` map. In place of a line that it cannot read, a reader may yield a UserError and go on with the next line:
+training refuses such a file, and `check-task` lists all of these lines. A reader may also have
 
 - `FORMATS`: the formats of its rows, if it is not for all formats;
 - `OPTIONS`: its options beside those of all readers; `NEEDED`: those that a source must set;

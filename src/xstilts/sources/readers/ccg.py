@@ -10,8 +10,8 @@ from xstilts.tasks.declaration import Source
 FORMATS = ("tagging",)
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
-    """Yield rows with `words` and `tags`; skip blank lines. Raises UserError if the numbers of words and tags differ."""
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample | UserError]:
+    """Yield rows with `words` and `tags`, or a UserError if their numbers differ; skip blank lines."""
     path = files["data"]
     for number, line in lines(path):
         if not line.strip():
@@ -19,5 +19,6 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         words, tab, tags = (part.split() if part != "\t" else part for part in line.partition("\t"))
         if not tab or len(words) != len(tags):
             message = f"{len(words)} words and {len(tags)} tags" if tab else "no TAB"
-            raise UserError(f"{path}:{number}: {message}, expected words, a TAB and as many tags")
+            yield UserError(f"{path}:{number}: {message}, expected words, a TAB and as many tags")
+            continue
         yield RawExample(f"{path}:{number}", {"words": words, "tags": tags})

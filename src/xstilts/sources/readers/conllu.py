@@ -17,7 +17,7 @@ from pathlib import Path
 
 from xstilts.errors import UserError
 from xstilts.sources.options import Option
-from xstilts.sources.raw import RawExample, lines
+from xstilts.sources.raw import RawExample, excerpt, lines
 from xstilts.tasks.declaration import Source
 
 FORMATS = ("tagging", "mlm")
@@ -108,15 +108,17 @@ def _sentence(rows: list[tuple[str, list[str]]], fused: bool, precedence: list[s
     return [forms[word].replace("\u200c", "").replace(" ", "") for word in order], [tags[word] for word in order]
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample | UserError]:
     """Yield rows with `words`, `tags` and `text`; `where` is a sentence's first word line.
+
+    A sentence with a line that cannot be read is left out; a UserError stands for each of these lines.
 
     `text` is taken from the comment `# text = `; if it is missing, it is the words joined by spaces.
     """
     path, fused = files["data"], source.options.get("fused", True)
     precedence = _PRECEDENCE.get(language, _DEFAULT_PRECEDENCE).split()
     sentence: list[tuple[str, list[str]]] = []
-    text = ""
+    text, broken = "", False
     for number, line in [*lines(path), (0, "")]:
         if line.startswith("#"):
             name, equals, value = line[1:].partition("=")
@@ -125,10 +127,16 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         if line.strip():
             cells = line.split("\t")
             if len(cells) != 10:
-                raise UserError(f"{path}:{number}: {len(cells)} column(s), expected the 10 of CoNLL-U separated by TAB")
-            sentence.append((f"{path}:{number}", cells))
-        elif sentence:
-            if words_and_tags := _sentence(sentence, fused, precedence):
-                words, tags = words_and_tags
-                yield RawExample(sentence[0][0], {"words": words, "tags": tags, "text": text or " ".join(words)})
-            sentence, text = [], ""
+                message = f"{len(cells)} column(s), expected the 10 of CoNLL-U separated by TAB"
+                yield UserError(f"{path}:{number}: {message}; got {excerpt(line)}")
+                broken = True
+            else:
+                sentence.append((f"{path}:{number}", cells))
+        elif sentence or broken:
+            try:
+                if not broken and (words_and_tags := _sentence(sentence, fused, precedence)):
+                    words, tags = words_and_tags
+                    yield RawExample(sentence[0][0], {"words": words, "tags": tags, "text": text or " ".join(words)})
+            except UserError as error:
+                yield error
+            sentence, text, broken = [], "", False

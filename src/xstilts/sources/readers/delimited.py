@@ -1,7 +1,7 @@
 """Tables of text: TSV and CSV, with or without a header.
 
-Columns are named by the header, by `names`, or by their numbers from 1. The first row determines the number of columns. Blank
-lines at the end are skipped.
+Columns are named by the header, by `names`, or by their numbers from 1, of which there are as many as in most of the first rows.
+Blank lines at the end are skipped.
 
 In TAB-separated files, quotes are plain characters unless a CSV writer wrote the file: then some cells are quoted with doubled
 quotes inside (`"a ""b"" c"`), and no other cell has a quote. A file with both is refused. This undoes the quoting of XTREME's
@@ -10,12 +10,14 @@ may contain the delimiter and line breaks; a row whose lines could all be rows i
 may contain neither, because a plain quote would silently join rows.
 """
 
+from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from xstilts.errors import UserError
 from xstilts.sources.options import Option, shown, tab
-from xstilts.sources.raw import RawExample, lines
+from xstilts.sources.raw import RawExample, excerpt, lines
 from xstilts.tasks.declaration import Source
 
 NUMBERED = True
@@ -32,35 +34,53 @@ OPTIONS = {
 }
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
-    """Yield the rows, column name -> cell; columns that the file lacks are absent."""
+SAMPLE = 100
+"""Rows at the beginning of a file without header that determine the number of its columns."""
+
+
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample | UserError]:
+    """Yield the rows, column name -> cell; columns that the file lacks are absent. A UserError stands for a broken row."""
     path, options = files["data"], source.options
     delimiter = tab(options.get("delimiter", "\t"))
     asked = options.get("quoting", "auto")
     quoting = (delimiter != "\t" or _written_as_csv(path, delimiter)) if asked == "auto" else asked
-    names: list[str] | None = None if options.get("header") else options.get("names")
     optional = set(map(str, options.get("optional", [])))
-    width = blank = 0
-    for number, cells in _rows(path, delimiter, quoting, asked == "auto"):
+    rows = _rows(path, delimiter, quoting, asked == "auto")
+    first = list(islice(rows, 1 if options.get("header") else SAMPLE))
+    widths = Counter(len(row[1]) for row in first if not isinstance(row, UserError) and row[1] != [""])
+    width = max(widths, key=widths.__getitem__, default=0)
+    if options.get("header"):
+        names = _header(first.pop(0), path)
+        width = len(names)
+    else:
+        names = options.get("names") or [str(column) for column in range(1, width + 1)]
+        width = width if width <= len(names) and optional.issuperset(names[width:]) else len(names)
+    blank: list[int] = []
+    for row in chain(first, rows):
+        if isinstance(row, UserError):
+            yield row
+            continue
+        number, cells = row
         if cells == [""]:
-            blank = blank or number
+            blank.append(number)
             continue
-        if blank:
-            raise UserError(f"{path}:{blank}: a blank line in the middle of the table, expected {width or 'some'} column(s)")
-        if names is None and options.get("header"):
-            names, width = _header(cells, f"{path}:{number}"), len(cells)
-            continue
-        names = names or [str(column) for column in range(1, len(cells) + 1)]
-        if not width and names[len(cells) :] and optional.issuperset(names[len(cells) :]):
-            width = len(cells)
-        width = width or len(names)
+        for line in blank:
+            yield UserError(f"{path}:{line}: a blank line in the middle of the table, expected {width} column(s)")
+        blank.clear()
         if len(cells) != width:
             message = f"{len(cells)} column(s), expected {width} ({', '.join(names[:width])}) separated by {shown(delimiter)}"
-            raise UserError(f"{path}:{number}: {message}{_advice(delimiter.join(cells), delimiter, width, quoting)}")
-        yield RawExample(f"{path}:{number}", dict(zip(names, cells, strict=False)))
+            text = delimiter.join(cells)
+            yield UserError(f"{path}:{number}: {message}{_advice(text, delimiter, width, quoting)}; got {excerpt(text)}")
+        else:
+            yield RawExample(f"{path}:{number}", dict(zip(names, cells, strict=False)))
 
 
-def _header(cells: list[str], where: str) -> list[str]:
+def _header(row: tuple[int, list[str]] | UserError, path: Path) -> list[str]:
+    if isinstance(row, UserError):
+        raise row
+    where, cells = f"{path}:{row[0]}", row[1]
+    if cells == [""]:
+        raise UserError(f"{where}: a blank line, expected the names of the columns")
     twice = next((name for place, name in enumerate(cells) if name in cells[:place]), None)
     if twice is not None:
         raise UserError(f"{where}: the header has the column '{twice}' twice, expected different names")
@@ -76,35 +96,46 @@ def _advice(line: str, delimiter: str, width: int, quoting: bool) -> str:
     return f"; its cells are separated by {shown(other)}: set options.delimiter" if other and width > 1 else ""
 
 
-def _rows(path: Path, delimiter: str, quoting: bool, careful: bool) -> Iterator[tuple[int, list[str]]]:
-    """Yield (number of the row's first line, cells). `careful` refuses a row over several lines if each line could be a row."""
-    opened = 0
-    parts: list[str] = []
-    for number, line in lines(path):
-        if not quoting or ('"' not in line and not opened):
-            yield number, line.split(delimiter)
+def _rows(path: Path, delimiter: str, quoting: bool, careful: bool) -> Iterator[tuple[int, list[str]] | UserError]:
+    """Yield (number of the row's first line, cells), or a UserError for a line that is wrongly quoted.
+
+    `careful` refuses a row over several lines if each line could be a row.
+    """
+    coming, again = lines(path), deque[tuple[int, str]]()
+    parts: list[tuple[int, str]] = []  # the lines of a row whose quoted cell is open
+    while True:
+        numbered = again.popleft() if again else next(coming, None)
+        if numbered and (not quoting or ('"' not in numbered[1] and not parts)):
+            yield numbered[0], numbered[1].split(delimiter)
             continue
-        opened = opened or number
-        parts.append(line)
-        if '"' not in line:
-            continue
-        cells = _cells("\n".join(parts), delimiter)
-        if cells is None and delimiter != "\t":
+        if numbered:
+            parts.append(numbered)
+            if '"' not in numbered[1]:
+                continue
+        elif not parts:
+            return
+        cells = _cells("\n".join(line for _, line in parts), delimiter)
+        if cells is None and numbered and delimiter != "\t":
             continue  # a cell continues in the next line
+        opened, problem = parts[0][0], ""
         if not cells:
-            what = "a quote is not closed in its line" if cells is None else "a quoted cell goes on after its closing quote"
-            raise UserError(f"{path}:{opened}: wrongly quoted ({what}); {_PLAIN}")
-        if delimiter == "\t" and any("\t" in cell for cell in cells):
-            raise UserError(f"{path}:{opened}: a TAB inside a quoted cell; {_PLAIN}")
-        if careful and len(parts) > 1 and all(part.count(delimiter) + 1 == len(cells) for part in parts):
-            raise UserError(
-                f"{path}:{opened}: a quoted cell goes on to line {number}, but each of these lines has {len(cells)} columns by "
-                "itself: set options.quoting=false if quotes are characters, options.quoting=true if the cell has line breaks"
+            what = "a quoted cell goes on after its closing quote"
+            if cells is None:
+                what = "a quote is not closed in its line" if numbered else "a quote is opened and never closed"
+            problem = f"wrongly quoted ({what}); {_PLAIN}"
+            again.extendleft(reversed(parts[1:]))  # rows of their own
+        elif delimiter == "\t" and any("\t" in cell for cell in cells):
+            problem = f"a TAB inside a quoted cell; {_PLAIN}"
+        elif careful and len(parts) > 1 and all(line.count(delimiter) + 1 == len(cells) for _, line in parts):
+            problem = (
+                f"a quoted cell goes on to line {parts[-1][0]}, but each of these lines has {len(cells)} columns by itself: set "
+                "options.quoting=false if quotes are characters, options.quoting=true if the cell has line breaks"
             )
-        yield opened, cells
-        opened, parts = 0, []
-    if opened:
-        raise UserError(f"{path}:{opened}: wrongly quoted (a quote is opened and never closed); {_PLAIN}")
+        if problem:
+            yield UserError(f"{path}:{opened}: {problem}")
+        else:
+            yield opened, cells or []
+        parts = []
 
 
 _PLAIN = "if its quotes are plain characters, set options.quoting=false"

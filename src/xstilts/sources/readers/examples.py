@@ -13,7 +13,7 @@ from xstilts.sources.readers import jsonl
 from xstilts.tasks.declaration import Source
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample | UserError]:
     """Yield the objects unchanged."""
     yield from jsonl.read(files, source, split, language)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from xstilts.errors import UserError
 from xstilts.sources.raw import RawExample, json_objects
 from xstilts.tasks.declaration import Source
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample | UserError]:
     """Yield the objects unchanged; the task's `columns` select fields of them."""
-    for where, fields in json_objects(files["data"]):
-        yield RawExample(where, fields)
+    yield from json_objects(files["data"])

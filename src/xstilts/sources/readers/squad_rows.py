@@ -7,6 +7,7 @@ empty texts as answers, has no gold. Files named .parquet are Parquet, all other
 from collections.abc import Iterator
 from pathlib import Path
 
+from xstilts.errors import UserError
 from xstilts.sources.raw import RawExample
 from xstilts.sources.readers import jsonl, parquet
 from xstilts.sources.readers.squad import answers_of
@@ -15,10 +16,10 @@ from xstilts.tasks.declaration import Source
 FORMATS = ("span_qa", "retrieval")
 
 
-def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
+def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample | UserError]:
     """Yield the rows unchanged; `xstilts.sources.answers` parses their answers."""
     reader = parquet if ".parquet" in files["data"].suffixes else jsonl
     for row in reader.read(files, source, split, language):
-        if row.fields.get("is_impossible") is not None:
+        if not isinstance(row, UserError) and row.fields.get("is_impossible") is not None:
             row.fields["answers"] = answers_of(row.fields, row.where)
         yield row
