@@ -266,3 +266,23 @@ def test_a_task_of_the_catalogue_in_a_process_without_torch(write: Callable[[str
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.endswith("\nno problem\nFalse 0\n"), done.stdout + done.stderr
     assert "test   th               1  answers 100.0%" in done.stdout
+
+
+def test_a_language_that_is_declared_without_a_split_is_no_problem(
+    write: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """XTREME has no development data of Thai parts of speech."""
+    for language in ("de", "th"):
+        write(f"files/udpos/test-{language}.tsv", "a\n")
+    words = ("udpos", "data=xtreme", "data.root=files", "target.languages=[th,de]", "target.splits=[validation,test]")
+    _, _, (problem,) = told(capsys, *words)
+    assert problem.startswith("no validation data of task 'udpos' in language 'de': looked for files/udpos/dev-de.tsv")
+    write("my/task/nli.yaml", NLI.replace("test: test.jsonl", "train: train.jsonl, test: test.jsonl"))
+    rows = [json.dumps({"meta": {"lang": code}, "premise": {"text": "a"}, "gold": 0}) for code in ("ha", "ig")]
+    write("files/train.jsonl", rows[0])
+    write("files/test.jsonl", "\n".join(rows))
+    code, report, problems = told(capsys, "my/task/nli.yaml", "data.root=files")
+    assert (code, problems) == (0, []) and not any(line.startswith("train  ig") for line in report)
+    write("files/test.jsonl", rows[0])
+    _, _, (problem,) = told(capsys, "my/task/nli.yaml", "data.root=files")
+    assert problem == "files/test.jsonl: no row fits options.keep, expected test data of task 'nli' in 'ig'"

@@ -87,7 +87,10 @@ def cells(words: list[str]) -> Iterator[list[str]]:
 def sizes(task: Task) -> str:
     """Return the number of examples of each split in a language, as declared: one number, or the smallest and the largest."""
     told = {
-        split: found.rows.values() for source in task.sources.values() for split, found in source.expect.items() if found.rows
+        split: found.rows.values()
+        for source in task.sources.values()
+        for split, found in source.expect.items()
+        if any(found.rows.values())
     }
     parts = [f"{split} {'-'.join(f'{number:,}' for number in sorted({min(rows), max(rows)}))}" for split, rows in told.items()]
     return "; ".join(parts) or "not declared"

@@ -1,4 +1,4 @@
-"""docs/own_task.md and docs/studies.md, done word for word in an empty folder: their files, and what needs nothing else."""
+"""docs/own_task.md, own_data.md and studies.md, done word for word in an empty folder: files, and what needs nothing else."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.store.results import read_results
 
-PAGES = ("own_task.md", "studies.md")
+PAGES = ("own_task.md", "own_data.md", "own_source.md", "studies.md")
 FOLDER = "--config-dir=my"
 
 
@@ -38,36 +38,51 @@ def pages(repository: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def place(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files of both pages."""
+    """A folder with the files of the pages."""
     folder = tmp_path_factory.mktemp("own")
-    written = files(pages["own_task.md"]) | files(pages["studies.md"])
-    assert len(written) == 9
+    written = files(pages["own_task.md"]) | files(pages["own_data.md"]) | files(pages["studies.md"])
+    assert len(written) == 16
     for name, text in written.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
+def run(lines: list[str], place: Path) -> str:
+    """Run the lines in a shell and return what they print."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = "\n".join(["set -e", *lines])
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=place, env=os.environ | {"PATH": path})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def trained(pages: dict[str, str], place: Path) -> str:
     """Run the commands of own_task.md that need nothing in a shell; the cell in one process, to save time."""
     typed = commands(pages["own_task.md"], "executed")
-    programs = [shlex.split(line)[0] for line in typed]
-    assert programs == ["xstilts", "mkdir", *["printf"] * 5, "xstilts", "mkdir", "cut", "cut", "xstilts"]
-    script = "\n".join(["set -e", *typed[:-1], f"{typed[-1]} worker=inline trainer.accelerator=cpu trainer.num_threads=1"])
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=place, env=os.environ | {"PATH": path})
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert [shlex.split(line)[0] for line in typed] == ["xstilts", "mkdir", "cut", "cut", "xstilts"]
+    return run([*typed[:-1], f"{typed[-1]} worker=inline trainer.accelerator=cpu trainer.num_threads=1"], place)
 
 
-def test_the_checks_show_what_the_page_says(trained: str, pages: dict[str, str]) -> None:
+def test_the_check_shows_what_the_page_says(trained: str, pages: dict[str, str]) -> None:
     (shown,) = re.findall(
         r"^```text\n(task reviews.*?)\.\.\.\n(no problem\n)```$", pages["own_task.md"], re.DOTALL | re.MULTILINE
     )
-    first, second, _ = trained.split("\nno problem\n")
-    assert first.startswith(shown[0]) and shown[1] == "no problem\n" and second.startswith("task names: tagging")
-    assert re.search(r"^train +hau +2  O 66.7%, B-PER 22.2%, B-LOC 11.1%$", second, re.MULTILINE)
+    first, _ = trained.split("\nno problem\n")
+    assert first.startswith(shown[0]) and shown[1] == "no problem\n"
+
+
+def test_the_files_of_each_form_are_read(place: Path, pages: dict[str, str]) -> None:
+    typed = commands(pages["own_data.md"], "executed")
+    assert [shlex.split(line)[0] for line in typed] == ["mkdir", *["printf"] * 4, *["xstilts"] * 4]
+    names, asked, senti, nli, rest = run(typed, place).split("\nno problem\n")
+    assert re.search(r"^train +hau +2  O 66.7%, B-PER 22.2%, B-LOC 11.1%$", names, re.MULTILINE)
+    assert re.search(r"^test +sw +2  answers 50.0%, no answers 50.0%$", asked, re.MULTILINE)
+    assert re.search(r"^test +ha +3  positive 66.7%, negative 33.3%$", senti, re.MULTILINE)
+    assert "id: 1 | text_a: Ina son wannan, sosai | label: positive" in senti
+    assert re.search(r"^test +sw +3  neutral 50.0%, contradiction 50.0%, no label: 1 examples$", nli, re.MULTILINE)
+    assert not rest
 
 
 def test_the_cell_has_scores_in_both_languages(trained: str, place: Path) -> None:
@@ -136,7 +151,7 @@ def test_the_study_of_ones_own_is_planned(pages: dict[str, str], place: Path) ->
     assert "18 cells; " in ran.stdout and "phase 2: snli" in ran.stdout and "phase 3: squad_v1" in ran.stdout
 
 
-# A row of each format, with the fields that the table of own_task.md names.
+# A row of each format, with the fields that the table of own_source.md names.
 ROWS = {
     "classification": {"text_a": "a", "text_b": "b", "label": "x", "genre": "c"},
     "multiple_choice": {"prompt": "a", "context": "a", "choices": ["b", "c"], "label": 1},
@@ -156,7 +171,7 @@ def test_the_table_of_formats_names_the_fields_that_the_default_reader_takes(
     from xstilts.tasks.declaration import Source, Task
     from xstilts.tasks.formats import format_named
 
-    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|(.*)\|(.*)\|$", pages["own_task.md"], re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|(.*)\|(.*)\|$", pages["own_source.md"], re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", row[0])) - {"query", "candidate"}
     assert named | {"id", "language"} == set(format_named(name).features) == set(ROWS[name]) | {"id", "language"}
     assert set(re.findall(r"`(\w+)`", row[2])) <= set(metrics.metric_names())

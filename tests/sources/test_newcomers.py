@@ -1,4 +1,4 @@
-"""The eight public data sets of docs/own_task.md: small copies of their files, read with the YAML that stands there."""
+"""The eight public data sets of docs/own_examples.md: small copies of their files, read with the YAML that stands there."""
 
 import json
 import re
@@ -16,13 +16,13 @@ from xstilts.sources import languages_with_data, source_of
 from xstilts.sources.load import load
 from xstilts.tasks.declaration import Source, Task
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_task.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_examples.md"
 BLOCK = re.compile(r"^```yaml\n# (\w+): (\w+); ([\w, ]+?)(?:; labels ([\w, -]+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 METRIC = {"classification": "accuracy", "multiple_choice": "accuracy", "span_qa": "squad", "tagging": "tagging_f1"}
 
 
 def tasks() -> dict[str, Task]:
-    """The tasks of the page's last section: its comment says name, format, languages and labels, the rest is the source."""
+    """The tasks of the page: a comment says name, format, languages and labels, the rest is the source."""
     found = {}
     for name, format, languages, labels, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
         source: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Source), yaml.safe_load(text)))

@@ -1,34 +1,149 @@
-"""The table of readers and their options in docs/own_task.md, and the options themselves.
+"""The table of readers and their options in docs/own_readers.md, and the options themselves.
 
 `.venv/bin/python tests/sources/test_reader_table.py` writes the table anew.
 """
 
+import contextlib
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from xstilts.config import DataConfig
 from xstilts.errors import UserError
+from xstilts.sources import source_of
 from xstilts.sources.check import check_source, options_of, problems
-from xstilts.sources.options import COMMON, KINDS, Option
+from xstilts.sources.load import load
+from xstilts.sources.options import COMMON, KINDS
 from xstilts.sources.readers import formats_read, reader_module, reader_names
 from xstilts.tasks.declaration import Source, Task
 from xstilts.tasks.formats import format_names
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_task.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_readers.md"
 TABLE = re.compile(r"(<!-- readers: .*? -->\n)(.*?)(<!-- end of readers -->)", re.DOTALL)
+TAB, LINE, FILE = "\u21e5", " \u23ce ", " \u2016 "
+"""Signs in the table for a TAB, for the end of a line, and between two files."""
+
+
+@dataclass
+class Example:
+    """A small file, and what the task's source says of it."""
+
+    text: str
+    """With the signs TAB, LINE and FILE; of a Parquet file, its columns."""
+    source: dict[str, Any] = field(default_factory=dict)
+    """`options` and `columns` of the source."""
+    shown: str = ""
+    """The line of the source that the table shows before the file."""
+    format: str = "classification"
+    split: str = "train"
+    language: str = "en"
+
+
+QUESTION = '{"id": "1", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}'
+PAIR = {"columns": {"text_a": 1, "label": 2}}
+WORD = "{}\u21e5{}\u21e5_\u21e5{}\u21e5_\u21e5_\u21e50\u21e5_\u21e5_\u21e5_"
+WORDS = WORD.format("1", "vámonos", "VERB")
+FUSED = LINE.join([WORD.format("1-2", "vámonos", "_"), WORD.format("1", "vamos", "VERB"), WORD.format("2", "nos", "PRON")])
+MENTION = '{"example_id": "7", "entity_id": "Q1", "mention_span": {"start": 0, "end": 3, "text": "Ada"}}'
+CONTEXT = '{"text": "Ada left.", "sentence_spans": [{"start": 0, "end": 9}]}'
+ENTITY = '{"entity_id": "Q1", "description": "A poet.", "sentence_spans": [{"start": 0, "end": 7}]}'
+TAGGING: dict[str, Any] = {"format": "tagging"}
+READS: dict[str, Example] = {
+    "bucc": Example("de-1\u21e5Guten Tag. \u2016 en-1\u21e5Good day.", format="retrieval", split="test"),
+    "ccg": Example("Ada left\u21e5NP S\\\\NP".replace("\\\\", "\\"), **TAGGING),
+    "conll": Example("Musa B-PER \u23ce yana O", **TAGGING),
+    "conllu": Example(WORDS, **TAGGING),
+    "copa_xml": Example(
+        '<c> \u23ce <item id="1" asks-for="effect" most-plausible-alternative="1"><p>It rained.</p><a1>I got wet.</a1>'
+        "<a2>I got rich.</a2></item> \u23ce </c>",
+        {"columns": {"prompt": "premise", "choices": ["choice1", "choice2"]}},
+        format="multiple_choice",
+    ),
+    "delimited": Example("A warm film.\u21e5good", PAIR),
+    "examples": Example('[{"text_a": "A warm film.", "label": "good"}]'),
+    "jsonl": Example('{"text": "A warm film.", "label": "good"}', {"columns": {"text_a": "text"}}),
+    "lareqa": Example(
+        f'{{"data": [{{"paragraphs": [{{"context": "Ada left.", "sentence_breaks": [[0, 9]], "qas": [{QUESTION}]}}]}}]}}',
+        format="retrieval",
+    ),
+    "mewslix": Example(
+        f'{{"contextual_mention": {{"context": {CONTEXT}, "mention": {MENTION}}}, "entity": {ENTITY}}}', format="retrieval"
+    ),
+    "parquet": Example("text_a, label"),
+    "sentence_pairs": Example("fao, eng", {"options": {"names": ["fao", "eng"]}}, format="retrieval", language="fo"),
+    "squad": Example(f'{{"data": [{{"paragraphs": [{{"context": "Ada left.", "qas": [{QUESTION}]}}]}}]}}', format="span_qa"),
+    "squad_rows": Example(
+        '[{"id": "1", "question": "Who?", "context": "Ada left.", "answers": {"text": ["Ada"], "answer_start": [0]}}, '
+        '{"id": "2", "question": "When?", "context": "Ada left.", "answers": {"text": [], "answer_start": []}}]',
+        format="span_qa",
+    ),
+    "squad_sentences": Example(
+        f'{{"data": [{{"paragraphs": [{{"context": "Ada left.", "qas": [{QUESTION}]}}]}}]}}', format="retrieval"
+    ),
+    "tatoeba": Example("Guten Tag. \u2016 Good day.", format="retrieval", split="test", language="de"),
+    "text": Example("Any sentence, or paragraph.", format="mlm"),
+}
+"""Reader -> a file of its form."""
+WITH: dict[tuple[str, str], Example] = {
+    ("", "keep"): Example(
+        "text_a\u21e5label\u21e5lang \u23ce A warm film.\u21e5good\u21e5en \u23ce Ein Film.\u21e5bad\u21e5de",
+        {"options": {"header": True, "keep": {"lang": "{language}"}}},
+        'keep: {lang: "{language}"}',
+    ),
+    ("", "no_gold"): Example(
+        "Musa \u23ce yana", {"options": {"no_gold": ["validation"]}}, "no_gold: [validation]", split="validation", **TAGGING
+    ),
+    ("", "optional"): Example(
+        '{"text_a": "A warm film."}',
+        {"options": {"optional": ["gold"]}, "columns": {"label": "gold"}},
+        "optional: [gold]",
+        split="test",
+    ),
+    ("conll", "delimiter"): Example("New York;B-LOC", {"options": {"delimiter": ";"}}, 'delimiter: ";"', **TAGGING),
+    ("conll", "names"): Example(
+        "1 Musa NNP B-PER",
+        {"options": {"names": ["number", "words", "pos", "tags"]}},
+        "names: [number, words, pos, tags]",
+        **TAGGING,
+    ),
+    ("conll", "comment"): Example(
+        "Musa B-PER \u23ce %% page 2 \u23ce yana O", {"options": {"comment": "%%"}}, 'comment: "%%"', **TAGGING
+    ),
+    ("conll", "prefix"): Example("en:Musa\u21e5B-PER", {"options": {"prefix": True}}, "prefix: true", **TAGGING),
+    ("conllu", "fused"): Example(FUSED, {"options": {"fused": False}}, "fused: false", **TAGGING),
+    ("delimited", "header"): Example(
+        "text_a\u21e5label \u23ce A warm film.\u21e5good", {"options": {"header": True}}, "header: true"
+    ),
+    ("delimited", "names"): Example(
+        "A warm film.\u21e5good", {"options": {"names": ["text_a", "label"]}}, "names: [text_a, label]"
+    ),
+    ("delimited", "delimiter"): Example('"A warm, funny film.",good', {**PAIR, "options": {"delimiter": ","}}, 'delimiter: ","'),
+    ("delimited", "quoting"): Example('"Dull."\u21e5good', {**PAIR, "options": {"quoting": True}}, "quoting: true"),
+    ("sentence_pairs", "names"): Example(
+        "fao, eng", {"options": {"names": ["fao", "eng"]}}, "names: [fao, eng]", format="retrieval", language="fo"
+    ),
+}
+"""Reader (empty: every reader) and option -> a file that needs it."""
 
 
 def reader_table() -> str:
     """One line for each reader, and one for each of its options."""
-    lines = ["| reader | reads | option | value | meaning |", "|---|---|---|---|---|"]
-    rows = [("every reader", "", COMMON), *((f"`{name}`", _reads(name), options_of(name)) for name in reader_names())]
-    for reader, reads, options in rows:
-        for number, cells in enumerate(map(_cells, options.items()) if options else [("", "", "")]):
-            first = (reader, reads) if number == 0 else ("", "")
-            lines.append(f"| {' | '.join((*first, *cells))} |")
+    lines = ["| reader | option | its value | without it | meaning | example |", "|---|---|---|---|---|---|"]
+    for reader in ("", *reader_names()):
+        name = f"`{reader}`" if reader else "every reader"
+        if reader:
+            lines.append(_line(name, "", "", "", _reads(reader), _shown(READS[reader])))
+        for option_name, option in (options_of(reader) if reader else COMMON).items():
+            example = _shown(WITH[reader, option_name])
+            lines.append(_line(name, f"`{option_name}`", option.kind, option.default, option.meaning, example))
     return "\n".join(lines) + "\n"
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _reads(reader: str) -> str:
@@ -37,9 +152,49 @@ def _reads(reader: str) -> str:
     return f"{text} For {', '.join(formats_read(reader)) or 'any format'}."
 
 
-def _cells(named: tuple[str, Option]) -> tuple[str, str, str]:
-    name, option = named
-    return f"`{name}`", option.kind, option.meaning
+def _shown(example: Example) -> str:
+    return f"`{example.shown}`: `{example.text}`" if example.shown else f"`{example.text}`"
+
+
+def rows_of(example: Example, reader: str, folder: Path, without: str = "") -> list[dict[str, Any]]:
+    """The examples that are read, with the option `without` left out."""
+    import pyarrow
+    from pyarrow import parquet
+
+    for name, text in zip("ab", example.text.split(FILE), strict=False):
+        if reader in ("parquet", "sentence_pairs"):
+            values = {column: ["good"] for column in text.split(", ")}
+            parquet.write_table(pyarrow.table(values), folder / f"{example.language}.{name}")
+        else:
+            (folder / f"{example.language}.{name}").write_text(text.replace(LINE, "\n").replace(TAB, "\t"), encoding="utf-8")
+    files = {example.split: "{language}.a & {language}.b" if FILE in example.text else "{language}.a"}
+    source = {key: {name: value for name, value in table.items() if name != without} for key, table in example.source.items()}
+    labels = {"classification": ["bad", "good"], "tagging": ["O", "B-PER", "B-LOC", "VERB", "PRON", "NP", "S\\NP"]}
+    options = source.pop("options", {}) | ({"no_gold": ["test"]} if reader in ("bucc", "tatoeba") else {})
+    task = Task(
+        name="toy",
+        format=example.format,
+        languages=[example.language],
+        labels=labels.get(example.format, []),
+        sources={"xtreme": Source(reader=reader, files=files, options=options, **source)},
+    )
+    return load(source_of(task, DataConfig(root=str(folder))), example.split, [example.language]).to_list()
+
+
+@pytest.mark.parametrize("reader", reader_names())
+def test_the_example_of_a_reader_is_read(reader: str, tmp_path: Path) -> None:
+    assert rows_of(READS[reader], reader, tmp_path)
+
+
+@pytest.mark.parametrize(("reader", "option"), WITH)
+def test_the_example_of_an_option_needs_it(reader: str, option: str, tmp_path: Path) -> None:
+    example = WITH[reader, option]
+    forms = {"keep": "delimited", "no_gold": "conll", "optional": "jsonl"}
+    reader = reader or forms[option]
+    read = rows_of(example, reader, tmp_path)
+    assert read
+    with contextlib.suppress(UserError):
+        assert rows_of(example, reader, tmp_path, without=option) != read
 
 
 def test_the_table_is_that_of_the_readers() -> None:

@@ -123,7 +123,7 @@ def _check_split(
     found: TaskCheck, source: TaskSource, split: str, languages: Sequence[str], config: Config, told: set[str]
 ) -> None:
     """Read one split and add what it holds, and its problems that are not yet `told`, to `found`."""
-    from xstilts.sources.load import load
+    from xstilts.sources.load import NoRows, load
 
     format = format_of(source.task)
     inputs.download(inputs.NeededSplit(source, split, config.target.languages), config)
@@ -138,6 +138,10 @@ def _check_split(
         examples: Examples = []
         try:
             examples = load(source, split, together, problems=problems).to_list()
+        except NoRows as error:
+            if not _must_have(source, split, together[0]):
+                continue
+            problems.append(str(error))
         except UserError as error:
             problems += str(error).splitlines()
         new = [line for line in dict.fromkeys(problems) if line not in told]  # a file may hold several languages

@@ -45,7 +45,7 @@ class Task(declaration.Task):
     ) -> "Task":
         """Make a task of pandas DataFrames or datasets.Dataset objects, one for each split, or a dict language -> object.
 
-        The columns are the fields of the format (docs/own_task.md), or `columns` says which field comes from which column. An
+        The columns are the fields of the format (docs/own_readers.md), or `columns` says which field comes from which column. An
         object with a column `language` holds several languages; without one its language is `language`. `declared`: further
         fields of the declaration, such as `labels`, `metrics` (by default the format's) or `protocol`.
 

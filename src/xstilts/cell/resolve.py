@@ -258,8 +258,9 @@ def _declared_rows(task: Task, chosen: TaskSource | None, data: DataConfig, spli
         if source.generator and data.source == "babel":
             made = source.generator.rows.get(split)
             return None if made is None else max(1, round(made * data.world.rows))
-        if expected := source.expect.get(split):
-            return expected.rows.get(language, expected.rows.get("*"))
+        expected = source.expect.get(split)
+        if expected and (rows := expected.rows.get(language, expected.rows.get("*"))) is not None:
+            return rows
     return None
 
 

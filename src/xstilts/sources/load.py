@@ -27,6 +27,12 @@ from xstilts.tasks.format import Format
 from xstilts.tasks.formats import format_of
 
 _LOGGER = logging.getLogger("xstilts")
+
+
+class NoRows(UserError):
+    """A file has no row of a language."""
+
+
 Example = dict[str, Any]
 
 
@@ -110,7 +116,7 @@ def _read(source: TaskSource, split: str, language: str, seen: dict[str, str], p
         return []
     if not rows:
         none, place = "no row fits options.keep" if declared.options.get("keep") else "no row", next(iter(files.values()))
-        raise UserError(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
+        raise NoRows(f"{place}: {none}, expected {split} data of task '{task.name}' in '{language}'")
     rows, examples = map_examples(rows, format_of(task), declared, split, language, problems)
     if split == "train":
         check_gold_column(rows, format_of(task), declared)

@@ -1,7 +1,7 @@
 """Options of a source: their types and their meaning.
 
-A reader declares its options in `OPTIONS`; `COMMON` holds the options of all readers. The table in docs/own_task.md is generated
-from both, and `xstilts.sources.check` refuses all other options.
+A reader declares its options in `OPTIONS`; `COMMON` holds the options of all readers. The table in docs/own_readers.md is made of
+both, and `xstilts.sources.check` refuses all other options.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,9 @@ class Option:
     kind: str
     """A key of KINDS."""
     meaning: str
-    """Its effect and its default, for the table in docs/own_task.md."""
+    """Its effect, for the table in docs/own_readers.md."""
+    default: str = ""
+    """What holds without it, for the same table."""
 
 
 COMMON: dict[str, Option] = {

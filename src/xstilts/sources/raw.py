@@ -224,10 +224,13 @@ def json_document(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno}){message}") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: JSON that cannot be read ({error})") from None
-    return _object(value, str(path))
+    rows = (
+        "; rows of their own are for the readers jsonl, examples, or squad_rows of questions" if isinstance(value, list) else ""
+    )
+    return _object(value, str(path), rows)
 
 
-def _object(value: Any, where: str) -> dict[str, Any]:
+def _object(value: Any, where: str, hint: str = "") -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UserError(f"{where}: got {type(value).__name__}, expected a JSON object")
+        raise UserError(f"{where}: got {type(value).__name__}, expected a JSON object{hint}")
     return value

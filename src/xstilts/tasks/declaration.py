@@ -69,7 +69,7 @@ class Source:
     gold: dict[str, Any] = field(default_factory=dict)
     """Split -> path, or map language -> path, of separate files with the gold answers, in the form that `reader` expects."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Options of the reader, and those of every reader: docs/own_task.md has them in a table (from xstilts.sources.options and
+    """Options of the reader, and those of every reader: docs/own_readers.md has them in a table (from xstilts.sources.options and
     `OPTIONS` of each reader). Any other is refused."""
     hub: str | None = None
     """OWNER/NAME of a data set on the Hugging Face Hub. `files` and `gold` are then paths inside it, with `*` for any text

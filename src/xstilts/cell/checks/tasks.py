@@ -35,9 +35,11 @@ def language_problems(place: str, chosen: Sequence[str] | None, task: Task) -> I
     """Languages that a user chose of a task's: known ones, and one at least. None: no choice was made."""
     if chosen is not None and not chosen:
         yield f"{place}: got no language, expected one or more of {', '.join(task.languages)}"
+    own_text = task.format in format_names() and format_of(task).masks
+    how = f"For text in another language type {place.removesuffix('languages')}task.languages=[...] too." if own_text else ""
     for language in chosen or []:
         if language not in task.languages:
-            yield unknown_name(f"language in {place}", language, task.languages)
+            yield unknown_name(f"language in {place}", language, task.languages, how)
 
 
 def metric_problems(task: Task, languages: Sequence[str]) -> Iterator[str]:

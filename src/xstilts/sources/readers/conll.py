@@ -26,11 +26,11 @@ NUMBERED = True
 
 OPTIONS = {
     "delimiter": Option(
-        "a text", 'separator of the columns; `" "` is any run of blanks and TABs. Default: as most lines have it, TAB or `" "`'
+        "a text", 'separator of the columns; `" "` is any run of blanks and TABs', 'TAB or `" "`, as in most lines'
     ),
-    "names": Option("a list of names", "names of the columns, in order. Default: `words`, `tags`; more columns: their numbers"),
-    "comment": Option("a text", "lines that begin with it are skipped everywhere"),
-    "prefix": Option("true or false", "words are written `xx:word`, as in the raw WikiANN files. Default: false"),
+    "names": Option("a list of names", "names of the columns, in order", "`words`, `tags`; of more: their numbers"),
+    "comment": Option("a text", "lines that begin with it are skipped everywhere", "comments before a sentence are skipped"),
+    "prefix": Option("true or false", "words are written `xx:word`, as in the raw WikiANN files", "false"),
 }
 _BLANKS = re.compile(r"[ \t]+")
 _KEY_AND_VALUE = re.compile(r"# *[\w.:-]+ += ")

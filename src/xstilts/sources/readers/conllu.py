@@ -23,7 +23,7 @@ from xstilts.tasks.declaration import Source
 FORMATS = ("tagging", "mlm")
 
 OPTIONS = {
-    "fused": Option("true or false", "a multiword token is one word with one tag; false: its syntactic words. Default: true"),
+    "fused": Option("true or false", "a multiword token is one word with one tag; false: its syntactic words", "true"),
 }
 _WORD, _RANGE, _EMPTY_NODE = map(re.compile, (r"[1-9][0-9]{0,8}", r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})", r"[0-9]+\.[1-9][0-9]*"))
 _HEAD = re.compile(r"[0-9]{1,9}")

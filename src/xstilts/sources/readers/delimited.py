@@ -23,13 +23,14 @@ from xstilts.tasks.declaration import Source
 NUMBERED = True
 
 OPTIONS = {
-    "header": Option("true or false", "the first line names the columns. Default: false"),
-    "names": Option("a list of names", "names of the columns of a file without header, in order. Default: their numbers"),
-    "delimiter": Option("a text", "separator of the columns. Default: TAB"),
+    "header": Option("true or false", "the first line names the columns", "false"),
+    "names": Option("a list of names", "names of the columns of a file without header, in order", "their numbers"),
+    "delimiter": Option("a text", "separator of the columns", "TAB"),
     "quoting": Option(
         "true, false or auto",
-        'false: quotes are plain characters; true: cells that begin with `"` are unquoted; auto (default): true, but in '
-        "TAB-separated files only if a CSV writer wrote the quotes",
+        'false: quotes are plain characters; true: cells that begin with `"` are unquoted; auto: true, but in TAB-separated '
+        "files only if a CSV writer wrote the quotes",
+        "auto",
     ),
 }
 

@@ -16,7 +16,7 @@ from xstilts.tasks.declaration import Source
 FORMATS = ("retrieval", "mlm")
 NEEDED = ("names",)
 
-OPTIONS = {"names": Option("two names", "the columns of the other language's sentence and of the English one. Needed")}
+OPTIONS = {"names": Option("two names", "the columns of the other language's sentence and of the English one", "needed")}
 
 
 def read(files: dict[str, Path], source: Source, split: str, language: str) -> Iterator[RawExample]:
