@@ -33,7 +33,7 @@ BROKEN: dict[str, list[str]] = {
     "conllu": ["1 a NOUN\n", "2\ta\t_\tNOUN\t_\t_\t0\t_\t_\t_\n"],
     "ccg": ["a b\tO", "a O"],
 }
-"""The same with one line in it that cannot be read."""
+"""Form -> such pieces, each with one line that cannot be read."""
 READERS: dict[str, Source] = {
     "csv": Source(reader="delimited", options={"header": True, "delimiter": ","}),
     "tsv": Source(reader="delimited", options={"names": ["text_a", "label"]}),

@@ -46,7 +46,7 @@ class Option:
     meaning: str
     """Its effect, for the table in docs/own_readers.md."""
     default: str = ""
-    """What holds without it, for the same table."""
+    """Effect of leaving it out, for the same table."""
 
 
 COMMON: dict[str, Option] = {
