@@ -105,7 +105,8 @@ def _read(source: TaskSource, split: str, language: str, seen: dict[str, str], p
     if why := without_gold(source, split, [language]):
         raise UserError(why)
     reader = reader_module(declared.readers.get(split, declared.reader))
-    before, rows = len(problems or ()), []
+    before = len(problems or ())
+    rows: list[RawExample] = []
     try:
         for part in _parts(files):
             found = reader.read(part, declared, split, language)
