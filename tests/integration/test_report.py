@@ -28,6 +28,9 @@ EVIL_TARGET = "<img src=x onerror=alert(3)>"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 CHOICES, TARGETS, SEEDS, LANGUAGES = 4, 3, 3, 12
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 667}
+PAPER = {"width": 960, "height": 700}
+"""Letter, landscape, within its margins, at 96 pixels per inch."""
+WCAG = {"runOnly": {"type": "tag", "values": "wcag2a wcag2aa wcag21a wcag21aa wcag22aa".split()}, "resultTypes": ["violations"]}
 CONTRAST = """() => {
   const channels = (text) => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
@@ -144,6 +147,14 @@ def browser() -> Iterator[Any]:
         running = started.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> Any:
+    """Finds violations of rules of accessibility in an open page."""
+    if importlib.util.find_spec("axe_playwright_python") is None:
+        required.missing("no axe-playwright-python: `make test` installs it", required.BROWSER)
+    return importlib.import_module("axe_playwright_python.sync_playwright").Axe()
 
 
 @dataclass
@@ -333,16 +344,83 @@ def test_text_can_be_told_from_what_is_behind_it(scheme: str, opened: Callable[.
     assert page.evaluate(CONTRAST) == []
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_of_wcag(
+    scheme: str, viewport: dict[str, int], opened: Callable[..., Opened], page_file: Path, axe: Any
+) -> None:
+    page = opened(page_file, color_scheme=scheme, viewport=viewport).page
+
+    def violations(**given: Any) -> list[tuple[str, str]]:
+        found = axe.run(page, options=WCAG, **given).response["violations"]
+        return [(one["id"], node["html"][:100]) for one in found for node in one["nodes"]]
+
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert violations() == []
+    page.locator(".heat tbody a").first.click()
+    assert violations(context="#panel") == []
+    page.keyboard.press("Escape")
+    page.locator("#group").evaluate("select => select.parentElement.replaceWith(select)")
+    assert [name for name, _ in violations(context="#choose-group")] == ["select-name"], "axe does find what is wrong"
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_every_control_is_reached_by_tab_and_is_seen_to_have_the_focus(
+    viewport: dict[str, int], opened: Callable[..., Opened], real_file: Path
+) -> None:
+    page = opened(real_file, viewport=viewport).page
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    controls = page.evaluate("""() => {
+      const every = document.querySelectorAll("a[href], button, input, select, summary, .box");
+      return [...every].filter((one) => one.checkVisibility()).map((one, place) => { one.dataset.place = place; return place; });
+    }""")
+    reached = set()
+    for _ in range(len(controls) + 2):
+        page.keyboard.press("Tab")
+        place, outline = page.evaluate(
+            "() => { const style = getComputedStyle(document.activeElement);"
+            " return [document.activeElement.dataset.place, style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth)]; }"
+        )
+        if place is not None:
+            reached.add(int(place))
+            assert outline >= 2, f"control {place} does not show that it has the focus"
+    assert len(controls) > 30 and reached == set(controls)
+    wide = page.locator(".box").evaluate_all("boxes => boxes.findIndex(box => box.scrollWidth > box.clientWidth + 20)")
+    if viewport == PHONE:
+        box = page.locator(".box").nth(wide)
+        box.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
+
+
+def test_the_first_screen_has_the_question_the_answer_and_the_heat_map(opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file).page
+    for shown in ("h1", "#answer h2", "#answer p", ".heat thead", ".heat tbody tr:first-child"):
+        box = page.locator(shown).first.bounding_box()
+        assert box["y"] + box["height"] <= DESKTOP["height"], shown
+
+
+def test_families_are_a_picture_with_its_numbers_as_text_and_as_a_table(opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file).page
+    images = page.locator("#families img")
+    assert images.count() == TARGETS and images.first.is_visible() and images.last.is_hidden(), "one target, others to unfold"
+    assert images.first.evaluate("image => image.decode().then(() => image.naturalWidth === image.width)")
+    assert "Germanic: af, de: from " in images.first.get_attribute("alt")
+    page.locator("#families summary").last.click()
+    assert "Germanic" in texts(page, "#families tbody tr:visible td:nth-child(2)")
+
+
 def test_names_stay_text(opened: Callable[..., Opened], evil_file: Path) -> None:
     page = opened(evil_file).page
     assert page.locator("h1").text_content() == EVIL and page.title().startswith(EVIL)
-    assert page.locator("img").count() == 0 and page.locator("script").count() == 2
+    foreign = page.locator("img:not([src^='data:image/svg+xml'])")
+    assert foreign.count() == 0 and page.locator("script").count() == 2
     assert EVIL in texts(page, "#problems td")
     page.locator("#group").select_option(EVIL)
     assert texts(page, ".heat caption .group") == [EVIL]
     page.locator(".heat tbody a").first.click()
     assert EVIL in texts(page, "#panel tbody th") and EVIL in texts(page, "#panel svg text")
-    assert page.locator("img").count() == 0 and page.locator("script").count() == 2
+    assert foreign.count() == 0 and page.locator("script").count() == 2
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -389,7 +467,7 @@ def test_published_scores_stand_beside_ones_own_and_what_is_left_out_is_told(
 ) -> None:
     page = opened(real_file).page
     assert "pip install 'xstilts[typology]'" in page.locator("#distances .note").inner_text()
-    assert page.locator("#distances table").count() == page.locator("img").count() == 0
+    assert page.locator("#distances table").count() == page.locator("#distances img").count() == 0
     models = texts(page, "#published tbody td:nth-child(2)")
     assert models[0] == "none" and "X-STILTs †" in models and "task1" in models
     assert "arXiv 2010.12821" in page.locator("#published tbody").inner_text()
@@ -405,6 +483,19 @@ def test_on_paper_everything_is_open(opened: Callable[..., Opened], page_file: P
     assert page.locator("#target0").is_visible() and page.locator("input:visible").count() == 0
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("#target0").is_hidden()
+
+
+def test_paper_is_white_and_cuts_no_table(opened: Callable[..., Opened], page_file: Path) -> None:
+    page = opened(page_file, color_scheme="dark", viewport=PAPER).page
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("#families img").first.evaluate("image => getComputedStyle(image).filter") == "none"
+    cut = page.locator("table:visible, img:visible").evaluate_all(
+        "every => every.filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.innerText || one.alt)"
+    )
+    assert cut == []
+    assert page.pdf(prefer_css_page_size=True, print_background=True).startswith(b"%PDF")
 
 
 def test_a_large_study_makes_a_page_of_less_than_5_mb(large_file: Path) -> None:

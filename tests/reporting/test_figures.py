@@ -5,11 +5,24 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from xstilts.reporting.analysis import Analysis, analyse
-from xstilts.reporting.figures import COLOURS, MARKERS, _mark, curve_plot, distance_plot, dot_plot, figures, heat_map, rendered
+from xstilts.reporting.families import by_family
+from xstilts.reporting.figures import (
+    COLOURS,
+    MARKERS,
+    _mark,
+    curve_plot,
+    distance_plot,
+    dot_plot,
+    family_plot,
+    figures,
+    heat_map,
+    rendered,
+)
 from xstilts.reporting.groups import ALL
 from xstilts.reporting.language_distances import distances
 from xstilts.reporting.scaling import Curve, fit
@@ -63,6 +76,25 @@ def test_a_point_per_language_and_choice(analysis: Analysis) -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["qaf", "qae", "qac", "qab", "qaa"]
     assert np.asarray(lines["none"].get_xdata()).tolist() == pytest.approx([30.0, 50.0, 60.0, 70.0, 80.0])
     assert np.asarray(lines["qqp"].get_xdata()).tolist() == pytest.approx([15.0, 35.0, 45.0, 55.0, 65.0])
+
+
+def test_a_panel_per_family_on_one_scale_and_a_number_for_what_is_off_it(analysis: Analysis) -> None:
+    effects = by_family(analysis)
+    effects = effects[effects["target"] == "pawsx"]
+    more = [
+        effects.assign(intermediate=name, difference=value, low=value - 1, high=value + 1)
+        for name, value in (("a", 2), ("b", -90))
+    ]
+    figure = family_plot(pd.concat([effects.assign(low=-2.0, difference=1.0, high=4.0), *more]))
+    near, *others = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in (near, *others)] == list(effects["panel"])
+    assert [label.get_text() for label in near.get_yticklabels()] == ["a", "b", "mnli"]
+    assert {axes.get_xlim() for axes in others} == {near.get_xlim()} and near.get_xlim()[0] > -20
+    assert [text.get_text().strip() for text in near.texts] == ["\u25c2-90.0"]
+    faces = [
+        (line.get_markerfacecolor(), np.asarray(line.get_ydata()).tolist()) for line in near.lines if line.get_marker() == "o"
+    ]
+    assert faces == [(COLOURS[0], [0]), (COLOURS[4], []), ("white", [2])], "what may be chance is hollow"
 
 
 def test_two_choices_never_look_the_same() -> None:

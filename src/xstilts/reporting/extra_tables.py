@@ -1,4 +1,4 @@
-"""The tables of a report's optional parts: sizes, distances, diversity, published scores, layers, several models."""
+"""The tables of a report's optional parts: families, sizes, distances, diversity, published scores, layers, several models."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from xstilts.reporting.tables import (
     ReportTable,
     TableCell,
     baseline_text,
+    cells_note,
+    choices,
     conditions,
     difference,
     interval_heading,
@@ -27,6 +29,22 @@ if TYPE_CHECKING:
     from xstilts.reporting.diversity import DiversitySlope
     from xstilts.reporting.scaling import Curve
     from xstilts.reporting.slopes import Slope
+
+
+def family_table(effects: "DataFrame") -> ReportTable:
+    """Make the table of differences by family, a row per target and family; `effects` are from `families.by_family`."""
+    names, rows = choices(effects), []
+    for (target, condition, panel), part in effects.groupby(["target", "condition", "panel"], sort=False):
+        own = part.set_index("intermediate")
+        cells = [difference(own.loc[name]) if name in own.index else TableCell(ABSENT) for name in names]
+        family, _, languages = panel.partition(": ")
+        rows.append([*text_cells(target, condition, family, languages, baseline_text(part)), *cells])
+    caption = (
+        "Score without intermediate task, and difference to it with each, by language family, percent points: means over the "
+        f"languages that no training used; {cells_note(effects)}."
+    )
+    header = ["target", "options", "family", "languages", BASELINE, *names]
+    return without_empty(ReportTable("families", caption, header, rows, effects))
 
 
 def scaling_table(curves: Sequence["Curve"]) -> ReportTable:

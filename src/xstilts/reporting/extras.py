@@ -1,4 +1,4 @@
-"""Optional parts of a report: curves over sizes, regressions on distance, published scores.
+"""Optional parts of a report: differences by family, curves over sizes, regressions on distance, published scores.
 
 They are made once, for the page and for the files.
 """
@@ -12,7 +12,8 @@ from xstilts.errors import UserError
 from xstilts.reporting import extra_tables, tables
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.diversity import DiversitySlope, diversity, diversity_slopes
-from xstilts.reporting.figures import curve_plot, distance_plot, diversity_plot, rendered
+from xstilts.reporting.families import by_family
+from xstilts.reporting.figures import curve_plot, distance_plot, diversity_plot, family_plot, rendered
 from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE
 from xstilts.reporting.language_distances import distances
 from xstilts.reporting.numbers import fixed, signed
@@ -48,6 +49,11 @@ class Picture:
         return self.svg.decode()
 
     @property
+    def title(self) -> str:
+        """The caption up to its first colon: what the picture is about."""
+        return self.caption.partition(":")[0]
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, 96 per inch."""
         width, height = self.figure.get_size_inches()
@@ -68,6 +74,7 @@ class Extra:
 class Extras:
     """All optional parts of a report."""
 
+    families: Extra = Extra()
     sizes: Extra = Extra()
     distances: Extra = Extra()
     diversity: Extra = Extra()
@@ -75,19 +82,38 @@ class Extras:
 
     @property
     def parts(self) -> tuple[Extra, ...]:
-        """All parts, in the order in which they are shown."""
-        return self.sizes, self.distances, self.diversity, self.published
+        """All parts, in the order in which the page has room for their pictures."""
+        return self.sizes, self.distances, self.diversity, self.published, self.families
 
 
 def extras(analysis: Analysis) -> Extras:
     """Make the optional parts that apply to a study. UserError if one of its results is missing or broken."""
-    sized, compared = curves(analysis), beside(analysis)
+    effects, sized, compared = by_family(analysis), curves(analysis), beside(analysis)
     return Extras(
+        Extra(extra_tables.family_table(effects), tuple(_family_plots(analysis, effects))) if len(effects) else Extra(),
         Extra(extra_tables.scaling_table(sized), tuple(_curve_plots(sized))) if sized else Extra(),
         _distances(analysis),
         _diversity(analysis),
         Extra(extra_tables.published_table(compared)) if len(compared) else Extra(),
     )
+
+
+def _family_plots(analysis: Analysis, effects: "DataFrame") -> Iterator[Picture]:
+    suffixes = {condition: suffix for suffix, condition in tables.conditions(analysis)}
+    for (target, condition), own in effects.groupby(["target", "condition"], sort=False):
+        about = f"{target}{f' ({condition})' if condition else ''}"
+        caption = (
+            f"{about}: difference to the score without intermediate task, percent points, mean over the family's languages that "
+            "no training used, with 95 % intervals. Hollow: may be chance. A number at the edge: off the scale."
+        )
+        ends = []
+        for panel, part in own.groupby("panel", sort=False):
+            least, most = part.loc[part["difference"].idxmin()], part.loc[part["difference"].idxmax()]
+            ends.append(
+                f"{panel}: from {signed(least['difference'])} ({least['intermediate']}) "
+                f"to {signed(most['difference'])} ({most['intermediate']})"
+            )
+        yield Picture(f"families_{target}{suffixes[condition]}", caption, f"{about}. {'; '.join(ends)}.", family_plot(own))
 
 
 def _distances(analysis: Analysis) -> Extra:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import numpy as np
 
@@ -133,6 +133,51 @@ def heat_map(effects: "DataFrame") -> "Figure":
 
 
 @_styled
+def family_plot(effects: "DataFrame") -> "Figure":
+    """Draw differences with their intervals, a panel per family and a row per choice, on one scale; from `families.by_family`.
+
+    The scale reaches as far as intervals do, but on either side at most three times as far as half of them do: a difference
+    beyond is a number at the edge, so that one failure does not make all others look alike.
+    """
+    panels, names = list(effects["panel"].unique()), choices(effects)
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    beside, above, panel_height = 0.3 + _longest(names), 0.45, 0.15 * len(names) + 0.05
+    width, height = beside + 1.6 * columns, (above + panel_height) * rows + 0.4
+    figure = _figure(width, height, layout=None)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    figure.subplots_adjust(beside / width, 0.45 / height, 1 - 0.1 / width, 1 - 0.35 / height, 0.08, above / panel_height)
+    ends = effects[["low", "difference", "high"]].to_numpy()
+    reach = 3 * max(0.5, float(np.median(np.nanmax(np.abs(ends), axis=1))))
+    least, most = max(-reach, min(-0.5, float(np.nanmin(ends)))), min(reach, max(0.5, float(np.nanmax(ends))))
+    margin = 0.06 * (most - least)
+    least, most = least - margin, most + margin
+    for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
+        axes.axvline(0, color="#888888", linewidth=0.8, linestyle="--", zorder=0)
+        own = effects[effects["panel"] == panel]
+        own = own.assign(y=own["intermediate"].map(names.index), inside=own["difference"].between(least, most))
+        certain = np.array([certain_part(row.low, row.high, row.covers) for row in own.itertuples()])
+        kinds = (certain > 0, COLOURS[0], COLOURS[0]), (certain < 0, COLOURS[4], COLOURS[4]), (certain == 0, "#666666", "white")
+        for part, colour, face in ((own[of_kind], colour, face) for of_kind, colour, face in kinds):
+            shown = part[part["inside"]]
+            axes.hlines(shown["y"], shown["low"], shown["high"], color=colour, linewidth=1.0)
+            axes.plot(shown["difference"], shown["y"], "o", markersize=3.5, color=colour, markerfacecolor=face)
+            for row in part[~part["inside"]].itertuples():
+                edge, side, text = (least, "left", " \u25c2{}") if row.difference < 0 else (most, "right", "{}\u25b8 ")
+                axes.text(edge, row.y, text.format(signed(row.difference)), ha=side, va="center", size=6, color=colour)
+        axes.set_title(_plain(panel), size=7)
+        axes.tick_params(axis="y", length=0)
+        axes.tick_params(labelbottom=place >= len(panels) - columns)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    grid[0].set_xlim(least, most)
+    grid[0].set_ylim(len(names) - 0.4, -0.6)
+    grid[0].set_yticks(range(len(names)), list(map(_plain, names)))
+    figure.supxlabel("difference, percent points", size=8)
+    return figure
+
+
+@_styled
 def dot_plot(scores: "DataFrame") -> "Figure":
     """Draw languages by their score without intermediate task, the source language on top, with a mark per choice."""
     names = choices(scores)
@@ -227,11 +272,11 @@ def _line(axes: "Axes", line: Regression) -> None:
     axes.set_title(f"{signed(line.slope / 10)} {interval(line.low / 10, line.high / 10)} per 0.1", size=7)
 
 
-def _figure(width: float, height: float) -> "Figure":
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> "Figure":
     """Make an empty figure; sizes in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def _plain(name: str) -> str:

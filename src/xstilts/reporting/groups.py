@@ -17,8 +17,8 @@ from xstilts.reporting.comparison import Comparison
 ALL, SOURCE, OTHERS = "all languages", "source language", "other languages"
 SEEN, UNSEEN = "seen in phase 2", "unseen in phase 2"
 """Other languages that phase 2 of a choice trained in, and those that it did not train in, which zero-shot claims are about."""
-WHOLE, PHASE_2, LANGUAGE = "whole", "phase 2", "language"
-"""Kinds of groups: ALL, SOURCE and OTHERS; SEEN and UNSEEN; a single language."""
+WHOLE, PHASE_2, PART, LANGUAGE = "whole", "phase 2", "unseen part", "language"
+"""Kinds of groups: ALL, SOURCE and OTHERS; SEEN and UNSEEN; the unseen languages of a family; a single language."""
 SCARCE = "low-resource"
 """The group of languages with little text."""
 LOW_RESOURCE = 0.5
@@ -86,15 +86,22 @@ def compared_groups(one: Comparison, languages: Sequence[str]) -> dict[tuple[str
 def phase_2_groups(one: Comparison, choices: Iterable[str], languages: Sequence[str]) -> dict[tuple[str, str], list[str]]:
     """Return SEEN and UNSEEN for some intermediate choices together: seen are the languages that any of them was trained in.
 
-    Only `languages` count, without the source language; a group without any is left out.
+    Of each family or group of a synthetic world with seen languages, the unseen ones are a group of their own. Only `languages`
+    count, without the source language; a group without any is left out.
     """
     trained = {code for choice in choices for code in one.trained_in(choice)}
     others = [code for code in languages if code != one.source]
-    found = {
-        (SEEN, PHASE_2): [code for code in others if code in trained],
-        (UNSEEN, PHASE_2): [code for code in others if code not in trained],
-    }
+    unseen = [code for code in others if code not in trained]
+    found = {(SEEN, PHASE_2): [code for code in others if code in trained], (UNSEEN, PHASE_2): unseen}
+    for (name, kind), codes in groups(one).items():
+        if kind in (FAMILY, WORLD) and trained.intersection(codes, others):
+            found[unseen_part(name)] = [code for code in unseen if code in codes]
     return {key: codes for key, codes in found.items() if codes}
+
+
+def unseen_part(name: str) -> tuple[str, str]:
+    """Return name and kind of the unseen languages of a family or group of a synthetic world."""
+    return f"{name}, {UNSEEN}", PART
 
 
 def groups(one: Comparison) -> dict[tuple[str, str], list[str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from xstilts.reporting.analysis import Analysis, place_text
 from xstilts.reporting.comparison import BASELINE
-from xstilts.reporting.groups import ALL, OTHERS, PHASE_2, SOURCE, UNSEEN, WHOLE, WORLD
+from xstilts.reporting.groups import ALL, OTHERS, PART, PHASE_2, SOURCE, UNSEEN, WHOLE, WORLD
 from xstilts.reporting.numbers import (
     ABSENT,
     COLLAPSED_EXPLAINED,
@@ -203,7 +203,7 @@ def choices(frame: "DataFrame") -> list[str]:
 def baseline_text(effects: "DataFrame") -> str:
     """Write the baseline's score in a group, over the most seeds; nothing if each choice has its own languages in the group."""
     texts = {fixed(value) for value in effects["baseline"]}
-    if len(texts) > 1 and (effects["kind"] == PHASE_2).any():
+    if len(texts) > 1 and effects["kind"].isin((PHASE_2, PART)).any():
         return ABSENT
     return fixed(effects.loc[effects["baseline_seeds"].idxmax(), "baseline"])
 

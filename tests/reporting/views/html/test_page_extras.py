@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from xstilts.reporting.analysis import Analysis
+from xstilts.reporting.analysis import Analysis, analyse
 from xstilts.reporting.extras import Extra, Extras, extras
 from xstilts.reporting.views.folder import write_folder
 from xstilts.reporting.views.html.page import render
@@ -25,11 +25,11 @@ def pictures(text: str) -> list[bytes]:
 def test_the_page_shows_what_the_export_writes(analysis: Analysis, tmp_path: Path) -> None:
     more = extras(analysis)
     text, files = render(analysis, more), write_folder(analysis, tmp_path / "report", more)
-    drawn = [path for path in files if path.suffix == ".svg" and path.name.startswith(("scaling", "typology"))]
-    assert pictures(text) == [path.read_bytes() for path in drawn] and len(drawn) == 3
+    drawn = [path for path in files if path.suffix == ".svg" and path.name.startswith(("families", "scaling", "typology"))]
+    assert sorted(pictures(text)) == sorted(path.read_bytes() for path in drawn) and len(drawn) == 4
     for path in drawn:
         assert f"`figures/{path.stem}`" in files[0].read_text()
-    for part in (more.sizes, more.distances):
+    for part in (more.families, more.sizes, more.distances):
         assert part.table
         written = (tmp_path / "report" / "tables" / f"{part.table.name}.md").read_text()
         assert part.table.caption in written and part.table.caption in unescape(text)
@@ -43,17 +43,30 @@ def test_the_page_shows_what_the_export_writes(analysis: Analysis, tmp_path: Pat
 def test_each_picture_has_its_text_its_size_and_its_caption(analysis: Analysis) -> None:
     more = extras(analysis)
     text = unescape(render(analysis, more))
-    for part in (more.sizes, more.distances):
+    for part in (more.families, more.sizes, more.distances):
         for picture in part.pictures:
             assert f'alt="{picture.description}"' in text and f"<figcaption>{picture.caption}</figcaption>" in text
-    assert re.findall(r'<img src="[^"]*" width="(\d+)" height="(\d+)"', text)[0] == ("518", "269")
-    assert [name for name in ("sizes", "distances", "published") if f'<section id="{name}">' in text] == ["sizes", "distances"]
+    assert re.findall(r'<img src="[^"]*" width="(\d+)" height="(\d+)"', text)[1] == ("518", "269")
+    known = ("families", "sizes", "distances", "published")
+    assert [name for name in known if f'<section id="{name}">' in text] == ["families", "sizes", "distances"]
     assert '<a href="#sizes">' in text and '<a href="#published">' not in text
+
+
+def test_one_target_is_shown_by_family_and_the_others_are_folded(write_made_up: Write, tmp_path: Path) -> None:
+    for target in ("xnli", "pawsx", "pos"):
+        write_made_up(target=target)
+        write_made_up(target=target, intermediate="mnli", better=1)
+    found = analyse(tmp_path)
+    text = render(found, extras(found))
+    section = text[text.index('<section id="families">') : text.index('<section id="averages">')]
+    assert section.count("<img") == 3 and section.index("<img") < section.index("<details>")
+    assert re.findall("<summary>(.*)</summary>", section) == ["pos", "xnli", "The numbers as a table"]
+    assert '<a href="#families">Near and far languages</a>' in text
 
 
 def test_without_them_the_page_says_nothing_and_what_is_left_out_is_told(analysis: Analysis) -> None:
     text = render(analysis, Extras())
-    assert not re.search(r'id="(sizes|distances|published)"|<figure|<img|Left out', text)
+    assert not re.search(r'id="(families|sizes|distances|published)"|<figure|<img|Left out', text)
     text = render(analysis, Extras(distances=Extra(left_out="regressions, as <b> is not installed")))
     assert '<p class="note">Left out: regressions, as &lt;b&gt; is not installed.</p>' in text and "<figure" not in text
 
@@ -63,7 +76,7 @@ def test_pictures_without_room_stay_in_their_files(analysis: Analysis, monkeypat
     size = len(base64.b64encode(more.sizes.pictures[0].svg)) + 30
     monkeypatch.setattr("xstilts.reporting.views.html.page.MOST_BYTES", size)
     text = render(analysis, more)
-    assert pictures(text) == [more.sizes.pictures[0].svg] and text.count("<figcaption>") == 3
+    assert pictures(text) == [more.sizes.pictures[0].svg] and text.count("<figcaption>") == 4
     assert "this one is figures/typology_xnli_score.svg, which was written beside this page" in text
 
 
@@ -83,5 +96,5 @@ def test_names_stay_text(analysis: Analysis) -> None:
     }
     renamed = dataclasses.replace(analysis, **frames)
     text = render(renamed, extras(renamed))
-    assert evil not in text and len(pictures(text)) == text.count("<img") == 3
+    assert evil not in text and len(pictures(text)) == text.count("<img") == 4
     assert evil in unescape(text)
