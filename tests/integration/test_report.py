@@ -378,8 +378,8 @@ def test_every_control_is_reached_by_tab_and_is_seen_to_have_the_focus(
     for _ in range(len(controls) + 2):
         page.keyboard.press("Tab")
         place, outline = page.evaluate(
-            "() => { const style = getComputedStyle(document.activeElement);"
-            " return [document.activeElement.dataset.place, style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth)]; }"
+            "() => { const one = document.activeElement, style = getComputedStyle(one);"
+            " return [one.dataset.place, style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth)]; }"
         )
         if place is not None:
             reached.add(int(place))
