@@ -253,6 +253,14 @@ def test_links_lead_somewhere(page: Path):
     assert not missing
 
 
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.stem not in ("README", "index", "real_languages")], ids=lambda page: page.name
+)
+def test_a_page_says_first_what_it_is_for(page: Path):
+    first = page.read_text(encoding="utf-8").split("\n\n")[1]
+    assert first.startswith(("After this page you ", "Here you find ", "Come here when ")), first
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_paths_exist(page: Path):
     named = re.findall(r"`((?:src|conf|tests|docs|experiments)/[\w/.-]+)`", page.read_text(encoding="utf-8"))
