@@ -60,13 +60,17 @@ format: $(READY)  ## Mend style where a tool can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-release: $(READY)  ## Check version and changelog, build the wheel in dist/ and check it; publishes nothing
+release: $(READY)  ## Check version and changelog, build the wheel in dist/ and the site, and check them; publishes nothing
 	@test -z "$$(git status --porcelain)" || { echo "got uncommitted changes, expected a clean tree: commit or remove what \`git status\` shows" >&2; exit 1; }
 	@! grep -q '^## \[Unreleased\]' CHANGELOG.md || { \
 	  echo "CHANGELOG.md has changes that are not released: give them a version and a date, and raise __version__ and CITATION.cff" >&2; exit 1; }
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/xstilts/__init__.py); \
+	  sed -n 's/^## \[\([0-9][^]]*\)\].*/\1/p' CHANGELOG.md | head -1 | grep -qxF "$$version" || { \
+	  echo "got version $$version in src/xstilts/__init__.py, expected the newest one of CHANGELOG.md: write down there what changed" >&2; exit 1; }
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --wheel-dir dist .
 	XSTILTS_WHEEL="$$(echo dist/*.whl)" $(BIN)/python -m pytest -q tests/test_packaging.py
+	$(MAKE) docs
 	@ls dist/*.whl
 
 clean:  ## Remove .venv and all caches; outputs/ and store/ stay
@@ -77,6 +81,9 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "got $$($(PYTHON) --version), expected Python 3.11 or newer: name one, e.g. make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -e $(VENV) || { \
+	  echo "$(VENV) is made, once, with $$($(PYTHON) --version): up to half an hour, and 6 GB of disk with the CUDA build of torch."; \
+	  echo "With torch for CPUs it takes 2 GB: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make ..."; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm,bench]'
 	@touch $@
