@@ -131,14 +131,14 @@ WITH: dict[tuple[str, str], Example] = {
 
 def reader_table() -> str:
     """One line for each reader, and one for each of its options."""
-    lines = ["| reader | option | its value | without it | meaning | example |", "|---|---|---|---|---|---|"]
+    lines = ["| reader | option | default | meaning | example |", "|---|---|---|---|---|"]
     for reader in ("", *reader_names()):
         name = f"`{reader}`" if reader else "every reader"
         if reader:
-            lines.append(_line(name, "", "", "", _reads(reader), _shown(READS[reader])))
+            lines.append(_line(name, "", "", _reads(reader), _shown(READS[reader])))
         for option_name, option in (options_of(reader) if reader else COMMON).items():
             example = _shown(WITH[reader, option_name])
-            lines.append(_line(name, f"`{option_name}`", option.kind, option.default, option.meaning, example))
+            lines.append(_line(name, f"`{option_name}`", option.default, f"{option.meaning} ({option.kind})", example))
     return "\n".join(lines) + "\n"
 
 
