@@ -353,6 +353,11 @@ def test_an_artifact_that_is_none_of_the_cells_is_told(main_fails: Fails, toy_wo
     assert re.fullmatch(r"error: stop_after=0123456789: this cell's artifacts are [0-9a-f]{20}; run the sweep again", line)
 
 
-def test_ranks_by_srun_are_no_matter_of_one_process(main_fails: Fails, toy_world: Any) -> None:
+def test_ranks_by_srun_are_no_matter_of_one_process(
+    main_fails: Fails, toy_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "srun").touch(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
     line = only(main_fails(*toy_world.options, "+target=pawsx", "trainer.devices=2", "trainer.start_ranks=srun"))
     assert line == "error: worker=inline is one process, and srun starts one for each rank: leave out worker=inline"

@@ -9,6 +9,7 @@ import pytest
 
 from xstilts.config import TrainerConfig
 from xstilts.errors import UserError
+from xstilts.launch import machine
 from xstilts.launch.slurm import is_extra_task, rank_port, srun, starts_by_srun
 
 
@@ -67,6 +68,12 @@ def test_jobs_at_once_have_ports_of_their_own() -> None:
 def test_a_job_that_is_too_small(changed: dict[str, str], trainer: TrainerConfig, expected: str, job: dict[str, str]) -> None:
     with pytest.raises(UserError, match=expected.replace("(", r"\(").replace(")", r"\)")):
         srun(trainer, Path("job.json"), job | changed)
+
+
+def test_a_cell_without_slurm_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    (line,) = machine.problems(TrainerConfig(num_nodes=2, accelerator="cpu"))
+    assert line.startswith("trainer.num_nodes=2 needs nodes of a SLURM cluster: ")
 
 
 def test_the_first_task_is_the_driver() -> None:

@@ -1,6 +1,7 @@
 """Settings of `trainer` that this machine cannot run, found without torch, which would take hold of a GPU."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,3 +31,12 @@ def problems(trainer: TrainerConfig) -> Iterator[str]:
     if (asked == "cpu" or not has_gpu) and trainer.devices > PER_CPU * cpus:
         most = PER_CPU * cpus
         yield f"trainer.devices={trainer.devices}, and there are {cpus} CPUs here: type trainer.devices=N with {most} or less"
+    if trainer.num_nodes == 1 and trainer.start_ranks != "srun":
+        return
+    asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"
+    if "SLURM_JOB_ID" not in os.environ:
+        yield f"{asked} needs nodes of a SLURM cluster: type hydra/launcher=slurm, or start this within salloc or sbatch"
+    elif shutil.which("srun") is None:
+        yield f"{asked}: there is no srun here to start the ranks with: type trainer.num_nodes=1 trainer.start_ranks=lightning"
+    elif (granted := int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))) < trainer.num_nodes:
+        yield f"{asked}, and this allocation has {granted}: ask salloc or sbatch for --nodes={trainer.num_nodes}"

@@ -1,7 +1,6 @@
 """Check that launcher and settings can work together, before any job starts."""
 
 import importlib.util
-import os
 import shutil
 from collections.abc import Iterator
 
@@ -15,7 +14,6 @@ BY_SUBMITIT = ("slurm", "slurm_local")
 
 def problems(launcher_name: str, config: Config) -> Iterator[str]:
     """One line for each reason why this launcher cannot run this cell; `launcher_name` as in `hydra/launcher=NAME`."""
-    trainer = config.trainer
     if launcher_name == "joblib":
         yield "hydra/launcher=joblib ends the whole sweep when one job is killed: type hydra/launcher=local"
     if launcher_name in BY_SUBMITIT:
@@ -23,15 +21,5 @@ def problems(launcher_name: str, config: Config) -> Iterator[str]:
             yield f"hydra/launcher={launcher_name} needs submitit: type pip install 'xstilts[slurm]'"
         if launcher_name == "slurm" and shutil.which("sbatch") is None:
             yield "hydra/launcher=slurm: there is no sbatch here: start the sweep on a machine of the cluster that submits jobs"
-    if launcher_name not in ON_THIS_MACHINE:
-        return
-    yield from machine.problems(trainer)
-    if trainer.num_nodes == 1 and trainer.start_ranks != "srun":
-        return
-    asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"
-    if "SLURM_JOB_ID" not in os.environ:
-        yield f"{asked} needs nodes of a SLURM cluster: type hydra/launcher=slurm, or start this within salloc or sbatch"
-    elif shutil.which("srun") is None:
-        yield f"{asked}: there is no srun here to start the ranks with: type trainer.num_nodes=1 trainer.start_ranks=lightning"
-    elif (granted := int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))) < trainer.num_nodes:
-        yield f"{asked}, and this allocation has {granted}: ask salloc or sbatch for --nodes={trainer.num_nodes}"
+    if launcher_name in ON_THIS_MACHINE:
+        yield from machine.problems(config.trainer)
