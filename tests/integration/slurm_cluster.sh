@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# A SLURM cluster of this one machine, for tests: as root in a container, without systemd, cgroups or accounting.
+# A SLURM cluster of two nodes on this one machine, for tests: as root in a container, without systemd, cgroups or accounting.
 #
 #   apt-get install -y --no-install-recommends slurm-wlm munge
 #   eval "$(tests/integration/slurm_cluster.sh up FOLDER)"      # exports SLURM_CONF and PATH
+#   tests/integration/slurm_cluster.sh kill FOLDER node2        # the node is gone, with all that ran there
+#   tests/integration/slurm_cluster.sh start FOLDER node2       # and is back
 #   tests/integration/slurm_cluster.sh down FOLDER
 #
-# Several can run at once, each with its own folder and ports (SLURM_TEST_PORT, and the next one). Two partitions: a job in `high`
-# preempts one in `main`, which gets SIGTERM, has 20 seconds, and is requeued. SLURM_TEST_CPUS: more or fewer than there are.
+# Several can run at once, each with its own folder and ports (SLURM_TEST_PORT, and the next two). Two partitions: a job in `high`
+# preempts one in `main`, which gets SIGTERM, has 20 seconds, and is requeued. SLURM_TEST_CPUS: CPUs of a node, more or fewer than
+# there are. The nodes have host names of their own where the container may give them (CAP_SYS_ADMIN).
 set -euo pipefail
-[ $# = 2 ] || { echo "usage: $0 up|down FOLDER" >&2; exit 2; }
+usage="usage: $0 up|down FOLDER, or kill|start FOLDER node1|node2"
+[ $# -ge 2 ] || { echo "$usage" >&2; exit 2; }
 what=$1
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
@@ -31,7 +35,20 @@ down() {
   timeout 10 scancel --user="$(id -un)" >/dev/null 2>&1 || true
   for _ in $(seq 50); do [ -z "$(timeout 10 squeue --noheader 2>/dev/null)" ] && break; sleep 0.2; done
   stop "$folder/slurmctld.pid"
-  stop "$folder/slurmd.pid"
+  for node in node1 node2; do stop "$folder/slurmd-$node.pid"; done
+}
+
+start_node() {
+  local own=()
+  unshare --uts true 2>/dev/null && own=(unshare --uts sh -c 'hostname "$0" && exec "$@"' "$1")
+  SLURMD_NODENAME=$1 "${own[@]}" /usr/sbin/slurmd -N "$1" -f "$SLURM_CONF" >&2
+}
+
+kill_node() {  # as a loss of power does: the daemons of its steps report nothing
+  local all own
+  all=$(grep -lzx "SLURMD_NODENAME=$1" /proc/[0-9]*/environ 2>/dev/null || true)
+  own=$(grep -lzx "SLURM_CONF=$SLURM_CONF" $all 2>/dev/null | cut -d/ -f3 || true)
+  for signal in STOP KILL; do kill -s "$signal" $own || true; done
 }
 
 start_munge() {  # the one of this machine; it stays
@@ -45,7 +62,7 @@ start_munge() {  # the one of this machine; it stays
 }
 
 up() {
-  mkdir -p "$folder"/{state,spool,log,bin}
+  mkdir -p "$folder"/{state,spool-node1,spool-node2,log,bin}
   start_munge
   # submitit asks sacct what became of a job; without a database, squeue knows it for as long as MinJobAge.
   cat >"$folder/bin/sacct" <<'SACCT'
@@ -68,13 +85,12 @@ AuthType=auth/munge
 # A requeued job waits until old credentials have expired; two minutes by default.
 AuthInfo=cred_expire=5
 StateSaveLocation=$folder/state
-SlurmdSpoolDir=$folder/spool
+SlurmdSpoolDir=$folder/spool-%n
 SlurmctldPidFile=$folder/slurmctld.pid
-SlurmdPidFile=$folder/slurmd.pid
+SlurmdPidFile=$folder/slurmd-%n.pid
 SlurmctldLogFile=$folder/log/slurmctld.log
-SlurmdLogFile=$folder/log/slurmd.log
+SlurmdLogFile=$folder/log/slurmd-%n.log
 SlurmctldPort=$port
-SlurmdPort=$((port + 1))
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -84,18 +100,21 @@ SelectTypeParameters=CR_CPU
 MpiDefault=none
 ReturnToService=2
 KillWait=10
+SlurmdTimeout=30
 MinJobAge=3600
 SchedulerParameters=sched_interval=2,bf_interval=2
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
-NodeName=$host NodeAddr=127.0.0.1 CPUs=${SLURM_TEST_CPUS:-$(getconf _NPROCESSORS_ONLN)} RealMemory=4000 State=UNKNOWN
+NodeName=DEFAULT CPUs=${SLURM_TEST_CPUS:-$(getconf _NPROCESSORS_ONLN)} RealMemory=4000 State=UNKNOWN
+NodeName=node1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((port + 1))
+NodeName=node2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((port + 2))
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=20
 PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10
 CONF
   /usr/sbin/slurmctld -f "$SLURM_CONF" >&2
-  /usr/sbin/slurmd -f "$SLURM_CONF" >&2
-  timeout 60 bash -c 'until srun --ntasks=1 true 2>/dev/null; do sleep 0.5; done' || {
+  for node in node1 node2; do start_node "$node"; done
+  timeout 60 bash -c 'until srun --nodes=2 true 2>/dev/null; do sleep 0.5; done' || {
     tail -n 20 "$folder"/log/*.log >&2
     down
     exit 1
@@ -106,5 +125,7 @@ CONF
 case $what in
   up) down; up ;;
   down) down ;;
-  *) echo "usage: $0 up|down FOLDER" >&2; exit 2 ;;
+  start) start_node "$3" ;;
+  kill) kill_node "$3" ;;
+  *) echo "$usage" >&2; exit 2 ;;
 esac

@@ -1,8 +1,10 @@
-"""A sweep on a real SLURM cluster, of this one machine: jobs that are preempted, killed and started again change no number.
+"""A sweep on a real SLURM cluster, two nodes on this machine: jobs that are preempted, killed and started again change no number.
 
 Each process of the tests that comes here has a cluster of its own, so that none waits for another.
 """
 
+import contextlib
+import csv
 import json
 import os
 import shutil
@@ -62,16 +64,13 @@ def _missing() -> str | None:
 
 
 def _free_ports() -> int:
-    """A port that is free, and the next one too; below those that Linux hands out by itself."""
-    for port in range(20000 + os.getpid() % 10000, 32000, 2):
-        with socket.socket() as first, socket.socket() as second:
-            try:
-                first.bind(("127.0.0.1", port))
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
+    """A port that is free, and the next two too; below those that Linux hands out by itself."""
+    for port in range(20000 + os.getpid() % 10000, 32000, 3):
+        with contextlib.ExitStack() as opened, contextlib.suppress(OSError):
+            for number in range(port, port + 3):
+                opened.enter_context(socket.socket()).bind(("127.0.0.1", number))
             return port
-    raise RuntimeError("no two ports are free")
+    raise RuntimeError("no three ports are free")
 
 
 def options(world: Any, place: Path) -> tuple[str, ...]:
@@ -170,3 +169,45 @@ def test_ranks_by_srun(cluster: Path, start_cell: Any, run_cell: Any, toy_world:
     assert sweep.returncode == 0, err
     assert outcome(by_srun, weights_of) == outcome(by_lightning, weights_of)
     assert resumed(by_srun)
+
+
+def losses(place: Path) -> dict[int, float]:
+    """Step -> loss, of the last attempt to train."""
+    *_, last = sorted((place / "out" / "curves").rglob("metrics.csv"))
+    with last.open() as file:
+        return {int(row["step"]): float(row["train/loss/pawsx"]) for row in csv.DictReader(file) if row["train/loss/pawsx"]}
+
+
+def is_requeued() -> bool:
+    """Return whether a job waits in the queue again, and its processes have ended."""
+    states = subprocess.run(["squeue", "--noheader", "--format=%T"], check=True, capture_output=True, text=True).stdout.split()
+    return states == ["PENDING"]
+
+
+@pytest.mark.timeout(6 * PATIENCE)
+def test_two_nodes_of_which_one_dies(
+    cluster: Path, start_cell: Any, run_inline: Any, toy_world: Any, tmp_path: Path, weights_of: Any
+) -> None:
+    recipe = ("max_steps=300", "eval_every=120", "dropout=0", "head_dropout=0")
+    cell = ("+target=pawsx", "logger=csv", "logger.every_n_steps=1", *(f"target.recipe.{value}" for value in recipe))
+    on_nodes, on_one, alone = tmp_path / "nodes", tmp_path / "one", tmp_path / "alone"
+    interface = "hydra.launcher.setup=['export GLOO_SOCKET_IFNAME=lo']"
+    sweep = start_cell("-m", *options(toy_world, on_nodes), *cell, *JOB, "trainer.num_nodes=2", interface)
+    wait_for(lambda: drivers(on_nodes), sweep)
+    subprocess.run([SCRIPT, "kill", cluster, "node2"], check=True)
+    undisturbed = start_cell(*options(toy_world, on_one), *cell, "trainer.devices=2")
+    _, err = undisturbed.communicate(timeout=2 * PATIENCE)
+    assert undisturbed.returncode == 0, err
+    run_inline(*options(toy_world, alone), *cell)
+    wait_for(is_requeued, sweep)
+    subprocess.run([SCRIPT, "start", cluster, "node2"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    _, err = sweep.communicate(timeout=2 * PATIENCE)
+    assert sweep.returncode == 0, err
+    logs = [path.read_text() for path in (on_nodes / "out" / "hydra" / "slurm").rglob("*_0_log.out")]
+    (disturbed,) = (text for text in logs if "NODE FAILURE" in text)
+    assert ": resuming " in disturbed
+    assert outcome(on_nodes, weights_of) == outcome(on_one, weights_of)
+    of_nodes, of_one = losses(on_nodes), losses(alone)
+    assert 100 < len(of_nodes) < len(of_one) == 300, "the second attempt began at a checkpoint"
+    assert of_nodes == pytest.approx({step: of_one[step] for step in of_nodes}, rel=1e-4)

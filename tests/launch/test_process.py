@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -168,7 +169,8 @@ def test_the_exit_code_is_passed_on_and_noted(tmp_path: Path, ending: str, code:
     assert run_fake(tmp_path, f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); {ending}") == code
     earlier, start, end = (tmp_path / "worker.log").read_text().splitlines()
     assert earlier == "earlier"
-    assert start.endswith(f"driver {os.getpid()} starts {sys.executable} {tmp_path}/fake.py {tmp_path}/job.json")
+    said = f"driver {os.getpid()} on {socket.gethostname()} starts {sys.executable} {tmp_path}/fake.py {tmp_path}/job.json"
+    assert start.endswith(said)
     assert end.endswith(f"ended with {words}")
     assert describe_exit(code) == words
 

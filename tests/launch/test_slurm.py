@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from xstilts.config import TrainerConfig
 from xstilts.errors import UserError
 from xstilts.launch import machine
-from xstilts.launch.slurm import is_extra_task, rank_port, srun, starts_by_srun
+from xstilts.launch.slurm import LONGEST_GRACE, is_extra_task, outlast_lost_nodes, rank_port, srun, starts_by_srun
 
 
 @pytest.fixture
@@ -22,7 +23,19 @@ def job(tmp_path: Path) -> dict[str, str]:
         "SLURM_JOB_ID": "17",
         "SLURM_JOB_NUM_NODES": "2",
         "SLURM_JOB_CPUS_PER_NODE": "16,9",
+        "SLURM_JOB_NODELIST": "gpu[07-08]",
     }
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], None]:
+    """program(name, script) makes a program that the job finds."""
+
+    def write(name: str, script: str) -> None:
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+
+    return write
 
 
 @pytest.mark.parametrize(
@@ -46,6 +59,51 @@ def test_a_task_for_each_rank(job: dict[str, str]) -> None:
     assert {"--nodes=2", "--ntasks=8", "--ntasks-per-node=4", "--cpus-per-task=2"} <= set(words)
     assert starter.environment == {"MASTER_PORT": str(rank_port("17", Path("job.json")))}
     assert starter.relays == signal.SIGUSR2
+
+
+def test_ranks_meet_where_slurm_reaches_the_first_node(job: dict[str, str], program: Callable[[str, str], None]) -> None:
+    program("scontrol", '[ "$*" = "show hostnames gpu[07-08]" ] && printf "gpu07\\ngpu08\\n"')
+    program(
+        "sinfo", '[ "$*" = "--noheader --Node --nodes=gpu07 --format=%o" ] && printf "10.0.0.7 \\n10.0.0.7 \\n"'
+    )  # two partitions
+    starter = srun(TrainerConfig(num_nodes=2), Path("job.json"), job)
+    assert starter.environment["MASTER_ADDR"] == "10.0.0.7"
+    program("sinfo", "exit 1")
+    assert "MASTER_ADDR" not in srun(TrainerConfig(num_nodes=2), Path("job.json"), job).environment
+
+
+@pytest.mark.parametrize(
+    ("sinfo", "task", "waits"),
+    [
+        ("echo gpu08; echo gpu08", True, True),
+        ("if [ ! -e asked ]; then touch asked; kill -TERM $$; fi; echo gpu08", True, True),
+        ("true", True, False),
+        ("exit 1", True, False),
+        ("echo gpu08", False, False),
+    ],
+    ids=["lost", "SIGTERM ends the first question", "none lost", "no answer", "not started by SLURM"],
+)
+def test_a_job_that_lost_a_node_waits_for_slurm(
+    sinfo: str,
+    task: bool,
+    waits: bool,
+    job: dict[str, str],
+    program: Callable[[str, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.chdir(tmp_path)
+    program("sinfo", f'[ "$*" = "--dead --noheader --Node --nodes=gpu[07-08] --format=%N" ] || exit 9\n{sinfo}')
+    with caplog.at_level("INFO", "xstilts"):
+        outlast_lost_nodes(
+            "checkpoint at step 3", job | {"PATH": f"{tmp_path}:/usr/bin:/bin"} | ({"SLURM_PROCID": "0"} if task else {})
+        )
+    assert (LONGEST_GRACE in slept) is waits
+    said = "SLURM lost gpu08: checkpoint at step 3; waiting for SLURM to end this job, and to start it again"
+    assert caplog.messages == ([said] if waits else [])
 
 
 def test_jobs_at_once_have_ports_of_their_own() -> None:

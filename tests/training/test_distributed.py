@@ -1,5 +1,8 @@
 """Several processes give what one gives: every step's loss, the gradient, the weights, and nobody waits for ever."""
 
+import socket
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -136,3 +139,31 @@ def test_rows_of_uneven_numbers_are_gathered(in_processes):
     for parts, total, most in in_processes(3, work):
         assert parts == [torch.arange(rank * 6.0).view(rank, 3, 2).tolist() for rank in range(3)]
         assert (total, most) == (4.5, [2, 0])
+
+
+@pytest.mark.parametrize(
+    ("address", "interface", "refused"),
+    [
+        ("127.0.1.1", "", True),  # Debian's /etc/hosts
+        ("::1", "", True),
+        (None, "", True),
+        ("10.0.0.7", "", False),
+        ("fe80::1%eth0", "", False),
+        ("127.0.1.1", "eth0", False),
+    ],
+)
+def test_a_node_that_others_cannot_reach_is_refused(address, interface, refused, monkeypatch):
+    def found(host, port):
+        if address is None:
+            raise OSError("Name or service not known")
+        return [(0, 0, 0, "", (address, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "gethostname", lambda: "gpu07")
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", interface)
+    with (
+        pytest.raises(UserError, match=f"the address of gpu07 is {address or '127.0.0.1'} on gpu07 itself")
+        if refused
+        else nullcontext()
+    ):
+        distributed.check_address()

@@ -19,7 +19,7 @@ from xstilts.config import Config
 from xstilts.errors import AlreadyReported, UserError, combined
 from xstilts.jobs import EvaluationJob, Job, ReadingJob, TrainingJob, UnreadSplit, write_job
 from xstilts.launch.process import describe_exit, last_error, run_worker
-from xstilts.launch.slurm import make_way, srun, starts_by_srun
+from xstilts.launch.slurm import make_way, outlast_lost_nodes, srun, starts_by_srun
 from xstilts.paths import LAST_CHECKPOINT, LAST_STEP, WORKER_ERROR, log_file
 from xstilts.store import artifacts
 from xstilts.store.files import disk_full_as_user_error, read_json_object
@@ -187,6 +187,8 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
     if code == 2:
         raise WorkerRefused(_refusal(job_file.with_name(WORKER_ERROR)))
     if not succeeded():
+        if starter:
+            outlast_lost_nodes(_kept(job_file.parent))
         said = f"in {logged}" if logged else "above"
         raise UserError(f"{job.label} failed with {describe_exit(code)}; its output is {said}, its job in {job_file}")
 

@@ -10,6 +10,7 @@ Where ranks are tasks of SLURM, `xstilts.launch.slurm` starts them.
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -69,7 +70,7 @@ def run_worker(
     """
     starter = starter or Starter()
     words = [*starter.words, *(command or (sys.executable, "-m", "xstilts.worker")), str(job_file.absolute())]
-    _note(log_file, f"driver {os.getpid()} starts {' '.join(words)}")
+    _note(log_file, f"driver {os.getpid()} on {socket.gethostname()} starts {' '.join(words)}")
     if starter.words:
         words = [sys.executable, "-m", parent.__name__, *words]
     hold = command is None and not starter.words  # until `entry_point` handles them

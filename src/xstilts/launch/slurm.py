@@ -15,6 +15,7 @@ from xstilts import signals
 from xstilts.config import TrainerConfig
 from xstilts.errors import UserError
 from xstilts.launch.process import Starter
+from xstilts.launch.waiting import ask
 
 log = logging.getLogger("xstilts")
 
@@ -58,14 +59,27 @@ def srun(trainer: TrainerConfig, job_file: Path, environment: Mapping[str, str] 
         f"--ntasks-per-node={trainer.devices}",
         f"--cpus-per-task={(cpus or trainer.devices) // trainer.devices}",
     ]
+    address = _first_address(environment.get("SLURM_JOB_NODELIST", ""), environment)
+    meeting = {"MASTER_PORT": str(rank_port(job, job_file))} | ({"MASTER_ADDR": address} if address else {})
     # srun passes SIGUSR2 on to all ranks. At SIGTERM it kills them.
-    return Starter(tuple(words), {"MASTER_PORT": str(rank_port(job, job_file))}, signal.SIGUSR2)
+    return Starter(tuple(words), meeting, signal.SIGUSR2)
 
 
 def rank_port(job: str, job_file: Path) -> int:
     """The port at which the ranks meet. Lightning's own depends on the job's number alone, and on its last four digits only."""
     digest = hashlib.sha256(f"{job} {job_file}".encode()).digest()
     return _FIRST_PORT + int.from_bytes(digest[:8]) % _PORTS
+
+
+def outlast_lost_nodes(kept: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Sleep until SLURM ends this job, if it no longer reaches one of the job's nodes; return at once if it reaches all.
+
+    SLURM requeues a job that has lost a node. If the driver ended before, the job would count as failed. `kept` says what the
+    requeued job goes on from.
+    """
+    if "SLURM_PROCID" in environment and (lost := _lost_nodes(environment)):
+        log.info(f"SLURM lost {', '.join(lost)}: {kept}; waiting for SLURM to end this job, and to start it again")
+        time.sleep(LONGEST_GRACE)
 
 
 def make_way(stopped: signals.Stopped) -> NoReturn:
@@ -84,6 +98,32 @@ def make_way(stopped: signals.Stopped) -> NoReturn:
         )
         time.sleep(LONGEST_GRACE)
     raise stopped
+
+
+def _lost_nodes(environment: Mapping[str, str]) -> list[str]:
+    """The nodes of this job that SLURM no longer reaches.
+
+    Asks three times: when SLURM ends a job, its SIGTERM goes to all processes, and may end the question too.
+    """
+    nodes = environment.get("SLURM_JOB_NODELIST", "")
+    for _ in range(3):
+        found = ask("sinfo", "--dead", "--noheader", "--Node", f"--nodes={nodes}", "--format=%N", environment=environment)
+        if found is not None:
+            return sorted(set(found.split()))
+        time.sleep(1)
+    return []
+
+
+def _first_address(nodes: str, environment: Mapping[str, str]) -> str:
+    """The address by which SLURM reaches the first of the nodes (`node[1-2]`); empty if it does not say.
+
+    A node's name, which Lightning would take, need not be the name of a host.
+    """
+    names = ask("scontrol", "show", "hostnames", nodes, environment=environment) if nodes else None
+    if not names:
+        return ""
+    first = f"--nodes={names.split()[0]}"
+    return (ask("sinfo", "--noheader", "--Node", first, "--format=%o", environment=environment) or " ").split("\n")[0].strip()
 
 
 def _fewest_cpus(text: str) -> int | None:

@@ -8,7 +8,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 LOOK_S = 1.0
@@ -57,7 +57,7 @@ def look_again(job: Any) -> None:
 
 def queue_of_slurm(jobs: Sequence[Any]) -> Collection[str] | None:
     """Return those of our jobs in SLURM's queue: waiting, running or requeued, but not finished."""
-    answer = _answer("squeue", "--noheader", "--array", "--format=%i", f"--user={os.getuid()}")
+    answer = ask("squeue", "--noheader", "--array", "--format=%i", f"--user={os.getuid()}")
     return None if answer is None else set(answer.split())
 
 
@@ -67,13 +67,14 @@ def state_in_slurm(job_id: str) -> str:
         ("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job_id}"),
         ("sacct", "--allocations", "--noheader", "--parsable2", "--format=State", f"--jobs={job_id}"),
     ):
-        if answer := _answer(*command):
+        if answer := ask(*command):
             return answer.splitlines()[0].strip()
     return ""
 
 
-def _answer(*command: str) -> str | None:
+def ask(*command: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return what a command of SLURM says; None if it is missing, fails or takes too long."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment).stdout.strip()
     except (OSError, subprocess.SubprocessError):  # no such program, or a controller that is busy just now
         return None

@@ -65,6 +65,7 @@ class TaskDataModule(pl.LightningDataModule):
         store: str = "",
     ) -> None:
         super().__init__()
+        self.prepare_data_per_node = False  # the store is on a disk that all nodes share
         self.data = data or DataConfig()
         self.tasks: dict[str, TrainingTask | TrainingData] = named_tasks(tasks, self.data)
         self.tokenizer = tokenizer

@@ -8,6 +8,9 @@ Legend: N rows of all processes.
 """
 
 import contextlib
+import ipaddress
+import os
+import socket
 from collections.abc import Iterable, Iterator
 from typing import NoReturn, TypeVar
 
@@ -36,6 +39,23 @@ class ManualDDPStrategy(DDPStrategy):
         with torch.no_grad():
             for tensor in (*self.model.parameters(), *self.model.buffers()):
                 distributed.broadcast(tensor, 0)
+
+
+def check_address() -> None:
+    """UserError if gloo would give processes on other nodes an address of this host that only the host itself can reach.
+
+    Like gloo without GLOO_SOCKET_IFNAME, it takes the address of the host's name, and a loopback address for an unknown name.
+    """
+    if os.environ.get("GLOO_SOCKET_IFNAME"):
+        return
+    host, address = socket.gethostname(), "127.0.0.1"
+    with contextlib.suppress(OSError):
+        address = str(socket.getaddrinfo(host, None)[0][4][0])
+    if ipaddress.ip_address(address).is_loopback:
+        raise UserError(
+            f"the address of {host} is {address} on {host} itself, expected one that other nodes can reach: name the network "
+            "interface, for instance \"hydra.launcher.setup=['export GLOO_SOCKET_IFNAME=eth0']\""
+        )
 
 
 def count() -> int:

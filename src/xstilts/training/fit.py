@@ -81,8 +81,8 @@ def _train(job: TrainingJob, run: TrackedRun) -> None:
     with stop.listening():
         with disk_full_as_user_error(work), out_of_memory_means(job.label):
             trainer.fit(module, datamodule=data, ckpt_path=job.resume, weights_only=True)
-        selection.restore_best(module)
         if trainer.is_global_zero:
+            selection.restore_best(module)
             trim.restore(module)
             _publish(job, encoder, heads, data, selection, recorded)
             run.made(job.artifact)

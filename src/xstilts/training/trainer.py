@@ -11,7 +11,7 @@ from xstilts.config import TrainerConfig
 from xstilts.launch.slurm import starts_by_srun
 from xstilts.paths import LAST_STEP
 from xstilts.store.files import atomic_write
-from xstilts.training.distributed import ManualDDPStrategy
+from xstilts.training import distributed
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -30,14 +30,19 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def trainer_options(trainer: TrainerConfig, *plugins: Any) -> dict[str, Any]:
-    """Arguments of `pl.Trainer`. By default, Lightning would take any process in a SLURM job for one of its ranks."""
+    """Arguments of `pl.Trainer`. By default, Lightning would take any process in a SLURM job for one of its ranks.
+
+    UserError where processes on other nodes could not reach this one.
+    """
+    if trainer.num_nodes > 1:
+        distributed.check_address()
     ranks = SLURMEnvironment(auto_requeue=False) if starts_by_srun(trainer) else LightningEnvironment()
     return {
         "accelerator": trainer.accelerator,
         "devices": trainer.devices,
         "num_nodes": trainer.num_nodes,
         "precision": trainer.precision,
-        "strategy": "auto" if trainer.devices * trainer.num_nodes == 1 else ManualDDPStrategy(),
+        "strategy": "auto" if trainer.devices * trainer.num_nodes == 1 else distributed.ManualDDPStrategy(),
         "use_distributed_sampler": False,
         "enable_checkpointing": False,
         "enable_model_summary": False,

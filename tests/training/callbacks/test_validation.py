@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.small_world import data_of
+from xstilts.errors import UserError
 from xstilts.training.callbacks.validation import ValidateAndCheckpoint, run_in_training, save_atomically
 
 
@@ -13,7 +14,7 @@ from xstilts.training.callbacks.validation import ValidateAndCheckpoint, run_in_
 def select(build, fit, tmp_path):
     """select(scores, ...) -> (phase, selection, recorder) after 12 steps that are scored by the given numbers in turn."""
 
-    def run(scores, steps=12, resume=None, stop_after=None, **words):
+    def run(scores, steps=12, resume=None, devices=1, **words):
         phase = build("classification", steps=steps)
         phase.data.validation = {"nli": phase.features}
         values, weights = iter(scores), []
@@ -26,7 +27,7 @@ def select(build, fit, tmp_path):
         options = {"eval_every": 3, "patience": 0, "keep_best": True, "checkpoint_every": 1000} | words
         selection = ValidateAndCheckpoint(tmp_path, bool(scores), total_steps=steps, **options)
         phase.model.validation_score = score
-        recorder = fit(phase, (selection,), resume)
+        recorder = fit(phase, (selection,), resume, devices)
         selection.weights = weights
         return phase, selection, recorder
 
@@ -143,3 +144,23 @@ def test_the_data_module_evaluates_every_feature_once(build):
     batches = list(data.val_dataloader())
     assert len(batches) > 1
     assert sorted(row for batch in batches for row in batch.rows) == list(range(8))
+
+
+def test_processes_that_read_different_checkpoints_stop(select, in_processes, tmp_path):
+    """As of a file system that shows one host an older file."""
+    for step in (6, 9):
+        select([], checkpoint_every=step)
+        (tmp_path / "last.ckpt").rename(tmp_path / f"{step}.ckpt")
+
+    def work(rank):
+        try:
+            select([], resume=tmp_path / f"{(6, 9)[rank]}.ckpt", devices=2)
+        except UserError as error:
+            return str(error)
+        except SystemExit as end:
+            return end.code
+        return "went on"
+
+    told, other = in_processes(2, work)
+    assert other == 2
+    assert told.startswith(f"the processes got different files at {tmp_path / 'last.ckpt'}, of steps 6 to 9, expected one file")

@@ -15,7 +15,9 @@ from pytorch_lightning.utilities import move_data_to_device
 from safetensors.torch import load_file, save_file
 
 from xstilts.data.batches import EvaluationBatch, EvaluationLoader, OptimizerStep
+from xstilts.errors import UserError
 from xstilts.paths import BEST_WEIGHTS, LAST_CHECKPOINT
+from xstilts.training import distributed
 from xstilts.training.module import TaskModule
 
 Output = TypeVar("Output")
@@ -59,6 +61,10 @@ class ValidateAndCheckpoint(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning does not restore an early stop; a run that was killed before its artifact was published must not train on.
         trainer.should_stop = self.stopped
+        least, most = distributed.largest([-trainer.global_step, trainer.global_step])
+        if -least != most:  # a disk that several hosts share may show one of them an older file
+            got = f"the processes got different files at {self.resume_path}, of steps {-least} to {most}"
+            distributed.stop(UserError(f"{got}, expected one file: run the same command again"))
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: OptimizerStep, batch_idx: int) -> None:
         step = trainer.global_step
