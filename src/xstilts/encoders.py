@@ -28,7 +28,8 @@ class Family:
     padding_free: bool = False
     """True if a token's position enters only through its position embedding, see `xstilts.models.padding_free`."""
     plain_stack: bool = False
-    """True if `encoder.layer` is the list of layers and nothing after the last layer changes the hidden states."""
+    """True if `encoder.layer` is the list of layers, nothing after the last layer changes the hidden states, and attention's
+    queries, keys and values are `query`, `key` and `value` of the layer's input."""
     pooled: tuple[str, ...] = ("MultipleChoice",)
     """The ends of the names of transformers' classes (`Format.transformers`) that read the encoder's pooler."""
 

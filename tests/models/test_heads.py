@@ -259,6 +259,14 @@ def test_who_needs_a_pooler(build):
     assert {format for format in format_names() if build(format).head.contrastive} == {"retrieval"}
 
 
+def test_who_reads_the_first_token_alone(build):
+    heads = [build(format).head for format in format_names() if format != "retrieval"]
+    assert {head.auto.__name__ for head in heads if head.only_first} == {
+        "AutoModelForSequenceClassification",
+        "AutoModelForMultipleChoice",
+    }
+
+
 def test_a_head_has_as_many_outputs_as_labels_and_a_fresh_initialisation(build):
     encoder = build("classification").encoder
     task = Task(name="many", format="classification", labels=[str(number) for number in range(7)])

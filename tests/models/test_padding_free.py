@@ -7,7 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers import AutoModel, BertConfig, DistilBertConfig, XLMRobertaConfig
+from transformers import (
+    AutoModel,
+    BertConfig,
+    CamembertConfig,
+    DistilBertConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+    XLMRobertaXLConfig,
+)
 
 from xstilts.config import ModelConfig, TrainerConfig
 from xstilts.encoders import first_position
@@ -73,35 +81,63 @@ def test_the_layers_see_real_tokens_only() -> None:
         layer.register_forward_hook(lambda module, arguments, output: seen.append(tuple(arguments[0].shape)))
     model(*batch([7, 3, 5]))
     model(*batch([4, 4]))
-    assert seen == [(1, 15, 32)] * 2 + [(2, 4, 32)] * 2, "without padding there is nothing to leave out"
+    assert seen == [(1, 15, 32)] * 2 + [(1, 8, 32)] * 2
+
+
+@pytest.mark.parametrize("config", [XLMRobertaConfig, BertConfig, CamembertConfig, RobertaConfig, XLMRobertaXLConfig])
+@pytest.mark.parametrize("lengths", [[7, 3, 5], [4, 4], [1, 1, 1]])
+@pytest.mark.parametrize("dropout", [0.0, 1e-6])  # so rare that nothing is dropped: attention is then computed in another way
+def test_first_tokens_alone_have_the_same_hidden_states_and_gradients(config: type, lengths: list[int], dropout: float) -> None:
+    model, seen = encoder(config, dropout=dropout).train(), []
+    model.leave_padding_out()
+    ids_BL, mask_BL = batch(lengths)
+    torch.manual_seed(2)
+    wanted_BD = torch.randn(len(lengths), 32)
+    found = []
+    model.backbone.encoder.layer[-1].output.register_forward_hook(lambda module, given, output: seen.append(output.shape[1]))
+    for only_first in (False, True):
+        model.zero_grad()
+        hidden_BLD = model(ids_BL, mask_BL, only_first=only_first)
+        assert hidden_BLD.shape[1] == (1 if only_first else max(lengths))
+        (hidden_BLD[:, 0] * wanted_BD).sum().backward()
+        gradients = {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
+        found.append({"hidden": hidden_BLD[:, 0].detach(), **gradients})
+    first = sum(lengths) if config is XLMRobertaXLConfig else len(lengths)
+    assert seen == [sum(lengths), first], "the last layer computes no more than is read, where attention reads its input"
+    assert found[0].keys() == found[1].keys()
+    for name, value in found[0].items():
+        torch.testing.assert_close(found[1][name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def test_where_the_tokens_are() -> None:
     found = layout(torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 1]]))
-    assert found is not None
     assert found.places_T.tolist() == [0, 1, 3, 6, 7, 8] and found.starts_B1.tolist() == [0, 2, 3, 6]
     values = torch.arange(9).view(3, 3)
     assert found.without_padding(values).tolist() == [0, 1, 3, 6, 7, 8]
     again = found.with_padding(found.without_padding(values))
     assert torch.equal(again * found.mask_BL, values * found.mask_BL)
-    assert layout(torch.ones(2, 3, dtype=torch.int64)) is None
+    whole = layout(torch.ones(2, 3, dtype=torch.int64))
+    assert found.padded and not whole.padded and torch.equal(whole.with_padding(whole.without_padding(values[:2])), values[:2])
 
 
 def test_attention_takes_neighbours_of_about_one_length_together() -> None:
     def groups(lengths: list[int]) -> list[tuple[int, int, bool]]:
         found = layout(batch(lengths)[1])
-        assert found is not None
-        return [(group.rows, group.tokens, group.layout is not None) for group in found.groups]
+        return [(len(group.mask_BL), len(group.places_T), group.padded) for group in found.groups]
 
-    assert groups([10, 10, 14, 15, 20, 30]) == [(3, 34, True), (2, 35, True), (1, 30, False)]
-    assert groups([3, 3, 9]) == [(2, 6, False), (1, 9, False)]
+    assert groups([40, 41, 41, 60, 90, 90, 200]) == [
+        (3, 122, True),
+        (1, 60, False),
+        (2, 180, False),
+        (1, 200, False),
+    ]
+    assert groups([300, 310, 320]) == [(1, 300, False), (1, 310, False), (1, 320, False)]
     assert groups([10, 11, 12]) == [], "one group is all of them"
-    assert groups([2, 20] * 8) == [], "so many groups are worth nothing"
+    assert groups([2, 20] * 8) == [], "a little padding costs less than a group"
 
 
 def test_what_stands_at_padding_has_no_gradient() -> None:
     found = layout(torch.tensor([[1, 1, 1], [1, 0, 0]]))
-    assert found is not None
     values = torch.randn(4, 2, requires_grad=True)
     found.with_padding(values).backward(torch.full((2, 3, 2), 5.0))
     assert values.grad is not None and torch.equal(values.grad, torch.full((4, 2), 5.0)), "no place counts twice"
@@ -158,3 +194,17 @@ def test_a_compiled_encoder_gives_the_same(tiny_model, tokenizer) -> None:
     torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
     for name, value in wanted_gradients.items():
         torch.testing.assert_close(got_gradients[name], value, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_dropout_with_and_without_padding_has_one_distribution(precision: torch.dtype) -> None:
+    model, plain = encoder(dropout=0.2).train(), encoder(dropout=0.2).train()
+    plain.load_state_dict(model.state_dict())
+    model.leave_padding_out()
+    ids_BL, mask_BL = batch([9, 4, 9])
+    torch.manual_seed(4)
+    with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        draws = [torch.stack([each(ids_BL, mask_BL)[:, 0].float() for _ in range(400)]) for each in (model, plain)]
+    error = torch.sqrt(sum(part.var(0) for part in draws) / 400)
+    assert (draws[0].mean(0) - draws[1].mean(0)).abs().max() < 5 * error.max()
+    torch.testing.assert_close(*(part.std(0).mean() for part in draws), rtol=0.05, atol=0)

@@ -28,7 +28,7 @@ from xstilts.store.result_shape import SCHEMA
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.identity import of_evaluation, of_phase
 
-ARTIFACT_VERSION = 3
+ARTIFACT_VERSION = 4
 """Raised when training changes so that old artifacts are no longer what the same config would give."""
 DYNAMICS_VERSION = 1
 """Raised when `xstilts.training.callbacks.example_dynamics` records something else, or at other times."""

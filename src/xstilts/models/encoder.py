@@ -26,7 +26,7 @@ from transformers import (
 from xstilts import encoders
 from xstilts.config import ModelConfig, TinyArchitecture
 from xstilts.errors import UserError
-from xstilts.models import padding_free
+from xstilts.models import dropout, padding_free
 
 log = logging.getLogger("xstilts")
 POOLER = "pooler."
@@ -65,6 +65,7 @@ class Encoder(nn.Module):
     def __init__(self, backbone: PreTrainedModel) -> None:
         super().__init__()
         self.published_pooler = take_pooler(backbone)
+        dropout.use(backbone)
         self.backbone = backbone
         self.pooler: Pooler | None = None
         self.padding_free = False
@@ -112,20 +113,22 @@ class Encoder(nn.Module):
         position_ids_BL: Tensor | None = None,
         token_type_ids_BL: Tensor | None = None,
         places_T: Tensor | None = None,
+        only_first: bool = False,
     ) -> Tensor:
         """hidden_BLD of the last layer, float; values at padding are undefined.
 
+        With `only_first`, at least those of the first tokens: where padding is left out, hidden_B1D, for less work.
         Positions count from 0, whatever the encoder's first position is; None: 0, 1, 2, …
         Segment ids are ignored by an encoder without embeddings for them; None: all 0.
         `places_T`: the positions of the real tokens in the flattened mask; None: they are computed, which makes the host wait
         for a GPU.
         """
-        return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,), token_type_ids_BL, places_T)[-1]
+        return self._run(input_ids_BL, attention_mask_BL, position_ids_BL, (-1,), token_type_ids_BL, places_T, only_first)[-1]
 
-    def read(self, batch: dict[str, Tensor]) -> Tensor:
-        """hidden_BLD of the last layer for all inputs that a collated batch has."""
+    def read(self, batch: dict[str, Tensor], only_first: bool = False) -> Tensor:
+        """hidden_BLD of the last layer for all inputs that a collated batch has; `only_first` as in `forward`."""
         ids_BL, mask_BL = batch["input_ids"], batch["attention_mask"]
-        return cast(Tensor, self(ids_BL, mask_BL, *map(batch.get, ("position_ids", "token_type_ids", "places"))))
+        return cast(Tensor, self(ids_BL, mask_BL, *map(batch.get, ("position_ids", "token_type_ids", "places")), only_first))
 
     def hidden_states(
         self, input_ids_BL: Tensor, attention_mask_BL: Tensor, layers: Sequence[int], places_T: Tensor | None = None
@@ -141,9 +144,10 @@ class Encoder(nn.Module):
         layers: Sequence[int],
         token_type_ids_BL: Tensor | None = None,
         places_T: Tensor | None = None,
+        only_first: bool = False,
         **options: Any,
     ) -> dict[int, Tensor]:
-        layout = padding_free.layout(attention_mask_BL, places_T) if self.padding_free else None
+        layout = padding_free.layout(attention_mask_BL, places_T, only_first) if self.padding_free else None
         if layout is not None and position_ids_BL is None:
             position_ids_BL = torch.arange(input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
         if position_ids_BL is not None:
@@ -151,23 +155,23 @@ class Encoder(nn.Module):
         if token_type_ids_BL is not None and self.reads_segments:
             options["token_type_ids"] = token_type_ids_BL
         if layout is None:
-            # Without padding there is nothing to mask, which the encoder would have to look at the mask to see.
-            mask_BL = None if self.padding_free else attention_mask_BL
-            output = self.backbone(input_ids=input_ids_BL, attention_mask=mask_BL, **options)
+            output = self.backbone(input_ids=input_ids_BL, attention_mask=attention_mask_BL, **options)
         else:
             for name in ("position_ids", "token_type_ids"):
                 if name in options:
                     options[name] = layout.without_padding(options[name])[None]
             output = self.backbone(input_ids=layout.without_padding(input_ids_BL)[None], layout=layout, **options)
         states = output.hidden_states or (output.last_hidden_state,)
+        if layout is not None:
+            return {layer: layout.rows(states[layer][0]) for layer in layers}
         length = input_ids_BL.shape[1]
-        if layout is None and (other := [layer for layer in layers if states[layer].shape[1] != length]):
+        if other := [layer for layer in layers if states[layer].shape[1] != length]:
             kind, places = type(self.backbone).__name__, states[other[0]].shape[1]
             raise UserError(
                 f"layer {other[0]} of a {kind} has {places} hidden states for {length} tokens: choose another layer "
                 "(target.recipe.retrieval_layers) or encoder"
             )
-        return {layer: states[layer] if layout is None else layout.with_padding(states[layer][0]) for layer in layers}
+        return {layer: states[layer] for layer in layers}
 
     def first_token(self, hidden_BLD: Tensor) -> Tensor:
         """pooled_BD: the pooler's output if there is a pooler, else the first token's hidden state."""

@@ -74,7 +74,7 @@ class ClassHead(nn.Module):
 
     `auto`: the AutoModelFor... class; `model`: what it makes, without its encoder; `plain`: whether it is XLM-R's class, which no
     class of transformers loads for this encoder; `tied`: names of the parameters that are the encoder's word embeddings;
-    `needs_pooler`: whether it reads the encoder's pooler.
+    `needs_pooler`: whether it reads the encoder's pooler; `only_first`: whether it reads no hidden state but the first token's.
     """
 
     contrastive = False
@@ -123,6 +123,7 @@ class ClassHead(nn.Module):
             delattr(part, name)
         materialise(self.model)
         self.needs_pooler = self._reads_pooler(encoder) and pooled
+        self.only_first = not self._reads_second_token(encoder)
 
     def of_labels(self) -> set[str]:
         """The names of the parameters that have a row for each label."""
@@ -146,19 +147,28 @@ class ClassHead(nn.Module):
         return [(self.model.get_submodule(path), attribute) for path, _, attribute in places]
 
     def _reads_pooler(self, encoder: Encoder) -> bool:
-        """Call the class for one token, as a trial; return whether its output depends on that of a pooler."""
+        """Return whether its output depends on that of a pooler."""
+        hidden_BLD, pooled_BD = (torch.zeros(*shape, encoder.hidden_size, requires_grad=True) for shape in ((1, 1), (1,)))
+        return self._reads(encoder, hidden_BLD, pooled_BD, lambda _: pooled_BD)
+
+    def _reads_second_token(self, encoder: Encoder) -> bool:
+        """Return whether its output depends on the hidden state of another token than the first."""
+        first_BLD, second_BLD = (torch.zeros(1, 1, encoder.hidden_size, requires_grad=True) for _ in range(2))
+        return self._reads(encoder, torch.cat([first_BLD, second_BLD], 1), second_BLD)
+
+    def _reads(self, encoder: Encoder, hidden_BLD: Tensor, input: Tensor, pool: Callable[[Tensor], Tensor] | None = None) -> bool:
+        """Call the class for a text, as a trial; return whether its output depends on the input."""
         self.model.eval()
         with torch.enable_grad():
-            hidden_BLD, token_BL = torch.zeros(1, 1, encoder.hidden_size), torch.ones(1, 1, dtype=torch.int64)
-            pooled_BD = torch.zeros(1, encoder.hidden_size, requires_grad=True)
-            output = self.call(encoder, token_BL, token_BL, hidden_BLD, lambda _: pooled_BD)[0].sum()
-            read = torch.autograd.grad(output, pooled_BD, allow_unused=True)[0] is not None
+            token_BL = torch.ones(hidden_BLD.shape[:2], dtype=torch.int64)
+            output = self.call(encoder, token_BL, token_BL, hidden_BLD, pool)[0].sum()
+            gradient = torch.autograd.grad(output, input, allow_unused=True)[0]
         self.model.train()
-        return read
+        return gradient is not None and bool(gradient.any())
 
     def read(self, encoder: Encoder, batch: Batch) -> Any:
         """The outputs of the class for all inputs that a collated batch has."""
-        return self.call(encoder, batch["input_ids"], batch["attention_mask"], encoder.read(batch))
+        return self.call(encoder, batch["input_ids"], batch["attention_mask"], encoder.read(batch, self.only_first))
 
     def call(
         self,

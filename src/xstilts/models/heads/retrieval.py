@@ -80,7 +80,8 @@ class RetrievalHead(nn.Module):
     def vectors(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """`layer-pooling` -> vector_BD, all from one pass of the encoder."""
         mask_BL = batch["attention_mask"]
-        states = encoder.hidden_states(batch["input_ids"], mask_BL, self.layers, batch.get("places"))
+        with without_layers_above(max(self.layers), encoder):
+            states = encoder.hidden_states(batch["input_ids"], mask_BL, self.layers, batch.get("places"))
         return {
             f"{layer}-{pooling}": pool(states[layer], mask_BL, pooling, encoder)
             for layer in self.layers
@@ -108,6 +109,5 @@ class RetrievalHead(nn.Module):
 
     def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
         """One float32 (D,) vector per `layer-pooling` for each text."""
-        with without_layers_above(max(self.layers), encoder):
-            vectors = {name: vector_BD.float().cpu().numpy() for name, vector_BD in self.vectors(encoder, batch).items()}
+        vectors = {name: vector_BD.float().cpu().numpy() for name, vector_BD in self.vectors(encoder, batch).items()}
         return [{name: matrix[row] for name, matrix in vectors.items()} for row in range(len(batch["input_ids"]))]
