@@ -270,8 +270,8 @@ class TrainerConfig:
     """`32-true`: float32; `bf16-mixed`: products in bfloat16, weights in float32."""
     max_tokens: int = number(2048, at_least=1, at_most=MANY)
     """Tokens in one micro-batch of a training step. Padding counts, unless the encoder skips it and it is less than the text."""
-    max_eval_tokens: int = number(32768, at_least=1, at_most=MANY)
-    """Tokens in a batch of evaluation, padding included."""
+    max_eval_tokens: int | None = number(None, at_least=1, at_most=MANY)
+    """Tokens in a batch of evaluation, padding included; null: 32,768 on a GPU, 4,096 on a CPU."""
     padding_free: bool = True
     """Skip padding in the encoder if its type and `model.attention=sdpa` allow it."""
     compile: bool = False

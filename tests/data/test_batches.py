@@ -166,6 +166,15 @@ def test_evaluation_covers_every_feature_once_over_all_processes(lengths, world,
     assert len(set(map(len, loaders))) == 1
 
 
+def test_of_equal_inputs_the_first_is_evaluated():
+    rows = {"example": [0, 1, 2, 3], "length": [2, 3, 2, 2], "input_ids": [[0, 2], [0, 7, 2], [0, 2], [0, 2]]}
+    rows |= {"label": [0, 1, 1, 2], "second_segment": [0, 0, 0, 1]}
+    made = Dataset.from_dict(rows, features=classification.FEATURES)
+    item = TaskFeatures("nli", Task(format="classification"), made, made, SPECIAL)
+    assert item.repeated == {0: [2]} and item.different().tolist() == [0, 1, 3]
+    assert [batch.rows for batch in EvaluationLoader([item], 4)] == [[0, 3], [1]]
+
+
 def features_of(chunks, nested=False):
     """Features with these ids, in that many Arrow chunks; nested: two rows of ids in each feature."""
     column = List(List(Value("int32"))) if nested else List(Value("int32"))

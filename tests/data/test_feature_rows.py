@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 
-from xstilts.data.feature_rows import FeatureRows
+from xstilts.data.feature_rows import FeatureRows, first_equal
 
 FEATURES = Features(
     {
@@ -60,3 +60,17 @@ def test_a_sliced_table():
 def test_no_such_row(row):
     with pytest.raises(IndexError, match=f"row {row} of 1"):
         FeatureRows(dataset([(1, [], [], [])]))[row]
+
+
+@pytest.mark.parametrize("names", [["example"], ["ids"], ["choices"], ["real", "ids"], ["ids", "choices", "example"]])
+def test_the_first_of_equal_rows(names):
+    whole = concatenate_datasets([dataset(drawn(number, count)) for number, count in ((1, 40), (2, 0), (1, 30), (3, 25))])
+    for features in (whole, whole.select(range(3, 90)), whole.select(range(90)[::-2]), whole.select([])):
+        seen = {}
+        expected = [seen.setdefault(repr([row[name] for name in names]), number) for number, row in enumerate(features)]
+        assert first_equal(features, names).tolist() == expected
+
+
+def test_lists_of_other_parts_are_not_equal():
+    rows = dataset([(0, [], [], choices) for choices in ([[1, 2], [3]], [[1], [2, 3]], [[1, 2, 3]], [[1, 2], [3]])])
+    assert first_equal(rows, ["choices"]).tolist() == [0, 1, 2, 0]

@@ -1,18 +1,25 @@
 """Training steps of every format: repeatable, able to learn, and the same however a batch is cut."""
 
+from dataclasses import replace
+
 import pytest
+import pytorch_lightning as pl
 import torch
+from datasets import concatenate_datasets
 from torch.utils.data import DataLoader
 
 from tests.small_world import data_of
-from xstilts.config import Mixture
+from xstilts.config import Mixture, TrainerConfig
 from xstilts.data.batches import EvaluationBatch, OptimizerStep
+from xstilts.data.featurizers import featurizer
 from xstilts.data.plan import StepPlan
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head
 from xstilts.tasks.formats import format_names
 from xstilts.training.determinism import derived_seed
 from xstilts.training.module import TaskModule
+from xstilts.training.prediction import by_row
+from xstilts.training.trainer import trainer_options
 
 # One step whose gradient is that of the loss. With weights as small as those of training, the hidden states of all choices are
 # so alike that their gradients cancel down to rounding.
@@ -154,16 +161,51 @@ def test_several_tasks_train_one_encoder_and_their_own_heads(build, fit):
     assert same == []
 
 
+def to_predict(phase, words, examples=None):
+    """The features of a phase's examples, or of others, for evaluation."""
+    rows = phase.examples if examples is None else examples
+    made = featurizer(phase.task.format).featurize(rows, words, phase.task, phase.features.limits, False)
+    return replace(phase.features, examples=rows, features=made)
+
+
 @pytest.mark.parametrize("format", format_names())
-def test_predictions_come_with_their_rows(format, build):
+def test_predictions_come_with_their_rows(format, build, tokenizer):
     phase = build(format)
     phase.model.eval()
-    rows = [3, 0, 2]
-    batch = EvaluationBatch(phase.features, rows, phase.features.collate(rows))
+    features, rows = to_predict(phase, tokenizer), [3, 0, 2]
     with torch.no_grad():
-        task, got, outputs = phase.model.predict_step(batch)
-    expected = 2 * len(rows) if format == "retrieval" else len(rows)
-    assert (task, got, len(outputs)) == (phase.task.name, rows, expected)
+        task, got, outputs = phase.model.predict_step(EvaluationBatch(features, rows, features.collate(rows)))
+    assert (task, got, len(outputs)) == (phase.task.name, rows, len(rows))
+
+
+@pytest.mark.parametrize("format", format_names())
+@pytest.mark.parametrize(("precision", "most"), [("32-true", 1e-6), ("bf16-mixed", 0.02)])
+def test_equal_inputs_are_encoded_once_and_change_no_output(format, precision, most, build, tokenizer):
+    """Each example three times, in batches that are cut elsewhere; `most`: of the largest output, how far one may be off."""
+    phase = build(format, initializer_range=0.2)
+    features = to_predict(phase, tokenizer, concatenate_datasets([phase.examples] * 3))
+    apart = replace(features)
+    apart.__dict__["repeated"] = {}
+    encoded = []
+    phase.encoder.backbone.register_forward_hook(
+        lambda *given: encoded.append(int(given[2]["input_ids"].shape[0])), with_kwargs=True
+    )
+    found = []
+    for used in (features, apart):
+        data = data_of(max_eval_tokens=300)
+        data.evaluation = used
+        encoded.clear()
+        trainer = pl.Trainer(**trainer_options(TrainerConfig(accelerator="cpu", precision=precision)), logger=False)
+        outputs = trainer.predict(phase.model, datamodule=data)
+        found.append((sum(encoded), by_row(outputs, {used.name: used})[used.name]))
+    (once, ours), (thrice, theirs) = found
+    assert thrice == (once if format == "mlm" else 3 * once), "masks differ from row to row"
+    for name in theirs[0]:
+        values = [torch.cat([torch.as_tensor(row[name]).flatten() for row in rows]).double() for rows in (ours, theirs)]
+        if name == "tags" and precision != "32-true":
+            assert (values[0] == values[1]).double().mean() > 0.9  # the best of scores that rounding may exchange
+        else:
+            assert (values[0] - values[1]).abs().max() <= most * values[1].abs().max()
 
 
 def test_a_derived_seed_depends_on_all_its_parts():

@@ -16,7 +16,7 @@ from datasets import Dataset
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from xstilts.data.feature_rows import FeatureRows
+from xstilts.data.feature_rows import FeatureRows, first_equal
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.data.plan import StepPlan
@@ -125,6 +125,20 @@ class TaskFeatures:
         """The length of each feature, int64; read without a Python number for each."""
         table: pa.Table = self.features.select_columns("length").with_format("arrow")[:]
         return table.column("length").to_numpy().astype(np.int64)
+
+    @cached_property
+    def repeated(self) -> dict[int, list[int]]:
+        """Row -> the later rows with equal inputs, whose outputs are the same; only rows that have such."""
+        names = getattr(featurizer(self.task.format), "INPUTS", ())
+        first_N = first_equal(self.features, names) if names else np.arange(len(self.features))
+        found: dict[int, list[int]] = {}
+        for row in np.flatnonzero(first_N != np.arange(len(first_N))).tolist():
+            found.setdefault(int(first_N[row]), []).append(row)
+        return found
+
+    def different(self) -> np.ndarray:
+        """The rows without those that repeat another, int64."""
+        return np.delete(np.arange(len(self.features)), [row for rows in self.repeated.values() for row in rows])
 
     def collate(self, rows: Sequence[int], mask_seed: int | None = None) -> Batch:
         """The padded batch of these rows."""
@@ -260,8 +274,9 @@ class StepLoader:
 
 
 class EvaluationLoader:
-    """All features of several tasks once, sorted by length under a token budget; the groups are dealt out to the processes.
+    """All features of several tasks, sorted by length under a token budget; the groups are dealt out to the processes.
 
+    Of features with equal inputs there is the first alone: `TaskFeatures.repeated` names the others.
     All processes get the same number of batches, as strategies of Lightning may synchronise at each; the last may be empty.
     """
 
@@ -269,8 +284,9 @@ class EvaluationLoader:
         self.tasks = tuple(tasks)
         self.groups: list[tuple[TaskFeatures, list[int]]] = []
         for task in tasks:
-            for group in cut(task.lengths(), max_tokens) if len(task.features) else []:
-                self.groups.append((task, group.tolist()))
+            rows = task.different() if len(task.features) else np.arange(0)
+            for group in cut(task.lengths()[rows], max_tokens) if len(rows) else []:
+                self.groups.append((task, rows[group].tolist()))
         empty = -len(self.groups) % world_size
         self.groups = [*self.groups, *[(task, []) for task in self.tasks[:1]] * empty][rank::world_size]
 

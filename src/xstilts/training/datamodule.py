@@ -24,6 +24,9 @@ from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.tasks.formats import format_of
 from xstilts.training.features import evaluation_features, training_features
 
+ON_GPU, ON_CPU = 32_768, 4_096
+"""Tokens in a batch of evaluation. On a CPU the kernel would hand out new pages for each tensor of a larger batch."""
+
 
 @dataclass(frozen=True)
 class LanguageSplit:
@@ -121,7 +124,11 @@ class TaskDataModule(pl.LightningDataModule):
 
     def evaluation_loader(self, *tasks: TaskFeatures) -> EvaluationLoader:
         """Every feature of these tasks once over all processes."""
-        return EvaluationLoader(tasks, self.budgets.max_eval_tokens, *self._rank())
+        return EvaluationLoader(tasks, self.budgets.max_eval_tokens or self._most_tokens(), *self._rank())
+
+    def _most_tokens(self) -> int:
+        on_cpu = self.trainer is None or self.trainer.strategy.root_device.type == "cpu"
+        return ON_CPU if on_cpu else ON_GPU
 
     def state_dict(self) -> dict[str, Any]:
         """The place of the training in its plan."""

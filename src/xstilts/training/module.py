@@ -167,21 +167,25 @@ class TaskModule(pl.LightningModule):
         self.trainer.should_stop = True
 
     def predict_step(self, batch: EvaluationBatch, batch_idx: int = 0) -> Outputs:
-        """The task's name, the row numbers of the batch's features, and their outputs in the same order."""
-        name = batch.features.name
+        """The task's name, the rows of the batch's features and of those that repeat them, and the outputs in the same order."""
+        outputs, repeated = self._outputs(batch), batch.features.repeated
+        copies = [(copy, output) for row, output in zip(batch.rows, outputs, strict=True) for copy in repeated.get(row, [])]
+        return batch.features.name, batch.rows + [row for row, _ in copies], outputs + [output for _, output in copies]
+
+    def _outputs(self, batch: EvaluationBatch) -> HeadOutputs:
+        """The outputs of the batch's features, in smaller batches if the memory is too small for this one."""
         if not batch.rows:
-            return name, [], []
+            return []
         tokens, single = batch.batch["input_ids"].numel(), len(batch.rows) == 1
         if single or tokens <= self.evaluation_fits:
             with contextlib.suppress(torch.OutOfMemoryError):
-                return name, batch.rows, self(batch)
+                return list(self(batch))
             if single:
                 raise UserError(_too_long("an evaluation", tokens, "trainer.max_eval_tokens"))
             self.evaluation_fits = tokens // 2
             memory.release()
             log.info(f"out of memory in evaluation: going on with {tokens // 2} tokens in a batch instead of {tokens}")
-        outputs = [self.predict_step(move_data_to_device(half, self.device))[2] for half in batch.halves()]
-        return name, batch.rows, [row for rows in outputs for row in rows]
+        return [output for half in batch.halves() for output in self._outputs(move_data_to_device(half, self.device))]
 
     def validation_step(self, batch: EvaluationBatch, batch_idx: int = 0) -> None:
         """Keep the outputs of the batch for `validation_score`."""

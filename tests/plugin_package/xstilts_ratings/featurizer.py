@@ -7,6 +7,7 @@ from datasets import Features, List, Value
 from xstilts.data.featurizers import padding, tables, tokens
 
 VERSION = 1
+INPUTS = ("input_ids",)
 FEATURES = Features(
     {"example": Value("int32"), "length": Value("int32"), "input_ids": List(Value("int32")), "rating": Value("float32")}
 )

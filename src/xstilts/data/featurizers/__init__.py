@@ -3,6 +3,8 @@
 Each module has
 
 - `VERSION`: raised whenever its features change; part of every fingerprint;
+- `INPUTS`: the columns that the head's outputs depend on. In evaluation, features that are equal in them go through the encoder
+  once, and all get the outputs. Without `INPUTS`, as in the module of mlm, whose masks differ, each feature goes through it;
 - `featurize(examples, tokenizer, task, limits, training) -> Dataset`: features with the columns `example` (int32, row of the
   example), `length` (int32, padded tokens that the feature costs in the encoder, all of its rows together), `input_ids`, and
   those of the format. For training, examples without gold are left out;

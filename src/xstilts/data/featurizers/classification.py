@@ -15,6 +15,7 @@ from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 2
+INPUTS = ("input_ids", "second_segment")
 
 FEATURES = Features(
     {

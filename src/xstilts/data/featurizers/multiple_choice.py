@@ -17,6 +17,7 @@ from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 3
+INPUTS = ("input_ids", "second_segment")
 
 FEATURES = Features(
     {

@@ -19,6 +19,7 @@ from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 1
+INPUTS = ("input_ids",)
 
 TEXT = Features({"example": Value("int32"), "length": Value("int32"), "input_ids": List(Value("int32"))})
 """A text to be embedded."""

@@ -21,9 +21,10 @@ from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
 
-__all__ = ["EVALUATION", "TRAINING", "VERSION", "collate", "decode", "featurize"]
+__all__ = ["EVALUATION", "INPUTS", "TRAINING", "VERSION", "collate", "decode", "featurize"]
 
 VERSION = 2
+INPUTS = ("input_ids", "second_segment")
 
 TRAINING = Features(
     {

@@ -19,6 +19,7 @@ from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 1
+INPUTS = ("input_ids", "word_positions")
 
 FEATURES = Features(
     {
