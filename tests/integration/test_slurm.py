@@ -33,6 +33,7 @@ GRID = ("+intermediate=snli,mnli", "+target=pawsx,tatoeba")
 LONG = ("intermediate.recipe.max_steps=300", "intermediate.recipe.eval_every=120")
 """Long enough to be disturbed."""
 PATIENCE = 300  # seconds for what takes some on an idle machine
+pytestmark = pytest.mark.timeout(6 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +185,6 @@ def is_requeued() -> bool:
     return states == ["PENDING"]
 
 
-@pytest.mark.timeout(6 * PATIENCE)
 def test_two_nodes_of_which_one_dies(
     cluster: Path, start_cell: Any, run_inline: Any, toy_world: Any, tmp_path: Path, weights_of: Any
 ) -> None:
