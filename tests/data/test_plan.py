@@ -52,7 +52,7 @@ def test_a_step_is_a_function_of_seed_and_number(sizes, batch_size, seed, number
     plan = StepPlan(sizes, batch_size, seed, max_steps=30)
     expected = steps(plan)
     plan_module._sequence.cache_clear()
-    plan_module._shuffled.cache_clear()
+    plan_module._orders.clear()
     task, rows = StepPlan(dict(sizes), batch_size, seed, max_steps=30).step(number)
     assert task == expected[number][0] and rows.tolist() == expected[number][1].tolist()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import UserError
 from xstilts.sources import mapping
-from xstilts.sources.mapping import pick
+from xstilts.sources.mapping import has_gold, pick
 from xstilts.sources.raw import RawExample
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.formats import format_named, format_names
@@ -20,8 +20,8 @@ names = st.text("abcdefg", min_size=1, max_size=4)
 values = st.one_of(st.text(max_size=5), st.integers())
 
 
-def examples(*given: Any) -> list[dict[str, Any]]:
-    return mapping.examples(*given)[1]
+def examples(*given: Any, **options: Any) -> list[dict[str, Any]]:
+    return mapping.examples(*given, **options)[1]
 
 
 def _rows(*fields: dict) -> list[RawExample]:
@@ -96,7 +96,8 @@ def test_placeholders_are_no_gold_but_real_labels_are():
     source = Source(reader="jsonl", columns={"prompt": "p", "choices": ["p", "p"]}, options={"no_gold": ["test"]})
 
     def labels(split: str, *raw: int) -> list[int | None]:
-        made = examples(_rows(*({"p": "x", "label": label} for label in raw)), CHOICE, source, split, "en")
+        rows = _rows(*({"p": "x", "label": label} for label in raw))
+        made = examples(rows, CHOICE, source, split, "en", keep_gold=has_gold(rows, source, split, CHOICE))
         return [example["label"] for example in made]
 
     assert labels("test", 0, 0, 0) == [None, None, None]

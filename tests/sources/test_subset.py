@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
-from xstilts.sources.subset import pool_size, sample_size, subset
+from xstilts.sources import arrow_file, draws
+from xstilts.sources.subset import order_key, pool_size, sample_size, subset
 from xstilts.tasks.declaration import Task, TrainingTask
 
 
@@ -219,3 +220,26 @@ def test_the_size_is_known_before_the_data_is_read(codes: list[str], count: int,
         used = TrainingTask(languages=codes, parallel=mode, **chosen)  # type: ignore[arg-type]
         drawn = draw(_translations(codes, count), parallel=mode, **chosen)
         assert len(drawn) == sample_size(pool_size([count] * len(codes), used), used)
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        {"max_examples": 11},
+        {"fraction": 0.4, "draw": 2},
+        {"max_examples": 17, "language_exponent": 0.3},
+        {"parallel": "same", "max_examples": 12},
+        {"parallel": "rotate", "max_examples": 20},
+    ],
+)
+def test_a_sample_of_a_mapped_file_is_that_of_the_examples_in_memory(used, tmp_path, monkeypatch):
+    monkeypatch.setattr(draws, "ROWS", 7)
+    examples = _translations(["en", "de", "sw"], 30)
+    arrow_file.write(examples, tmp_path / "rows.arrow")
+    assert draw(arrow_file.mapped(tmp_path / "rows.arrow"), **used).to_list() == draw(examples, **used).to_list()
+
+
+def test_the_order_is_that_of_the_whole_keys():
+    names = [(language, f"train-{number}") for language in ("en", "de") for number in range(500)]
+    expected = sorted(range(len(names)), key=lambda place: order_key(*names[place], 3))
+    assert draws.drawn(names, 3).tolist() == expected

@@ -21,9 +21,12 @@ from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
+from xstilts.sources.arrow_file import release
 from xstilts.tasks.declaration import Limits, Task, head_name
 
 Batch = dict[str, Tensor]
+RELEASE_EVERY = 16
+"""Steps, or chunks of rows, after which the memory of mapped features is given back: some MB of it were read."""
 
 
 @dataclass
@@ -123,8 +126,18 @@ class TaskFeatures:
 
     def lengths(self) -> np.ndarray:
         """The length of each feature, int64; read without a Python number for each."""
-        table: pa.Table = self.features.select_columns("length").with_format("arrow")[:]
-        return table.column("length").to_numpy().astype(np.int64)
+        return self._numbers("length").astype(np.int64)
+
+    def example_count(self) -> int:
+        """The number of examples that have features; those of an example are neighbours."""
+        examples = self._numbers("example")
+        return int(np.count_nonzero(examples[1:] != examples[:-1])) + min(1, len(examples))
+
+    def _numbers(self, name: str) -> np.ndarray:
+        table: pa.Table = self.features.select_columns(name).with_format("arrow")[:]
+        numbers: np.ndarray = table.column(name).to_numpy()
+        release()
+        return numbers
 
     @cached_property
     def repeated(self) -> dict[int, list[int]]:
@@ -157,7 +170,9 @@ class TaskFeatures:
         found = np.zeros(vocabulary, dtype=bool)
         special = {self.special.pad_id, self.special.mask_id, *self.special.special_ids}
         found[[id for id in special if id is not None and id < vocabulary]] = True
-        for chunk in self.features.data.column("input_ids").chunks:
+        for number, chunk in enumerate(self.features.data.column("input_ids").chunks):
+            if number % RELEASE_EVERY == 0:
+                release()
             while not pa.types.is_integer(chunk.type):  # choices and pairs are lists of lists
                 chunk = chunk.flatten()
             ids = chunk.to_numpy(zero_copy_only=False)
@@ -257,6 +272,8 @@ class StepLoader:
         loader: DataLoader[OptimizerStep] = DataLoader(self.steps, batch_size=None, sampler=remaining)  # type: ignore[arg-type]
         for step in loader:
             self.next_step += 1
+            if self.next_step % RELEASE_EVERY == 0:
+                release()
             yield step
 
     def reduce(self, max_tokens: int) -> None:

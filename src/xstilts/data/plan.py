@@ -40,7 +40,7 @@ class StepPlan:
         per_epoch = math.ceil(size / self.batch_size)
         epoch, position = divmod(int(counts[number]), per_epoch)
         order = _shuffled(self.seed, task, epoch, size)
-        return task, order[position * self.batch_size : (position + 1) * self.batch_size]
+        return task, order[position * self.batch_size : (position + 1) * self.batch_size].astype(np.int64)
 
     def _capped(self) -> dict[str, int]:
         # The cap limits the weight of a task among others; a single task is never capped.
@@ -71,6 +71,19 @@ def _sequence(seed: int, probabilities: tuple[float, ...], steps: int) -> tuple[
     return tasks, counts
 
 
-@lru_cache(maxsize=16)
+_orders: dict[tuple[int, str], tuple[int, np.ndarray]] = {}
+"""Seed and task -> the epoch that was asked for last, and its order: 4 bytes for each feature."""
+ORDERS = 16
+"""Tasks whose orders are kept."""
+
+
 def _shuffled(seed: int, task: str, epoch: int, size: int) -> np.ndarray:
-    return np.random.default_rng([seed, 2, epoch, *task.encode()]).permutation(size)
+    known, order = _orders.get((seed, task), (-1, np.empty(0)))
+    if (known, len(order)) != (epoch, size):
+        order = np.random.default_rng([seed, 2, epoch, *task.encode()]).permutation(size)
+        order = order.astype(np.int32) if size <= np.iinfo(np.int32).max else order
+        _orders.pop((seed, task), None)
+        _orders[seed, task] = epoch, order
+        if len(_orders) > ORDERS:
+            del _orders[next(iter(_orders))]
+    return order

@@ -32,28 +32,37 @@ def _matches(row: RawExample, source: Source, language: str) -> bool:
     return True
 
 
-def check_expected(task: Task, source: Source, split: str, language: str, examples: list[dict[str, Any]]) -> None:
-    """Compare the examples of one split and language with `Source.expect`. Raises UserError at the first difference."""
-    expected = source.expect.get(split)
-    if expected is None:
-        return
-    format = format_of(task)
-    counted = [example for example in examples if format.counts(example)]
-    place = f"from {source.hub} at revision {source.revision or 'main'}" if source.hub else "from files"
-    where = f"task '{task.name}', {split}, '{language}', {place}"
-    rows = expected.rows.get(language, expected.rows.get("*"))
-    if rows is not None and rows != len(counted):
-        raise UserError(f"{where}: got {len(counted)} rows, expected {rows}; {_REMEDY}")
-    if expected.labels:
-        got = Counter(label for example in counted for label in _labels(example, format))
-        if got != Counter(expected.labels):
+class Expected:
+    """Counts the examples of one split and language, to be compared with `Source.expect`."""
+
+    def __init__(self, task: Task, source: Source, split: str, language: str) -> None:
+        self.source, self.format, self.language, self.expected = source, format_of(task), language, source.expect.get(split)
+        place = f"from {source.hub} at revision {source.revision or 'main'}" if source.hub else "from files"
+        self.where = f"task '{task.name}', {split}, '{language}', {place}"
+        self.rows = 0
+        self.labels: Counter[str] = Counter()
+
+    def add(self, examples: Iterable[dict[str, Any]]) -> None:
+        """Count these examples too."""
+        if self.expected is not None:
+            counted = [example for example in examples if self.format.counts(example)]
+            self.rows += len(counted)
+            self.labels.update(label for example in counted for label in _labels(example, self.format))
+
+    def check(self) -> None:
+        """Raise UserError at the first difference."""
+        if self.expected is None:
+            return
+        rows = self.expected.rows.get(self.language, self.expected.rows.get("*"))
+        if rows is not None and rows != self.rows:
+            raise UserError(f"{self.where}: got {self.rows} rows, expected {rows}; {_REMEDY}")
+        declared, got = self.expected.labels, self.labels
+        if declared and got != Counter(declared):
             differences = (
-                f"{label or 'no gold'}: got {got[label]}, expected {expected.labels.get(label, 0)}"
-                for label in sorted(
-                    label for label in got.keys() | expected.labels.keys() if got[label] != expected.labels.get(label, 0)
-                )
+                f"{label or 'no gold'}: got {got[label]}, expected {declared.get(label, 0)}"
+                for label in sorted(label for label in got.keys() | declared.keys() if got[label] != declared.get(label, 0))
             )
-            raise UserError(f"{where}: other labels than declared ({'; '.join(differences)}); {_REMEDY}")
+            raise UserError(f"{self.where}: other labels than declared ({'; '.join(differences)}); {_REMEDY}")
 
 
 _REMEDY = "the data differs from the task's declaration: fetch it again, pin another revision, or set data.expect=false"

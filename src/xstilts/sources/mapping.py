@@ -10,7 +10,7 @@ be placeholders: if all labels of a file are equal, it has no gold (XCOPA's test
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from xstilts.errors import UserError, tell
@@ -131,14 +131,15 @@ def _convert(value: Any, field: str, format: Format, labels: dict[str, str], whe
     return int(text)
 
 
-def _has_gold(rows: list[RawExample], source: Source, split: str, format: Format) -> bool:
-    """Return False if the split's gold is a placeholder: the same value in every row."""
+def has_gold(rows: Iterable[RawExample], source: Source, split: str, format: Format) -> bool:
+    """Return False if the split's gold is a placeholder: the same value in every row. Reads rows only where it may be one."""
     if format.gold is None or split not in source.options.get("no_gold", []):
         return True
-    values = [_picked(row, source, format.gold) for row in rows]
+    values = (_picked(row, source, format.gold) for row in rows)
     if format.labelled_items:  # one placeholder for each item
-        values = [label for labels in values for label in (labels if isinstance(labels, list) else [labels])]
-    return any(value != values[0] for value in values)
+        values = (label for labels in values for label in (labels if isinstance(labels, list) else [labels]))
+    first = next(values, None)
+    return any(value != first for value in values)
 
 
 def _picked(row: RawExample, source: Source, field: str) -> Any:
@@ -153,13 +154,12 @@ def _picked(row: RawExample, source: Source, field: str) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def check_gold_column(rows: list[RawExample], format: Format, source: Source) -> None:
-    """Raise UserError if no row has a column for the gold, as with a typing error in the header of a file."""
+def gold_column_problem(rows: list[RawExample], format: Format, source: Source) -> str | None:
+    """Return an error message if no row has a column for the gold, as with a typing error in the header of a file; else None."""
     gold = format.gold
     if not rows or gold is None or gold in source.columns or gold in source.options.get("optional", []):
-        return
-    if not any(gold in row.fields for row in rows):
-        raise UserError(f"{rows[0].where}: {_missing(rows[0], source, gold)}")
+        return None
+    return None if any(gold in row.fields for row in rows) else f"{rows[0].where}: {_missing(rows[0], source, gold)}"
 
 
 def examples(
@@ -169,28 +169,37 @@ def examples(
     split: str,
     language: str,
     problems: list[str] | None = None,
+    first: int = 0,
+    keep_gold: bool = True,
 ) -> tuple[list[RawExample], list[dict[str, Any]]]:
     """Return the rows, and one example for each, in order, with exactly the fields of the format.
 
-    The id is taken from the row, or is `{split}-{row number from 0}` if the split is in `positional_ids` or rows have no id.
+    `first`: the number of the first row; `keep_gold`: the result of `has_gold` for all rows. For the id see `identifier`.
     A missing column, a label that is no index of a choice, and a value of the wrong shape are problems, each with its row: a
     UserError, or with a list `problems` one more item, and the row is left out.
     """
-    keep_gold = _has_gold(rows, source, split, format)
     fields = [field for field in format.fields if field not in ("id", "language") and (keep_gold or field != format.gold)]
     made = []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, first):
         try:
-            name = None if split in source.positional_ids else _picked(row, source, "id")
-            if name == "":
-                raise UserError(f"{row.where}: an empty id; if rows have none, list the split in the source's positional_ids")
-            name = f"{split}-{number}" if name is None else _text(name, f"{row.where}: id")
+            name = identifier(row, number, source, split)
             values = {field: _value_of(row, field, format, source) for field in fields}
         except UserError as error:
             tell(str(error), problems)
         else:
             made.append((row, dict.fromkeys(format.fields) | {"id": name, "language": language} | values))
     return [row for row, _ in made], [example for _, example in made]
+
+
+def identifier(row: RawExample, number: int, source: Source, split: str) -> str:
+    """Return the id of the row, or `{split}-{number}` if the split is in `positional_ids` or rows have no id.
+
+    `number` counts the rows of the language from 0. Raises UserError for an id that is empty or no text or number.
+    """
+    name = None if split in source.positional_ids else _picked(row, source, "id")
+    if name == "":
+        raise UserError(f"{row.where}: an empty id; if rows have none, list the split in the source's positional_ids")
+    return f"{split}-{number}" if name is None else _text(name, f"{row.where}: id")
 
 
 def _value_of(row: RawExample, field: str, format: Format, source: Source) -> Any:

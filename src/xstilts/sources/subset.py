@@ -5,7 +5,6 @@ ids name translations, the language is left out, so that one language alone and 
 """
 
 import hashlib
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -53,28 +52,35 @@ def subset(examples: "Dataset", task: Task, used: TrainingTask) -> "Dataset":
     Samples of the same `draw` are nested. Raises UserError for options out of bounds or at odds with each other, and for
     `parallel` if ids do not name translations.
     """
+    import numpy as np
+
+    from xstilts.sources import draws
+
     name = f"task {task.name}"
     for problem in [*bounds.problems(name, replace(used, task=task)), *sampling_problems(name, used)]:
         raise UserError(problem)
     if used.parallel and (why := unparallel(examples, task)):
         raise UserError(why)
-    format = format_of(task)
-    field, value = format.candidate or ("id", None)
-    stays = [found == value for found in examples[field][:]]
-    counted = [row for row, always in enumerate(stays) if not always]
-    languages, ids = examples["language"][:], examples["id"][:]
+    if not used.parallel and used.max_examples is None and used.fraction is None:
+        return examples
+    field, value = format_of(task).candidate or ("id", None)
+    stays_N = np.fromiter((found == value for found in draws.values(examples, field)), dtype=bool, count=len(examples))
+    counted = len(examples) - int(stays_N.sum())
+    languages_N, languages = draws.codes(examples, "language")
     if used.parallel:
-        order = _parallel(counted, languages, ids, used)
-    elif used.max_examples is None and used.fraction is None:
-        return examples
+        rows, ids, together = np.flatnonzero(~stays_N), draws.codes(examples, "id"), used.parallel == "same"
+        order = draws.parallel(rows, languages_N, len(languages), *ids, used.draw, together)
     else:
-        order = sorted(counted, key=lambda row: order_key(languages[row], ids[row], used.draw))
+        by_row = (languages[code] for code in languages_N.tolist())
+        order = draws.drawn(zip(by_row, draws.values(examples, "id"), strict=True), used.draw)
+        order = order[~stays_N[order]]
         if used.language_exponent is not None:
-            order = _by_shares(order, languages, used.language_exponent)
-    chosen = set(order[: sample_size(len(order), used)])
-    if len(chosen) == len(counted):
+            order = draws.by_shares(order, languages_N, used.language_exponent)
+    chosen = order[: sample_size(len(order), used)]
+    if len(chosen) == counted:
         return examples
-    return examples.select([row for row, always in enumerate(stays) if row in chosen or always])
+    stays_N[chosen] = True
+    return examples.select(np.flatnonzero(stays_N))
 
 
 def together(used: TrainingTask) -> int:
@@ -104,50 +110,22 @@ def unparallel(examples: "Dataset", task: Task) -> str | None:
 
     There have to be ids in every language, and where an example has one label, translations have to have the same.
     """
-    format, languages = format_of(task), examples["language"][:]
-    by_id: dict[str, list[int]] = defaultdict(list)
-    for row, name in enumerate(examples["id"][:]):
-        by_id[name].append(row)
-    every = sorted(set(languages))
-    shared = [rows for rows in by_id.values() if len(rows) == len(every)]
+    import numpy as np
+
+    from xstilts.sources import draws
+
+    format, (ids_N, ids) = format_of(task), draws.codes(examples, "id")
+    every = sorted(set(draws.values(examples, "language")))
+    shared = np.bincount(ids_N, minlength=len(ids)) == len(every)
     expected = f"parallel is for translations with the same id in all of {', '.join(every)}: type parallel=null"
-    if not shared:
+    if not shared.any():
         return f"task {task.name} has no id that all languages have; {expected}"
     if format.gold and format.gold_is_label and not format.labelled_items:
-        labels = examples[format.gold][:]
-        same = sum(len({labels[row] for row in rows}) == 1 for rows in shared)
-        if same < SAME_LABEL * len(shared):
-            return f"task {task.name}: {len(shared) - same:,} of {len(shared):,} ids have several labels; {expected}"
+        labels_N, labels = draws.codes(examples, format.gold)
+        least, most = np.full(len(ids), len(labels)), np.full(len(ids), -1)
+        np.minimum.at(least, ids_N, labels_N)
+        np.maximum.at(most, ids_N, labels_N)
+        several = int((shared & (least != most)).sum())
+        if shared.sum() - several < SAME_LABEL * shared.sum():
+            return f"task {task.name}: {several:,} of {shared.sum():,} ids have several labels; {expected}"
     return None
-
-
-def _parallel(rows: list[int], languages: list[str], ids: list[str], used: TrainingTask) -> list[int]:
-    """Sort rows so that every prefix, of a multiple of the languages for `same`, is a sample of this draw.
-
-    `same` leaves out ids that a language lacks. `rotate` gives each id to the language with the fewest so far among those that
-    have it, the first of `rows` in a tie: if all have it, to each in turn.
-    """
-    places: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in rows:
-        places[ids[row]][languages[row]] = row
-    drawn = sorted(places, key=lambda name: order_key("", name, used.draw))
-    taken = Counter(dict.fromkeys(languages, 0))
-    if used.parallel == "same":
-        return [row for name in drawn if len(places[name]) == len(taken) for row in places[name].values()]
-    order = []
-    for name in drawn:
-        language = min(places[name], key=taken.__getitem__)
-        taken[language] += 1
-        order.append(places[name][language])
-    return order
-
-
-def _by_shares(order: list[int], languages: list[str], exponent: float) -> list[int]:
-    """Reorder rows so that every prefix holds languages in proportion to n_l^exponent (method of Sainte-Laguë)."""
-    weights = {language: count**exponent for language, count in Counter(languages[row] for row in order).items()}
-    taken: dict[str, int] = defaultdict(int)
-    place = {}
-    for row in order:
-        place[row] = (taken[languages[row]] + 0.5) / weights[languages[row]]
-        taken[languages[row]] += 1
-    return sorted(order, key=place.__getitem__)

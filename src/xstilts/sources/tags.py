@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xstilts.sources.raw import RawExample
@@ -14,13 +14,13 @@ SHOWN = 8
 """Number of labels that a message lists."""
 
 
-def undeclared(task: Task, examples: Sequence[dict[str, Any]]) -> str:
+def undeclared(task: Task, examples: Iterable[dict[str, Any]]) -> str:
     """Return the end of a message with all undeclared labels, the most frequent first, and what to do; "" if there are none."""
     format = format_of(task)
     field = format.gold
     if not format.fewest_labels or field is None:
         return ""
-    values = [example[field] for example in examples if example[field] is not None]
+    values = (example[field] for example in examples if example[field] is not None)
     labels = (label for value in values for label in (value if isinstance(value, list) else [value]))
     counts = Counter(label for label in labels if label not in task.labels)
     if not counts:
@@ -61,20 +61,34 @@ def where_undeclared(task: Task, row: RawExample, example: dict[str, Any]) -> st
     return row.where_of(next((number for number, tag in enumerate(tags) if tag not in task.labels), 0)) if tags else row.where
 
 
-def tags_among_words(task: Task, source: Source, examples: Sequence[dict[str, Any]]) -> str | None:
-    """Return an error message if tags were read as parts of the words: most words end in a declared tag. Else None."""
-    format = format_of(task)
-    if format.labelled_items is None or format.gold is None:
-        return None
-    words = [word for example in examples if example[format.gold] is None for word in example[format.labelled_items]]
-    tags = [*task.labels, *source.labels]
-    ending = [word for word in words if any(_ends_in(word, tag) for tag in tags)]
-    if not words or len(ending) * 2 <= len(words):
-        return None
-    return (
-        f"words and tags were read as words alone, for instance '{ending[0]}': {len(ending)} of {len(words)} words end in a tag. "
-        "Set options.delimiter to the character between words and tags"
-    )
+class TagsAmongWords:
+    """Recognises tags that were read as parts of the words: most words of the examples without tags end in a declared tag."""
+
+    def __init__(self, task: Task, source: Source) -> None:
+        format = format_of(task)
+        self.words, self.gold = format.labelled_items, format.gold
+        self.tags = [*task.labels, *source.labels]
+        self.total = self.ending = 0
+        self.first = ""
+
+    def add(self, examples: Sequence[dict[str, Any]]) -> None:
+        """Count the words of these examples too."""
+        if self.words is None or self.gold is None:
+            return
+        for word in (word for example in examples if example[self.gold] is None for word in example[self.words]):
+            self.total += 1
+            if any(_ends_in(word, tag) for tag in self.tags):
+                self.ending += 1
+                self.first = self.first or word
+
+    def problem(self) -> str | None:
+        """Return an error message, or None."""
+        if self.ending * 2 <= self.total:
+            return None
+        return (
+            f"words and tags were read as words alone, for instance '{self.first}': {self.ending} of {self.total} words end in a "
+            "tag. Set options.delimiter to the character between words and tags"
+        )
 
 
 def _ends_in(word: str, tag: str) -> bool:

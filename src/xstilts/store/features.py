@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("xstilts")
 KIND = "features"
-SCHEMA = 1
+SCHEMA = 2
 """Increase it when the layout of the stored files changes."""
 
 SHORT = 100_000
@@ -95,26 +95,30 @@ def tokenizer_identity(tokenizer: "PreTrainedTokenizerBase") -> str:
     return _identities[written]
 
 
-def load_or_build(store: str, identity: Callable[[], dict[str, Any]], build: Callable[[], Prepared]) -> Prepared:
+def load_or_build(store: str, identity: Callable[[], dict[str, Any]], build: Callable[[Path | None], Prepared]) -> Prepared:
     """Return the stored examples and features, or call `build` and store its result.
 
-    An empty or read-only `store` keeps nothing. If another process is building the same features, wait for it. A stored result
-    that has lost a file is built again.
+    `build` takes a folder for its files; the result may already lie there, in `examples_file` and `features_file`. None: it
+    stays in memory. An empty or read-only `store` keeps nothing. If another process is building the same features, wait for it.
+    A stored result that has lost a file is built again.
     """
     if not store:
-        return build()
+        return build(None)
+    from xstilts.sources import arrow_file
+
     described = identity()
     paths = ArtifactPaths(Path(store), KIND, fingerprint(described))
     if not _is_complete(paths.folder):
         if os.access(store, os.F_OK) and not os.access(store, os.W_OK):
-            return build()
+            return build(None)
         with locked(paths.lock, lambda holder: log.info(f"features: waiting for {holder}")):
             if not _is_complete(paths.folder):
                 remove(paths.folder)
                 with temporary_folder(paths.folder) as folder:
-                    made = build()
-                    made.examples.save_to_disk(str(folder / "examples"))
-                    made.features.save_to_disk(str(folder / "features"))
+                    made = build(folder)
+                    for rows, file in ((made.examples, examples_file(folder)), (made.features, features_file(folder))):
+                        if not file.exists():
+                            arrow_file.write(rows, file)
                     publish(folder, paths.folder, {"identity": described, "sizes": made.sizes})
                 del made
     return _open(paths.folder)
@@ -134,10 +138,17 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _open(folder: Path) -> Prepared:
-    from datasets import load_from_disk
+    from xstilts.sources import arrow_file
 
-    return Prepared(
-        load_from_disk(str(folder / "examples"), keep_in_memory=False),
-        load_from_disk(str(folder / "features"), keep_in_memory=False),
-        read_metadata(folder)["sizes"],
-    )
+    examples, features = arrow_file.mapped(examples_file(folder)), arrow_file.mapped(features_file(folder))
+    return Prepared(examples, features, read_metadata(folder)["sizes"])
+
+
+def examples_file(folder: Path) -> Path:
+    """The file of the examples in the folder of an artifact."""
+    return folder / "examples.arrow"
+
+
+def features_file(folder: Path) -> Path:
+    """The file of the features."""
+    return folder / "features.arrow"

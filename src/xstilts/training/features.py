@@ -4,24 +4,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from datasets import concatenate_datasets
+from datasets import Dataset, concatenate_datasets
 from transformers import PreTrainedTokenizerBase
 
 from xstilts.data import data_maps
 from xstilts.data.featurizers import featurizer
+from xstilts.data.featurizers.tables import kept_in
 from xstilts.errors import UserError
 from xstilts.jobs import TrainingData
 from xstilts.paths import DYNAMICS
-from xstilts.sources import TaskSource
+from xstilts.sources import TaskSource, arrow_file
 from xstilts.sources.load import load
 from xstilts.sources.shuffle import shuffled
 from xstilts.sources.splits import DataSplit
 from xstilts.sources.subset import subset
-from xstilts.store.features import Prepared, feature_identity, load_or_build
+from xstilts.store.features import Prepared, examples_file, feature_identity, features_file, load_or_build
 from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.declaration import Limits
 from xstilts.tasks.formats import format_of
 
+READ = "read.arrow"
+"""The end of the names of files with all examples of a split, from which those to keep are taken."""
 SPLIT = ("languages", "train", "validation")
 """Fields of TrainingTask that a DataSplit has too."""
 
@@ -33,13 +36,16 @@ def training_features(training: TrainingData, tokenizer: PreTrainedTokenizerBase
     if data_map:
         taken["data_map"] |= {"map": Path(data_map).name}
 
-    def build() -> Prepared:
-        examples = subset(load(training.source, train.expression, train.languages), task, used)
+    def build(folder: Path | None) -> Prepared:
+        read = load(training.source, train.expression, train.languages, file=folder and folder / READ)
+        examples = subset(read, task, used)
         if data_map:
             examples = data_maps.selected(examples, Path(data_map) / DYNAMICS, used.data_map, format_of(task).gold or "")
         if used.shuffle_labels:
             examples = shuffled(examples, task, used.draw)
-        features = featurizer(task.format).featurize(examples, tokenizer, task, training.limits, True)
+        examples = _settled(examples, folder, [read])
+        with kept_in(folder and features_file(folder)):
+            features = featurizer(task.format).featurize(examples, tokenizer, task, training.limits, True)
         if not len(features):
             raise UserError(f"task {task.name} has no training example left; got {len(examples)} examples without gold")
         return Prepared(examples, features, [len(examples)])
@@ -60,13 +66,31 @@ def evaluation_features(
     Answers of one language may be candidates of another's questions, so a split is loaded with all its languages at once.
     """
 
-    def build() -> Prepared:
-        read = [load(source, split.expression, split.languages, max_examples=first) for split in splits]
-        examples = concatenate_datasets(read)
-        features = featurizer(source.task.format).featurize(examples, tokenizer, source.task, limits, False)
+    def build(folder: Path | None) -> Prepared:
+        read = [
+            load(source, split.expression, split.languages, first, file=folder and folder / f"{number}.{READ}")
+            for number, split in enumerate(splits)
+        ]
+        examples = _settled(concatenate_datasets(read) if len(read) > 1 else read[0], folder, read)
+        with kept_in(folder and features_file(folder)):
+            features = featurizer(source.task.format).featurize(examples, tokenizer, source.task, limits, False)
         return Prepared(examples, features, [len(part) for part in read])
 
     return _kept(source, splits, {"first": first}, tokenizer, limits, False, store, build)
+
+
+def _settled(examples: Dataset, folder: Path | None, read: list[Dataset]) -> Dataset:
+    """The examples as they are kept in the folder of the artifact; the files of what was read are deleted."""
+    if folder is None:
+        return examples
+    files = list(folder.glob(f"*{READ}"))
+    if len(files) == 1 and examples is read[0] and len(arrow_file.mapped(files[0])) == len(examples):
+        files.pop().rename(examples_file(folder))
+    else:
+        arrow_file.write(examples, examples_file(folder))
+    for file in files:
+        file.unlink()
+    return arrow_file.mapped(examples_file(folder))
 
 
 def _kept(
@@ -77,7 +101,7 @@ def _kept(
     limits: Limits,
     training: bool,
     store: str,
-    build: Callable[[], Prepared],
+    build: Callable[[Path | None], Prepared],
 ) -> Prepared:
     def identity() -> dict[str, Any]:
         return feature_identity(source, splits, taken, tokenizer, limits, training)

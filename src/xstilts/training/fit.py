@@ -141,7 +141,7 @@ def _publish(
 ) -> None:
     assert data.plan
     final, steps = Path(job.artifact), len(data.plan)
-    examples = {name: len(task.features.data.column("example").unique()) for name, task in data.training.items()}
+    examples = {name: task.example_count() for name, task in data.training.items()}
     with temporary_folder(final) as folder:
         classes = checkpoint.export(folder, encoder, heads, data.tokenizer)
         for dynamics in recorded:

@@ -21,17 +21,21 @@ def read(job: ReadingJob) -> None:
     problems: dict[str, list[str]] = {}
     with _without_remarks():
         for split in job.splits:
-            if found := _problems(split):
+            if found := _problems(split, Path(job.problems).with_name("read.arrow")):
                 problems[split.mark] = found
             else:
                 _mark(split)
     write_json(Path(job.problems), problems)
 
 
-def _problems(split: UnreadSplit) -> list[str]:
-    """List what is wrong with a split, at most a line for each language."""
+def _problems(split: UnreadSplit, file: Path) -> list[str]:
+    """List what is wrong with a split, at most a line for each language. `file`: for what is needed of all examples."""
+    format = format_of(split.source.task)
+    fields = dict.fromkeys(
+        filter(None, ["language", "id" if split.parallel else None, format.gold, *(format.candidate or ())[:1]])
+    )
     try:
-        found = load(split.source, split.split.expression, split.split.languages)
+        found = load(split.source, split.split.expression, split.split.languages, file=file, fields=fields)
     except UserError as error:
         together = _line(error)
         alone = [_problem(split, language) for language in split.split.languages]  # reading ends at the first problem
