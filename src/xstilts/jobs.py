@@ -126,6 +126,8 @@ class EvaluationJob:
     limits: Limits = field(default_factory=Limits)
     examples: dict[str, dict[str, int]] = field(default_factory=dict)
     """Split -> language -> number of examples by the task's declaration, without languages whose number is not declared."""
+    work: str = ""
+    """The folder of the unfinished evaluation: vectors of texts; empty: nothing is kept."""
     result: str = ""
     predictions: str = ""
     header: dict[str, Any] = field(default_factory=dict)

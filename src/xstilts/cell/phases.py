@@ -301,6 +301,7 @@ def _with_evaluation(
         hyperparameters=values,
         limits=target.limits,
         examples=target.examples,
+        work=str(paths.work),
         result=str(paths.result),
         predictions=str(paths.predictions),
         header={

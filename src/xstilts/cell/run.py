@@ -161,6 +161,8 @@ def _ensure_evaluated(cell: CellPlan) -> None:
     with locked(paths.lock, lambda holder: log.info(f"{cell.evaluation.label}: waiting for {holder}")):
         if paths.result.exists():
             return
+        if cell.config.store.refresh != "never":
+            shutil.rmtree(paths.work, ignore_errors=True)
         log.info(f"{cell.evaluation.label}: evaluating")
         paths.work.mkdir(parents=True, exist_ok=True)
         output = log_file(paths.output, "phase 4", paths.name)

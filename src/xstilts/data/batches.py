@@ -297,14 +297,23 @@ class EvaluationLoader:
     All processes get the same number of batches, as strategies of Lightning may synchronise at each; the last may be empty.
     """
 
-    def __init__(self, tasks: Sequence[TaskFeatures], max_tokens: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[TaskFeatures],
+        max_tokens: int,
+        rank: int = 0,
+        world_size: int = 1,
+        done: np.ndarray | None = None,
+    ) -> None:
+        """`done`, bool: the rows of the only task that need no prediction. Batches of such rows alone are left out."""
         self.tasks = tuple(tasks)
         self.groups: list[tuple[TaskFeatures, list[int]]] = []
         for task in tasks:
             rows = task.different() if len(task.features) else np.arange(0)
             for group in cut(task.lengths()[rows], max_tokens) if len(rows) else []:
-                self.groups.append((task, rows[group].tolist()))
-        empty = -len(self.groups) % world_size
+                if done is None or not done[rows[group]].all():
+                    self.groups.append((task, rows[group].tolist()))
+        empty = -len(self.groups) % world_size if self.groups or done is None else world_size  # no loader may be empty
         self.groups = [*self.groups, *[(task, []) for task in self.tasks[:1]] * empty][rank::world_size]
 
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ of scores, M some of its columns, G those of one group.
 """
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,9 +16,16 @@ GROUP = 32
 """Columns per group. The largest score of each group is computed first; only the best groups are searched."""
 
 
+class Rows(Protocol):
+    """Vectors that are read some at a time: a tensor, or files."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Tensor: ...
+
+
 def nearest(
     queries_QD: Tensor,
-    index_ND: Tensor,
+    index_ND: Rows,
     k: int,
     chunk_rows: int = CHUNK_ROWS,
     *,
@@ -60,7 +68,7 @@ def nearest_both_ways(
 
 
 def _blocks(
-    queries_QD: Tensor, index_ND: Tensor, chunk_rows: int, cosine: bool = False, later_first: bool = False
+    queries_QD: Tensor, index_ND: Rows, chunk_rows: int, cosine: bool = False, later_first: bool = False
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Yield every block of scores with its first row and column, in ascending order of rows and columns.
 

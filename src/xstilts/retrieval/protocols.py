@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from xstilts.errors import UserError
 from xstilts.retrieval.margin import apply_threshold, mine_texts, tune_threshold
-from xstilts.retrieval.neighbours import nearest
+from xstilts.retrieval.neighbours import CHUNK_ROWS, Rows, nearest
 
 RANKED = 20
 """Number of candidates in a ranking: mAP@20 and MRR@20 look at no more."""
@@ -26,8 +26,8 @@ class Pool:
     """
 
     ids: list[str]
-    texts: list[str]
-    vectors_ND: Tensor
+    texts: Sequence[str]
+    vectors_ND: Rows
     """float32, any length; the protocols normalise."""
 
     def __post_init__(self) -> None:
@@ -35,18 +35,19 @@ class Pool:
             raise ValueError(f"{len(self.ids)} ids, {len(self.texts)} texts and {len(self.vectors_ND)} vectors in one pool")
         if len(set(self.ids)) < len(self.ids):
             raise ValueError(f"{len(self.ids) - len(set(self.ids))} repeated ids in one pool")
-        # Of a million vectors `isfinite` would make a copy.
-        least_N, most_N = torch.aminmax(self.vectors_ND.detach(), dim=1)
-        bad = torch.nonzero(~(torch.isfinite(least_N) & torch.isfinite(most_N))).squeeze(1)
-        if len(bad):
+        bad: list[int] = []
+        for first in range(0, len(self.ids), CHUNK_ROWS):
+            finite_C = torch.isfinite(self.vectors_ND[first : first + CHUNK_ROWS].detach()).all(dim=1)
+            bad += (first + torch.nonzero(~finite_C).squeeze(1)).tolist()
+        if bad:
             raise UserError(
-                f"{len(bad)} of {len(self.ids)} embeddings are not finite (the first is that of '{self.ids[int(bad[0])]}'): "
+                f"{len(bad)} of {len(self.ids)} embeddings are not finite (the first is that of '{self.ids[bad[0]]}'): "
                 "the encoder has diverged; train it with a lower learning rate or more warm-up"
             )
 
     def unit_ND(self) -> Tensor:
         """Return a copy scaled to length 1 (a zero vector stays zero), float32, detached."""
-        return normalize(self.vectors_ND.detach().float(), dim=1)
+        return normalize(self.vectors_ND[:].detach().float(), dim=1)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> l
     Officially the English sentences are the queries and the other language's the candidates, and only the first counts. Equal
     cosines: the earlier candidate first.
     """
-    _, positions = nearest(queries.vectors_ND, candidates.vectors_ND, count, cosine=True)
+    _, positions = nearest(queries.vectors_ND[:], candidates.vectors_ND, count, cosine=True)
     return _ids(positions, candidates)
 
 
@@ -78,7 +79,7 @@ def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> li
     `argsort` of google-research/xtreme third_party/utils_lareqa.py. Numpy's default sort is not stable, so the order of ties is
     not fixed there; they come from repeated sentences of one passage, which are all relevant or none.
     """
-    _, positions = nearest(queries.vectors_ND, candidates.vectors_ND, count, cosine=True, later_first=True)
+    _, positions = nearest(queries.vectors_ND[:], candidates.vectors_ND, count, cosine=True, later_first=True)
     return _ids(positions, candidates)
 
 
@@ -92,7 +93,7 @@ def bitext_mining(
     """
     if (gold is None) == (threshold is None):
         raise ValueError("bitext_mining needs either gold, to tune the threshold on it, or a threshold")
-    mined = mine_texts(queries.texts, queries.unit_ND(), candidates.texts, candidates.unit_ND())
+    mined = mine_texts(queries.texts[:], queries.unit_ND(), candidates.texts[:], candidates.unit_ND())
     scores = {(queries.ids[source], candidates.ids[target]): score for (source, target), score in mined.items()}
     if gold is not None:
         pairs = [(query, candidate) for query, relevant in zip(queries.ids, gold, strict=True) for candidate in relevant]

@@ -1,11 +1,12 @@
 """The LightningDataModule of all tasks: reads examples, makes features of them, and hands out training steps and batches."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from transformers import PreTrainedTokenizerBase
 
@@ -22,6 +23,7 @@ from xstilts.sources.splits import DataSplit
 from xstilts.store.features import Prepared
 from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.tasks.formats import format_of
+from xstilts.training import distributed
 from xstilts.training.features import evaluation_features, training_features
 
 ON_GPU, ON_CPU = 32_768, 4_096
@@ -84,6 +86,8 @@ class TaskDataModule(pl.LightningDataModule):
         self.validation: dict[str, TaskFeatures] = {}
         self.evaluation: TaskFeatures | None = None
         self.language_splits: list[LanguageSplit] = []
+        self.done: Callable[[], np.ndarray] | None = None
+        """Returns which rows of the target need no prediction, bool."""
         self.plan: StepPlan | None = None
         self._position: dict[str, Any] = {}
         self._loader: StepLoader | None = None
@@ -120,7 +124,9 @@ class TaskDataModule(pl.LightningDataModule):
     def predict_dataloader(self) -> EvaluationLoader:
         """Every feature of the target's splits and languages once over all processes."""
         assert self.evaluation
-        return self.evaluation_loader(self.evaluation)
+        # Every process takes the first one's view, so that all deal out the same batches.
+        done = distributed.gathered_objects([self.done()])[0] if self.done else None
+        return EvaluationLoader([self.evaluation], self.budgets.max_eval_tokens, *self._rank(), done)
 
     def evaluation_loader(self, *tasks: TaskFeatures) -> EvaluationLoader:
         """Every feature of these tasks once over all processes."""

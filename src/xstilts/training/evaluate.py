@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -17,12 +17,13 @@ from xstilts.export import checkpoint
 from xstilts.export.card_scores import add_scores, scored
 from xstilts.jobs import EvaluationJob
 from xstilts.models.heads import build_head
+from xstilts.store.fingerprint import fingerprint
 from xstilts.store.results import Score, write_predictions, write_result
 from xstilts.tasks.declaration import Task, head_name
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.runs import tracked
 from xstilts.tracking.scores import COLUMNS, gaps, main_rows, main_scores, summary, table
-from xstilts.training import distributed, prediction
+from xstilts.training import distributed, prediction, vectors
 from xstilts.training.callbacks import progress
 from xstilts.training.callbacks.graceful_stop import keep_handlers
 from xstilts.training.clusters import LanguageExamples, clusters
@@ -67,14 +68,20 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     data.setup("predict")
     assert data.evaluation
     data.evaluation.occurring(len(module.encoder.word_embeddings))  # refuses tokens that the encoder has no embedding for
-    trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=[progress.shown(job.label, evaluation=True)])
+    kept = _kept_vectors(job)
+    if kept:
+        data.done = lambda: vectors.done(kept, len(data.evaluation.features) if data.evaluation else 0)
+    shown = [progress.shown(job.label, evaluation=True), *([vectors.KeepVectors(kept)] if kept else [])]
+    trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=shown)
     keep_handlers(trainer)
     with out_of_memory_means(job.label):
-        outputs = distributed.gathered_objects(trainer.predict(module, datamodule=data) or [])
+        own = trainer.predict(module, datamodule=data, return_predictions=not kept)
+        outputs: list[vectors.Outputs] = distributed.gathered_objects(cast("list[vectors.Outputs]", own or []))
     if not trainer.is_global_zero:
         return None
     device = trainer.strategy.root_device
-    scored = score_splits(data, outputs, device if device.type == "cuda" else torch.device("cpu"))
+    found = vectors.stored(kept, len(data.evaluation.features)) if kept else outputs
+    scored = score_splits(data, found, device if device.type == "cuda" else torch.device("cpu"))
     examples = data.evaluation.examples
     write_predictions(Path(job.predictions), _predictions(task, examples, scored, job.source.declared.translated))
     result = job.header | {
@@ -84,6 +91,15 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     }
     write_result(Path(job.result), result)
     return result
+
+
+def _kept_vectors(job: EvaluationJob) -> Path | None:
+    """The folder of the texts' vectors, of a task that compares them; those of other versions do not count."""
+    if not (format_of(job.task).embeds and job.work):
+        return None
+    folder = Path(job.work) / "vectors" / fingerprint(versions())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def data_of(job: EvaluationJob, tokenizer: PreTrainedTokenizerBase) -> TaskDataModule:
@@ -111,15 +127,17 @@ def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -
 
 
 def score_splits(
-    data: TaskDataModule, outputs: list[prediction.Outputs], device: torch.device | None = None
+    data: TaskDataModule, outputs: list[vectors.Outputs] | vectors.Vectors, device: torch.device | None = None
 ) -> list[tuple[LanguageSplit, list[prediction.Scored]]]:
-    """The predictions and metrics of each language and split of the data module's target; `outputs` are those of `predict`.
+    """The predictions and metrics of each language and split of the data module's target.
+
+    `outputs` are those of `predict`, or the vectors of a retrieval task's texts.
 
     A threshold tuned on a language's validation split serves its test split. `device` searches for nearest neighbours; None: CPU.
     """
     assert data.evaluation
     name = data.evaluation.name
-    rows = prediction.by_row(outputs, {name: data.evaluation})[name]
+    rows = outputs if isinstance(outputs, vectors.Vectors) else prediction.by_row(outputs, {name: data.evaluation})[name]
     predicted = prediction.Predicted(data.evaluation, rows, device=device or torch.device("cpu"))
     tuned: dict[str, dict[str | None, float]] = {}
     scored = []

@@ -30,7 +30,8 @@ from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.training import distributed, memory, optimizer
 from xstilts.training.determinism import derived_seed
 from xstilts.training.load import fresh_heads, load_encoder
-from xstilts.training.prediction import Outputs, selection_score
+from xstilts.training.prediction import selection_score
+from xstilts.training.vectors import Outputs
 
 log = logging.getLogger("xstilts")
 NAMED = 64

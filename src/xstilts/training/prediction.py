@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xstilts import metrics
 from xstilts.data.batches import TaskFeatures
@@ -17,11 +18,10 @@ from xstilts.data.featurizers import featurizer
 from xstilts.models.heads import HeadOutputs
 from xstilts.plugins import load_object
 from xstilts.retrieval import protocols
+from xstilts.sources import draws
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_of
-
-Outputs = tuple[str, list[int], HeadOutputs]
-"""Name of a task, row numbers of its features, and the outputs of the head for these."""
+from xstilts.training.vectors import Outputs, Selected, Vectors, of_outputs
 
 
 @dataclass
@@ -60,7 +60,8 @@ class Predicted:
     """The outputs of all features of `evaluated`, in order."""
 
     evaluated: TaskFeatures
-    outputs: HeadOutputs
+    outputs: HeadOutputs | Vectors
+    """Of a retrieval task, the vectors of all texts may be in files."""
     shared_pools: dict[tuple[str, range], protocols.Pool] = field(default_factory=dict)
     """Candidates that all languages of a split share, made once: Mewsli-X has a million of them."""
     device: torch.device = torch.device("cpu")
@@ -72,6 +73,18 @@ class Predicted:
         item = self.evaluated
         decode = featurizer(item.task.format).decode
         return list(decode(item.examples, item.features, self.outputs, item.task, item.limits))
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The vectors of all texts of a retrieval task."""
+        return self.outputs if isinstance(self.outputs, Vectors) else of_outputs(self.outputs)
+
+    @cached_property
+    def is_candidate(self) -> NDArray[np.bool_]:
+        """Whether each text is a candidate, of a retrieval task."""
+        field, value = format_of(self.evaluated.task).candidate or ("id", None)
+        sides, count = draws.values(self.evaluated.examples, field), len(self.evaluated.examples)
+        return np.fromiter((side == value for side in sides), dtype=bool, count=count)
 
     def score(
         self,
@@ -88,7 +101,7 @@ class Predicted:
         item = self.evaluated
         if format_of(item.task).embeds:
             whole = split or range(len(item.examples))
-            return [self._retrieved(rows, language, name, (thresholds or {}).get(name), whole) for name in self.outputs[0]]
+            return [self._retrieved(rows, language, name, (thresholds or {}).get(name), whole) for name in self.vectors.variants]
         gold = _gold(item, rows)
         predictions = [self.decoded[row] for row in rows]
         return [Scored(list(rows), predictions, gold, _values(item.task, gold, predictions, language))]
@@ -96,18 +109,16 @@ class Predicted:
     def _retrieved(self, rows: Sequence[int], language: str, variant: str, threshold: float | None, split: range) -> Scored:
         task, format = self.evaluated.task, format_of(self.evaluated.task)
         assert format.candidate and task.protocol, "checked with the task"
-        field, value = format.candidate
-        is_candidate = [found == value for found in self.evaluated.examples[field][:]]
         protocol = format.protocols[task.protocol]
-        queries = [row for row in rows if not is_candidate[row]]
+        queries = [row for row in rows if not self.is_candidate[row]]
         gold = _gold(self.evaluated, queries)
         pools = [self._pool(queries, variant, self.device)]
         if protocol.shared_candidates:
             if (variant, split) not in self.shared_pools:
-                self.shared_pools[variant, split] = self._pool([row for row in split if is_candidate[row]], variant)
+                self.shared_pools[variant, split] = self._pool([row for row in split if self.is_candidate[row]], variant)
             pools.append(self.shared_pools[variant, split])
         else:
-            pools.append(self._pool([row for row in rows if is_candidate[row]], variant))
+            pools.append(self._pool([row for row in rows if self.is_candidate[row]], variant))
         search = load_object(protocol.search)
         if protocol.has_threshold:
             tuned = threshold is None and all(value is not None for value in gold)
@@ -118,9 +129,9 @@ class Predicted:
         return Scored(queries, predictions, gold, _values(task, gold, predictions, language), variant, threshold)
 
     def _pool(self, rows: Sequence[int], variant: str, device: torch.device | None = None) -> protocols.Pool:
-        chosen = self.evaluated.examples.select(rows)
-        vectors = torch.from_numpy(np.stack([self.outputs[row][variant] for row in rows])) if rows else torch.empty(0, 1)
-        return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"][:], vectors_ND=vectors.to(device))
+        chosen, number = self.evaluated.examples.select(rows), self.vectors.variants.index(variant)
+        vectors = Selected(self.vectors, number, np.array(rows, dtype=np.int64), device or torch.device("cpu"))
+        return protocols.Pool(ids=chosen["id"][:], texts=chosen["text"], vectors_ND=vectors)
 
 
 def selection_score(evaluated: Mapping[str, TaskFeatures], outputs: Iterable[Outputs]) -> tuple[float, dict[str, float]]:

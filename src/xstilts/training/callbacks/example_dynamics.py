@@ -11,7 +11,7 @@ import torch
 from xstilts.data.batches import OptimizerStep, TaskFeatures
 from xstilts.training import distributed
 from xstilts.training.callbacks.validation import run_in_training
-from xstilts.training.prediction import Outputs
+from xstilts.training.vectors import Outputs
 
 
 class Dynamics(pl.Callback):
