@@ -9,7 +9,7 @@
 <store>/tasks/<digest>/<split>-<language>.jsonl   examples that a Python program has given
 <output>/results/<cell>.json                  the result of one cell
 <output>/predictions/<cell>.parquet           its predictions
-<output>/work/<cell>/                         job and log of its evaluation
+<output>/work/<cell>/                         job, log and vectors of its evaluation
 <output>/curves/<phase>/                      training curves, a folder for each attempt
 <output>/logs/<phase>.log                     log of a worker of a sweep
 <output>/sweep.json                           how every unit of the last sweep ended

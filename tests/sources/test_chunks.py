@@ -35,7 +35,7 @@ def pairs_task():
 
 
 def both_ways(data, task, split, chunk, monkeypatch, tmp_path, **options):
-    """What comes of reading at once, in memory, and of reading in chunks, into a file: rows, messages, and log."""
+    """Rows, or the error, and messages: of reading at once, in memory, and of reading in chunks, into a file."""
     found = []
     for size, file in ((10**6, None), (chunk, tmp_path / "rows.arrow")):
         monkeypatch.setattr(load_module, "CHUNK", size)

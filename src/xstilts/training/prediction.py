@@ -61,7 +61,7 @@ class Predicted:
 
     evaluated: TaskFeatures
     outputs: HeadOutputs | Vectors
-    """Of a retrieval task, the vectors of all texts may be in files."""
+    """A retrieval task may have the vectors of all texts instead, in files."""
     shared_pools: dict[tuple[str, range], protocols.Pool] = field(default_factory=dict)
     """Candidates that all languages of a split share, made once: Mewsli-X has a million of them."""
     device: torch.device = torch.device("cpu")
@@ -81,7 +81,7 @@ class Predicted:
 
     @cached_property
     def is_candidate(self) -> NDArray[np.bool_]:
-        """Whether each text is a candidate, of a retrieval task."""
+        """For each text of a retrieval task, whether it is a candidate."""
         field, value = format_of(self.evaluated.task).candidate or ("id", None)
         sides, count = draws.values(self.evaluated.examples, field), len(self.evaluated.examples)
         return np.fromiter((side == value for side in sides), dtype=bool, count=count)

@@ -34,7 +34,7 @@ class Vectors:
 
     variants: list[str]
     parts: list[NDArray[np.float32]]
-    """Of shape (n, V, D), in memory or mapped."""
+    """Arrays (n, V, D), in memory or mapped."""
     places_N: NDArray[np.int64]
     """The place of each text in the parts, one after the other."""
 

@@ -9,7 +9,7 @@ training refuses such a file, and `check-task` lists all of these lines. A reade
 - `OPTIONS`: its options beside those of all readers; `NEEDED`: those that a source must set;
 - `NUMBERED`, if its columns have an order, so that `columns` may refer to them by number;
 - `FILES`: the numbers of files per split that it accepts, (1,) by default; `READS_GOLD` if it reads a file of gold answers;
-- `link(examples)`, called once with the examples of all languages, to join them across languages;
+- `link(examples)`, called once with the examples of all languages, to join them across languages (formats with candidates);
 - `pool(files, source, split)`, called once, which yields candidates that all languages share;
 - `without_gold(files, language)`, which returns an error message if the files lack gold, else None.
 """
