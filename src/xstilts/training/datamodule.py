@@ -126,11 +126,11 @@ class TaskDataModule(pl.LightningDataModule):
         assert self.evaluation
         # Every process takes the first one's view, so that all deal out the same batches.
         done = distributed.gathered_objects([self.done()])[0] if self.done else None
-        return EvaluationLoader([self.evaluation], self.budgets.max_eval_tokens, *self._rank(), done)
+        return self.evaluation_loader(self.evaluation, done=done)
 
-    def evaluation_loader(self, *tasks: TaskFeatures) -> EvaluationLoader:
-        """Every feature of these tasks once over all processes."""
-        return EvaluationLoader(tasks, self.budgets.max_eval_tokens or self._most_tokens(), *self._rank())
+    def evaluation_loader(self, *tasks: TaskFeatures, done: np.ndarray | None = None) -> EvaluationLoader:
+        """Every feature of these tasks once over all processes; `done` as in EvaluationLoader."""
+        return EvaluationLoader(tasks, self.budgets.max_eval_tokens or self._most_tokens(), *self._rank(), done)
 
     def _most_tokens(self) -> int:
         on_cpu = self.trainer is None or self.trainer.strategy.root_device.type == "cpu"
