@@ -277,7 +277,8 @@ class TrainerConfig:
     compile: bool = False
     """Compile the encoder before its first step; takes a minute and is worth it on GPUs."""
     num_threads: int | None = number(None, at_least=1, at_most=1_024)
-    """CPU threads of torch; null: torch's default. They wait without spinning unless `OMP_WAIT_POLICY` is set."""
+    """CPU threads of a worker; null: `OMP_NUM_THREADS`, else as many as there are free cores when it starts. They wait without
+    spinning unless `OMP_WAIT_POLICY` is set."""
     start_ranks: str = one_of("lightning", ("lightning", "srun"))
     """The starter of DDP processes: `lightning`, on one node; `srun`, as tasks of the SLURM job, on all of its nodes."""
     checkpoint_every: int = number(500, at_least=1, at_most=MANY)

@@ -5,12 +5,14 @@ libraries are imported only after the signal handlers are installed.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xstilts import signals
 from xstilts.errors import UserError
@@ -24,20 +26,25 @@ if TYPE_CHECKING:
 
 def run(job: "Job") -> None:
     """Run the job in this process."""
+    with _uncollected():
+        work = _imported(job)
+    work(job)
+
+
+def _imported(job: "Job") -> Callable[[Any], None]:
+    """Import what the job needs; returns the function that does it."""
     from xstilts.jobs import ReadingJob, TokenizerJob, TrainingJob
     from xstilts.training.libraries import quiet_libraries
 
     if isinstance(job, ReadingJob):
         from xstilts.training.read_data import read
 
-        read(job)
-        return
+        return read
     quiet_libraries()
     if isinstance(job, TokenizerJob):
         from xstilts.training.train_tokenizer import make_tokenizer
 
-        make_tokenizer(job)
-        return
+        return make_tokenizer
     import torch
 
     if job.trainer.num_threads:
@@ -45,11 +52,22 @@ def run(job: "Job") -> None:
     if isinstance(job, TrainingJob):
         from xstilts.training.fit import train
 
-        train(job)
-    else:
-        from xstilts.training.evaluate import evaluate
+        return train
+    from xstilts.training.evaluate import evaluate
 
-        evaluate(job)
+    return evaluate
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Pause the garbage collector. In imports it takes a fifth of the time and finds nothing, for modules stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 USAGE = """\

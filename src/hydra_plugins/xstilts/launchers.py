@@ -23,7 +23,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from xstilts import signals
-from xstilts.launch import waiting
+from xstilts.launch import threads, waiting
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.pool import Command, Outcome, places, run_pool, visible_gpus
 from xstilts.launch.process import describe_exit
@@ -83,7 +83,8 @@ class LocalLauncher(SweepLauncher):
             return [returned(overrides, reason) for overrides in job_overrides]
         trainer = self.job_config(job_overrides[0]).trainer  # what it says about the machine holds for all jobs of a wave
         gpus = (visible_gpus() or []) if trainer.accelerator != "cpu" else []
-        environments = places(self.processes, trainer.devices, gpus)
+        on_gpus = places(self.processes, trainer.devices, gpus)
+        environments = [place | threads.share(len(on_gpus)) for place in on_gpus]
         folder = Path(str(self.config.hydra.sweep.dir)).absolute() / "local"
         commands = [
             Command(tuple(command_line(self, overrides)), folder / f"{initial_job_idx + number}.log")
@@ -95,7 +96,7 @@ class LocalLauncher(SweepLauncher):
 
         def started(number: int, place: int) -> None:
             since[number] = time.monotonic()
-            on = "".join(f" on GPU {gpu}" for gpu in environments[place].values())
+            on = "".join(f" on GPU {gpu}" for gpu in on_gpus[place].values())
             log.info(f"job {initial_job_idx + number} starts{on}: {names[number]}; log: {commands[number].log}")
 
         def ended(number: int, outcome: Outcome) -> None:

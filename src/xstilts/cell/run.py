@@ -18,7 +18,8 @@ from xstilts.cell.unread import unread
 from xstilts.config import Config
 from xstilts.errors import AlreadyReported, UserError, combined
 from xstilts.jobs import EvaluationJob, Job, ReadingJob, TrainingJob, UnreadSplit, write_job
-from xstilts.launch.process import describe_exit, last_error, run_worker
+from xstilts.launch import threads
+from xstilts.launch.process import Starter, describe_exit, last_error, run_worker
 from xstilts.launch.slurm import make_way, outlast_lost_nodes, srun, starts_by_srun
 from xstilts.paths import LAST_CHECKPOINT, LAST_STEP, WORKER_ERROR, log_file
 from xstilts.store import artifacts
@@ -179,7 +180,10 @@ def _work(job: Job, job_file: Path, notes: Path, worker: str, succeeded: Callabl
     if worker == "inline":
         _work_here(job, by_srun, job_file.parent)
         return
-    starter = srun(job.trainer, job_file) if isinstance(job, TrainingJob | EvaluationJob) and by_srun else None
+    starter = None
+    if isinstance(job, TrainingJob | EvaluationJob):
+        work = job_file.parent
+        starter = srun(job.trainer, job_file) if by_srun else Starter(environment=threads.environment(job.trainer, work))
     logged = output if worker == "logged" else None
     code = run_worker(job_file, notes, output=logged, starter=starter)
     if number := signals.last_received() or signals.stop_signal(code):
