@@ -50,10 +50,15 @@ class TableWriter:
 
 def mapped(file: Path) -> Dataset:
     """Return the rows of a file that a TableWriter made, without reading them."""
+    return _dataset(pa.ipc.open_stream(pa.py_buffer(mapped_bytes(file))).read_all())
+
+
+def mapped_bytes(file: Path) -> mmap.mmap:
+    """Map a file that is not empty, to be read; `release` gives its memory back."""
     with file.open("rb") as opened:
         memory = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     _mapped.add(memory)
-    return _dataset(pa.ipc.open_stream(pa.py_buffer(memory)).read_all())
+    return memory
 
 
 def _dataset(table: pa.Table) -> Dataset:

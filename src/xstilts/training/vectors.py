@@ -6,6 +6,7 @@ Legend: N texts, n of them, V variants (`layer-pooling`), D dimensions.
 """
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xstilts.models.heads import HeadOutputs
+from xstilts.sources import arrow_file
 from xstilts.store.files import disk_full_as_user_error, write_json
 
 KEEP_EVERY = 16 << 20
@@ -62,7 +64,9 @@ class Selected:
         return len(self.rows)
 
     def __getitem__(self, rows: slice) -> Tensor:
-        return torch.from_numpy(self.vectors.take(self.variant, self.rows[rows])).to(self.device)
+        found = torch.from_numpy(self.vectors.take(self.variant, self.rows[rows])).to(self.device)
+        arrow_file.release()
+        return found
 
 
 def of_outputs(outputs: HeadOutputs) -> Vectors:
@@ -82,7 +86,8 @@ def stored(folder: Path, count: int) -> Vectors:
     for file in sorted(folder.glob("*.rows")):
         if len(rows := _rows_of(file)):
             shape = (len(rows), len(form["variants"]), form["dimensions"])
-            parts.append(np.memmap(file.with_suffix(".vectors"), np.float32, "r", shape=shape))
+            memory = arrow_file.mapped_bytes(file.with_suffix(".vectors"))
+            parts.append(np.frombuffer(memory, np.float32, math.prod(shape)).reshape(shape))
             places_N[rows] = np.arange(base, base + len(rows))
             base += len(rows)
     if missing := int((places_N < 0).sum()):
