@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import datetime
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module, metadata
@@ -29,11 +30,14 @@ def main() -> int:
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"some of: {' '.join(GROUPS)}; none: all")
     parser.add_argument("--full", action="store_true", help="all sizes and five rounds or more; writes benchmarks/RESULTS.md")
     parser.add_argument("--out", type=Path, default=Path("outputs/benchmarks"), help="folder of the JSON and the table")
+    parser.add_argument("--encoder", help="folder of a real encoder, for further lines of training (or XSTILTS_TEST_ENCODER)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     unknown = [group for group in asked.groups if group not in GROUPS]
     if unknown:
         parser.error(f"unknown group '{unknown[0]}': expected some of {' '.join(GROUPS)}")
+    if asked.encoder:
+        os.environ["XSTILTS_TEST_ENCODER"] = asked.encoder
     asked.out.mkdir(parents=True, exist_ok=True)
     if asked.inside:
         return _inside(asked.groups[0], asked.full, asked.out)

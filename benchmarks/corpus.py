@@ -40,6 +40,8 @@ class Corpus:
     examples: Dataset
     features: TaskFeatures
     limits: Limits
+    encoder: str = ""
+    """The folder of the real encoder whose tokenizer was used; empty: the small tokenizer."""
 
     @property
     def lengths(self) -> np.ndarray:
@@ -73,18 +75,18 @@ def there() -> bool:
 
 
 @cache
-def tokenizer() -> PreTrainedTokenizerBase:
-    """One of 16,000 tokens, with XLM-R's special tokens."""
-    return load_tokenizer(str(SHARED / "tokenizers" / "multilingual16k"))
+def tokenizer(encoder: str = "") -> PreTrainedTokenizerBase:
+    """That of the encoder in this folder; without one, one of 16,000 tokens, with XLM-R's special tokens."""
+    return load_tokenizer(encoder or str(SHARED / "tokenizers" / "multilingual16k"))
 
 
-def corpus(name: str, split: str, languages: list[str], training: bool) -> Corpus:
-    """The examples of the task in these languages."""
+def corpus(name: str, split: str, languages: list[str], training: bool, encoder: str = "") -> Corpus:
+    """The examples of the task in these languages, in tokens of the encoder in this folder."""
     task, limits = load_task(conf_dir(), name), LIMITS[name]
     examples = load(source_of(task, DataConfig(root=str(SHARED / "xtreme"))), split, languages)
-    made = featurizer(task.format).featurize(examples, tokenizer(), task, limits, training)
-    features = TaskFeatures(name, task, examples, made, special_tokens(tokenizer(), 0.15), limits)
-    return Corpus(task, examples, features, limits)
+    made = featurizer(task.format).featurize(examples, tokenizer(encoder), task, limits, training)
+    features = TaskFeatures(name, task, examples, made, special_tokens(tokenizer(encoder), 0.15), limits)
+    return Corpus(task, examples, features, limits, encoder)
 
 
 def data_of(

@@ -22,7 +22,7 @@ from benchmarks.workers import Turns
 from xstilts.config import Hyperparameters, TrainerConfig
 from xstilts.data.batches import OptimizerStep, StepLoader
 from xstilts.models import trimming
-from xstilts.models.encoder import Encoder
+from xstilts.models.encoder import Encoder, load_backbone
 from xstilts.models.heads import build_head
 from xstilts.training import prediction
 from xstilts.training.callbacks.graceful_stop import GracefulStop
@@ -82,23 +82,24 @@ class Planned:
 
 
 def task_model(corpus: Corpus, config: XLMRobertaConfig, steps: int = 0) -> TaskModule:
-    """The encoder, padding-free, with a fresh head."""
+    """The encoder, padding-free, with a fresh head: the real one of the corpus, or a random one of this config."""
     torch.manual_seed(1)
     with device():
-        encoder = Encoder(XLMRobertaModel(config, add_pooling_layer=False))
+        random = None if corpus.encoder else XLMRobertaModel(config, add_pooling_layer=False)
+    encoder = Encoder(load_backbone(corpus.encoder, "sdpa") if random is None else random)
     encoder.leave_padding_out()
     head = build_head(corpus.task, encoder, RECIPE)
     return TaskModule(encoder, {corpus.features.head: head}, RECIPE, seed=1, total_steps=steps)
 
 
 def trim(model: TaskModule, corpus: Corpus) -> None:
-    """Leave the model the word embeddings of the whole small tokenizer, of which the corpus has a part.
+    """Leave the model the word embeddings of the whole small tokenizer, of which the corpus has a part, or 16,000 rows more.
 
     A training phase keeps what its data looks up, unless it is told otherwise. These files are a fortieth of MNLI: what they look
     up is less than what a user's data does.
     """
     kept = corpus.features.occurring(len(model.encoder.word_embeddings))
-    kept[: corpus.features.special.vocab_size] = True
+    kept[: 16_002 if corpus.encoder else corpus.features.special.vocab_size] = True
     trimming.trim(model.encoder, torch.from_numpy(np.flatnonzero(kept)))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 from transformers import (
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
     DataCollatorWithPadding,
     PrinterCallback,
     Trainer,
@@ -29,6 +31,11 @@ Features = list[dict[str, Any]]
 def model_of(corpus: Corpus, config: XLMRobertaConfig) -> Any:
     """Hugging Face's model for the task."""
     torch.manual_seed(1)
+    if corpus.encoder:
+        qa = corpus.task.format == "span_qa"
+        auto: Any = AutoModelForQuestionAnswering if qa else AutoModelForSequenceClassification
+        options = {} if qa else {"num_labels": len(corpus.task.labels)}
+        return auto.from_pretrained(corpus.encoder, trust_remote_code=False, **options)
     with ours.device():
         return _model_of(corpus, config)
 
@@ -40,9 +47,9 @@ def _model_of(corpus: Corpus, config: XLMRobertaConfig) -> Any:
     return XLMRobertaForSequenceClassification(config)
 
 
-def padded(features: Features, length: int) -> Features:
-    """As the scripts' default `pad_to_max_length` leaves them."""
-    pad = tokenizer().pad_token_id
+def padded(features: Features, length: int, encoder: str = "") -> Features:
+    """As the scripts' default `pad_to_max_length` leaves them, with the tokenizer of the encoder in this folder."""
+    pad = tokenizer(encoder).pad_token_id
     return [
         feature
         | {
@@ -95,6 +102,7 @@ def train(
     ours.quiet()
     if compiled:
         os.environ |= {"ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION": "true", "ACCELERATE_DYNAMO_USE_DYNAMIC": "true"}
+    gpu = torch.cuda.is_available()
     with tempfile.TemporaryDirectory() as folder:
         options = TrainingArguments(
             folder,
@@ -104,7 +112,7 @@ def train(
             learning_rate=2e-5,
             max_grad_norm=1.0,
             bf16=bf16,
-            use_cpu=not torch.cuda.is_available(),
+            use_cpu=not gpu,
             num_train_epochs=1,
             train_sampling_strategy="sequential",  # the steps lie in order: they were drawn before
             save_strategy="no",
@@ -114,7 +122,7 @@ def train(
         trainer = Trainer(
             model_of(corpus, config),
             options,
-            data_collator=DataCollatorWithPadding(tokenizer(), pad_to_multiple_of=8 if bf16 else None),
+            data_collator=DataCollatorWithPadding(tokenizer(corpus.encoder), pad_to_multiple_of=8 if gpu and bf16 else None),
             train_dataset=[feature for step in steps for feature in step],  # type: ignore[arg-type]
             callbacks=[TakesTurns(turns)],
         )

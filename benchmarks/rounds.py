@@ -13,6 +13,22 @@ Contestant = Callable[[], float]
 """One turn; returns its seconds (or whatever is compared)."""
 
 
+class Seconds(float):
+    """Seconds of a turn by the clock."""
+
+    cpu: float
+    """Seconds of processor time of the turn, over all threads. Other work on the machine hardly changes them."""
+
+    def __new__(cls, wall: float, cpu: float = 0.0) -> "Seconds":
+        made = super().__new__(cls, wall)
+        made.cpu = cpu
+        return made
+
+
+SCATTER = 1 / 3
+"""Largest less smallest ratio of a round, by the median: beyond it, the line says that it scatters."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the table. `ours` and `theirs` are medians; `ratio` is above 1 where ours is better."""
@@ -36,6 +52,8 @@ class Line:
     goal: str = ""
     """What it should reach, as a reader would say it: `>= 2.3x`, `< 2 s`."""
     note: str = ""
+    cpu: tuple[float, float, float] | None = None
+    """Median processor seconds of ours and theirs, and the median of theirs by ours."""
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -67,9 +85,16 @@ def compared(
     goal: str = "",
     more_is_better: bool = False,
     note: str = "",
+    cpu: tuple[list[float], list[float]] | None = None,
 ) -> Line:
-    """The line of two contestants' rounds. The ratio is theirs by ours (seconds, bytes) or, if more is better, ours by theirs."""
+    """The line of two contestants' rounds. The ratio is theirs by ours (seconds, bytes) or, if more is better, ours by theirs.
+
+    `cpu`: processor seconds of ours and theirs in each round.
+    """
     ratios = [mine / other if more_is_better else other / mine for mine, other in zip(ours, theirs, strict=True)]
+    spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
+    if spread > SCATTER:
+        note = "; ".join(filter(None, [note, f"rounds scatter by {100 * spread:.0f} %: measure again on a quiet machine"]))
     return Line(
         group,
         name,
@@ -83,7 +108,13 @@ def compared(
         len(ratios),
         goal,
         note,
+        None if cpu is None else _cpu(*cpu),
     )
+
+
+def _cpu(ours: list[float], theirs: list[float]) -> tuple[float, float, float]:
+    ratios = [other / mine for mine, other in zip(ours, theirs, strict=True)]
+    return statistics.median(ours), statistics.median(theirs), statistics.median(ratios)
 
 
 def exponent(sizes: list[float], costs: list[float]) -> float:

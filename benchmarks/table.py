@@ -2,7 +2,7 @@
 
 from typing import Any
 
-HEAD = ("group", "what", "ours", "theirs", "peer", "ratio [least, most] (rounds)", "goal", "note")
+HEAD = ("group", "what", "ours", "theirs", "peer", "ratio [least, most] (rounds)", "CPU", "goal", "note")
 
 
 def markdown(lines: list[dict[str, Any]], head: bool = True) -> str:
@@ -18,11 +18,17 @@ def markdown(lines: list[dict[str, Any]], head: bool = True) -> str:
             theirs,
             line["peer"],
             ratio,
+            _cpu(line.get("cpu")),
             line["goal"],
             line["note"],
         )
         rows.append(" | ".join(cells))
     return "\n".join(f"| {row} |" for row in rows)
+
+
+def _cpu(seconds: tuple[float, float, float] | None) -> str:
+    """`2.31 s / 2.59 s: 1.12`, processor time of ours and theirs, and their ratio; empty where it was not measured."""
+    return "" if not seconds else f"{figure(seconds[0], 's')} / {figure(seconds[1], 's')}: {seconds[2]:.2f}"
 
 
 def figure(value: float, unit: str) -> str:

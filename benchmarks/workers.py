@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from benchmarks.rounds import Seconds
+
 MEMORY = "memory"
 """What is asked for, if not a step."""
 
@@ -18,7 +20,7 @@ class Turns:
 
     def __init__(self, pipe: Connection, steps: int = 1) -> None:
         self.pipe, self.steps, self.taken = pipe, steps, 0
-        self.start = 0.0
+        self.start = self.cpu = 0.0
 
     def wait(self) -> None:
         """Wait for the request to continue, unless in the middle of a turn; EOFError if the other side is gone."""
@@ -26,7 +28,7 @@ class Turns:
             return
         while self.pipe.recv() == MEMORY:
             self.pipe.send(torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0)
-        self.start = time.perf_counter()
+        self.start, self.cpu = time.perf_counter(), time.process_time()
 
     def done(self) -> None:
         """At the end of a turn, tell the seconds of a step since it began, those of a GPU's unfinished work too."""
@@ -35,7 +37,8 @@ class Turns:
             return
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        self.pipe.send((time.perf_counter() - self.start) / self.steps)
+        wall, cpu = time.perf_counter() - self.start, time.process_time() - self.cpu
+        self.pipe.send((wall / self.steps, cpu / self.steps))
 
 
 class Worker:
@@ -48,10 +51,10 @@ class Worker:
         self.process.start()
         theirs.close()
 
-    def turn(self) -> float:
+    def turn(self) -> Seconds:
         """One turn; the seconds of a step. EOFError if the process has ended."""
         self.pipe.send(None)
-        return float(self.pipe.recv())
+        return Seconds(*self.pipe.recv())
 
     def gigabytes(self) -> float:
         """The most memory that the GPU has given to the process so far."""

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,36 @@ if TYPE_CHECKING:
 
 def test_the_benchmarks_run(repository: Path, shared_data: Path, tmp_path: Path):
     told = os.environ | {"XSTILTS_BENCHMARK_ENCODER": "tiny", "XSTILTS_SHARED_DATA": str(shared_data), "OMP_NUM_THREADS": "1"}
+    told.pop("XSTILTS_TEST_ENCODER", None)
     told.pop("PYTHONSAFEPATH", None)  # of a command that ran in this process; benchmarks is no package but a folder here
     words = [sys.executable, "-m", "benchmarks", "training", "evaluation", "--out", str(tmp_path)]
     done = subprocess.run(words, cwd=repository, env=told, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     lines = [line for name in ("training", "evaluation") for line in json.loads((tmp_path / f"{name}.json").read_text())["lines"]]
     assert {line["group"] for line in lines} == {"training", "evaluation", "overheads"}
-    assert len(lines) == 13 and all(line["ours"] > 0 and line["theirs"] > 0 and line["rounds"] == 2 for line in lines)
+    left_out = [line for line in lines if line["theirs"] is None]
+    assert [line["name"] for line in left_out] == ["real encoder"] and "left out" in left_out[0]["note"]
+    measured = [line for line in lines if line not in left_out]
+    assert len(measured) == 18 and all(line["ours"] > 0 and line["theirs"] > 0 for line in measured)
+    assert {line["rounds"] for line in measured} == {2, 5}
+    for precision in ("float32", "bf16"):
+        of_it = [line for line in measured if line["name"].endswith(precision)]
+        assert len(of_it) == 4 and all(min(line["cpu"]) > 0 for line in of_it)
+
+
+def test_a_line_says_when_its_rounds_scatter_and_has_the_processor_time_beside():
+    from benchmarks.rounds import Seconds, compared
+    from benchmarks.table import markdown
+
+    calm = compared(
+        "training", "a step", "s", [1.0, 1.0, 1.0], "peer", [1.9, 2.0, 2.1], note="x", cpu=([2.0] * 3, [3.0, 5.0, 6.0])
+    )
+    assert calm.ratio == 2.0 and calm.note == "x" and calm.cpu == (2.0, 5.0, 2.5)
+    wild = compared("training", "a step", "s", [1.0, 1.0, 1.0], "peer", [1.0, 2.0, 3.0])
+    assert wild.note == "rounds scatter by 100 %: measure again on a quiet machine" and wild.cpu is None
+    assert "2.00 s / 5.00 s: 2.50" in markdown([asdict(calm), asdict(wild)])
+    seconds = Seconds(2.0, 3.0)
+    assert seconds == 2.0 and seconds.cpu == 3.0
 
 
 @pytest.fixture
