@@ -24,6 +24,8 @@ from xstilts.store.files import disk_full_as_user_error, write_json
 
 KEEP_EVERY = 16 << 20
 """Bytes of vectors that are kept at a time: as many are computed again after a kill."""
+TAKEN = 512
+"""Rows that are read from mapped files before their memory is given back; the system maps 64 kB around each."""
 FORM = "form.json"
 """Names of the variants, and the number of dimensions."""
 Outputs = tuple[str, list[int], HeadOutputs]
@@ -43,11 +45,13 @@ class Vectors:
     def take(self, variant: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of these rows (n, D), in a new array."""
         found = np.empty((len(rows), self.parts[0].shape[2] if self.parts else 1), dtype=np.float32)
-        places, base = self.places_N[rows], 0
-        for part in self.parts:
-            here = (base <= places) & (places < base + len(part))
-            found[here] = part[places[here] - base, variant]
-            base += len(part)
+        for first in range(0, len(rows), TAKEN):
+            places, base = self.places_N[rows[first : first + TAKEN]], 0
+            for part in self.parts:
+                here = (base <= places) & (places < base + len(part))
+                found[first : first + TAKEN][here] = part[places[here] - base, variant]
+                base += len(part)
+            arrow_file.release()
         return found
 
 
@@ -64,9 +68,7 @@ class Selected:
         return len(self.rows)
 
     def __getitem__(self, rows: slice) -> Tensor:
-        found = torch.from_numpy(self.vectors.take(self.variant, self.rows[rows])).to(self.device)
-        arrow_file.release()
-        return found
+        return torch.from_numpy(self.vectors.take(self.variant, self.rows[rows])).to(self.device)
 
 
 def of_outputs(outputs: HeadOutputs) -> Vectors:
