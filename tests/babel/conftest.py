@@ -1,14 +1,13 @@
 """Worlds to test with, and a learner that sees only a part of each example: what it learns, the examples give away."""
 
-from collections.abc import itertools
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import Callable
 import numpy as np
 import pytest
-import Sequence
 import yaml
 
 from xstilts.babel.declaration import Language, WorldConfig
