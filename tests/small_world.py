@@ -27,6 +27,7 @@ from xstilts.data.batches import StepLoader, TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.plan import StepPlan
+from xstilts.errors import UserError
 from xstilts.models.encoder import Encoder, build_encoder
 from xstilts.models.heads import build_head
 from xstilts.recipes import limits
@@ -299,6 +300,17 @@ def short_of_memory():
         return refused
 
     return refuse
+
+
+def ending(work: Callable[[], Any]) -> str | int | None:
+    """Return how work ended: the text of a UserError, the code of an exit, or "went on"."""
+    try:
+        work()
+    except UserError as error:
+        return str(error)
+    except SystemExit as end:
+        return end.code  # type: ignore[return-value]
+    return "went on"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from tests.small_world import data_of
+from tests.small_world import data_of, ending
 from xstilts.config import Mixture
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
@@ -110,13 +110,7 @@ def test_all_processes_stop_together(reason, build, fit, in_processes, short_of_
             torch.nn.Module.register_forward_hook(mine.head, lambda module, inputs, output: output * float("nan"))
         elif rank == 1:
             short_of_memory(mine, 1)
-        try:
-            fit(mine, devices=2)
-        except UserError as error:
-            return str(error)
-        except SystemExit as end:
-            return end.code
-        return "went on"
+        return ending(lambda: fit(mine, devices=2))
 
     told, other = in_processes(2, work)
     assert other == 2

@@ -25,7 +25,7 @@ from xstilts.store.files import disk_full_as_user_error, write_json
 KEEP_EVERY = 16 << 20
 """Bytes of vectors that are kept at a time: as many are computed again after a kill."""
 TAKEN = 512
-"""Rows that are read from mapped files before their memory is given back; the system maps 64 kB around each."""
+"""Rows that are read from mapped files before their memory is given back."""
 FORM = "form.json"
 """Names of the variants, and the number of dimensions."""
 Outputs = tuple[str, list[int], HeadOutputs]

@@ -5,8 +5,7 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
-from tests.small_world import data_of
-from xstilts.errors import UserError
+from tests.small_world import data_of, ending
 from xstilts.training.callbacks.validation import ValidateAndCheckpoint, run_in_training, save_atomically
 
 
@@ -153,13 +152,7 @@ def test_processes_that_read_different_checkpoints_stop(select, in_processes, tm
         (tmp_path / "last.ckpt").rename(tmp_path / f"{step}.ckpt")
 
     def work(rank):
-        try:
-            select([], resume=tmp_path / f"{(6, 9)[rank]}.ckpt", devices=2)
-        except UserError as error:
-            return str(error)
-        except SystemExit as end:
-            return end.code
-        return "went on"
+        return ending(lambda: select([], resume=tmp_path / f"{(6, 9)[rank]}.ckpt", devices=2))
 
     told, other = in_processes(2, work)
     assert other == 2
