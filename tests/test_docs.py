@@ -262,6 +262,11 @@ def test_a_page_says_first_what_it_is_for(page: Path):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_a_screen_or_two(page: Path):
+    assert len(page.read_text(encoding="utf-8").splitlines()) <= 125, "split it"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_paths_exist(page: Path):
     named = re.findall(r"`((?:src|conf|tests|docs|experiments)/[\w/.-]+)`", page.read_text(encoding="utf-8"))
     assert not [path for path in named if not (REPOSITORY / path).exists()]

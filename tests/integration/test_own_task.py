@@ -1,4 +1,4 @@
-"""docs/own_task.md, own_data.md and studies.md, done word for word in an empty folder: files, and what needs nothing else."""
+"""The pages about tasks and studies of one's own, done word for word in an empty folder: files, and what needs nothing else."""
 
 import json
 import os
@@ -15,7 +15,8 @@ from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.store.results import read_results
 
-PAGES = ("own_task.md", "own_data.md", "own_source.md", "studies.md")
+FORMS = ("own_conll.md", "own_questions.md", "own_data.md")
+PAGES = ("own_task.md", "own_training.md", *FORMS, "own_source.md", "studies.md")
 FOLDER = "--config-dir=my"
 
 
@@ -40,7 +41,7 @@ def pages(repository: Path) -> dict[str, str]:
 def place(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files of the pages."""
     folder = tmp_path_factory.mktemp("own")
-    written = files(pages["own_task.md"]) | files(pages["own_data.md"]) | files(pages["studies.md"])
+    written = {name: text for page in pages.values() for name, text in files(page).items()}
     assert len(written) == 16
     for name, text in written.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +60,8 @@ def run(lines: list[str], place: Path) -> str:
 
 @pytest.fixture(scope="module")
 def trained(pages: dict[str, str], place: Path) -> str:
-    """Run the commands of own_task.md that need nothing in a shell; the cell in one process, to save time."""
-    typed = commands(pages["own_task.md"], "executed")
+    """Run the commands of the first two pages that need nothing in a shell; the cell in one process, to save time."""
+    typed = [line for page in ("own_task.md", "own_training.md") for line in commands(pages[page], "executed")]
     assert [shlex.split(line)[0] for line in typed] == ["xstilts", "mkdir", "cut", "cut", "xstilts"]
     return run([*typed[:-1], f"{typed[-1]} worker=inline trainer.accelerator=cpu trainer.num_threads=1"], place)
 
@@ -74,7 +75,7 @@ def test_the_check_shows_what_the_page_says(trained: str, pages: dict[str, str])
 
 
 def test_the_files_of_each_form_are_read(place: Path, pages: dict[str, str]) -> None:
-    typed = commands(pages["own_data.md"], "executed")
+    typed = [line for page in FORMS for line in commands(pages[page], "executed")]
     assert [shlex.split(line)[0] for line in typed] == ["mkdir", *["printf"] * 4, *["xstilts"] * 4]
     names, asked, senti, nli, rest = run(typed, place).split("\nno problem\n")
     assert re.search(r"^train +hau +2  O 66.7%, B-PER 22.2%, B-LOC 11.1%$", names, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""docs/plugins.md: a package that adds a format with its head, a reader and a metric, installed by pip and used by a command."""
+"""The pages on plug-ins: a package that adds a format with its head, a reader and a metric, installed and used by a command."""
 
 import json
 import os
@@ -26,7 +26,9 @@ def blocks(page: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def page(repository: Path) -> dict[str, str]:
-    return blocks((repository / "docs" / "plugins.md").read_text(encoding="utf-8"))
+    return blocks(
+        "\n".join((repository / "docs" / name).read_text(encoding="utf-8") for name in ("plugins.md", "plugin_formats.md"))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def run(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def trained(repository: Path, place: Path) -> Path:
     """The command of the page, with its workers in processes of their own; returns the folder of the study."""
     (text,) = re.findall(
-        r"xstilts (train --config-dir=my .*?)^```$", (repository / "docs/plugins.md").read_text(), re.DOTALL | re.MULTILINE
+        r"xstilts (train --config-dir=my .*?)^```$", (repository / "docs/plugin_formats.md").read_text(), re.DOTALL | re.MULTILINE
     )
     words = text.replace("\\\n", " ").replace("'", "").split()[1:]
     (place / "files" / "mlm").mkdir()
@@ -68,7 +70,7 @@ def test_the_page_shows_the_package_as_it_is(page: dict[str, str]) -> None:
     shown = {name: text for name, text in page.items() if not name.startswith(("my/", "files/"))}
     assert {"pyproject.toml", "xstilts_ratings/metric.py", "xstilts_ratings/reader.py", "xstilts_ratings/rating.py"} <= set(shown)
     for name, text in shown.items():
-        assert text == (PACKAGE / name).read_text(encoding="utf-8"), f"docs/plugins.md: {name}"
+        assert text == (PACKAGE / name).read_text(encoding="utf-8"), f"docs: {name}"
 
 
 def test_a_format_of_another_package_is_trained_evaluated_and_exported(trained: Path, place: Path) -> None:
