@@ -143,6 +143,7 @@ DRIVER = """
 import signal, sys
 from xstilts import signals
 from xstilts.launch.entry import entry_point
+from xstilts.launch import slurm
 from xstilts.launch.slurm import make_way
 def requeue(number, frame):
     print("requeued", flush=True)
@@ -153,6 +154,9 @@ if "submitit" in sys.argv:
     signal.signal(signal.SIGTERM, lambda number, frame: None)
 print("started", flush=True)
 numbers = [signal.Signals[name] for name in sys.argv[1].split(",")]
+if "rank alone" in sys.argv:
+    slurm.OWN_SIGNAL = 3
+    make_way(signals.Stopped(numbers[-1], "checkpoint at step 3"))
 if "submitit" in sys.argv:
     signals.received.extend(numbers)
     make_way(signals.Stopped(numbers[-1], "checkpoint at step 3"))
@@ -163,9 +167,9 @@ print("still here", flush=True)
 """
 
 
-def driver(*words: str, task: bool = False) -> "subprocess.Popen[str]":
+def driver(*words: str, task: bool = False, restarts: int = 0) -> "subprocess.Popen[str]":
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
-    environment = clean | ({"SLURM_PROCID": "0"} if task else {})
+    environment = clean | ({"SLURM_PROCID": "0", "SLURM_RESTART_COUNT": str(restarts)} if task else {})
     return subprocess.Popen([sys.executable, "-c", DRIVER, *words], env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -186,6 +190,35 @@ def test_the_driver_ends_as_its_scheduler_expects(words: tuple[str, ...], task: 
     process = driver(*words, task=task)
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out.split()[1:]) == (code, said.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "restarts", "code", "said"),
+    [
+        (("SIGTERM", "submitit"), 4, 255, ["requeued"]),
+        (("SIGTERM", "submitit"), 5, 143, []),
+        (("SIGINT", "submitit"), 0, 130, []),
+        (("SIGTERM",), 0, 143, []),
+    ],
+    ids=["goes back into the queue", "too often", "by hand", "nobody would put it back"],
+)
+def test_a_job_of_which_only_a_rank_was_ended(words: tuple[str, ...], restarts: int, code: int, said: list[str]) -> None:
+    process = driver(*words, "rank alone", task=True, restarts=restarts)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out.split()[1:]) == (code, said)
+
+
+def test_a_job_of_which_a_rank_was_ended_first_waits_for_slurm() -> None:
+    process = driver("SIGTERM", "submitit", "rank alone", task=True)
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(4)
+    assert process.poll() is None
+    process.kill()
+    assert process.wait(60) == -signal.SIGKILL
+    assert process.stdout.read() == ""
+    process.stdout.close()
 
 
 def test_preempted_without_submitit_it_waits_for_slurm() -> None:

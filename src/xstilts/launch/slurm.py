@@ -21,6 +21,10 @@ log = logging.getLogger("xstilts")
 
 LONGEST_GRACE = 1800.0
 """Seconds that a job that is to end waits for SLURM to end it."""
+OWN_SIGNAL = 30.0
+"""Seconds after the SIGTERM of a rank within which the driver gets its own, if SLURM ends the whole job."""
+MOST_RESTARTS = 5
+"""A job that SLURM has started again so often is not put back into the queue for a rank that SIGTERM ended."""
 _FIRST_PORT, _PORTS = 15000, 17000  # below those that Linux hands out by itself
 
 
@@ -87,17 +91,34 @@ def make_way(stopped: signals.Stopped) -> NoReturn:
 
     A job of submitit has handlers of its own: that of the signal for the end of its time, SIGUSR2 or SIGUSR1, puts it back into
     the queue. SIGTERM alone in a SLURM job is preemption, or somebody cancelled the job, and SLURM will end it; if we ended
-    first, it would not run again but count as failed.
+    first, it would not run again but count as failed. If SIGTERM ended a rank but never reached the driver, the job is neither:
+    SLURM still ends what ran on a lost node when the node is back, and that may be a rank of the next attempt. Such a job goes
+    back into the queue, `MOST_RESTARTS` times.
     """
+    in_slurm = "SLURM_PROCID" in os.environ
+    if in_slurm and stopped.number == signal.SIGTERM and not signals.received:
+        _await_own_signal()
+    rank_alone = in_slurm and stopped.number == signal.SIGTERM and not signals.received
+    again = rank_alone and int(os.environ.get("SLURM_RESTART_COUNT") or 0) < MOST_RESTARTS
+    if again:
+        log.info(f"SIGTERM ended a rank, but not this job: {stopped.kept}; the job goes back into the queue")
     for number in (signal.SIGUSR2, signal.SIGUSR1):
-        if number in signals.received and signals.has_foreign_handler(number):
+        if (number in signals.received or again) and signals.has_foreign_handler(number):
             signal.raise_signal(number)
-    if stopped.number == signal.SIGTERM and "SLURM_PROCID" in os.environ:
+    if in_slurm and stopped.number == signal.SIGTERM and not rank_alone:
         log.info(
             f"stopped by SIGTERM: {stopped.kept}; waiting for SLURM to end this job, and to start it again if it was preempted"
         )
         time.sleep(LONGEST_GRACE)
     raise stopped
+
+
+def _await_own_signal() -> None:
+    """Wait for a stop signal to this process, which `signals.received` then has, but no longer than `OWN_SIGNAL`."""
+    deadline = time.monotonic() + OWN_SIGNAL
+    with signals.handled(lambda number: None):
+        while not signals.received and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def _lost_nodes(environment: Mapping[str, str]) -> list[str]:
