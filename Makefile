@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo evidence bench bench-full test test-fast docs lint format release clean
+.PHONY: help demo evidence bench bench-full test test-long test-fast docs lint format release clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -40,11 +40,14 @@ bench: $(READY)  ## Speed and memory against peers, small sizes: under 10 minute
 bench-full: $(READY)  ## The same in all sizes; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --full
 
-test: $(READY)  ## All tests
-	$(PYTEST)
+test: $(READY)  ## The tests, in about 10 minutes on two cores
+	$(PYTEST) -m "not long"
 
-test-fast: $(READY)  ## All tests but the slow ones
-	$(PYTEST) -m "not slow"
+test-long: $(READY)  ## The other tests: SLURM, kills, several sweeps and devices, studies, simulations
+	$(PYTEST) -m long
+
+test-fast: $(READY)  ## The tests that take a second or less each: 2 minutes
+	$(PYTEST) -m "not slow and not long"
 
 docs: $(READY)  ## The documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --site-dir site

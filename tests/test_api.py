@@ -213,6 +213,7 @@ def test_mistakes_are_user_errors(words: list[str], message: str, tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_plan_is_the_text_of_the_command_as_a_frame(tmp_path: Path):
     words = ["data=babel_micro", "+intermediate=none,snli", "+target=xnli", "seed=1,2", f"store.root={tmp_path}/store"]
     command = [sys.executable, "-m", "xstilts", "plan", *words]
@@ -225,6 +226,7 @@ def test_a_plan_is_the_text_of_the_command_as_a_frame(tmp_path: Path):
     assert pd.isna(waves["steps"].iloc[0]) and (waves["gpu_hours"].iloc[1:] > 0).all(), "a tokenizer has no steps"
 
 
+@pytest.mark.slow
 def test_a_plan_shows_the_smallest_effects_as_text_and_frame(tmp_path: Path):
     words = ["data=babel_micro", "+intermediate=none,snli,mnli", f"store.root={tmp_path}/store", f"output={tmp_path}/out"]
     plan = xstilts.plan(*words, "+target=xnli,tatoeba", "seed=1,2,3")

@@ -24,7 +24,7 @@ from xstilts.cell import run as running
 from xstilts.cli import MODULES
 from xstilts.config import Config
 
-pytestmark = pytest.mark.timeout(60)  # a case that hangs
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]  # a case that hangs
 
 SCREEN = 20
 FOREIGN = re.compile(

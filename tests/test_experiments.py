@@ -136,7 +136,7 @@ def test_every_alternative_is_a_cell_of_its_own_in_the_real_and_in_the_synthetic
     assert len(uses) + len(missing) == len(alternatives(study)), "each is another choice"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("study", sorted(set(STUDIES) - ABOUT_THE_WORLD - SMALL))
 def test_every_study_plans_in_the_synthetic_world(study: str, tmp_path: Path):
     folders = (f"store.root={tmp_path / 'store'}", f"output={tmp_path / 'out'}")

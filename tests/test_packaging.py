@@ -78,6 +78,15 @@ def test_ci_calls_the_targets_of_the_makefile(repository: Path):
     assert targets and all(f"\n{target}: $(READY)" in makefile for target in targets)
 
 
+def test_ci_runs_every_test(repository: Path):
+    targets = re.findall(r"^make (\S+)$", (repository / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    makefile = (repository / "Makefile").read_text(encoding="utf-8")
+    marks = {
+        name: re.search(rf"^{name}: .*\n\t\$\(PYTEST\) -m (.*)$", makefile, re.MULTILINE)[1] for name in ("test", "test-long")
+    }
+    assert marks == {"test": '"not long"', "test-long": "long"} and {"lint", *marks} <= set(targets)
+
+
 def test_ci_skips_no_test_for_want_of_a_program(repository: Path):
     exported = re.findall(r"\b(XSTILTS_REQUIRE_\w+)=1", (repository / ".ci" / "run").read_text(encoding="utf-8"))
     assert sorted(exported) == sorted([required.SLURM, required.BROWSER, required.ENCODER])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchmarks import corpus as corpora
 
 
+@pytest.mark.long
 def test_the_benchmarks_run(repository: Path, shared_data: Path, tmp_path: Path):
     told = os.environ | {"XSTILTS_BENCHMARK_ENCODER": "tiny", "XSTILTS_SHARED_DATA": str(shared_data), "OMP_NUM_THREADS": "1"}
     told.pop("XSTILTS_TEST_ENCODER", None)

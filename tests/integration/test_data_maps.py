@@ -70,6 +70,7 @@ def test_the_map_is_made_once_and_each_region_trains_on_its_third(run_inline: Ru
         assert len(made.features) == 32
 
 
+@pytest.mark.long
 def test_several_devices_record_what_one_records(run_inline: Run, run_cell: Run, toy_world: Any, tmp_path: Path) -> None:
     exact = (*MAP, region("ambiguous"), "model.tiny.dropout=0", "intermediate.recipe.head_dropout=0")
     one = run_inline(*places(toy_world, tmp_path / "one"), *exact)

@@ -11,6 +11,8 @@ from safetensors.numpy import load_file
 from xstilts.store.artifacts import read_metadata
 from xstilts.store.results import read_predictions, read_results
 
+pytestmark = pytest.mark.long
+
 Cell = Callable[..., tuple[int, str, str]]
 EXACT = tuple(
     f"{phase}.recipe.{setting}" for phase in ("intermediate", "target") for setting in ("head_dropout=0", "adam_epsilon=1e-3")

@@ -15,7 +15,7 @@ import pytest
 from xstilts.store.artifacts import verify
 from xstilts.store.results import read_results
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 KILLS = int(os.environ.get("XSTILTS_KILLS", "2"))
 """More than a few take long: `XSTILTS_KILLS=20 pytest tests/integration/test_kills.py`."""
 

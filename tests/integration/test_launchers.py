@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from xstilts.store.results import read_results
 
 Cell = Callable[..., tuple[int, str, str]]
@@ -63,6 +65,7 @@ def test_ctrl_c_ends_local_with_all_its_jobs(start_cell: Any, toy_world: Any, tm
     assert not running(tmp_path)
 
 
+@pytest.mark.long
 def test_slurm_local_runs_a_sweep(run_cell: Cell, toy_world: Any, tmp_path: Path) -> None:
     sweep = ("+target=pawsx,tatoeba", "worker=inline", "hydra/launcher=slurm_local")
     code, _, err = run_cell("-m", *options(toy_world, tmp_path), *sweep)

@@ -38,6 +38,8 @@ from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.store.results import read_predictions
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 FLOORS = {7: {"de": 88, "fr": 78, "sw": 58, "zh": 71}, 12: {"de": 94, "fr": 88, "sw": 78, "zh": 88}}
 """Layer -> language -> Tatoeba's accuracy in percent for 400 sentences, three points below what was measured."""

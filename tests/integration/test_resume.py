@@ -142,7 +142,7 @@ def test_early_stopping_did_stop(undisturbed: Callable[..., tuple[Any, ...]]) ->
     assert selected == history[-3]["step"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("whole_group", [True, False], ids=["driver and worker", "driver alone"])
 def test_sigkill_of_a_real_process(
     whole_group: bool,

@@ -200,7 +200,7 @@ def test_one_worker_stops(whom: str, started: Any) -> None:
     assert "Traceback" not in err and "error: " not in err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("whom", ["all", "last rank"])
 def test_two_ranks_stop_together(
     whom: str, started: Any, run_cell: Run, toy_world: Any, tmp_path: Path, weights_of: Weights, expected_of_two: Any
@@ -235,7 +235,7 @@ def expected_of_two(run_cell: Run, toy_world: Any, tmp_path_factory: pytest.Temp
     return outcome(two(run_cell, toy_world, place), place, weights_of)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_rank_ends_its_cell(rank: int, started: Any) -> None:
     driver, paths = started("trainer.devices=2")

@@ -33,7 +33,7 @@ GRID = ("+intermediate=snli,mnli", "+target=pawsx,tatoeba")
 LONG = ("intermediate.recipe.max_steps=300", "intermediate.recipe.eval_every=120")
 """Long enough to be disturbed."""
 PATIENCE = 300  # seconds for what takes some on an idle machine
-pytestmark = pytest.mark.timeout(6 * PATIENCE)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(6 * PATIENCE)]
 
 
 @pytest.fixture(scope="module")

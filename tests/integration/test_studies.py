@@ -28,6 +28,8 @@ from xstilts.reporting.scaling import curves
 from xstilts.reporting.verdicts import CONTRADICTED, NO_EFFECT, SUPPORTED, UNDECIDED, UNTESTED
 from xstilts.store.results import read_results
 
+pytestmark = pytest.mark.long
+
 SIZES = runpy.run_path(str(Path(__file__).with_name("reduced.py")))
 REDUCED: dict[str, list[str]] = SIZES["REDUCED"]
 HERE = ("worker=inline", "trainer.accelerator=cpu", "trainer.num_threads=1", "logger=none")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from xstilts.cell import phases
 from xstilts.cell.resolve import resolve
 from xstilts.paths import sweep_summary
@@ -27,6 +29,7 @@ def trained(text: str) -> list[str]:
     return re.findall(r": (?:training|resuming) ([0-9a-f]{20})$", text, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_four_sweeps_at_once_train_exactly_what_is_distinct_and_a_fifth_nothing(
     start_cell: Any, run_cell: Cell, real_options: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def test_mistakes_have_the_lines_of_the_command(words: list[str], message: str):
     assert not GlobalHydra.instance().is_initialized()
 
 
+@pytest.mark.slow
 def test_a_grid_has_the_cells_of_the_command():
     words = ["data=babel_micro", "+intermediate=none,mine", "+target=xnli", "seed=1,2", "intermediate.tasks.mine.max_examples=5"]
     with composed_grid(words, [TASK]) as (cells, compose, _):
@@ -64,6 +65,7 @@ def test_a_grid_has_the_cells_of_the_command():
     assert not GlobalHydra.instance().is_initialized()
 
 
+@pytest.mark.slow
 def test_a_study_is_a_grid_whose_options_can_be_set():
     words = ["+experiments=task_difficulty", "data=babel_micro", "hydra.sweeper.only=[none,snli]", "seed=7"]
     with composed_grid(words) as (cells, compose, _):

@@ -5,7 +5,7 @@ import pytest
 
 from tests.reporting.simulations import CHOICES, TARGETS, compare, run_sds, runs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 GRIDS = 400
 """So many that the standard error of a share of 5 % is 1.1 percentage points."""
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 import xstilts
 
 
@@ -11,6 +13,7 @@ def lines(place: Path, *overrides: str) -> list[str]:
     return [line for line in str(xstilts.plan("+target=tatoeba", *overrides, *places)).splitlines() if "phase 2 " in line]
 
 
+@pytest.mark.slow
 def test_choices_with_as_many_steps_and_with_others(tmp_path: Path) -> None:
     grid = ("data=babel", "+intermediate=none,snli,pawsx")
     (unequal,) = lines(tmp_path, *grid)
@@ -21,6 +24,7 @@ def test_choices_with_as_many_steps_and_with_others(tmp_path: Path) -> None:
     assert lines(tmp_path, "data=babel", "+intermediate=none") == []
 
 
+@pytest.mark.slow
 def test_sizes_of_one_task_and_early_stopping(tmp_path: Path) -> None:
     grid = ("+intermediate=none,mnli", "intermediate.max_examples=3200,6400")
     (unequal,) = lines(tmp_path, *grid)
