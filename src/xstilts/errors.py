@@ -5,7 +5,7 @@ Entry points print a `UserError` without a traceback and exit with a non-zero co
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 SCREEN = 20
 """Number of lines that are printed at most, about a screen."""
@@ -37,6 +37,15 @@ def combined(problems: Iterable[str]) -> UserError:
     if len(lines) <= SCREEN:
         return UserError("\n".join(lines))
     return UserError("\n".join([*lines[: SCREEN - 1], f"and {len(lines) - SCREEN + 1} more problems of this kind"]))
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, the one that caused it, the cause of that, and so on; each once, also where they form a ring."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def tell(problem: str, problems: list[str] | None) -> None:

@@ -138,6 +138,16 @@ def test_what_stays_damaged_is_refused_and_never_taken_for_data(pairs, waits, ki
     assert locate(source_of(task(), DATA), "train", "en") == {}
 
 
+def test_a_fault_of_ours_is_no_ring_of_causes(pairs, monkeypatch):
+    def broken(listed, path):
+        raise KeyError(path)
+
+    monkeypatch.setattr("xstilts.sources.hub._download", broken)
+    with pytest.raises(KeyError) as caught:
+        fetched(task())
+    assert caught.value.__cause__ is None
+
+
 def test_a_file_that_went_bad_on_disk_is_fetched_again_or_refused(pairs, restart):
     first, _ = fetched(task())
     good = first.read_bytes()

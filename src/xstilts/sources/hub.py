@@ -113,10 +113,10 @@ def _ask(kind: str, repository: str, revision: str | None, stored: Listing | Non
     try:
         commit, files = persistently(ask, what)
     except Exception as error:
-        refused = error if isinstance(error, UserError) else _refused(error, what)
+        failure = error if isinstance(error, UserError) else refused(error, what)
         if stored is None or not isinstance(error, UserError | WebPage):
-            raise refused from error
-        log.warning(f"{refused}; going on with commit {stored.commit}, the last one known here")
+            raise failure from None if failure is error else error
+        log.warning(f"{failure}; going on with commit {stored.commit}, the last one known here")
         return stored
     listed = Listing(kind, repository, commit, files)
     _store(listed, revision)
@@ -177,7 +177,8 @@ def _verified(listed: Listing, path: str, checksum: Checksum, what: str) -> Path
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise _refused(error, f"{what}: {path}") from error
+        failure = refused(error, f"{what}: {path}")
+        raise failure from None if failure is error else error
 
 
 def _download(listed: Listing, path: str) -> Path:
@@ -206,7 +207,7 @@ def _git_name(path: Path) -> str:
 FETCH = ", and HF_HUB_OFFLINE=1 forbids the network: run `python -m xstilts.fetch` with the same options where there is one"
 
 
-def _refused(error: Exception, what: str) -> Exception:
+def refused(error: Exception, what: str) -> Exception:
     """Return a UserError for a request that the Hub refused; any other error unchanged."""
     from huggingface_hub import errors
 
@@ -219,7 +220,7 @@ def _refused(error: Exception, what: str) -> Exception:
     if isinstance(error, WebPage):
         return UserError(f"{what}: {error}")
     if isinstance(error, errors.LocalEntryNotFoundError):  # no answer of the Hub, and not in the cache
-        return _refused(error.__cause__, what) if isinstance(error.__cause__, Exception) else UserError(f"{what}: {error}")
+        return refused(error.__cause__, what) if isinstance(error.__cause__, Exception) else UserError(f"{what}: {error}")
     if isinstance(error, errors.EntryNotFoundError):
         return UserError(f"{what}: no such file in the repository")
     if isinstance(error, errors.OfflineModeIsEnabled):

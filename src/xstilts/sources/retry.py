@@ -9,11 +9,11 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, causes
 
 log = logging.getLogger("xstilts")
 
@@ -59,7 +59,7 @@ def persistently(action: Callable[[], Result], what: str) -> Result:
 
 def network_fault(error: BaseException) -> str | None:
     """Return a short description of a temporary network fault; None if the error is of another kind."""
-    for cause in _causes(error):
+    for cause in causes(error):
         status = _status(cause)
         if status is not None:
             return f"HTTP {status}" if status in TEMPORARY_STATUS else None
@@ -76,19 +76,13 @@ def network_fault(error: BaseException) -> str | None:
     return None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _status(error: BaseException) -> int | None:
     status = getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) else None
 
 
 def _wait(attempt: int, error: BaseException) -> float:
-    for cause in _causes(error):
+    for cause in causes(error):
         named = named_wait(getattr(getattr(cause, "response", None), "headers", None) or {})
         if named is not None:
             return min(named, LONGEST_NAMED_WAIT)

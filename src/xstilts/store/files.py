@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, causes
 
 ABANDONED = 3600.0
 """Seconds after which a temporary file counts as left behind by a process that died."""
@@ -117,10 +117,11 @@ def disk_full_as_user_error(final: Path) -> Iterator[None]:
 
 def disk_full(error: BaseException | None) -> str | None:
     """Return the system's text for a full disk if `error`, or an error that caused it, reports that; otherwise None."""
-    while error is not None and not isinstance(error, UserError):
-        if (number := _number(error)) in _FULL and number is not None:
+    for cause in causes(error):
+        if isinstance(cause, UserError):
+            return None
+        if (number := _number(cause)) in _FULL and number is not None:
             return os.strerror(number)
-        error = error.__cause__ or error.__context__
     return None
 
 
