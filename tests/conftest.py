@@ -1,5 +1,6 @@
 """Shared fixtures: the real data beside the repository, and a Hugging Face library that never uses the network."""
 
+import gc
 import importlib.util
 import os
 import signal
@@ -33,6 +34,11 @@ REAL_ENCODER = Path(
     os.environ.get("XSTILTS_TEST_ENCODER")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts" / "e5_small"
 )
+
+
+def pytest_collection_finish() -> None:
+    """Leave the libraries and tests out of garbage collection, which otherwise looks at a million objects each time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

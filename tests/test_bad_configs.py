@@ -223,16 +223,16 @@ BOUNDED = [
     if isinstance(field.metadata.get(KEY), (Bounds, Choices)) and "list" not in str(field.type) and "dict" not in str(field.type)
     for value in outside(field)
 ]
-FIRST = [case for number, case in enumerate(BOUNDED) if number % 8 == 0]
+FIRST = [case for number, case in enumerate(BOUNDED) if number % 16 == 0]
 
 
 def test_there_are_hundreds_of_values():
-    assert len(BOUNDED) > 400 and len(FIRST) > 50
+    assert len(BOUNDED) > 400 and len(FIRST) > 25
 
 
 @pytest.mark.parametrize(("name", "value"), FIRST, ids=[f"{name}={value}" for name, value in FIRST])
 def test_a_value_outside_of_its_bounds(name: str, value: str, refused: Refused) -> None:
-    """Every eighth, typed; tests/test_bounds.py holds all of them against the schema."""
+    """Every sixteenth, typed; tests/test_bounds.py holds all of them against the schema."""
     lines = refused(*CELL, f"{name}={value}")
     assert any(
         name in line and value.split("e")[0].split(".")[0].lstrip("-")[:4] in line.lower().replace(",", "") for line in lines
@@ -412,7 +412,8 @@ def test_a_bad_grid(line: str, command: str, refused: Refused) -> None:
     if command != "train" and re.search("accelerator|devices|sweep.dir|launcher", line):
         pytest.skip("of the machine that runs the cells, or chosen by the command")
     refused(*CELL, "-m", *shlex.split(line), command=command)
-    refused("-m", *shlex.split(line), *CELL, command=command)
+    if command == "train":  # the order of words is the same to all commands
+        refused("-m", *shlex.split(line), *CELL)
 
 
 PRETRAINING = [

@@ -102,7 +102,7 @@ def targets_of(study: str) -> list[str]:
     return str(OmegaConf.load(Path(experiments_dir()) / f"{study}.yaml").hydra.sweeper.params["+target"]).split(",")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("study", "data"),
     [

@@ -60,7 +60,7 @@ def test_a_task_that_the_hub_cannot_give_says_what_to_do(name: str):
         source_of(task, DataConfig(source="hub"))
 
 
-@pytest.mark.slow  # all of them together
+@pytest.mark.long  # all of them together
 @pytest.mark.parametrize("name", ON_HUB)
 def test_task_from_the_hub_to_its_result(
     name: str,

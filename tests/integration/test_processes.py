@@ -86,6 +86,7 @@ def test_bad_input_is_one_line(overrides: tuple[str, ...], expected: str, run_ce
     assert not list((tmp_path / "store").glob("trained/[!.]*")) and not list((tmp_path / "out").glob("results/*"))
 
 
+@pytest.mark.long
 def test_two_devices_give_the_numbers_of_one(run_cell: Cell, run_inline: Any, toy_world: Any, tmp_path: Path) -> None:
     same = (
         "+target=pawsx",

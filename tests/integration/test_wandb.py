@@ -22,7 +22,7 @@ def result_of(output: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_offline(run_cell: RunCell, options: tuple[str, ...], offline_runs: Any, tmp_path: Path) -> None:
     code, _, error = run_cell(*options)
     assert code == 0, error

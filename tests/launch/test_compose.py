@@ -67,10 +67,12 @@ def test_a_grid_has_the_cells_of_the_command():
 
 @pytest.mark.slow
 def test_a_study_is_a_grid_whose_options_can_be_set():
-    words = ["+experiments=task_difficulty", "data=babel_micro", "hydra.sweeper.only=[none,snli]", "seed=7"]
+    words = ["+experiments=task_difficulty", "data=babel_micro", "hydra.sweeper.only=[none,snli]", "+target=xnli", "seed=7"]
     with composed_grid(words) as (cells, compose, _):
         configs = [to_schema(compose(cell)) for cell in cells]
-    assert {config.intermediate.name for config in configs} == {"none", "snli"} and {config.seed for config in configs} == {7}
+    assert [(config.intermediate.name, config.target.task.name, config.seed) for config in configs] == [
+        (name, "xnli", 7) for name in ("none", "snli")
+    ]
     wrong = composed_grid([*words[:2], "hydra.sweeper.only=[snly]"])
     with pytest.raises(UserError, match="unknown alternative in hydra.sweeper.only 'snly': did you mean snli"), wrong:
         pass

@@ -159,6 +159,7 @@ def their_logits(format, model, batch):
     return (theirs.start_logits, theirs.end_logits) if format == "span_qa" else theirs.logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(encoders.FAMILIES) - BLOCKS))
 def test_every_head_is_a_class_of_transformers_and_exported_as_it(name, build, bert_tokenizer, tmp_path):
     """Its logits are ours to rounding, with segments too, and so are those of our own reload of the artifact."""

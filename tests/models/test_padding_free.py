@@ -180,7 +180,7 @@ def test_a_saved_encoder_tells_nothing_of_it(tmp_path) -> None:
     assert load_backbone(str(tmp_path), "sdpa").config._attn_implementation == "sdpa"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler comes with deprecated parts of torch
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # it looks at those of hidden states
 def test_a_compiled_encoder_gives_the_same(tiny_model, tokenizer) -> None:

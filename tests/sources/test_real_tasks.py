@@ -83,6 +83,7 @@ def test_nothing_that_is_there_is_left_out(real_data):
     assert there == set(EXPECTED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "split"), EXPECTED)
 def test_every_language_that_is_there_loads(real_data, name, split):
     task = load_task(CONF, name)

@@ -13,6 +13,8 @@ from xstilts.reporting.declared import typed
 from xstilts.store.results import write_result
 from xstilts.study.detectable import _planned_result
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def plan(tmp_path: Path) -> xstilts.Plan:

@@ -41,6 +41,7 @@ def test_a_task_that_nobody_publishes_is_left_out(left: Any) -> None:
     assert left(grid, ["own"], "data=babel") == (["none", "own", "siqa"], [])
 
 
+@pytest.mark.slow
 def test_languages_that_a_world_does_not_have_are_left_out(left: Any) -> None:
     languages = "intermediate.tasks.xnli.languages=[${data.language_sets.xnli.%d}]"
     grid = [NONE, *(alternative(f"alone_{number}", "+intermediate=xnli", languages % number) for number in (1, 6, 7, 14))]

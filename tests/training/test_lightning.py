@@ -238,7 +238,7 @@ def main(folder: Path, devices: int) -> None:
     torch.save([fitted, scores, rows, module.state_dict()], folder / f"{devices}.{trainer.global_rank}.pt")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_of_plain_ddp_train_as_one(tmp_path):
     write_files(tmp_path)
     script = tmp_path / "train.py"
