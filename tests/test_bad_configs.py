@@ -5,6 +5,7 @@ from is sound: it is run up to its first worker, so that what is refused is refu
 """
 
 import logging
+import math
 import re
 import shlex
 import shutil
@@ -23,6 +24,7 @@ from xstilts.bounds import KEY, Bounds, Choices
 from xstilts.cell import run as running
 from xstilts.cli import MODULES
 from xstilts.config import Config
+from xstilts.launch import points
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]  # a case that hangs
 
@@ -148,6 +150,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         return code, capsys.readouterr().err.splitlines()
 
     monkeypatch.setattr(running, "run_worker", started)
+    monkeypatch.setattr(points, "PROGRESS_SECONDS", math.inf)  # a busy machine would have a line more
     log = logging.getLogger("xstilts")
     handlers = list(log.handlers)
     log.handlers[:] = []
