@@ -43,7 +43,7 @@ bench-full: $(READY)  ## The same in all sizes; writes benchmarks/RESULTS.md
 test: $(READY)  ## The tests, in about 10 minutes on two cores
 	$(PYTEST) -m "not long"
 
-test-long: $(READY)  ## The other tests: SLURM, kills, several sweeps and devices, studies, simulations
+test-long: $(READY)  ## The other tests: SLURM, kills, several sweeps and devices, studies, simulations, all encoders
 	$(PYTEST) -m long
 
 test-fast: $(READY)  ## The tests that take a second or less each: 2 minutes

@@ -28,6 +28,7 @@ from xstilts.models.heads.tagging import TaggingHead
 from xstilts.paths import HEADS
 from xstilts.store.artifacts import read_metadata
 
+pytestmark = pytest.mark.long
 WORDS = "red green blue one two three cat dog bird runs sleeps sings fast slowly here there now then always never where".split()
 TEXT = [" ".join(WORDS[number % 21 :] + WORDS[: number % 21]) + " ?" for number in range(60)]
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

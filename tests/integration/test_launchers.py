@@ -43,6 +43,7 @@ def test_local_runs_a_sweep_two_at_once(run_cell: Cell, run_inline: Any, toy_wor
     assert same["rows"] == inline.result["rows"]
 
 
+@pytest.mark.long
 def test_a_killed_job_of_local_is_lost_and_no_other(start_cell: Any, toy_world: Any, tmp_path: Path) -> None:
     sweep = ("+target=pawsx,tatoeba", "worker=inline", "hydra/launcher=local", "hydra.launcher.processes=2")
     driver = start_cell("-m", *options(toy_world, tmp_path), *sweep)

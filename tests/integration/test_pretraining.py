@@ -94,6 +94,7 @@ def test_the_control_has_the_tokenizer_and_random_weights(cell: Run, tmp_path: P
     assert full.result["fingerprint"] != control.result["fingerprint"]
 
 
+@pytest.mark.long
 def test_the_command_pretrains_on_real_text_and_the_folder_is_of_use_to_anybody(
     shared_data: Path, tmp_path: Path, run_inline: Run, toy_world: Any
 ) -> None:

@@ -344,6 +344,7 @@ def test_text_can_be_told_from_what_is_behind_it(scheme: str, opened: Callable[.
     assert page.evaluate(CONTRAST) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_of_wcag(
@@ -498,10 +499,12 @@ def test_paper_is_white_and_cuts_no_table(opened: Callable[..., Opened], page_fi
     assert page.pdf(prefer_css_page_size=True, print_background=True).startswith(b"%PDF")
 
 
+@pytest.mark.long
 def test_a_large_study_makes_a_page_of_less_than_5_mb(large_file: Path) -> None:
     assert large_file.stat().st_size < 5_000_000
 
 
+@pytest.mark.long
 def test_a_large_study_can_be_looked_through(opened: Callable[..., Opened], large_file: Path) -> None:
     page = opened(large_file).page
     rows = 10 * 9 * 5 * 40 * 4
