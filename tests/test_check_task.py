@@ -125,7 +125,7 @@ def test_every_problem_of_every_file_is_listed(write: Callable[[str, str], None]
         f"{place}:8: element 7: an empty id; ",
         f"{place}:9: element 8: no column 'words'; the row has id, tags: set columns.words in the source",
         f"{place}:3: element 2: id 'a' was used at {place}:2: element 1 already; ",
-        f"{place}:4: element 3: 1 tags for 2 words",
+        f"{place}:4: element 3: 1 tag for 2 words",
         f"{place}:5: element 4: unknown tag 'B-ORG' of the word 'x', expected one of O, B-PER, I-PER, B-LOC. Not declared: "
         "B-ORG (2). ",
         "files/ner/swa/test.json:1: not JSON",
@@ -166,13 +166,13 @@ def test_after_a_line_that_cannot_be_read_the_others_are_checked(
     write("files/ner/hau/train.txt", "a O\n\n" * 30 + "O\n\n" * 25)
     code, report, problems = told(capsys, "my/task/names.yaml", "data.root=files")
     assert code == 1 and {"train  hau             30  O 100.0%", "test   hau              1  O 100.0%"} <= set(report)
-    wanted = "column(s), expected 2 (words, tags) separated by blanks"
-    assert problems[:20] == [f"files/ner/hau/train.txt:{line}: 1 {wanted}; got 'O'" for line in range(61, 101, 2)]
+    wanted = "expected 2 (words, tags) separated by blanks"
+    assert problems[:20] == [f"files/ner/hau/train.txt:{line}: 1 column, {wanted}; got 'O'" for line in range(61, 101, 2)]
     assert problems[20:-1] == [
         "train, hau: 5 more problems",
-        f"files/ner/hau/test.txt:2: 1 {wanted}; got 'O'",
-        f"files/ner/hau/test.txt:9: 1 {wanted}; got 'KanoB-LOC'",
-        f"files/ner/hau/test.txt:10: 3 {wanted}; if a word contains blanks, separate all columns by TAB; got 'ta zo O'",
+        f"files/ner/hau/test.txt:2: 1 column, {wanted}; got 'O'",
+        f"files/ner/hau/test.txt:9: 1 column, {wanted}; got 'KanoB-LOC'",
+        f"files/ner/hau/test.txt:10: 3 columns, {wanted}; if a word contains blanks, separate all columns by TAB; got 'ta zo O'",
     ]
     assert problems[-1].startswith("files/ner/hau/test.txt:6: unknown tag 'B-ORG' of the word 'A'")
 
@@ -202,8 +202,8 @@ def test_a_file_of_several_languages_whose_fields_lie_in_objects(
     write("files/test.jsonl", "\n".join([*map(json.dumps, rows[:3]), "not JSON", '{"meta": {}}', *map(json.dumps, rows[3:])]))
     code, report, problems = told(capsys, "my/task/nli.yaml", "data.root=files")
     assert code == 1 and report[3:5] == [
-        "test   ha               3  no 50.0%, yes 50.0%, no label: 1 examples",
-        "test   ig               3  no 50.0%, yes 50.0%, no label: 1 examples",
+        "test   ha               3  no 50.0%, yes 50.0%, no label: 1 example",
+        "test   ig               3  no 50.0%, yes 50.0%, no label: 1 example",
     ]
     assert len(problems) == 2 and problems[0].startswith("files/test.jsonl:4: not JSON (")
     assert problems[1] == "files/test.jsonl:5: no column 'meta.lang' (options.keep); the row has meta"

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import itertools
 import re
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Rooms along the data flow: a room (folder or file) may import itself and what stands in a line above its own.
 LAYERS = (
+    {"numbering"},
     {"errors", "signals", "versions"},
     {"bounds", "plugins"},
     {"analysis", "encoders", "paths", "tasks"},
@@ -429,3 +431,19 @@ def test_config_file_says_what_it_is_and_holds_no_program(path: Path):
 
 def test_there_are_config_files():
     assert len(yaml_files()) > 5
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_number_and_its_noun_agree(path: Path):
+    """`1 cell`, never `1 cells` or `cell(s)`: `numbering.counted` writes the length of a list with its noun."""
+    wrong = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "(s)" in node.value:
+            wrong.append(f"line {node.lineno}: {node.value}")
+        elif isinstance(node, ast.JoinedStr):
+            for value, after in itertools.pairwise(node.values):
+                length = isinstance(value, ast.FormattedValue) and ast.unparse(value.value).startswith(("len(", "sum("))
+                noun = re.match(r" (\w+ )?(\w+s)\b", after.value) if isinstance(after, ast.Constant) else None
+                if length and noun and noun[2] not in ("is", "has"):
+                    wrong.append(f"line {node.lineno}: {ast.unparse(node)}")
+    assert not wrong

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from xstilts.api.checking import SplitContent, TaskCheck, check_task
 from xstilts.launch.entry import entry_point
+from xstilts.numbering import counted
 
 WIDEST = 70
 """Characters that are shown of a field of an example."""
@@ -48,13 +49,13 @@ def shown(checked: TaskCheck) -> Iterator[str]:
         yield "\nto know:"
         yield from (f"  {line}" for line in checked.remarks)
     count = len(checked.problems)
-    yield "\nno problem" if not count else f"\n{count} problem{'s' if count > 1 else ''}:"
+    yield "\nno problem" if not count else f"\n{counted(count, 'problem')}:"
     yield from (f"  {line}" for line in checked.problems)
 
 
 def _cells(found: SplitContent) -> tuple[str, str, str, str]:
-    counted = f"{found.examples:,}" + (f" + {found.candidates:,} candidates" if found.candidates else "")
-    return found.split, found.language, counted, _shares(found)
+    examples = f"{found.examples:,}" + (f" + {counted(found.candidates, 'candidate')}" if found.candidates else "")
+    return found.split, found.language, examples, _shares(found)
 
 
 def _shares(found: SplitContent) -> str:
@@ -64,7 +65,7 @@ def _shares(found: SplitContent) -> str:
     shares += [f"{len(found.labels) - LABELS} more"] if len(found.labels) > LABELS else []
     if found.examples and found.without_gold == found.examples:
         return "no labels"
-    return ", ".join([*shares, *([f"no label: {found.without_gold:,} examples"] if found.without_gold else [])])
+    return ", ".join([*shares, *([f"no label: {counted(found.without_gold, 'example')}"] if found.without_gold else [])])
 
 
 def _table(rows: list[tuple[str, str, str, str]]) -> Iterator[str]:

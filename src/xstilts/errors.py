@@ -7,6 +7,8 @@ import difflib
 import sys
 from collections.abc import Iterable, Iterator
 
+from xstilts.numbering import counted, natural
+
 SCREEN = 20
 """Number of lines that are printed at most, about a screen."""
 LONGEST = 100
@@ -36,7 +38,7 @@ def combined(problems: Iterable[str]) -> UserError:
     lines = list(dict.fromkeys(problems))
     if len(lines) <= SCREEN:
         return UserError("\n".join(lines))
-    return UserError("\n".join([*lines[: SCREEN - 1], f"and {len(lines) - SCREEN + 1} more problems of this kind"]))
+    return UserError("\n".join([*lines[: SCREEN - 1], f"and {counted(len(lines) - SCREEN + 1, 'more problem')} of this kind"]))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -57,7 +59,7 @@ def tell(problem: str, problems: list[str] | None) -> None:
 
 def unknown_name(what: str, got: str, valid: Iterable[str], how: str = "") -> str:
     """Return the message for a name that does not exist, with the closest valid names; `how` says what to type instead."""
-    names = sorted(valid)
+    names = sorted(valid, key=natural)
     got = got if got.isprintable() else repr(got)[1:-1]
     got = got if len(got) <= LONGEST else got[:LONGEST] + "..."
     close = difflib.get_close_matches(got, names, n=3, cutoff=0.5)

@@ -23,6 +23,7 @@ from xstilts.errors import UserError, combined, print_error
 from xstilts.jobs import TokenizerJob
 from xstilts.launch.cells import attempt, exit_code, start
 from xstilts.launch.entry import entry_point
+from xstilts.numbering import counted
 from xstilts.paths import conf_dir
 from xstilts.store.artifacts import is_done
 
@@ -83,7 +84,11 @@ def _data(config: Config, item: inputs.NeededSplit) -> str:
     for language in languages:
         files |= set(sources.require(item.source, item.split, language).values())
     size = sum(path.stat().st_size for path in files)
-    return f"{len(languages)} language(s), {len(files)} file(s), {size / 1e6:.1f} MB" if files else "no such split, left out"
+    return (
+        f"{counted(len(languages), 'language')}, {counted(len(files), 'file')}, {size / 1e6:.1f} MB"
+        if files
+        else "no such split, left out"
+    )
 
 
 def _read(planned: CellPlan) -> bool:

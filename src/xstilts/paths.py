@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 
 PACKAGE = Path(__file__).resolve().parent
 METADATA = "metadata.json"
@@ -137,7 +138,7 @@ def name_problem(name: str) -> str:
     if bad:
         return f"got {name!r}, expected a name without {' '.join(FORBIDDEN)} and control characters"
     if len(name.encode()) > LONGEST_NAME:
-        return f"got a name of {len(name.encode())} bytes, '{name[:20]}...', expected at most {LONGEST_NAME}"
+        return f"got a name of {counted(len(name.encode()), 'byte')}, '{name[:20]}...', expected at most {LONGEST_NAME}"
     return ""
 
 

@@ -18,6 +18,7 @@ from xstilts import signals
 from xstilts.errors import UserError
 from xstilts.launch.entry import entry_point
 from xstilts.launch.parent import PARENT, join_parent
+from xstilts.numbering import counted
 from xstilts.paths import WORKER_ERROR
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def read_job_argument(words: list[str]) -> "Job":
         sys.stdout.write(USAGE)
         sys.exit(0)
     if len(words) != 1:
-        raise UserError(f"expected one job file, got {len(words)} arguments: `xstilts train` writes it and starts the worker")
+        raise UserError(
+            f"expected one job file, got {counted(len(words), 'argument')}: `xstilts train` writes it and starts the worker"
+        )
     from xstilts.jobs import read_job
 
     try:

@@ -157,9 +157,7 @@ def test_other_labels_are_refused_with_both_lists() -> None:
     told = refusal(config_of(head_labels=["a", "b", "c"]), values_of(*NLI))
     assert told.startswith("target.head_labels are a, b, c, and task xnli has contradiction")
     count = refusal(config_of(head_labels=["a", "b"]), values_of(*NLI))
-    assert count == (
-        "target.head_labels: got 2 labels, expected one for each of the 3 outputs of model.name_or_path=owner/checkpoint"
-    )
+    assert count == ("target.head_labels: got 2 labels, expected 3, one for each output of model.name_or_path=owner/checkpoint")
 
 
 def test_labels_of_no_head_and_a_head_of_no_checkpoint_are_refused() -> None:

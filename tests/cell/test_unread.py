@@ -115,7 +115,7 @@ def test_every_problem_is_found_and_what_is_good_is_marked(
     (train,), good, test = problems(splits)
     assert train.startswith(f"{root}/train-en.tsv:1: unknown label 'maybe', expected one of no, yes")
     assert good == []
-    assert test[0].startswith(f"{root}/test-en.tsv:1: 1 column(s), expected 3")
+    assert test[0].startswith(f"{root}/test-en.tsv:1: 1 column, expected 3")
     assert len(test) == 2 and test[1].startswith(f"{root}/test-sw.tsv:11: unknown label 'nope', expected one of no, yes")
     assert [split.split.expression for split in unread([training(data)], evaluation(data), tmp_path)] == ["train", "test"]
 

@@ -70,7 +70,7 @@ def test_every_answer_is_placed_where_it_was(
     with caplog.at_level(logging.INFO, logger="xstilts"):
         found = load(source_of(task, data), split, [language])
     assert len(found) == count
-    told = f"{moved:,} of {count:,} answers have a wrong position: {moved:,} corrected, 0 "
+    told = f"{moved:,} of {count:,} answers at a wrong position: {moved:,} corrected, 0 "
     assert (told in caplog.text) == (moved > 0)
     wrong = 0
     for row, context, answers in zip(released, found["context"][:], found["answers"][:], strict=True):

@@ -192,7 +192,7 @@ def test_python_evaluates_a_checkpoint(checkpoint: Callable[..., Path], options:
         (
             ("neutral", "entailment", "contradiction"),
             ["target.head_labels=[neutral]"],
-            "got 1 labels, expected one for each of the 3",
+            "got 1 label, expected 3, one for each output",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_the_files_of_each_form_are_read(place: Path, pages: dict[str, str]) -> 
     assert re.search(r"^test +sw +2  answers 50.0%, no answers 50.0%$", asked, re.MULTILINE)
     assert re.search(r"^test +ha +3  positive 66.7%, negative 33.3%$", senti, re.MULTILINE)
     assert "id: 1 | text_a: Ina son wannan, sosai | label: positive" in senti
-    assert re.search(r"^test +sw +3  neutral 50.0%, contradiction 50.0%, no label: 1 examples$", nli, re.MULTILINE)
+    assert re.search(r"^test +sw +3  neutral 50.0%, contradiction 50.0%, no label: 1 example$", nli, re.MULTILINE)
     assert not rest
 
 

@@ -40,7 +40,7 @@ def said():
 def test_it_stays_where_the_task_is_and_is_said_once(said):
     found = fitted(cells("none", "snli", "[snli,mnli]"), [OPTION], compose)
     assert [OPTION in cell for cell in found] == [False, False, True, True, True, True]
-    assert said == [f"{OPTION}: left out in 2 of 6 cells, which do not have the task snli"]
+    assert said == [f"{OPTION}: left out in 2 of 6 cells, those without the task snli"]
 
 
 def test_values_that_a_cell_does_not_have_make_no_two_cells():
@@ -76,6 +76,6 @@ def test_an_option_of_all_intermediate_tasks_is_left_out_where_there_is_none(sai
     option = "intermediate.max_examples=8000"
     grid = [(f"+intermediate={choice}", option) for choice in ("none", "snli")]
     assert fitted(grid, [option], compose) == [("+intermediate=none",), ("+intermediate=snli", option)]
-    assert said == [f"{option}: left out in 1 of 2 cells, which do not have an intermediate task"]
+    assert said == [f"{option}: left out in 1 of 2 cells, those without an intermediate task"]
     with pytest.raises(UserError, match=r"^intermediate\.max_examples=8000: no cell has a task in intermediate\.tasks"):
         fitted([("+intermediate=none", option)], [option], compose)

@@ -119,7 +119,7 @@ def test_jobs_at_once_have_ports_of_their_own() -> None:
         ({"SLURM_JOB_ID": ""}, TrainerConfig(devices=2, start_ranks="srun"), "trainer.start_ranks=srun needs a SLURM job"),
         ({"PATH": "/nowhere"}, TrainerConfig(devices=2, num_nodes=2), "trainer.num_nodes=2 needs a SLURM job"),
         ({}, TrainerConfig(num_nodes=3), "the SLURM job has 2: type hydra.launcher.nodes=3"),
-        ({}, TrainerConfig(devices=10, start_ranks="srun"), "has 9 CPU(s) on a node.*type hydra.launcher.cpus_per_task=10"),
+        ({}, TrainerConfig(devices=10, start_ranks="srun"), "has 9 CPUs on a node.*type hydra.launcher.cpus_per_task=10"),
     ],
     ids=["no job", "no srun", "nodes", "CPUs"],
 )

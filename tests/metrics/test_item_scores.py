@@ -42,5 +42,5 @@ def test_a_metric_that_is_no_ratio_says_so() -> None:
 
 
 def test_what_score_refuses_is_refused() -> None:
-    with pytest.raises(ValueError, match="accuracy: 1 predictions for 2 gold values"):
+    with pytest.raises(ValueError, match="accuracy: 1 prediction for 2 gold values"):
         metrics.item_scores("accuracy", ["a", "b"], ["a"], "en")

@@ -67,11 +67,11 @@ def test_unknown_metric_names_the_closest() -> None:
 
 
 def test_a_missing_prediction_is_an_error_and_not_a_wrong_one() -> None:
-    with pytest.raises(ValueError, match="accuracy: 1 predictions for 2 gold values"):
+    with pytest.raises(ValueError, match="accuracy: 1 prediction for 2 gold values"):
         metrics.score("accuracy", ["a", "b"], ["a"], "en")
-    with pytest.raises(ValueError, match="accuracy: 1 of 2 examples in 'sw' have no prediction"):
+    with pytest.raises(ValueError, match="accuracy: 1 of 2 examples in 'sw' without prediction"):
         metrics.score("accuracy", ["a", "b"], ["a", None], "sw")
-    with pytest.raises(ValueError, match="squad: 2 of 2 examples in 'sw' have no gold"):
+    with pytest.raises(ValueError, match="squad: 2 of 2 examples in 'sw' without gold"):
         metrics.score("squad", [None, None], ["a", "b"], "sw")
 
 

@@ -98,7 +98,7 @@ def test_no_chunk_anywhere_scores_zero() -> None:
 
 
 def test_lengths_must_agree() -> None:
-    with pytest.raises(ValueError, match="sentence 2 has 1 predicted tags for 2 words"):
+    with pytest.raises(ValueError, match="sentence 2 got 1 tag, expected 2"):
         score([["O"], ["O", "O"]], [["O"], ["O"]], "en")
     with pytest.raises(ValueError, match="no words"):
         score([[]], [[]], "en")

@@ -11,7 +11,7 @@ def test_words_count():
 
 
 def test_lengths_must_fit():
-    with pytest.raises(ValueError, match="sentence 1 has 1 predicted tags for 2 words"):
+    with pytest.raises(ValueError, match="sentence 1 got 1 tag, expected 2"):
         score("token_accuracy", [["N", "N"]], [["N"]], "en")
     with pytest.raises(ValueError, match="no words"):
         score("token_accuracy", [[]], [[]], "en")

@@ -73,7 +73,7 @@ def test_a_checkpoint_without_a_weight_is_refused(saved):
     with pytest.raises(UserError) as error:
         load_backbone(str(saved), "sdpa")
     assert str(error.value) == (
-        f"'{saved}' lacks 1 weights of a XLMRobertaModel, for instance encoder.layer.1.output.dense.weight"
+        f"'{saved}' lacks 1 weight of a XLMRobertaModel, for instance encoder.layer.1.output.dense.weight"
     )
 
 
@@ -81,7 +81,7 @@ def test_a_checkpoint_with_a_weight_of_another_shape_is_refused(saved):
     edit(saved, lambda weights: weights.update({"roberta.encoder.layer.0.output.dense.bias": torch.zeros(7)}))
     with pytest.raises(UserError) as error:
         load_backbone(str(saved), "sdpa")
-    assert str(error.value) == (f"'{saved}' lacks 1 weights of a XLMRobertaModel, for instance encoder.layer.0.output.dense.bias")
+    assert str(error.value) == (f"'{saved}' lacks 1 weight of a XLMRobertaModel, for instance encoder.layer.0.output.dense.bias")
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):

@@ -37,6 +37,16 @@ def test_choices_of_the_same_task_are_called_by_their_names(write_made_up: Write
     assert list(comparisons(tmp_path)[0].cells) == ["none", "english", "two"]
 
 
+def test_choices_and_conditions_are_in_the_order_of_their_numbers(write_made_up: Write, tmp_path: Path) -> None:
+    write_made_up(world_seed=10)
+    write_made_up(world_seed=2)
+    for size in (1000, 250, 500):
+        write_made_up(world_seed=2, intermediate="xnli", used={"max_examples": size})
+    first, second = comparisons(tmp_path)
+    assert list(first.cells) == ["none", *(f"xnli xnli.max_examples={size}" for size in (250, 500, 1000))]
+    assert (first.settings["data.world.seed"], second.settings["data.world.seed"]) == ("2", "10")
+
+
 def test_a_draw_that_follows_the_seed_is_one_choice(write_made_up: Write, tmp_path: Path) -> None:
     for seed in (1, 2):
         write_made_up(seed=seed, world_seed=0)

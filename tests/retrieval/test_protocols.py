@@ -95,9 +95,9 @@ def test_empty_candidates() -> None:
 
 
 def test_pools_are_checked() -> None:
-    with pytest.raises(ValueError, match="2 ids, 1 texts and 2 vectors"):
+    with pytest.raises(ValueError, match="2 ids with 1 text and 2 vectors"):
         Pool(["a", "b"], ["x"], torch.zeros(2, 3))
-    with pytest.raises(ValueError, match="1 repeated ids"):
+    with pytest.raises(ValueError, match="1 repeated id"):
         Pool(["a", "a"], ["x", "y"], torch.zeros(2, 3))
 
 
@@ -105,7 +105,7 @@ def test_pools_are_checked() -> None:
 def test_embeddings_that_are_not_finite_are_told(value: str) -> None:
     vectors = random_vectors(4)
     vectors[2, 5] = float(value)
-    with pytest.raises(UserError, match="1 of 4 embeddings are not finite .*'sw2'.*diverged"):
+    with pytest.raises(UserError, match="1 of 4 embeddings not finite .*'sw2'.*diverged"):
         sentence_matching(pool("en", random_vectors(4)), pool("sw", vectors))
 
 

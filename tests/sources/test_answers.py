@@ -158,14 +158,14 @@ def test_answers_are_placed_again_in_every_split(read):
     for split in ("train", "validation"):
         found, log = read(split, *GOOD, [stated("w2", 4)], [stated("w3", None)])
         assert [answers[0]["start"] for answers in found["answers"][-3:]] == [3, 6, 9]
-        assert log[0].startswith(f"qa, {split}, en: 2 of 42 answers have a wrong position: 2 corrected, 0 ")
+        assert log[0].startswith(f"qa, {split}, en: 2 of 42 answers at a wrong position: 2 corrected, 0 ")
 
 
 def test_what_is_not_found_is_left_out_of_training(read):
     found, log = read("train", *GOOD, [stated("w99", 4)], [stated("w99", 4), stated("w2", 6)])
     assert len(found) == 41 and found["id"][40] == "q41"
     assert found["answers"][40] == [{"text": "w2", "start": 6}]
-    assert log == ["qa, train, en: 2 of 43 answers have a wrong position: 0 corrected, 2 left out"]
+    assert log == ["qa, train, en: 2 of 43 answers at a wrong position: 0 corrected, 2 left out"]
 
 
 def test_what_is_not_found_counts_in_evaluation_by_its_text(read):
@@ -174,7 +174,7 @@ def test_what_is_not_found_counts_in_evaluation_by_its_text(read):
         [{"text": "w99", "start": None}],
         [{"text": "w99", "start": None}, {"text": "w2", "start": 6}],
     ]
-    assert log == ["qa, test, en: 2 of 43 answers have a wrong position: 0 corrected, 2 kept by their texts"]
+    assert log == ["qa, test, en: 2 of 43 answers at a wrong position: 0 corrected, 2 kept by their texts"]
 
 
 def test_white_space_alone_changes_a_text_of_evaluation(read):
@@ -195,9 +195,7 @@ def test_too_many_that_are_not_found_are_an_error(read, split):
         read(split, *GOOD[:37], [stated("w\u00a099", 3)], [stated("w99", None)])
     message = str(raised.value)
     assert re.search(rf"{split}\.json: question 'q37': answer 'w\\xa099' is not at 3 of its context, 'w1 w' is; ", message)
-    assert (
-        f"2 of 39 answers of qa, {split}, en are not found near their positions, more than 5%: expected answer_start" in message
-    )
+    assert f"2 of 39 answers of qa, {split}, en not found near their positions, more than 5%: expected answer_start" in message
     with pytest.raises(
         UserError, match=r"answer 'w99' has no answer_start, and its context does not have it exactly once; 1 of 1"
     ):
@@ -293,4 +291,4 @@ def test_training_pairs_for_answer_retrieval_are_placed(write, tmp_path, caplog)
         found = load(source_of(task, DataConfig(root=str(tmp_path))), "train", ["en"])
     queries = {row["id"]: row["relevant"] for row in found if row["side"] == "query"}
     assert queries["en/off"] == ["en/0-2"] and queries["en/strip"] == ["en/0-1"] and "en/lost" not in queries
-    assert "3 of 44 answers have a wrong position: 2 corrected, 1 left out with their" in caplog.text
+    assert "3 of 44 answers at a wrong position: 2 corrected, 1 left out with their" in caplog.text

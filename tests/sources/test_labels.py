@@ -61,7 +61,7 @@ def test_the_hub_is_refused_with_the_way_round(data):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"), [("Old men\tN/N", "2 words and 1 tags"), ("Old men N/N N", "no TAB"), ("Old\tX", "unknown tag 'X'")]
+    ("line", "told"), [("Old men\tN/N", "2 words and 1 tag"), ("Old men N/N N", "no TAB"), ("Old\tX", "unknown tag 'X'")]
 )
 def test_a_line_that_does_not_fit_is_told(data, write, line, told):
     write("ccg/ccg.train", f"Men\tN\n{line}\n")

@@ -280,7 +280,7 @@ def test_options_of_every_reader_of_a_source_are_taken() -> None:
     [
         (
             "test.tsv",
-            "files.test: 'test.tsv' does not say which of the 2 languages it holds: write {language} into the path, or a map, ",
+            "files.test: 'test.tsv' does not say which of 2 languages it holds: write {language} into the path, or a map, ",
         ),
         ({"de": "de.tsv"}, "unknown language in files.test 'de': "),
         ({False: "no.tsv"}, "files.test: got the language False, expected a text: put it in quotes"),
@@ -291,7 +291,7 @@ def test_options_of_every_reader_of_a_source_are_taken() -> None:
         ({"en": {"a": "b"}}, "files.test: got {'a': 'b'}, expected a path"),
         (
             "{language}.a & {language}.b",
-            "files.test: 2 file(s) in '{language}.a & {language}.b', but the reader delimited takes 1",
+            "files.test: 2 files in '{language}.a & {language}.b', but the reader delimited takes 1",
         ),
     ],
 )
@@ -308,7 +308,7 @@ def test_paths_that_can_be_right() -> None:
     assert "does not say which" in line
     assert told(task(files={"test": "all.tsv"})) == []
     (line,) = told(task("tatoeba", files={"test": "{language}.txt"}))
-    assert line == "files.test: 1 file(s) in '{language}.txt', but the reader tatoeba takes 2"
+    assert line == "files.test: 1 file in '{language}.txt', but the reader tatoeba takes 2"
     (line,) = told(task("bucc", languages=("de", "fr"), gold={"test": "gold.tsv"}))
     assert line.startswith("gold.test: 'gold.tsv' does not say which")
 

@@ -40,10 +40,10 @@ def test_joblib_is_refused() -> None:
 
 def test_more_devices_than_gpus() -> None:
     (line,) = found("local", devices=3, accelerator="gpu")
-    assert "trainer.devices=3" in line and "2 GPUs" in line
+    assert "trainer.devices=3" in line and "2 visible GPUs" in line
     assert not found("local", devices=3, accelerator="cpu")
     (line,) = found("local", devices=3)
-    assert "2 GPUs" in line
+    assert "2 visible GPUs" in line
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_more_devices_than_gpus() -> None:
     [
         ({"accelerator": "gpu"}, "trainer.accelerator=gpu, and there is no GPU here: type trainer.accelerator=cpu"),
         ({"accelerator": "mps"}, "trainer.accelerator=mps, and this is no Mac: type trainer.accelerator=auto"),
-        ({"devices": 99}, "trainer.devices=99, and there are 2 CPUs here: type trainer.devices=N with 8 or less"),
-        ({"devices": 9, "accelerator": "cpu"}, "trainer.devices=9, and there are 2 CPUs here"),
+        ({"devices": 99}, "trainer.devices=99, with 2 CPUs here: type trainer.devices=N with 8 or less"),
+        ({"devices": 9, "accelerator": "cpu"}, "trainer.devices=9, with 2 CPUs here"),
     ],
     ids=str,
 )

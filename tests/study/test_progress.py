@@ -76,9 +76,9 @@ def test_what_is_to_be_made_again_counts_when_its_state_says_so(tmp_path: Path):
     one = unit(tmp_path, "aaaaaaaa")
     (tmp_path / one.key).touch()
     watched = progress.Progress([[one]], lambda _: None)
-    assert watched.lines() == ["0 of 1 jobs ended, 0 running"]
+    assert watched.lines() == ["0 of 1 job ended, 0 running"]
     one.state = grid.DONE
-    assert watched.lines() == ["1 of 1 jobs ended, 0 running, about 0:00:00 left"]
+    assert watched.lines() == ["1 of 1 job ended, 0 running, about 0:00:00 left"]
 
 
 def wait_for(done: "re.Pattern[str]", text: "io.StringIO | pytest.LogCaptureFixture") -> str:

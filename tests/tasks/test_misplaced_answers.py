@@ -59,7 +59,7 @@ def test_arcd_is_read_by_yaml_only(tmp_path: Path, caplog: pytest.LogCaptureFixt
     task, data = load_task(conf, "arcd"), DataConfig(root=str(root))
     with caplog.at_level(logging.INFO, logger="xstilts"):
         train, test = (load(source_of(task, data), split, ["ar"]) for split in ("train", "validation"))
-    told = "3 of 63 answers have a wrong position: 2 corrected, 1"
+    told = "3 of 63 answers at a wrong position: 2 corrected, 1"
     assert caplog.messages == [f"arcd, train, ar: {told} left out", f"arcd, validation, ar: {told} kept by their texts"]
     assert len(train) == 62 and len(test) == 63
     for row in train:

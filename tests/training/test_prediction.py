@@ -64,9 +64,9 @@ def test_a_feature_that_is_evaluated_twice_is_an_error():
 
 
 def test_features_that_are_not_evaluated_are_an_error():
-    with pytest.raises(RuntimeError, match="2 of 3 features of nli were not evaluated"):
+    with pytest.raises(RuntimeError, match="2 of 3 features of nli not evaluated"):
         by_row([("nli", [1], logits([1]))], {"nli": nli(["no"] * 3)})
-    with pytest.raises(RuntimeError, match="3 of 3 features of nli were not evaluated"):
+    with pytest.raises(RuntimeError, match="3 of 3 features of nli not evaluated"):
         by_row([], {"nli": nli(["no"] * 3)})
 
 

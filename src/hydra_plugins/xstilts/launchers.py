@@ -27,6 +27,7 @@ from xstilts.launch import threads, waiting
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.pool import Command, Outcome, places, run_pool, visible_gpus
 from xstilts.launch.process import describe_exit
+from xstilts.numbering import counted
 
 log = logging.getLogger("xstilts")
 
@@ -125,7 +126,7 @@ class SlurmLauncher(SweepLauncher):
         except Exception as error:  # all that sbatch, submitit or OmegaConf have against the settings, for every job
             refusal = f"not submitted: {last_line(error)}; the settings are hydra.launcher.*"
             return [returned(overrides, refusal) for overrides in job_overrides]
-        log.info(f"{len(jobs)} job(s) submitted, from {jobs[0].job_id} on; logs: {jobs[0].paths.folder}")
+        log.info(f"{counted(len(jobs), 'job')} submitted, from {jobs[0].job_id} on; logs: {jobs[0].paths.folder}")
         names = distinctive(self, job_overrides)
         reasons: dict[int, str | None] = {}
         try:
@@ -194,7 +195,7 @@ class SlurmLauncher(SweepLauncher):
     def _abandon(self, jobs: Sequence[Any]) -> None:
         """Leave the jobs in the queue: a signal to the sweep ends no job of the cluster."""
         ids = " ".join(job.job_id for job in jobs)
-        log.info(f"{len(jobs)} job(s) go on, and the next sweep finds what they make; to end them: scancel {ids}")
+        log.info(f"{counted(len(jobs), 'job')} left in the queue, for the next sweep to find; to end them: scancel {ids}")
 
 
 class SlurmLocalLauncher(SlurmLauncher):

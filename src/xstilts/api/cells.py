@@ -12,6 +12,7 @@ from xstilts.cell.run import run as run_cell
 from xstilts.errors import UserError
 from xstilts.launch.cells import log_to_stderr
 from xstilts.launch.compose import composed, composed_grid
+from xstilts.numbering import counted
 from xstilts.paths import ArtifactPaths
 from xstilts.reporting.power import SmallestEffect
 from xstilts.reporting.views.terminal import cell_text
@@ -153,7 +154,7 @@ class Plan:
         return list(dict.fromkeys(cell.reason for cell in self.cells if cell.problem))
 
     def __repr__(self) -> str:
-        return f"Plan({len(self.cells)} cells, {len(self.units)} waves)"
+        return f"Plan({counted(len(self.cells), 'cell')}, {counted(len(self.units), 'wave')})"
 
     def __str__(self) -> str:
         text = StringIO()

@@ -17,6 +17,7 @@ from xstilts.errors import SCREEN, UserError, combined, unknown_name
 from xstilts.launch import arguments
 from xstilts.launch.commandline import choices
 from xstilts.launch.own_files import Folder
+from xstilts.numbering import counted
 from xstilts.paths import task_name_problem
 from xstilts.sources import TaskSource
 from xstilts.sources.files import source_roots
@@ -176,7 +177,7 @@ def _must_have(source: TaskSource, split: str, language: str) -> bool:
 
 def _first_lines(problems: list[str], place: str) -> list[str]:
     more = len(problems) - SCREEN
-    return [*problems[:SCREEN], *([f"{place}: {more:,} more problems"] if more > 0 else [])]
+    return [*problems[:SCREEN], *([f"{place}: {counted(more, 'more problem')}"] if more > 0 else [])]
 
 
 def _content(split: str, language: str, examples: Examples, format: Format) -> SplitContent:

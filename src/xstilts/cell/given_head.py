@@ -8,6 +8,7 @@ from typing import Any
 from xstilts.config import Config
 from xstilts.errors import UserError
 from xstilts.jobs import GivenHead
+from xstilts.numbering import counted
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.format import Format
 from xstilts.tasks.formats import format_of
@@ -96,7 +97,7 @@ def _outputs(name: str, found: Sequence[str], said: Sequence[str] | None, task: 
     place = f"model.name_or_path={name}"
     if said is not None and len(said) != len(found):
         raise UserError(
-            f"target.head_labels: got {len(said)} labels, expected one for each of the {len(found)} outputs of {place}"
+            f"target.head_labels: got {counted(len(said), 'label')}, expected {len(found)}, one for each output of {place}"
         )
     outputs = matched(task.labels, said or found)
     if outputs is not None:

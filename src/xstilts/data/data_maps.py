@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.subset import order_key
 from xstilts.tasks.declaration import DataMap
 
@@ -40,7 +41,9 @@ def data_map(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
     table = pq.read_table(path, columns=list(COLUMNS))
     epochs = len(table["epoch"].unique())
     if epochs < 2:
-        raise UserError(f"{path} holds the dynamics of {epochs} epoch(s), expected two or more: type a larger data_map.epochs")
+        raise UserError(
+            f"{path} holds the dynamics of {counted(epochs, 'epoch')}, expected two or more: type a larger data_map.epochs"
+        )
     probabilities = [("probability", "mean"), ("probability", "stddev")]
     found = table.group_by(["language", "id"], use_threads=False).aggregate(probabilities).to_pydict()  # one order of summation
     keys = zip(found["language"], found["id"], strict=True)
@@ -56,7 +59,9 @@ def selected(examples: Dataset, path: Path, chosen: DataMap, gold: str) -> Datas
     places, keys = data_map(path), list(zip(examples["language"][:], examples["id"][:], strict=True))
     known = [row for row, key in enumerate(keys) if key in places]
     if not known:
-        raise UserError(f"none of the {len(keys)} training examples is in the data map {path}: delete its folder and run again")
+        raise UserError(
+            f"none of {counted(len(keys), 'training example')} is in the data map {path}: delete its folder and run again"
+        )
     map_ = {row: (*places[keys[row]], order_key(*keys[row])) for row in known}
     if chosen.bin is None:
         return examples.select(sorted(_in_region(map_, chosen.region or "", chosen.fraction)))

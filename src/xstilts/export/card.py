@@ -11,6 +11,7 @@ from typing import Any
 
 from xstilts.config import Mixture
 from xstilts.export.licences import licence_fields, licence_notes
+from xstilts.numbering import counted
 from xstilts.reporting.numbers import fixed
 from xstilts.reporting.views.markdown import code, details, one_line, table, text
 from xstilts.tasks.declaration import Limits
@@ -241,7 +242,7 @@ def _scores(scores: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"Not to be trusted, {code(one['cell'].get('target'))}: {text(warning)}."
     for key, one in found:
         rows = [[code(name), _value(row["value"]), f"{row['examples']:,}"] for name, row in one["languages"].items()]
-        title = f"{one['cell'].get('target')}, {one['split']}, {one['metric']}: {len(rows)} languages ({key[:8]})"
+        title = f"{one['cell'].get('target')}, {one['split']}, {one['metric']}: {counted(len(rows), 'language')} ({key[:8]})"
         yield from details(title, table(["language", "score", "examples"], rows))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.export.card import card
+from xstilts.numbering import natural
 from xstilts.paths import CARD, SCORES, ArtifactPaths
 from xstilts.reporting.summary import mean_of_others, source_language, source_score
 from xstilts.store.artifacts import is_done, read_metadata
@@ -39,7 +40,7 @@ def scored(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], synthet
     `rows`, at least one, are of one task, split, metric, layer and pooling. `synthetic`: the target is made by a synthetic world.
     """
     source = source_language(result)
-    languages = sorted(rows, key=lambda row: (row["language"] != source, row["language"]))
+    languages = sorted(rows, key=lambda row: (row["language"] != source, natural(row["language"])))
     return {
         "cell": {key: result["cell"][key] for key in CELL if key in result["cell"]},
         **{key: rows[0].get(key) for key in ("split", "metric", "layer", "pooling")},

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from xstilts.errors import UserError
 from xstilts.models.encoder import POOLER, Encoder, on_meta, take_pooler
 from xstilts.models.heads.class_head import ClassHead, auto_class
+from xstilts.numbering import counted
 from xstilts.paths import HEADS
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_of
@@ -97,7 +98,7 @@ def load_checkpoint_head(folder: str, head: nn.Module, encoder: Encoder, outputs
     if any(value.shape != given[key].shape for key, value in own.items()):
         theirs = list(model.config.id2label.values())
         raise UserError(
-            f"the head of {place} has {len(theirs)} labels ({', '.join(theirs)}), "
+            f"the head of {place} has {counted(len(theirs), 'label')} ({', '.join(theirs)}), "
             f"expected {len(head.labels)} ({', '.join(head.labels)})"
         )
     head.model.load_state_dict({key: given[key] for key in own})

@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 
 log = logging.getLogger("xstilts")
 
@@ -72,7 +73,7 @@ def fitted(
             raise UserError(f"{option}: no cell has {missing} in {table}: they have {known}")
         elif without:
             lacking = f"the task {task}" if task else "an intermediate task"
-            log.info(f"{option}: left out in {len(without)} of {len(cells)} cells, which do not have {lacking}")
+            log.info(f"{option}: left out in {len(without)} of {counted(len(cells), 'cell')}, those without {lacking}")
         cells = [tuple(word for word in cell if word != option) if cell in without else cell for cell in cells]
     return list(dict.fromkeys(cells))
 

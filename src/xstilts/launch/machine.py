@@ -8,6 +8,7 @@ from pathlib import Path
 
 from xstilts.config import TrainerConfig
 from xstilts.launch.pool import visible_gpus
+from xstilts.numbering import counted
 
 DEVICE_FILES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
 """Files that drivers make where there is a GPU: of NVIDIA's cards and boards, of AMD's, of Linux within Windows."""
@@ -25,12 +26,12 @@ def problems(trainer: TrainerConfig) -> Iterator[str]:
         yield "trainer.accelerator=mps, and this is no Mac: type trainer.accelerator=auto"
     elif asked in ("gpu", "cuda", "auto") and has_gpu and gpus is not None and trainer.devices > max(1, len(gpus)):
         yield (
-            f"trainer.devices={trainer.devices}, and {len(gpus)} GPUs are visible here: type trainer.devices=N with no more, "
-            "or trainer.accelerator=cpu"
+            f"trainer.devices={trainer.devices}, with {counted(len(gpus), 'visible GPU')} here: type trainer.devices=N with no "
+            "more, or trainer.accelerator=cpu"
         )
     if (asked == "cpu" or not has_gpu) and trainer.devices > PER_CPU * cpus:
         most = PER_CPU * cpus
-        yield f"trainer.devices={trainer.devices}, and there are {cpus} CPUs here: type trainer.devices=N with {most} or less"
+        yield (f"trainer.devices={trainer.devices}, with {counted(cpus, 'CPU')} here: type trainer.devices=N with {most} or less")
     if trainer.num_nodes == 1 and trainer.start_ranks != "srun":
         return
     asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"

@@ -18,6 +18,7 @@ from xstilts.errors import UserError, unknown_name
 from xstilts.launch.arguments import quoted
 from xstilts.launch.fitting import fitted
 from xstilts.launch.wording import plain_errors
+from xstilts.numbering import counted
 
 log = logging.getLogger("xstilts")
 
@@ -65,7 +66,7 @@ class Composer:
 
     def _count(self) -> None:
         if self.done < self.expected and time.monotonic() - self.shown >= PROGRESS_SECONDS:
-            log.info(f"composed {self.done} of {self.expected} configs")
+            log.info(f"composed {self.done} of {counted(self.expected, 'config')}")
             self.shown = time.monotonic()
         self.done += bool(self.expected)
 

@@ -16,6 +16,7 @@ from xstilts.config import TrainerConfig
 from xstilts.errors import UserError
 from xstilts.launch.process import Starter
 from xstilts.launch.waiting import ask
+from xstilts.numbering import counted
 
 log = logging.getLogger("xstilts")
 
@@ -50,8 +51,8 @@ def srun(trainer: TrainerConfig, job_file: Path, environment: Mapping[str, str] 
     cpus = _fewest_cpus(environment.get("SLURM_JOB_CPUS_PER_NODE", ""))
     if cpus is not None and cpus < trainer.devices:
         raise UserError(
-            f"trainer.devices={trainer.devices}, but the SLURM job has {cpus} CPU(s) on a node, expected one for each rank: "
-            f"type hydra.launcher.cpus_per_task={trainer.devices}"
+            f"trainer.devices={trainer.devices}, but the SLURM job has {counted(cpus, 'CPU')} on a node, expected one for "
+            f"each rank: type hydra.launcher.cpus_per_task={trainer.devices}"
         )
     words = [
         "srun",

@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.plugins import Registry
 
 if TYPE_CHECKING:
@@ -91,13 +92,15 @@ def scored_by_item(metric: str) -> bool:
 def _check(metric: str, gold: Sequence[Any], predictions: Sequence[Any], language: str) -> None:
     needs_gold = getattr(_module(metric), "NEEDS_GOLD", True)
     if len(gold) != len(predictions):
-        raise ValueError(f"{metric}: {len(predictions)} predictions for {len(gold)} gold values; join them by id first")
+        raise ValueError(
+            f"{metric}: {counted(len(predictions), 'prediction')} for {counted(len(gold), 'gold value')}; join them by id first"
+        )
     if not gold:
         raise ValueError(f"{metric}: no examples to score in '{language}'")
     for what, column in (("prediction", predictions), ("gold", gold if needs_gold else ())):
         missing = sum(value is None for value in column)
         if missing:
-            raise ValueError(f"{metric}: {missing} of {len(column)} examples in '{language}' have no {what}")
+            raise ValueError(f"{metric}: {missing} of {counted(len(column), 'example')} in '{language}' without {what}")
 
 
 def main_key(metric: str) -> str:

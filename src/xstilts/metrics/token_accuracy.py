@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from xstilts.numbering import counted
+
 KEYS = ("accuracy",)
 SCORES = "tags"
 
@@ -14,7 +16,8 @@ def score(gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], l
     words = correct = 0
     for number, (right, given) in enumerate(zip(gold, predictions, strict=True), start=1):
         if len(right) != len(given):
-            raise ValueError(f"token_accuracy: sentence {number} has {len(given)} predicted tags for {len(right)} words")
+            got = counted(len(given), "tag")
+            raise ValueError(f"token_accuracy: sentence {number} got {got}, expected {len(right)}, one for each word")
         words += len(right)
         correct += sum(a == b for a, b in zip(right, given, strict=True))
     if not words:

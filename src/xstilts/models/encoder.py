@@ -27,6 +27,7 @@ from xstilts import encoders
 from xstilts.config import ModelConfig, TinyArchitecture
 from xstilts.errors import UserError
 from xstilts.models import dropout, padding_free
+from xstilts.numbering import counted
 
 log = logging.getLogger("xstilts")
 POOLER = "pooler."
@@ -278,7 +279,9 @@ def load_backbone(name_or_path: str, attention: str, revision: str | None = None
     if any(key.startswith(POOLER) for key in lost):
         take_pooler(backbone)
     if lost := [key for key in lost if not key.startswith(POOLER)]:
-        raise UserError(f"'{name_or_path}' lacks {len(lost)} weights of a {type(backbone).__name__}, for instance {lost[0]}")
+        raise UserError(
+            f"'{name_or_path}' lacks {counted(len(lost), 'weight')} of a {type(backbone).__name__}, for instance {lost[0]}"
+        )
     _check_inputs(backbone, name_or_path)
     if attention == "sdpa" and backbone.get_correct_attn_implementation(None) == "eager":
         log.info(f"{name_or_path}: a {type(backbone).__name__} has no SDPA attention; model.attention=eager is used")

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Head
+from xstilts.numbering import counted
 
 OPTIONS = ("max_norm", "norm_type", "scale_grad_by_freq", "sparse")
 """Options of `nn.Embedding` besides `padding_idx`."""
@@ -64,7 +65,7 @@ def obstacle(encoder: Encoder, heads: Iterable[nn.Module]) -> str | None:
     if type(whole) is not nn.Embedding:  # a subclass may do more than look up
         return f"the word embeddings of this encoder are a {type(whole).__name__}, not an Embedding"
     places = [name for name, weight in encoder.named_parameters(remove_duplicate=False) if weight is whole.weight]
-    return None if len(places) == 1 else f"the word embeddings of this encoder are used in {len(places)} places"
+    return None if len(places) == 1 else f"the word embeddings of this encoder are used in {counted(len(places), 'place')}"
 
 
 def write_rows(encoder: Encoder, file: Path) -> None:

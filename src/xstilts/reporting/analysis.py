@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xstilts.errors import UserError
+from xstilts.numbering import natural
 from xstilts.paths import experiments_dir
 from xstilts.reporting.answers import ANSWERS, answers
 from xstilts.reporting.averages import averages
@@ -233,7 +234,7 @@ def _layers(one: Comparison, condition: str, runs: ComparedRuns, compared: Seque
     `compared` are the rows of the main score, the only one whose test items are known.
     """
     rows = [row for result in one.results() for row in result["rows"] if row["metric"] == one.key and row["split"] == one.split]
-    places = sorted({(row.get("layer"), row.get("pooling")) for row in rows}, key=str)
+    places = sorted({(row.get("layer"), row.get("pooling")) for row in rows}, key=lambda place: natural(str(place)))
     group = EFFECTS.index("group")
     for layer, pooling in places if len(places) > 1 else []:
         main = one.main.with_place(layer, pooling)

@@ -25,6 +25,7 @@ import numpy as np
 
 from xstilts.analysis import QuestionConfig
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.reporting.comparison import Comparison
 from xstilts.reporting.contrasts import Part, Scored, Weights, combination, part_of, trend_weights, values_by_language
 from xstilts.reporting.declared import EXPLORATORY, PRIMARY, SHORT, Declared, matching, questions
@@ -153,7 +154,7 @@ def linear(question: QuestionConfig, targets: Sequence[Scored], counts: Callable
     elif question.kind == "graded":
         weights = trend_weights([(float(number), level) for number, level in enumerate(chosen.levels)])
         declared = question.levels or [[]]
-        words = f"from {_side(declared[0])} to {_side(declared[-1])} over {len(chosen.levels)} levels"
+        words = f"from {_side(declared[0])} to {_side(declared[-1])} over {counted(len(chosen.levels), 'level')}"
         sides = chosen.levels
     else:
         a, b = chosen.sides["a"], chosen.sides["b"]

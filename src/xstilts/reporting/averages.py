@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xstilts import metrics
+from xstilts.numbering import counted
 from xstilts.paths import conf_dir
-from xstilts.reporting.comparison import BASELINE, Comparison
+from xstilts.reporting.comparison import BASELINE, Comparison, choice_order
 from xstilts.reporting.contrasts import COMBINED, Part, Scored, combination, combined
 from xstilts.reporting.effects import common_languages
 from xstilts.reporting.statistics import holm
@@ -154,26 +155,26 @@ def _rows(own: Sequence[Scored]) -> Iterator[list[object]]:
     for split, (every, reasons) in found.items():
         if not every and (split == VALIDATION or found[VALIDATION][0]):
             continue
-        for benchmark, counted, partial in _benchmarks(every, split):
+        for benchmark, included, partial in _benchmarks(every, split):
             names = _tasks(benchmark) if benchmark in BENCHMARKS else tuple(reasons)
             left_out = {name: reason for name, reason in {**reasons, **partial}.items() if name in names}
-            over = _over(benchmark, split, counted, left_out)
-            parts = [target.part for target in counted]
-            yield from ([benchmark, split, *row, over] for row in _choices(own, counted, parts))
-            if any(len(metrics.score_keys(target.one.metric)) > 1 for target in counted) and benchmark in BENCHMARKS:
-                parts = [part for target in counted for part in target.official]
-                yield from ([benchmark + OFFICIAL, split, *row, over] for row in _choices(own, counted, parts))
+            over = _over(benchmark, split, included, left_out)
+            parts = [target.part for target in included]
+            yield from ([benchmark, split, *row, over] for row in _choices(own, included, parts))
+            if any(len(metrics.score_keys(target.one.metric)) > 1 for target in included) and benchmark in BENCHMARKS:
+                parts = [part for target in included for part in target.official]
+                yield from ([benchmark + OFFICIAL, split, *row, over] for row in _choices(own, included, parts))
 
 
-def _choices(own: Sequence[Scored], counted: Sequence[AveragedTarget], parts: Sequence[Part]) -> Iterator[list[object]]:
+def _choices(own: Sequence[Scored], included: Sequence[AveragedTarget], parts: Sequence[Part]) -> Iterator[list[object]]:
     """Yield a row for each choice, from its score on, without what it is over."""
-    choices = sorted({choice for one in own for choice in one.scores}, key=lambda name: (name != BASELINE, name))
+    choices = sorted({choice for one in own for choice in one.scores}, key=choice_order)
     by_choice = combined(parts).by_choice if parts else {}
     runs = {choice: [scores[COMBINED] for scores in by_seed.values()] for choice, by_seed in by_choice.items()}
     for choice in choices:
         means = runs.get(choice, [])
         spread = float(np.std(means, ddof=1)) if len(means) > 1 else np.nan
-        gaps = [target.gap(choice) for target in counted if target.has_gap]
+        gaps = [target.gap(choice) for target in included if target.has_gap]
         average, gap = (float(np.mean(values)) if values else np.nan for values in (means, gaps))
         compared: list[Any] = [np.nan, np.nan, np.nan, np.nan, "", np.nan, np.nan]
         seeds, baseline_seeds = len(means), len(runs.get(BASELINE, []))
@@ -182,7 +183,7 @@ def _choices(own: Sequence[Scored], counted: Sequence[AveragedTarget], parts: Se
             one, counts = found.estimated, found.counts
             seeds, baseline_seeds = counts[choice], counts[BASELINE]
             compared = [average - one.value, one.value, one.low, one.high, one.covers, one.p, np.nan]
-        yield [choice, average, spread, *compared, len(counted), seeds, baseline_seeds, gap]
+        yield [choice, average, spread, *compared, len(included), seeds, baseline_seeds, gap]
 
 
 def _benchmarks(every: Sequence[AveragedTarget], split: str) -> Iterator[tuple[str, list[AveragedTarget], Mapping[str, str]]]:
@@ -192,19 +193,19 @@ def _benchmarks(every: Sequence[AveragedTarget], split: str) -> Iterator[tuple[s
     """
     shown: list[set[tuple[str, str]]] = []
     for benchmark in BENCHMARKS:
-        counted, partial = [], {}
+        included, partial = [], {}
         for target in every:
             if target.one.languages or target.name not in _tasks(benchmark):
                 continue
             expected = _expected(target, benchmark, split)
             codes = [code for code in target.codes if code in expected]
             if len(codes) < len(expected):
-                partial[target.name] = f"{len(codes)} of {len(expected)} languages"
+                partial[target.name] = f"{len(codes)} of {counted(len(expected), 'language')}"
             elif codes:
-                counted.append(replace(target, codes=codes, whole=len(expected)))
-        if counted and not any(_items(counted) <= other for other in shown):
-            shown.append(_items(counted))
-            yield benchmark, counted, partial
+                included.append(replace(target, codes=codes, whole=len(expected)))
+        if included and not any(_items(included) <= other for other in shown):
+            shown.append(_items(included))
+            yield benchmark, included, partial
     if not every or _items(every) not in shown:
         yield ALL_TARGETS, list(every), {}
 
@@ -239,13 +240,13 @@ def _items(parts: Iterable[AveragedTarget]) -> set[tuple[str, str]]:
 def _over(benchmark: str, split: str, parts: Sequence[AveragedTarget], left_out: Mapping[str, str]) -> str:
     """Write `2 of 9 tasks; tydiqa is tested on validation; without mlqa: 4 of 7 languages`."""
     if benchmark in BENCHMARKS:
-        clauses = [f"{len(parts)} of {len(_tasks(benchmark))} tasks"]
+        clauses = [f"{len(parts)} of {counted(len(_tasks(benchmark)), 'task')}"]
     else:
-        clauses = [
-            _grouped({part.name: f"{len(part.codes)} language{'s' * (len(part.codes) > 1)}" for part in parts}) or "no target"
-        ]
+        clauses = [_grouped({part.name: counted(len(part.codes), "language") for part in parts}) or "no target"]
     clauses += [f"{part.name} is tested on {part.one.split}" for part in parts if part.one.split != split]
-    clauses += [f"{part.name} in {len(part.codes)} of {part.whole} languages" for part in parts if len(part.codes) < part.whole]
+    clauses += [
+        f"{part.name} in {len(part.codes)} of {counted(part.whole, 'language')}" for part in parts if len(part.codes) < part.whole
+    ]
     with_gap = [part.name for part in parts if part.has_gap]
     clauses.append(f"gap of {', '.join(with_gap)}" if 0 < len(with_gap) < len(parts) else "")
     clauses += [f"without {name}: {reason}" for name, reason in left_out.items()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.numbering import natural
 from xstilts.reporting.comparison import Comparison, comparisons
 from xstilts.reporting.conditions import Settings, intermediate_settings
 from xstilts.reporting.effects import GroupEffect, ItemsBySeed, ScoresBySeed, common_languages, group_effects
@@ -196,7 +197,7 @@ def _differing(pairs: Iterator[tuple[CellKey, Mapping[str, str], Mapping[str, st
             if a != b:
                 found.setdefault((name, a, b), {})[f"{text(choice)} -> {text(target)}"] = None
     rows = []
-    for (name, *values), cells in sorted(found.items()):
+    for (name, *values), cells in sorted(found.items(), key=lambda item: list(map(natural, item[0]))):
         listed = list(cells)
         more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
         rows.append([code(name), *map(text, values), ", ".join(listed[:3]) + more])

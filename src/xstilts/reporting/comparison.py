@@ -9,6 +9,7 @@ from typing import Any
 from xstilts import metrics
 from xstilts.babel.declaration import Language
 from xstilts.errors import UserError
+from xstilts.numbering import natural
 from xstilts.paths import CellPaths, results_dir
 from xstilts.reporting.conditions import (
     TRAINING,
@@ -119,12 +120,18 @@ def compared(results: Sequence[Result]) -> list[Comparison]:
             settings = tuple(sorted(condition(result, [*following, *draws]).items()))
             by_condition.setdefault((target, settings), []).append(result)
     found = []
-    for (target, settings), comparable in sorted(by_condition.items()):
+    for (target, settings), comparable in sorted(by_condition.items(), key=_order):
         key = metrics.main_key(metric_of(comparable[-1]))
         comparable = [result for result in comparable if main_score([result], key)]
         if main := main_score(comparable, key):
             found.append(_comparison(target, dict(settings), main, comparable, bool(following)))
     return found
+
+
+def _order(item: tuple[tuple[str, SortedSettings], Any]) -> tuple[Any, ...]:
+    """Return the key that sorts conditions by target and by the values of their options."""
+    (target, settings), _ = item
+    return natural(target), [(option, natural(value)) for option, value in settings]
 
 
 def metric_of(result: Result) -> str:
@@ -141,6 +148,11 @@ def trained_in(result: Mapping[str, Any]) -> list[str]:
     """Return the languages of all intermediate tasks together, sorted."""
     tasks = result["config"].get("intermediate", {}).get("tasks", {})
     return sorted({code for used in tasks.values() for code in used.get("languages") or []})
+
+
+def choice_order(name: str) -> tuple[Any, ...]:
+    """Return the key that sorts intermediate choices: the baseline first, then by name, with numbers by their value."""
+    return name != BASELINE, natural(name)
 
 
 def study_name(found: Sequence[Comparison], study: Path) -> str:
@@ -192,7 +204,7 @@ def _comparison(target: str, settings: Settings, main: MainScore, results: Seque
             left_out[name_of(by_seed[seed])] = name_of(result)
         by_seed[seed] = result
     names = _names([(name, dict(used)) for name, used in choices])
-    cells = dict(sorted(zip(names, choices.values(), strict=True), key=lambda item: (item[0] != BASELINE, item[0])))
+    cells = dict(sorted(zip(names, choices.values(), strict=True), key=lambda item: choice_order(item[0])))
     last = results[-1]
     source, languages = source_language(last), world_languages(last)
     return Comparison(target, settings, metric_of(last), main, source, languages, cells, paired, left_out)

@@ -12,6 +12,7 @@ from typing import Any
 
 from xstilts.analysis import AnalysisConfig, QuestionConfig
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.reporting.comparison import BASELINE, Comparison
 from xstilts.reporting.groups import ALL, OTHERS, SEEN, SOURCE, UNSEEN, declared_groups
 from xstilts.store.fingerprint import fingerprint, without_defaults
@@ -39,7 +40,7 @@ class Declared:
     def origin(self) -> str:
         """Tell when it was declared, and if it has changed."""
         hashed = f"Declaration {self.hash[:SHOWN]}"
-        when = f"made when {self.results} results existed" if self.results else "made before the first result"
+        when = f"made when {counted(self.results, 'result')} existed" if self.results else "made before the first result"
         before = ", ".join(one[:SHOWN] for one in self.earlier)
         changed = f" {self.changed} declares something else now; to use it, run the study again." if self.changed else ""
         return f"{hashed}, {when}{f'; earlier ones: {before}' if before else ''}.{changed}"

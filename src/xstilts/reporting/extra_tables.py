@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from xstilts.numbering import natural
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.groups import OTHERS, SOURCE
 from xstilts.reporting.numbers import ABSENT, fixed, interval, probability, signed
@@ -172,7 +173,9 @@ def model_tables(analysis: "Analysis") -> Iterator[ReportTable]:
     rows, data = [], []
     found = found[found["intermediate"] == BASELINE]
     conditions = found.groupby(["target", "model"])["condition"].nunique()
-    for (target, model, options), part in found.groupby(["target", "model", "condition"]):
+    for (target, model, options), part in sorted(
+        found.groupby(["target", "model", "condition"]), key=lambda group: list(map(natural, group[0]))
+    ):
         of_source = part["source"].astype(bool)
         means = [part.loc[of_source, "value"].mean(), part.loc[~of_source, "value"].mean()]
         sizes = [part["language"].nunique(), part["seed"].nunique()]

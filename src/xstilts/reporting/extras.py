@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted, natural
 from xstilts.reporting import extra_tables, tables
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.diversity import DiversitySlope, diversity, diversity_slopes
@@ -134,9 +135,10 @@ def _diversity(analysis: Analysis) -> Extra:
     except UserError as error:
         return Extra(left_out=f"regressions on diversity, as {error}")
     if not any(one.line for one in found):
-        counts = {f"{one.tasks} has {one.sets} sets of languages" for one in found}
+        counts = {f"{one.tasks} has {counted(one.sets, 'set')} of languages" for one in found}
         wanted = f"expected at least {FEWEST}, of different diversity"
-        return Extra(left_out=f"regressions on diversity: {', '.join(sorted(counts))}; {wanted}") if found else Extra()
+        told = ", ".join(sorted(counts, key=natural))
+        return Extra(left_out=f"regressions on diversity: {told}; {wanted}") if found else Extra()
     return Extra(extra_tables.diversity_table(found), tuple(_diversity_plots(found)))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import numpy as np
 
+from xstilts.numbering import natural
 from xstilts.reporting.analysis import Analysis
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.numbers import COLLAPSED_MARK, interval, signed
@@ -184,7 +185,7 @@ def dot_plot(scores: "DataFrame") -> "Figure":
     table = scores.groupby(["language", "intermediate"])["value"].agg(["mean", "min", "max"])
     source = set(scores.loc[scores["source"], "language"])
     level = table["mean"].xs(names[0], level="intermediate")
-    codes = sorted(scores["language"].unique(), key=lambda code: (code in source, level.get(code, -np.inf), code))
+    codes = sorted(scores["language"].unique(), key=lambda code: (code in source, level.get(code, -np.inf), natural(code)))
     figure = _figure(4.3 + _longest(names), max(1.6, 0.7 + 0.2 * len(codes), 0.5 + 0.17 * len(names)))
     axes = figure.add_subplot()
     axes.hlines(range(len(codes)), 0, 1, transform=axes.get_yaxis_transform(), color="#dddddd", linewidth=0.6, zorder=0)

@@ -7,6 +7,8 @@ import math
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
+from xstilts.numbering import counted
+
 ABSENT = "-"
 MINUS = "\N{MINUS SIGN}"
 UNKNOWN = "\N{EN DASH}"
@@ -52,7 +54,7 @@ def items_text(items: int, clusters: int) -> str:
     """Write how many test items were compared: `1190 in 240 clusters`, `300` if each is a cluster, `not compared`."""
     if not items:
         return "not compared"
-    return f"{items} in {clusters} clusters" if clusters < items else str(items)
+    return f"{items} in {counted(clusters, 'cluster')}" if clusters < items else str(items)
 
 
 def probability(p: float, unknown: str = ABSENT) -> str:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xstilts.numbering import counted
 from xstilts.paths import CellPaths
 from xstilts.reporting.comparison import BASELINE, Result, world_languages
 from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE, low_resource
@@ -194,7 +195,7 @@ def curves(analysis: "Analysis") -> list[Curve]:
 def fit(sizes: Sequence[int], scores_SN: Array) -> Law:
     """Fit the laws; a row of `scores_SN` is one seed. ValueError for fewer than FEWEST different sizes."""
     if len(set(sizes)) < FEWEST or min(sizes) < 1:
-        raise ValueError(f"{len(set(sizes))} sizes, expected at least {FEWEST} from 1 on; got {sizes}")
+        raise ValueError(f"{counted(len(set(sizes)), 'size')}, expected at least {FEWEST} from 1 on; got {sizes}")
     scores_SN = np.asarray(scores_SN, dtype=np.float64)
     seeds, count = scores_SN.shape
     unit, centre = math.exp(float(np.log(sizes).mean())), float(scores_SN.mean())

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xstilts.numbering import counted, natural
 from xstilts.reporting.averages import TEST, VALIDATION, AveragedTarget, averaged_targets, by_condition, rescored, split_of
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.contrasts import COMBINED, COMBINED_GROUP, Scored, combined
@@ -119,7 +120,7 @@ def selection(targets: Sequence[Scored]) -> "DataFrame":
 def selected(own: Sequence[Scored], chosen_on: str) -> Iterator[Selected]:
     """Yield each target of a condition, then all of them together, then those for which no choice can be made."""
     targets, left_out = averaged_targets(own, TEST)
-    candidates = sorted({choice for one in own for choice in one.scores} - {BASELINE})
+    candidates = sorted({choice for one in own for choice in one.scores} - {BASELINE}, key=natural)
     if len(candidates) < 2 or not any(BASELINE in one.scores for one in own):
         return
     found, reasons = [], dict(left_out)
@@ -132,7 +133,7 @@ def selected(own: Sequence[Scored], chosen_on: str) -> Iterator[Selected]:
         yield Selected([one.target.name], chosen_on, len(candidates), _gain([one], candidates), "")
     if len(found) > 1:
         names = [one.target.name for one in found]
-        over = "; ".join([f"{len(found)} targets", *(f"without {name}: {reason}" for name, reason in reasons.items())])
+        over = "; ".join([counted(len(found), "target"), *(f"without {name}: {reason}" for name, reason in reasons.items())])
         yield Selected(names, chosen_on, len(candidates), _gain(found, candidates), over)
     for name, reason in reasons.items():
         yield Selected([name], chosen_on, len(candidates), None, f"cannot be chosen honestly: {reason}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError, unknown_name
+from xstilts.numbering import counted, natural
 from xstilts.paths import CellPaths, conf_dir, results_dir
 from xstilts.store.files import disk_full_as_user_error, temporary_name
 from xstilts.store.results import name_of, read_predictions, read_results
@@ -107,7 +108,7 @@ def _choose(
             )
         found[cell["target"]] = result
     if not found:
-        have = sorted({f"{'+'.join(r['cell']['intermediate'])} with seed {r['cell']['seed']}" for r in every})
+        have = sorted({f"{'+'.join(r['cell']['intermediate'])} with seed {r['cell']['seed']}" for r in every}, key=natural)
         asked = f"intermediate {intermediate} and " + " and ".join(f"{key} {value}" for key, value in wanted.items())
         raise UserError(f"{study} has no cell of {version} with {asked}: it has {', '.join(have) or 'none at all'}")
     return {name: found[name] for name in VERSIONS[version] if name in found}
@@ -135,7 +136,7 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
             found[row["language"]].append(row)
     if missing := [language for language in wanted if not found[language]]:
         problems.append(
-            f"{name} has no predictions for {' '.join(missing)}, expected {len(wanted)} languages in split {split}: run the cell "
+            f"{name} has no predictions for {' '.join(missing)}, expected {len(wanted)} in split {split}: run the cell "
             "again in all of them"
         )
     expected = {row["language"]: row["examples"] for row in result["rows"] if row["split"] == split}
@@ -160,7 +161,7 @@ def _incomplete(rows: Predictions, expected: int, task: Task) -> str | None:
         if int(number[1]) != place if number else by_line:
             return f"id '{row['id']}' stands in row {place}: rows are missing or not in the order of the source's file"
     if len(rows) != expected:
-        return f"{len(rows)} predictions, expected {expected} as its result says"
+        return f"{counted(len(rows), 'prediction')}, expected {expected} as its result says"
     shape = _shape(form)
     for row in rows:
         if row["prediction"] is None or (by_line and not row["prediction"]):

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from xstilts.numbering import counted, natural
 from xstilts.reporting.analysis import Analysis, place_text
-from xstilts.reporting.comparison import BASELINE
+from xstilts.reporting.comparison import BASELINE, choice_order
 from xstilts.reporting.groups import ALL, OTHERS, PART, PHASE_2, SOURCE, UNSEEN, WHOLE, WORLD
 from xstilts.reporting.numbers import (
     ABSENT,
@@ -29,7 +30,6 @@ from xstilts.reporting.statistics import ITEMS, NOTHING, SIGNIFICANT
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
-
 
 TITLES = {"items": "test items", "clusters": "clusters of items"}
 
@@ -83,7 +83,7 @@ def answer_table(answers: "DataFrame") -> ReportTable:
     """Make the table of declared comparisons; `answers` are those of an analysis."""
     rows = []
     for row in answers.itertuples():
-        seeds = f" ({row.seeds:.0f} seeds)" if math.isfinite(row.seeds) else ""
+        seeds = f" ({counted(row.seeds, 'seed')})" if math.isfinite(row.seeds) else ""
         estimate = difference_cell(row.value, row.low, row.high, row.covers, row.p_corrected)
         rows.append(
             [
@@ -197,7 +197,7 @@ def headline(effects: "DataFrame") -> "DataFrame":
 
 def choices(frame: "DataFrame") -> list[str]:
     """Return the intermediate choices of a frame, the baseline first."""
-    return sorted(frame["intermediate"].unique(), key=lambda name: (name != BASELINE, name))
+    return sorted(frame["intermediate"].unique(), key=choice_order)
 
 
 def baseline_text(effects: "DataFrame") -> str:
@@ -292,8 +292,8 @@ def _item_rows(columns: Collection["DataFrame"]) -> list[list[TableCell]]:
 
 def _seeds(effects: "DataFrame") -> str:
     """`1 seed`; `1 to 3 seeds`."""
-    least, most = int(effects["seeds"].min()), int(effects["seeds"].max())
-    return f"{least} to {most} seeds" if least < most else f"{most} seed{'s' * (most > 1)}"
+    least, most = effects["seeds"].min(), effects["seeds"].max()
+    return f"{least} to {most} seeds" if least < most else counted(most, "seed")
 
 
 def difference(row: "Series") -> TableCell:
@@ -311,7 +311,7 @@ def _scores(part: "DataFrame", name: str, caption: str) -> ReportTable:
     found = {(row.language, row.intermediate): row for row in data.itertuples()}
     source = set(part.loc[part["source"], "language"])
     rows = []
-    for code in sorted(part["language"].unique(), key=lambda code: (code not in source, code)):
+    for code in sorted(part["language"].unique(), key=lambda code: (code not in source, natural(code))):
         known = [found.get((code, choice)) for choice in choices(part)]
         cells = [
             TableCell(ABSENT) if one is None else TableCell(fixed(one.mean) + SEEN_MARK * one.seen, _spread(one.std))

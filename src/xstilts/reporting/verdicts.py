@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 from xstilts.analysis import QuestionConfig
+from xstilts.numbering import counted
 from xstilts.reporting.contrasts import Combination
 from xstilts.reporting.numbers import probability, signed
 from xstilts.reporting.power import MOST_SEEDS
@@ -87,7 +88,7 @@ def sentence(answer: Answer, found: Estimated, p_corrected: float, judged: str, 
 
 def _without_collapsed(one: Combination) -> str:
     """Write the estimate without collapsed runs."""
-    runs = f"{one.collapsed} collapsed run{'s' if one.collapsed > 1 else ''}"
+    runs = f"{counted(one.collapsed, 'collapsed run')}"
     rest = one.without_collapsed
     if rest is None:
         return f"{runs}, without which nothing is left to compare"
@@ -103,7 +104,7 @@ def _deciding(answer: Answer, seeds: float, margin: float) -> str:
     if math.isinf(seeds):
         or_items = ", or more test items," if answer.combination.item_variance else ""
         return f"more than {MOST_SEEDS[-1]:,} seeds{or_items} would be needed to tell {effect} from none"
-    return f"about {seeds:.0f} seeds would tell {effect} from none"
+    return f"about {counted(seeds, 'seed')} would tell {effect} from none"
 
 
 def _p(p: float) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.retrieval.margin import apply_threshold, mine_texts, tune_threshold
 from xstilts.retrieval.neighbours import CHUNK_ROWS, Rows, nearest
 
@@ -32,16 +33,17 @@ class Pool:
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.texts) == len(self.vectors_ND):
-            raise ValueError(f"{len(self.ids)} ids, {len(self.texts)} texts and {len(self.vectors_ND)} vectors in one pool")
+            got = f"{counted(len(self.texts), 'text')} and {counted(len(self.vectors_ND), 'vector')}"
+            raise ValueError(f"a pool of {counted(len(self.ids), 'id')} with {got}")
         if len(set(self.ids)) < len(self.ids):
-            raise ValueError(f"{len(self.ids) - len(set(self.ids))} repeated ids in one pool")
+            raise ValueError(f"{counted(len(self.ids) - len(set(self.ids)), 'repeated id')} in one pool")
         bad: list[int] = []
         for first in range(0, len(self.ids), CHUNK_ROWS):
             finite_C = torch.isfinite(self.vectors_ND[first : first + CHUNK_ROWS].detach()).all(dim=1)
             bad += (first + torch.nonzero(~finite_C).squeeze(1)).tolist()
         if bad:
             raise UserError(
-                f"{len(bad)} of {len(self.ids)} embeddings are not finite (the first is that of '{self.ids[bad[0]]}'): "
+                f"{len(bad)} of {counted(len(self.ids), 'embedding')} not finite (the first is that of '{self.ids[bad[0]]}'): "
                 "the encoder has diverged; train it with a lower learning rate or more warm-up"
             )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xstilts.errors import UserError, tell
+from xstilts.numbering import counted
 from xstilts.sources.raw import RawExample
 
 _LOGGER = logging.getLogger("xstilts")
@@ -109,7 +110,7 @@ class Placing:
         if lost > MOST_LOST * self.total:
             first, *others = self.lost
             tell(
-                f"{first}; {lost:,} of {self.total:,} answers of {self.name} are not found near their positions, more than "
+                f"{first}; {lost:,} of {counted(self.total, 'answer')} of {self.name} not found near their positions, more than "
                 f"{MOST_LOST:.0%}: expected answer_start in characters, not bytes, and the text as it is in the context",
                 problems,
             )
@@ -117,7 +118,7 @@ class Placing:
                 tell(line, problems)
         elif self.moved or lost:
             _LOGGER.info(
-                f"{self.name}: {self.moved + lost:,} of {self.total:,} answers have a wrong position: "
+                f"{self.name}: {self.moved + lost:,} of {counted(self.total, 'answer')} at a wrong position: "
                 f"{self.moved:,} corrected, {lost:,} {consequence}"
             )
 

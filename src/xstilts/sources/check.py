@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from xstilts.errors import UserError, unknown_name
+from xstilts.numbering import counted
 from xstilts.sources.options import COMMON, KINDS, Option, is_column
 from xstilts.sources.placeholders import OTHERS, used
 from xstilts.sources.readers import reader_module, reader_names
@@ -70,7 +71,7 @@ def _paths(task: Task, source: Source) -> Iterator[str]:
                     yield f"{place}: got {path!r}, expected a path, or a map language: path"
                 elif language is None and not used(path) and len(task.languages) > 1 and not by_row:
                     yield (
-                        f"{place}: '{path}' does not say which of the {len(task.languages)} languages it holds: write "
+                        f"{place}: '{path}' does not say which of {counted(len(task.languages), 'language')} it holds: write "
                         f"{{language}} into the path, or a map, for instance {place}: {{{task.languages[0]}: {path}}}"
                     )
                 elif part == "files" and source.readers.get(split, source.reader) in reader_names():
@@ -84,7 +85,7 @@ def _counted(place: str, path: str, reader: str) -> Iterator[str]:
     for alternative in path.split("|"):
         count = len(alternative.split("&"))
         if count not in wanted:
-            yield f"{place}: {count} file(s) in '{alternative.strip()}', but the reader {reader} takes {takes}"
+            yield f"{place}: {counted(count, 'file')} in '{alternative.strip()}', but the reader {reader} takes {takes}"
 
 
 def _columns(task: Task, source: Source, readers: list[str]) -> Iterator[str]:

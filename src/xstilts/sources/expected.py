@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.mapping import present
 from xstilts.sources.placeholders import fill
 from xstilts.sources.raw import RawExample
@@ -45,9 +46,9 @@ class Expected:
     def add(self, examples: Iterable[dict[str, Any]]) -> None:
         """Count these examples too."""
         if self.expected is not None:
-            counted = [example for example in examples if self.format.counts(example)]
-            self.rows += len(counted)
-            self.labels.update(label for example in counted for label in _labels(example, self.format))
+            taken = [example for example in examples if self.format.counts(example)]
+            self.rows += len(taken)
+            self.labels.update(label for example in taken for label in _labels(example, self.format))
 
     def check(self) -> None:
         """Raise UserError at the first difference."""
@@ -55,7 +56,7 @@ class Expected:
             return
         rows = self.expected.rows.get(self.language, self.expected.rows.get("*"))
         if rows is not None and rows != self.rows:
-            raise UserError(f"{self.where}: got {self.rows} rows, expected {rows}; {_REMEDY}")
+            raise UserError(f"{self.where}: got {counted(self.rows, 'row')}, expected {rows}; {_REMEDY}")
         declared, got = self.expected.labels, self.labels
         if declared and got != Counter(declared):
             differences = (

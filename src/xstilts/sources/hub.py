@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources import hub_cache
 from xstilts.sources.hub_answers import WebPage, described, watch_answers
 from xstilts.sources.hub_cache import COMMIT, Entry, repository_folder
@@ -191,7 +192,7 @@ def _download(listed: Listing, path: str) -> Path:
 def _problem(local: Path, announced: Entry, checksum: Checksum) -> str | None:
     size = local.stat().st_size
     if size != announced.size:
-        return f"got {size} bytes, expected {announced.size}"
+        return f"got {counted(size, 'byte')}, expected {announced.size}"
     if announced.sha256 and (got := checksum(local)) != announced.sha256:
         return f"got sha256 {got}, expected {announced.sha256}"
     if announced.git and (got := _git_name(local)) != announced.git:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from xstilts.numbering import counted
 from xstilts.sources.hub_cache import COMMIT, Entry
 from xstilts.sources.retry import TEMPORARY_STATUS, Damaged, named_wait
 
@@ -67,7 +68,7 @@ def described(ask: Callable[[], Any]) -> tuple[str, dict[str, Entry]]:
     except json.JSONDecodeError as error:
         if error.doc.lstrip().startswith("<"):
             raise WebPage("the Hub's address", "no JSON") from error
-        raise Damaged(f"the answer is no JSON, or is cut off after {len(error.doc)} characters") from error
+        raise Damaged(f"the answer is no JSON, or is cut off after {counted(len(error.doc), 'character')}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(f"the answer does not describe a repository ({type(error).__name__}: {error})") from error
     if not COMMIT.fullmatch(commit):

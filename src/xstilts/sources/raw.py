@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from xstilts.errors import LONGEST, UserError, tell
+from xstilts.numbering import counted
 
 _OTHER_FORMS = {
     b"\x1f\x8b": "a gzip file: give its name the ending .gz",
@@ -68,7 +69,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         with tarfile.open(path, "r:gz") as archive:
             members = [member for member in archive if member.isfile()]
             if len(members) != 1:
-                raise UserError(f"{path}: {len(members)} files in the archive, expected one")
+                raise UserError(f"{path}: {counted(len(members), 'file')} in the archive, expected one")
             yield cast("IO[bytes]", archive.extractfile(members[0]))
         return
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.paths import DONE, METADATA, NOTES
 from xstilts.store.files import disk_full_as_user_error, encode_json, read_json_object, sync_folder, temporary_name
 from xstilts.store.shapes import count, keyed, listed, matching, named, optional, summary, text
@@ -101,7 +102,7 @@ def check(folder: Path) -> None:
             raise UserError(f"{path} is missing from the artifact: {remedy(folder)}")
         if (size := path.stat().st_size) != expected["bytes"]:
             damage = "truncated" if size < expected["bytes"] else "altered"
-            raise UserError(f"{path} is {damage}: got {size} bytes, expected {expected['bytes']}; {remedy(folder)}")
+            raise UserError(f"{path} is {damage}: got {counted(size, 'byte')}, expected {expected['bytes']}; {remedy(folder)}")
     if (other := read_metadata(folder).get("fingerprint", folder.name)) != folder.name:
         raise UserError(
             f"{folder} holds another artifact, {other}, as its {METADATA} says: rename the folder to that, or {remedy(folder)}"

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.numbering import natural
 from xstilts.paths import CellPaths, cell_name
 from xstilts.store.files import atomic_write, read_json_object, write_json
 from xstilts.store.result_shape import KEYS, SCHEMA, problems
@@ -112,7 +113,7 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     if not there:
         raise UserError(f"no folder of results at {folder}: expected the output folder of a study, which xstilts train makes")
     results, broken = [], []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: natural(path.name)):
         if path.name.startswith("."):
             continue
         try:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from xstilts.numbering import counted
 from xstilts.paths import log_file
 from xstilts.study import grid
 from xstilts.study.grid import Unit
@@ -60,7 +61,7 @@ class Progress:
                 done += cost * _share(said)
         left_s = (time.time() - self.began) * (sum(self.costs) / done - 1) if done else None
         left = "" if left_s is None else f", about {datetime.timedelta(seconds=round(left_s))} left"
-        return [*running, f"{ended} of {len(self.units)} jobs ended, {len(running)} running{left}"]
+        return [*running, f"{ended} of {counted(len(self.units), 'job')} ended, {len(running)} running{left}"]
 
     def _said(self, unit: Unit) -> str | None:
         """The last words of a running job about its progress, "" if it has said nothing yet; None if it does not run."""

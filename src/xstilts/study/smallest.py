@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
+from xstilts.numbering import counted
 from xstilts.reporting.power import ITEM_SD, ONE_RUN, POWER, SmallestEffect
 from xstilts.reporting.statistics import SIGNIFICANT
 
@@ -67,7 +68,7 @@ def assumptions(effects: Sequence[SmallestEffect]) -> list[str]:
         comparisons = max(one.comparisons for one in tested)
         lines.append(
             f"smallest effect: the difference from none, in points, that is found (p <= {SIGNIFICANT}) with a probability of "
-            f"{POWER:.0%}; after Holm's correction for {comparisons} comparison{'s' if comparisons > 1 else ''}"
+            f"{POWER:.0%}; after Holm's correction for {counted(comparisons, 'comparison')}"
         )
     if tested or primary:
         origins = {"measured in finished results of the study" if one.measured else "assumed" for one in [*tested, *primary]}

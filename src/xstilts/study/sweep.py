@@ -21,6 +21,7 @@ from xstilts.errors import UserError, combined, print_error
 from xstilts.jobs import TrainingJob, UnreadSplit
 from xstilts.launch.cells import begun, failures, log_to_stderr, to_schema
 from xstilts.launch.points import StudyFile
+from xstilts.numbering import counted
 from xstilts.paths import results_dir, sweep_summary
 from xstilts.reporting import declared
 from xstilts.reporting.problems import last_sweep
@@ -107,7 +108,7 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
     `study`: the file that the grid comes from.
     """
     log_to_stderr()
-    log.info(f"planning {len(grid_)} cells")
+    log.info(f"planning {counted(len(grid_), 'cell')}")
     cells = plan_grid(grid_, compose, True, study, lambda config: combinations.problems(launcher, config))
     print_error(_problems(cells))
     cells = _with_data_checked(cells)
@@ -122,7 +123,7 @@ def run(grid_: Sequence[tuple[str, ...]], compose: Compose, launch: Launch, laun
     def launched(units: list[Unit]) -> list[str | None]:
         nonlocal number
         number += 1
-        log.info(f"wave {number}: {len(units)} job(s): {', '.join(dict.fromkeys(unit.label for unit in units))}")
+        log.info(f"wave {number}: {counted(len(units), 'job')}: {', '.join(dict.fromkeys(unit.label for unit in units))}")
         return launch([unit.job for unit in units])
 
     try:
@@ -216,19 +217,20 @@ def write_plan(cells: Sequence[PlannedCell], waves: list[list[Unit]], file: Text
     phases, hours, unknown = _total(unit.phase for wave in waves for unit in wave if unit.phase)
     phases_apart, hours_apart, _ = _total(grid.phases_apart(cells))
     lines = [
-        f"{len(plans)} cells; {phases} training phases, where every cell by itself would take {phases_apart}",
+        f"{counted(len(plans), 'cell')}; {counted(phases, 'training phase')}, where every cell by itself would take "
+        f"{phases_apart}",
         f"GPU hours of all training, there or not: at most {hours}, where every cell by itself would take {hours_apart} "
         f"(at {TFLOPS:.0f} TFLOP/s, each example as long as max_length; attention and vocabulary left out)",
     ]
     if unknown:
-        lines.append(f"{unknown} training phases are not counted there: how much data they have is not declared")
+        lines.append(f"not counted there: {counted(unknown, 'training phase')}, whose amount of data is not declared")
     lines += steps_of_phase_2(cells)
     lines += assumptions(effects)
     lines += [f"error: {problem}" for problem in dict.fromkeys(cell.reason for cell in cells if cell.problem)]
     if absent := sum(not grid.data_is_here(plan) for plan in plans):
         lines.append(
-            f"{absent} cells read data that is not on this disk yet: to see what the store has of them, type `xstilts fetch -m` "
-            "with the same options and then this again"
+            f"not on this disk yet: the data of {counted(absent, 'cell')}; to see what the store has of them, type "
+            "`xstilts fetch -m` with the same options and then this again"
         )
     file.write("\n".join(lines) + "\n")
 

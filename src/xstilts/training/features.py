@@ -12,6 +12,7 @@ from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.tables import kept_in
 from xstilts.errors import UserError
 from xstilts.jobs import TrainingData
+from xstilts.numbering import counted
 from xstilts.paths import DYNAMICS
 from xstilts.sources import TaskSource, arrow_file
 from xstilts.sources.load import load
@@ -47,7 +48,9 @@ def training_features(training: TrainingData, tokenizer: PreTrainedTokenizerBase
         with kept_in(folder and features_file(folder)):
             features = featurizer(task.format).featurize(examples, tokenizer, task, training.limits, True)
         if not len(features):
-            raise UserError(f"task {task.name} has no training example left; got {len(examples)} examples without gold")
+            raise UserError(
+                f"task {task.name} has no training example left; got {counted(len(examples), 'example')} without gold"
+            )
         return Prepared(examples, features, [len(examples)])
 
     return _kept(training.source, [train], taken, tokenizer, training.limits, True, store, build)

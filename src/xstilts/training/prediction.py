@@ -16,6 +16,7 @@ from xstilts import metrics
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.models.heads import HeadOutputs
+from xstilts.numbering import counted
 from xstilts.plugins import load_object
 from xstilts.retrieval import protocols
 from xstilts.sources import draws
@@ -51,7 +52,7 @@ def by_row(outputs: Iterable[Outputs], evaluated: Mapping[str, TaskFeatures]) ->
     for task, found in merged.items():
         missing = sum(value is None for value in found)
         if missing:
-            raise RuntimeError(f"{missing} of {len(found)} features of {task} were not evaluated")
+            raise RuntimeError(f"{missing} of {counted(len(found), 'feature')} of {task} not evaluated")
     return merged
 
 

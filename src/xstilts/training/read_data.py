@@ -10,6 +10,7 @@ from datasets import Dataset
 
 from xstilts.errors import UserError
 from xstilts.jobs import ReadingJob, UnreadSplit
+from xstilts.numbering import counted
 from xstilts.sources.load import load
 from xstilts.sources.subset import unparallel
 from xstilts.store.files import write_json
@@ -67,7 +68,7 @@ def _gold_problem(split: UnreadSplit, found: Dataset) -> list[str]:
             if example[format.gold] is not None:
                 return []
     return [
-        f"task '{split.source.task.name}', {split.split.expression}: none of {counts.total()} examples in "
+        f"task '{split.source.task.name}', {split.split.expression}: none of {counted(counts.total(), 'example')} in "
         f"{', '.join(split.split.languages)} has gold, "
         "so they cannot select a checkpoint; choose another validation split, or recipe.selection=last with eval_every=0"
     ]

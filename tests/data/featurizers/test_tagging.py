@@ -106,7 +106,7 @@ def test_collate(tokenizer, special):
 
 def test_wrong_number_of_tags(tokenizer):
     rows = examples((["a", "b"], None))
-    with pytest.raises(ValueError, match="^1 tags for the 2 words of a piece of example 0"):
+    with pytest.raises(ValueError, match="^1 tag for a piece of example 0, expected 2"):
         tagging.decode(rows, features(rows, tokenizer), [{"tags": np.array([0])}], TASK, Limits())
 
 

@@ -128,6 +128,7 @@ def test_columns_with_different_languages_say_so() -> None:
         row("de", 50.0, "validation"),
     ]
     assert " mean of 1-3 others " in cell_text(a_result(rows))
+    assert " mean of 1 other " in cell_text(a_result(rows[:2]))
 
 
 def test_a_study_is_a_table_per_target_by_groups_of_languages(write_made_up: Write, tmp_path: Path) -> None:

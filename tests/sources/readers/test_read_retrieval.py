@@ -102,7 +102,7 @@ def test_equal_lines_are_interchangeable(write):
         ("0\n2\n", "gold:2: '2', expected the number of a line of english, 0 to 1"),
         ("0\n-1\n", "gold:2: '-1', expected the number"),
         ("0\tx\n", "gold:1: '0\tx', expected the number"),
-        ("0\n", "gold: 1 lines, expected 2"),
+        ("0\n", "gold: 1 line, expected 2"),
         ("0\n\u00b2\n", "gold:2: '\u00b2', expected the number"),
         ("0\n\u0661\n", "gold:2: '\u0661', expected the number"),
         ("0\n" + "1" * 5000 + "\n", "expected the number of a line of english, 0 to 1"),
@@ -157,9 +157,9 @@ def test_bucc_without_gold_and_with(write):
     [
         ("zh-en.dev.gold", "zh-1\ten-9\n", "zh-en.dev.gold:1: id 'en-9' is not in zh-en.dev.en"),
         ("zh-en.dev.gold", "zh-9\ten-1\n", "zh-en.dev.gold:1: id 'zh-9' is not in zh-en.dev.zh"),
-        ("zh-en.dev.gold", "zh-1 en-1\n", "zh-en.dev.gold:1: 1 column(s), expected id TAB English id"),
-        ("zh-en.dev.en", "en-1\tone\nno tab\n", "zh-en.dev.en:2: 1 column(s), expected id TAB sentence"),
-        ("zh-en.dev.en", "en-1\tone\ten\n", "zh-en.dev.en:1: 3 column(s), expected id TAB sentence"),
+        ("zh-en.dev.gold", "zh-1 en-1\n", "zh-en.dev.gold:1: 1 column, expected id TAB English id"),
+        ("zh-en.dev.en", "en-1\tone\nno tab\n", "zh-en.dev.en:2: 1 column, expected id TAB sentence"),
+        ("zh-en.dev.en", "en-1\tone\ten\n", "zh-en.dev.en:1: 3 columns, expected id TAB sentence"),
     ],
 )
 def test_wrong_bucc(write, name, content, message):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.raw import readable
 from xstilts.sources.readers import copa_xml, delimited, jsonl, text
 from xstilts.tasks.declaration import Source
@@ -164,10 +165,10 @@ def test_a_file_may_lack_its_optional_columns_but_only_as_a_whole(write):
     assert _fields(delimited, write("two.tsv", "x\ty\n"), **options) == [{"a": "x", "b": "y"}]
     assert _fields(delimited, write("three.tsv", "x\ty\t1\n"), **options) == [{"a": "x", "b": "y", "label": "1"}]
     mixed = write("mixed.tsv", "x\ty\t1\nx\ty\n")
-    with pytest.raises(UserError, match=re.escape(f"{mixed}:2: 2 column(s), expected 3 (a, b, label) separated by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{mixed}:2: 2 columns, expected 3 (a, b, label) separated by TAB")):
         _fields(delimited, mixed, **options)
     other = write("other.tsv", "x\ty\nx\ty\t1\n")
-    with pytest.raises(UserError, match=re.escape(f"{other}:2: 3 column(s), expected 2 (a, b) separated by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{other}:2: 3 columns, expected 2 (a, b) separated by TAB")):
         _fields(delimited, other, **options)
 
 
@@ -176,7 +177,9 @@ def test_a_wrong_number_of_columns(write, line):
     path = write("a.tsv", f"x\ty\t1\n{line}\n")
     count = len(line.split("\t"))
     for quoting in (False, True, "auto"):
-        with pytest.raises(UserError, match=re.escape(f"{path}:2: {count} column(s), expected 3 (a, b, label) separated by TAB")):
+        with pytest.raises(
+            UserError, match=re.escape(f"{path}:2: {counted(count, 'column')}, expected 3 (a, b, label) separated by TAB")
+        ):
             _fields(delimited, path, names=NAMES, quoting=quoting)
 
 
@@ -207,7 +210,7 @@ def test_blank_lines_at_the_end_are_no_rows(write, end):
     assert len(_fields(delimited, write("a.tsv", f"x\ty\t1\n{end}"), names=NAMES)) == 1
     assert len(_fields(delimited, write("a.csv", f'x,"y\n\nz",1\n{end}'), names=NAMES, delimiter=",")) == 1
     path = write("b.tsv", "x\ty\t1\n\nx\ty\t1\n")
-    with pytest.raises(UserError, match=re.escape(f"{path}:2: a blank line in the middle of the table, expected 3 column(s)")):
+    with pytest.raises(UserError, match=re.escape(f"{path}:2: a blank line in the middle of the table, expected 3 columns")):
         _fields(delimited, path, names=NAMES)
 
 

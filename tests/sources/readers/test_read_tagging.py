@@ -82,7 +82,7 @@ def test_columns_are_chosen_by_number_or_name(write):
         _fields(conll, path)
     with pytest.raises(UserError, match=re.escape("columns: {words: 1, tags: 4}")):
         _fields(conll, path, columns={"words": 1})
-    with pytest.raises(UserError, match=re.escape(f"{path}:1: 4 column(s), expected 2 (words, tags) separated by blanks")):
+    with pytest.raises(UserError, match=re.escape(f"{path}:1: 4 columns, expected 2 (words, tags) separated by blanks")):
         _fields(conll, path, names=["words", "tags"])
 
 
@@ -91,10 +91,10 @@ def test_lines_may_differ_after_the_last_numbered_column_of_a_file_parted_by_tab
     path = write("a.iob2", "1\tIn\tO\n2\tRome\tB-LOC\t-\tann\n")
     found = _fields(conll, path, columns={"words": 2, "tags": 3})
     assert (found[0]["2"], found[0]["3"]) == (["In", "Rome"], ["O", "B-LOC"])
-    with pytest.raises(UserError, match=re.escape(f"{path}:2: 5 column(s), expected 3 (id, words, tags) separated by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{path}:2: 5 columns, expected 3 (id, words, tags) separated by TAB")):
         _fields(conll, path, names=["id", "words", "tags"])
     short = write("b.iob2", "1\tIn\tO\n2\tRome\n")
-    with pytest.raises(UserError, match=re.escape(f"{short}:2: 2 column(s), expected 3 (1, 2, 3) separated by TAB")):
+    with pytest.raises(UserError, match=re.escape(f"{short}:2: 2 columns, expected 3 (1, 2, 3) separated by TAB")):
         _fields(conll, short, columns={"words": 2, "tags": 3})
 
 
@@ -124,15 +124,15 @@ def test_a_prefix_is_cut_at_the_first_colon(write):
 @pytest.mark.parametrize(
     ("content", "line", "expected"),
     [
-        ("a\tO\nb\n", 2, "1 column(s), expected 2 (words, tags) separated by TAB"),
-        ("a\tO\nb O\n", 2, "1 column(s), expected 2 (words, tags) separated by TAB; this line is separated by blanks"),
-        ("a O\nb\n", 2, "1 column(s), expected 2 (words, tags) separated by blanks"),
+        ("a\tO\nb\n", 2, "1 column, expected 2 (words, tags) separated by TAB"),
+        ("a\tO\nb O\n", 2, "1 column, expected 2 (words, tags) separated by TAB; this line is separated by blanks"),
+        ("a O\nb\n", 2, "1 column, expected 2 (words, tags) separated by blanks"),
         (
             "a O\nNew York O\n",
             2,
-            "3 column(s), expected 2 (words, tags) separated by blanks; if a word contains blanks, separate all",
+            "3 columns, expected 2 (words, tags) separated by blanks; if a word contains blanks, separate all",
         ),
-        ("a\tO\nb\tO\tx\n", 2, "3 column(s), expected 2 (words, tags) separated by TAB"),
+        ("a\tO\nb\tO\tx\n", 2, "3 columns, expected 2 (words, tags) separated by TAB"),
         ("a\n\nb\tO\n", 1, "no tags in the train split"),
         ("a\tO\tx\n", 1, "3 columns separated by TAB; name those of words and tags"),
     ],
@@ -142,7 +142,7 @@ def test_a_wrong_number_of_columns(write, content, line, expected):
     with pytest.raises(UserError, match=re.escape(f"{path}:{line}: {expected}")):
         _fields(conll, path)
     if content.startswith("a\n"):
-        with pytest.raises(UserError, match=re.escape(f"{path}:3: 2 column(s), expected a word alone, as in most lines")):
+        with pytest.raises(UserError, match=re.escape(f"{path}:3: 2 columns, expected a word alone, as in most lines")):
             _fields(conll, path, split="test")
 
 
@@ -216,7 +216,7 @@ def test_the_text_of_a_sentence_is_its_comment_or_its_words(write):
 
 def test_a_line_that_is_no_conllu(write):
     path = write("a.conllu", "1\ta\n")
-    with pytest.raises(UserError, match=re.escape(f"{path}:1: 2 column(s), expected the 10 of CoNLL-U")):
+    with pytest.raises(UserError, match=re.escape(f"{path}:1: 2 columns, expected the 10 of CoNLL-U")):
         _fields(conllu, path)
 
 

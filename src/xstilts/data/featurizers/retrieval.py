@@ -16,6 +16,7 @@ from xstilts.data.featurizers import padding, tables, tokens
 from xstilts.data.featurizers.ragged import RaggedArray, alternating, grouped
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 1
@@ -84,8 +85,8 @@ def _first_known(query: str, relevant: list[str], row_of: dict[str, int]) -> int
         if candidate in row_of:
             return row_of[candidate]
     raise UserError(
-        f"query '{query}': none of its {len(relevant)} relevant candidates (the first: '{relevant[0]}') is among the "
-        f"{len(row_of)} candidates of the training data; expected every query's candidates beside it"
+        f"query '{query}': none of {counted(len(relevant), 'relevant candidate')} (the first: '{relevant[0]}') is among the "
+        f"{counted(len(row_of), 'candidate')} of the training data; expected every query's candidates beside it"
     )
 
 

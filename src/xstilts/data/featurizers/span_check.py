@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.data.featurizers.ragged import RaggedArray
+from xstilts.numbering import counted
 
 _LOGGER = logging.getLogger("xstilts")
 MANY = 0.05
@@ -48,13 +49,13 @@ class RoundTrip:
 
     def log(self) -> None:
         """Log the count, if there are answers."""
-        lost = self.lost.total()
+        lost, answers = self.lost.total(), counted(self.answered, "answer")
         if lost:
             languages = ", ".join(f"{language} {number:,}" for language, number in self.lost.items())
             _LOGGER.log(
                 logging.WARNING if lost > MANY * self.answered else logging.INFO,
-                f"{self.task}: {lost:,} of {self.answered:,} answers cannot be cut out of their contexts with this tokenizer and "
+                f"{self.task}: {lost:,} of {answers} cannot be cut out of their contexts with this tokenizer and "
                 f"max_length ({languages}), such as {self.example}",
             )
         elif self.answered:
-            _LOGGER.info(f"{self.task}: {self.answered:,} of {self.answered:,} answers can be cut out of their contexts exactly")
+            _LOGGER.info(f"{self.task}: {self.answered:,} of {answers} can be cut out of their contexts exactly")

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from xstilts.data.featurizers import padding, tables, tokens
 from xstilts.data.featurizers.ragged import RaggedArray, constant, packed, side_by_side
 from xstilts.data.featurizers.special import SpecialTokens
+from xstilts.numbering import counted
 from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 1
@@ -105,6 +106,7 @@ def decode(
     pieces_of = zip(features["example"][:], features["first_word"][:], features["word_positions"][:], outputs, strict=True)
     for example, first, positions, output in pieces_of:
         if len(output["tags"]) != len(positions):
-            raise ValueError(f"{len(output['tags'])} tags for the {len(positions)} words of a piece of example {example}")
+            got = counted(len(output["tags"]), "tag")
+            raise ValueError(f"{got} for a piece of example {example}, expected {len(positions)}, one for each word")
         predictions[example][first : first + len(positions)] = [task.labels[int(tag)] for tag in output["tags"]]
     return predictions

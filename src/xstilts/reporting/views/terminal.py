@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xstilts.numbering import counted, natural
 from xstilts.reporting.numbers import ABSENT, fixed
 from xstilts.reporting.summary import ENGLISH, mean_of_others, scores, source_language, source_score, transfer_gap
 from xstilts.reporting.views.answer import answer_section, answer_text
@@ -169,7 +170,7 @@ def _side_by_side(result: Mapping[str, Any], width: int) -> Iterator[dict[ScoreC
 def _score_table(columns: Mapping[ScoreColumn, ScoreRows], source: str) -> "Table":
     table = _new_table("language", [column.title for column in columns])
     languages = {str(row["language"]) for rows in columns.values() for row in rows}
-    for language in sorted(languages, key=lambda code: (code != source, code)):
+    for language in sorted(languages, key=lambda code: (code != source, natural(code))):
         table.add_row(language, *(_score(rows, language) for rows in columns.values()))
     if len(languages) < 2:
         return table
@@ -188,7 +189,9 @@ def _score_table(columns: Mapping[ScoreColumn, ScoreRows], source: str) -> "Tabl
 def _others(columns: Mapping[ScoreColumn, ScoreRows], source: str) -> str:
     """Return `mean of 14 others`; if columns have different languages, from the fewest to the most: `mean of 3-14 others`."""
     counts = {len(scores(rows).keys() - {source}) for rows in columns.values()} - {0}
-    return f"mean of {'-'.join(map(str, sorted({min(counts), max(counts)})))} others" if counts else "mean of the others"
+    if len(counts) > 1:
+        return f"mean of {min(counts)}-{max(counts)} others"
+    return f"mean of {counted(counts.pop(), 'other')}" if counts else "mean of the others"
 
 
 def _score(rows: ScoreRows, language: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 
@@ -24,7 +25,7 @@ def _pairs(path: Path, expected: str) -> Iterator[tuple[int, str, str]]:
     for number, line in lines(path):
         left, tab, right = line.partition("\t")
         if not (left and tab and right) or "\t" in right:
-            raise UserError(f"{path}:{number}: {len(line.split(chr(9)))} column(s), expected {expected}")
+            raise UserError(f"{path}:{number}: {counted(len(line.split(chr(9))), 'column')}, expected {expected}")
         yield number, left, right
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 
@@ -18,7 +19,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             continue
         words, tab, tags = (part.split() if part != "\t" else part for part in line.partition("\t"))
         if not tab or len(words) != len(tags):
-            message = f"{len(words)} words and {len(tags)} tags" if tab else "no TAB"
+            message = f"{counted(len(words), 'word')} and {counted(len(tags), 'tag')}" if tab else "no TAB"
             yield UserError(f"{path}:{number}: {message}, expected words, a TAB and as many tags")
             continue
         yield RawExample(f"{path}:{number}", {"words": words, "tags": tags})

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.options import Option, shown, tab
 from xstilts.sources.raw import RawExample, excerpt, lines
 from xstilts.tasks.declaration import Source
@@ -124,7 +125,9 @@ def _names(where: str, width: int, delimiter: str | None, source: Source, split:
         names = list(source.options["names"])
         missing = names[width:]
         if width > len(names) or not set(missing) <= set(map(str, source.options.get("optional", []))):
-            raise UserError(f"{where}: {width} column(s), expected {len(names)} ({', '.join(names)}){_separated(delimiter)}")
+            raise UserError(
+                f"{where}: {counted(width, 'column')}, expected {len(names)} ({', '.join(names)}){_separated(delimiter)}"
+            )
         names = names[:width]
     else:
         names = ["words", "tags"][:width] if width <= 2 else [str(number) for number in range(1, width + 1)]
@@ -155,7 +158,7 @@ def _separated(delimiter: str | None) -> str:
 
 def _other_width(line: str, cells: list[str], names: list[str], delimiter: str | None) -> str:
     expected = "a word alone, as in most lines" if len(names) == 1 else f"{len(names)} ({', '.join(names)})"
-    message = f"{len(cells)} column(s), expected {expected}{_separated(delimiter) if len(names) > 1 else ''}"
+    message = f"{counted(len(cells), 'column')}, expected {expected}{_separated(delimiter) if len(names) > 1 else ''}"
     if delimiter == "\t" and len(names) == 1:
         return f"{message}; if they have tags too, separate the columns by TAB, as in this line"
     if delimiter == "\t" and len(_cells(line, " ")) == len(names) > 1:

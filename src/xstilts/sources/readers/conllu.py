@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.options import Option
 from xstilts.sources.raw import RawExample, excerpt, lines
 from xstilts.tasks.declaration import Source
@@ -127,7 +128,7 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
         if line.strip():
             cells = line.split("\t")
             if len(cells) != 10:
-                message = f"{len(cells)} column(s), expected the 10 of CoNLL-U separated by TAB"
+                message = f"{counted(len(cells), 'column')}, expected the 10 of CoNLL-U separated by TAB"
                 yield UserError(f"{path}:{number}: {message}; got {excerpt(line)}")
                 broken = True
             else:

@@ -16,6 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.options import Option, shown, tab
 from xstilts.sources.raw import RawExample, excerpt, lines
 from xstilts.tasks.declaration import Source
@@ -66,10 +67,12 @@ def read(files: dict[str, Path], source: Source, split: str, language: str) -> I
             blank.append(number)
             continue
         for line in blank:
-            yield UserError(f"{path}:{line}: a blank line in the middle of the table, expected {width} column(s)")
+            yield UserError(f"{path}:{line}: a blank line in the middle of the table, expected {counted(width, 'column')}")
         blank.clear()
         if len(cells) != width:
-            message = f"{len(cells)} column(s), expected {width} ({', '.join(names[:width])}) separated by {shown(delimiter)}"
+            message = (
+                f"{counted(len(cells), 'column')}, expected {width} ({', '.join(names[:width])}) separated by {shown(delimiter)}"
+            )
             text = delimiter.join(cells)
             yield UserError(f"{path}:{number}: {message}{_advice(text, delimiter, width, quoting)}; got {excerpt(text)}")
         else:
@@ -129,8 +132,8 @@ def _rows(path: Path, delimiter: str, quoting: bool, careful: bool) -> Iterator[
             problem = f"a TAB inside a quoted cell; {_PLAIN}"
         elif careful and len(parts) > 1 and all(line.count(delimiter) + 1 == len(cells) for _, line in parts):
             problem = (
-                f"a quoted cell goes on to line {parts[-1][0]}, but each of these lines has {len(cells)} columns by itself: set "
-                "options.quoting=false if quotes are characters, options.quoting=true if the cell has line breaks"
+                f"a quoted cell goes on to line {parts[-1][0]}, but each of these lines has {counted(len(cells), 'column')} by "
+                "itself: set options.quoting=false if quotes are characters, options.quoting=true if the cell has line breaks"
             )
         if problem:
             yield UserError(f"{path}:{opened}: {problem}")

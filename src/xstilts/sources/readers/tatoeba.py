@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.numbering import counted
 from xstilts.sources.raw import RawExample, lines
 from xstilts.tasks.declaration import Source
 from xstilts.tasks.languages import ISO3
@@ -88,7 +89,9 @@ def _texts(path: Path) -> list[str]:
 
 def _check_equal(english: Path, queries: list[str], other: Path, candidates: list[str]) -> None:
     if len(queries) != len(candidates):
-        raise UserError(f"{english}: {len(queries)} lines, but {len(candidates)} in {other.name}; expected pairs of lines")
+        raise UserError(
+            f"{english}: {counted(len(queries), 'line')}, but {len(candidates)} in {other.name}; expected pairs of lines"
+        )
 
 
 def _gold(path: Path, count: int, english: Path) -> list[int]:
@@ -100,7 +103,7 @@ def _gold(path: Path, count: int, english: Path) -> list[int]:
             raise UserError(f"{path}:{number}: '{line}', expected the number of a line of {english.name}, 0 to {count - 1}")
         numbers.append(int(digits))
     if len(numbers) != count:
-        raise UserError(f"{path}: {len(numbers)} lines, expected {count}, as many as {english.name} has")
+        raise UserError(f"{path}: {counted(len(numbers), 'line')}, expected {count}, as many as {english.name} has")
     return numbers
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from random import Random
 
+from xstilts.numbering import counted
 from xstilts.tasks.format import Example, Format, Predictions, Submission
 
 
@@ -11,7 +12,7 @@ def problem(example: Example, labels: Sequence[str]) -> str | None:
     """Return what is wrong with the example, or None."""
     count = len(example["choices"])
     if count < 2:
-        return f"{count} choice(s), expected two or more"
+        return f"{counted(count, 'choice')}, expected two or more"
     if example["label"] is not None and not 0 <= example["label"] < count:
         return f"label {example['label']} is not the index of one of {count} choices"
     return None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 from random import Random
 
+from xstilts.numbering import counted
 from xstilts.tasks.format import Example, Format, Predictions, Submission
 
 
@@ -15,7 +16,7 @@ def problem(example: Example, labels: Sequence[str]) -> str | None:
     if tags is None:
         return None
     if len(tags) != len(example["words"]):
-        return f"{len(tags)} tags for {len(example['words'])} words"
+        return f"{counted(len(tags), 'tag')} for {counted(len(example['words']), 'word')}"
     for word, tag in zip(example["words"], tags, strict=True):
         if tag not in labels:
             return f"unknown tag '{tag}' of the word '{word}', expected one of {', '.join(labels)}"

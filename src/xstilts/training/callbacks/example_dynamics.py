@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 
 from xstilts.data.batches import OptimizerStep, TaskFeatures
+from xstilts.numbering import counted
 from xstilts.training import distributed
 from xstilts.training.callbacks.validation import run_in_training
 from xstilts.training.vectors import Outputs
@@ -51,5 +52,5 @@ def gold_probabilities(outputs: Iterable[Outputs], labels: np.ndarray) -> np.nda
             powers = np.exp(logits - logits.max())
             found[row] = powers[labels[row]] / powers.sum()
     if missing := int(np.isnan(found).sum()):
-        raise RuntimeError(f"{missing} of {len(found)} training features have no probability")
+        raise RuntimeError(f"no probability for {missing} of {counted(len(found), 'training feature')}")
     return found

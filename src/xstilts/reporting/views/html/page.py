@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts.numbering import counted
 from xstilts.reporting.analysis import Analysis, place_text
 from xstilts.reporting.comparison import BASELINE
 from xstilts.reporting.extras import Extras
@@ -95,7 +96,7 @@ class GroupRow:
     @property
     def count(self) -> str:
         """`1 language`."""
-        return f"{self.languages} language{'s' if self.languages != '1' else ''}"
+        return counted(1, "language") if self.languages == "1" else f"{self.languages} languages"
 
 
 @dataclass
@@ -193,7 +194,7 @@ def targets(analysis: Analysis) -> list[TargetTable]:
 
 def cell(number: int, row: Record) -> DifferenceCell:
     """Make the cell of a row of `Analysis.effects`."""
-    many = f"{row['languages']} languages" if row["kind"] != LANGUAGE else ""
+    many = counted(row["languages"], "language") if row["kind"] != LANGUAGE else ""
     tested = row["p"] == row["p"]
     p_values = f"p {probability(row['p'])}, corrected {probability(row['p_corrected'], UNKNOWN)}"
     details = [

@@ -29,7 +29,8 @@
   }
   const probability = (p) => (p !== null && p < 0.001 ? "< 0.001" : fixed(p, 3));
 
-  const itemsText = (items, clusters) => (!items ? "not compared" : clusters < items ? `${items} in ${clusters} clusters` : String(items));
+  const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+  const itemsText = (items, clusters) => (!items ? "not compared" : clusters < items ? `${items} in ${counted(clusters, "cluster")}` : String(items));
 
   function unpacked({ values, names, runs }) {
     const whole = runs ? values.flatMap((value, place) => new Array(runs[place]).fill(value)) : values;
@@ -61,7 +62,7 @@
     return [`collapsed runs ${effect("collapsed", row)}${rest}`];
   }
   function details(row) {
-    const many = effect("kind", row) === "language" ? "" : ` (${effect("languages", row)} languages)`;
+    const many = effect("kind", row) === "language" ? "" : ` (${counted(effect("languages", row), "language")})`;
     const [low, high, p] = ["low", "high", "p"].map((name) => effect(name, row));
     const mark = effect("covers", row) === ITEMS ? "\u00b0" : "";
     const reach = low === null ? "" : `[${fixed(low, 2, true)}, ${fixed(high, 2, true)}]${mark}`;
