@@ -136,8 +136,8 @@ def _rows(study: Path, task: Task, result: Result, wanted: list[str], problems: 
             found[row["language"]].append(row)
     if missing := [language for language in wanted if not found[language]]:
         problems.append(
-            f"{name} has no predictions for {' '.join(missing)}, expected {len(wanted)} in split {split}: run the cell "
-            "again in all of them"
+            f"{name} has no predictions for {' '.join(missing)}, expected {counted(len(wanted), 'language')} in split {split}: "
+            "run the cell again in all of them"
         )
     expected = {row["language"]: row["examples"] for row in result["rows"] if row["split"] == split}
     whole: dict[str, Predictions] = {}
