@@ -40,7 +40,7 @@ bench: $(READY)  ## Speed and memory against peers, small sizes: under 10 minute
 bench-full: $(READY)  ## The same in all sizes; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --full
 
-test: $(READY)  ## The tests, in about 10 minutes on two cores
+test: $(READY)  ## The tests, in 10 to 15 minutes on two cores
 	$(PYTEST) -m "not long"
 
 test-long: $(READY)  ## The other tests: SLURM, kills, several sweeps and devices, studies, simulations, all encoders
