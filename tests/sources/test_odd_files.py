@@ -175,12 +175,12 @@ def test_documents_are_no_sentences(read, line):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("EU B-PER\nx\tO\n", ":2: 2 column\\(s\\), expected a word alone.*; if they have tags too, separate the columns by TAB"),
+        ("EU B-PER\nx\tO\n", ":2: 2 columns, expected a word alone.*; if they have tags too, separate the columns by TAB"),
         (
             "#sent_id=1\nEU\tB-PER\n",
-            ":1: 1 column\\(s\\), expected 2 .*; if this line is a comment, set options.comment='#sent_id'",
+            ":1: 1 column, expected 2 .*; if this line is a comment, set options.comment='#sent_id'",
         ),
-        ("x\tO\n# a note\nEU\tB-PER\n", ":2: 1 column\\(s\\), expected 2 .*; if this line is a comment, set options.comment='#'"),
+        ("x\tO\n# a note\nEU\tB-PER\n", ":2: 1 column, expected 2 .*; if this line is a comment, set options.comment='#'"),
         ("en:EU\tB-PER\nen:x\tO\n", ": every word begins with 'en:', .*set options.prefix=true"),
     ],
 )

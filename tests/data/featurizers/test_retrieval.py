@@ -67,7 +67,7 @@ def test_training_candidate_in_a_later_chunk(tokenizer, monkeypatch):
 
 def test_training_query_without_its_candidates(tokenizer):
     with pytest.raises(
-        UserError, match=r"^query 'q0': none of its 2 relevant candidates \(the first: 'c9'\) is among the 0 candidates"
+        UserError, match=r"^query 'q0': none of 2 relevant candidates \(the first: 'c9'\) is among the 0 candidates"
     ):
         features(ROWS[1:3], tokenizer, training=True)
 

@@ -37,7 +37,7 @@ def test_the_probability_is_the_softmax_at_the_label():
     first, second = {"logits": np.log([0.2, 0.7, 0.1])}, {"logits": np.log([0.5, 0.5])}
     outputs = [("task", [2, 0], [first, second]), ("task", [1], [{"logits": np.array([1000.0, 0.0], np.float32)}])]
     assert gold_probabilities(outputs, np.array([1, 0, 2])) == pytest.approx([0.5, 1.0, 0.1])
-    with pytest.raises(RuntimeError, match="1 of 3 training features have no probability"):
+    with pytest.raises(RuntimeError, match="no probability for 1 of 3 training features"):
         gold_probabilities(outputs[:1], np.array([1, 0, 2]))
 
 
