@@ -19,7 +19,7 @@ from benchmarks.machine import machine
 from benchmarks.table import markdown
 from xstilts import __version__
 
-GROUPS = ("training", "trimming", "evaluation", "preprocessing", "mining", "scale", "overheads", "reports", "gpu")
+GROUPS = ("training", "trimming", "evaluation", "preprocessing", "mining", "scale", "grid", "overheads", "reports", "gpu")
 PACKAGES = ("torch", "transformers", "pytorch-lightning", "datasets", "tokenizers", "accelerate", "faiss-cpu")
 HERE = Path(__file__).resolve().parent
 

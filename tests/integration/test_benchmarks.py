@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -35,6 +38,30 @@ def test_the_benchmarks_run(repository: Path, shared_data: Path, tmp_path: Path)
     for precision in ("float32", "bf16"):
         of_it = [line for line in measured if line["name"].endswith(precision)]
         assert len(of_it) == 4 and all(min(line["cpu"]) > 0 for line in of_it)
+
+
+@pytest.mark.long
+def test_a_grid_is_the_same_work_by_scripts(monkeypatch: pytest.MonkeyPatch, in_this_process: Any):
+    from benchmarks import grid, ours, scripts
+    from xstilts import pretrain, train
+
+    commands = {"benchmarks.scripts": scripts.main}
+    xstilts = {"pretrain": pretrain.main, "train": train.main}
+
+    def finish(command: list[str], here: Path) -> None:
+        monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", here / "datasets")
+        name, *words = command
+        with in_this_process(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            commands[name](words) if name in commands else xstilts[words[0]]([*words[1:], "trainer.accelerator=cpu"])
+
+    monkeypatch.setattr(ours, "ENCODER", "tiny")
+    monkeypatch.setattr(grid, "_finish", finish)
+    monkeypatch.setattr(grid, "_cpu_of_children", time.process_time)
+    by_scripts, apart, trainings, steps = grid.lines(False)
+    assert by_scripts.peer == grid.SCRIPTS and apart.peer == grid.APART and min(*by_scripts.cpu, *apart.cpu) > 0
+    assert (trainings.ours, trainings.theirs) == (4, 7) and steps.ratio > 1
+    assert "steps and" in by_scripts.note
 
 
 def test_a_line_says_when_its_rounds_scatter_and_has_the_processor_time_beside():
