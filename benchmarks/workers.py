@@ -45,7 +45,9 @@ class Worker:
     """The benchmark's end. `work(turns, *arguments)` is run in a new process; a turn is `steps` of its steps."""
 
     def __init__(self, work: Callable[..., None], *arguments: Any, steps: int = 1) -> None:
-        context = multiprocessing.get_context("spawn")
+        # Imports are most of a start: without a GPU, which no fork may have used, one process imports for all of them.
+        context: Any = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "forkserver")
+        context.set_forkserver_preload(["benchmarks.ours", "benchmarks.peers"])
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_run, args=(work, theirs, steps, arguments), daemon=True)
         self.process.start()
