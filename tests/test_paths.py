@@ -18,7 +18,7 @@ def test_a_checkout_uses_its_own_folders(repository: Path) -> None:
 def test_an_installed_wheel_uses_the_folders_in_the_package(tmp_path: Path) -> None:
     package = tmp_path / "site-packages" / "xstilts"
     package.mkdir(parents=True)
-    for name in ("__init__.py", "errors.py", "paths.py"):
+    for name in ("__init__.py", "errors.py", "numbering.py", "paths.py"):
         shutil.copy(paths.PACKAGE / name, package / name)
     (tmp_path / "pyproject.toml").touch()  # of whoever installed it
     (tmp_path / "conf").mkdir()
