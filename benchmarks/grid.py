@@ -83,7 +83,7 @@ def lines(full: bool) -> Iterator[Line]:
         yield from grid.compare(5 if full and not ours.ENCODER else 1)
         keys = _trainings(grid.planned)
         yield _counted("trainings of this grid", keys, [1] * len(keys))
-        yield _counted("their optimizer steps", keys, [phase["steps"] for cell in grid.cells for phase in cell.trained])
+        yield _counted("their real tokens", keys, [phase["tokens"] for cell in grid.cells for phase in cell.trained])
     if full and not ours.ENCODER:
         keys = _trainings(_planned(PAPER))
         yield _counted("trainings of the paper's grid, 99 cells", keys, [1] * len(keys))

@@ -179,8 +179,7 @@ def train(task: dict[str, Any], start: str, encoder: str, folder: str, seed: int
 
 def model_of(task: dict[str, Any], folder: str, **options: Any) -> Any:
     """The task's model with the weights in the folder; what is missing there, or has another size, is fresh."""
-    if task["labels"]:
-        options["num_labels"] = len(task["labels"])
+    options["num_labels"] = len(task["labels"]) or 2  # of span QA: start and end; the phase before may have had more
     return MODELS[task["format"]].from_pretrained(folder, trust_remote_code=False, ignore_mismatched_sizes=True, **options)
 
 

@@ -1,21 +1,26 @@
 """All file and folder names of the store and the output. No other module spells one out. No I/O beyond looking.
 
-<store>/<kind>/<fingerprint>/                 an artifact: metadata.json, done.json, heads.safetensors, model files;
-                                              a trained one also has the notes README.md (its model card) and scores.json
-<store>/<kind>/.<fingerprint>.work/           an unfinished training: job, checkpoints, log
-<store>/<kind>/.<fingerprint>.lock            held by the process that trains it
-<store>/.checksums.json                       sha256 of raw data files that were read before
-<store>/read/<key>.json                       a split that was read without a problem
-<store>/tasks/<digest>/<split>-<language>.jsonl   examples that a Python program has given
-<output>/results/<cell>.json                  the result of one cell
-<output>/predictions/<cell>.parquet           its predictions
-<output>/work/<cell>/                         job, log and vectors of its evaluation
-<output>/curves/<phase>/                      training curves, a folder for each attempt
-<output>/logs/<phase>.log                     log of a worker of a sweep
-<output>/sweep.json                           how every unit of the last sweep ended
-<output>/report/report.html                   the report of the study, beside its tables and figures
-<output>/wandb/                               W&B's own files, a folder for each run
-<output>/wandb/<run>.history.jsonl            values that an unfinished training has logged
+In the store:
+
+    <kind>/<fingerprint>/            an artifact: metadata.json, done.json, heads.safetensors, model files;
+                                     a trained one also has the notes README.md (its model card) and scores.json
+    <kind>/.<fingerprint>.work/      an unfinished training: job, checkpoints, log
+    <kind>/.<fingerprint>.lock       held by the process that trains it
+    .checksums.json                  sha256 of raw data files that were read before
+    read/<key>.json                  a split that was read without a problem
+    tasks/<digest>/<split>-<language>.jsonl    examples that a Python program has given
+
+In the output of a study:
+
+    results/<cell>.json              the result of one cell
+    predictions/<cell>.parquet       its predictions
+    work/<cell>/                     job, log and vectors of its evaluation
+    curves/<phase>/                  training curves, a folder for each attempt
+    logs/<phase>.log                 log of a worker of a sweep
+    sweep.json                       how every unit of the last sweep ended
+    report/report.html               the report of the study, beside its tables and figures
+    wandb/                           W&B's own files, a folder for each run
+    wandb/<run>.history.jsonl        values that an unfinished training has logged
 """
 
 import re

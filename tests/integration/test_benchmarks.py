@@ -14,7 +14,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from transformers import XLMRobertaConfig
+from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification
 
 if TYPE_CHECKING:
     from benchmarks import corpus as corpora
@@ -58,10 +58,20 @@ def test_a_grid_is_the_same_work_by_scripts(monkeypatch: pytest.MonkeyPatch, in_
     monkeypatch.setattr(ours, "ENCODER", "tiny")
     monkeypatch.setattr(grid, "_finish", finish)
     monkeypatch.setattr(grid, "_cpu_of_children", time.process_time)
-    by_scripts, apart, trainings, steps = grid.lines(False)
+    by_scripts, apart, trainings, tokens = grid.lines(False)
     assert by_scripts.peer == grid.SCRIPTS and apart.peer == grid.APART and min(*by_scripts.cpu, *apart.cpu) > 0
-    assert (trainings.ours, trainings.theirs) == (4, 7) and steps.ratio > 1
+    assert (trainings.ours, trainings.theirs) == (4, 7) and tokens.ratio > 1
     assert "steps and" in by_scripts.note
+
+
+def test_a_scripts_phase_does_not_take_over_the_number_of_labels(tmp_path: Path):
+    from benchmarks.scripts import model_of
+
+    shape = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    XLMRobertaForSequenceClassification(XLMRobertaConfig(**shape, num_labels=3)).save_pretrained(tmp_path)
+    answering = model_of({"format": "span_qa", "labels": []}, str(tmp_path))
+    tagging = model_of({"format": "tagging", "labels": list("abcd")}, str(tmp_path))
+    assert (answering.qa_outputs.out_features, tagging.classifier.out_features) == (2, 4)
 
 
 def test_a_line_says_when_its_rounds_scatter_and_has_the_processor_time_beside():

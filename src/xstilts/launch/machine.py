@@ -31,7 +31,7 @@ def problems(trainer: TrainerConfig) -> Iterator[str]:
         )
     if (asked == "cpu" or not has_gpu) and trainer.devices > PER_CPU * cpus:
         most = PER_CPU * cpus
-        yield (f"trainer.devices={trainer.devices}, with {counted(cpus, 'CPU')} here: type trainer.devices=N with {most} or less")
+        yield f"trainer.devices={trainer.devices}, with {counted(cpus, 'CPU')} here: type trainer.devices=N with {most} or less"
     if trainer.num_nodes == 1 and trainer.start_ranks != "srun":
         return
     asked = f"trainer.num_nodes={trainer.num_nodes}" if trainer.num_nodes > 1 else "trainer.start_ranks=srun"
