@@ -77,7 +77,7 @@ def cells(words: list[str]) -> Iterator[list[str]]:
             study = yaml.safe_load((REPOSITORY / "experiments" / f"{word.partition('=')[2]}.yaml").read_text(encoding="utf-8"))
             given = {one.partition("=")[0] for one in words}
             params = study["hydra"]["sweeper"]["params"].items()
-            words = [*words, *(f"{key}={values}" for key, values in params if key not in given and ".tasks." not in key)]
+            words = [*words, *(f"{key}={values}" for key, values in params if key not in given)]
     parts = [word.partition("=") for word in words if not word.startswith(("-", "hydra.sweeper."))]
     choices = [value.split(",") if swept else [value] for _, _, value in parts]
     for values in itertools.product(*choices):
@@ -166,6 +166,7 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
     from xstilts import config
     from xstilts.launch.arguments import read
     from xstilts.launch.commandline import check_command_line
+    from xstilts.launch.fitting import fitted
     from xstilts.paths import conf_dir
     from xstilts.train import to_schema
 
@@ -177,14 +178,18 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
     (tmp_path / "ccg").mkdir()
     (tmp_path / "ccg" / "tags_to_id.json").write_text('{"N": 0}')  # stands for the licensed list, which a grid with CCG asks for
     first, *others = cells(words)
-    for overrides in (first, *others[-1:]):
-        overrides = [f"data.root={tmp_path}" if word.startswith("data.root=") else word for word in overrides]
-        GlobalHydra.instance().clear()
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            composed = compose("train", overrides)
-        typed = to_schema(composed)
-        assert typed.target.task.name in "".join(word for word in overrides if word.startswith("+target="))
-        OmegaConf.to_container(composed, resolve=True)
+    ends = [
+        tuple(f"data.root={tmp_path}" if word.startswith("data.root=") else word for word in cell)
+        for cell in (first, *others[-1:])
+    ]
+    options = list(dict.fromkeys(itertools.chain(*ends)))
+    declared = {word.partition("=")[0] for word in options} - {word.partition("=")[0] for word in words}
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        for cell in fitted(ends, options, lambda chosen: compose("train", list(chosen)), declared):
+            composed = compose("train", list(cell))
+            assert to_schema(composed).target.task.name in "".join(word for word in cell if word.startswith("+target="))
+            OmegaConf.to_container(composed, resolve=True)
 
 
 def test_the_world_of_ones_own_in_babel_world_md_composes(
