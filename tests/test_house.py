@@ -33,7 +33,7 @@ LAYERS = (
     {"data"},
     {"models"},
     {"metrics", "retrieval"},
-    {"official_metrics"},
+    {"calibration", "official_metrics"},
     {"store"},
     {"launch"},
     {"reporting"},

@@ -119,7 +119,7 @@ def test_each_head_of_an_artifact_is_a_checkpoint(
     whole, head = (run_inline(*options, *CELL, f"model.name_or_path={place}") for place in (artifact, artifact / "heads" / "nli"))
     assert whole.result["rows"] == head.result["rows"]
     answers = run_inline(*options, "+target=xquad", "target.head=given", f"model.name_or_path={artifact}/heads/squad_v1")
-    assert {row["metric"] for row in answers.result["rows"]} == {"exact_match", "f1"}
+    assert {row["metric"] for row in answers.result["rows"]} == {"exact_match", "f1", "ece"}
     (line,) = main_fails(*options, "+target=xquad", "target.head=given", f"model.name_or_path={artifact}")
     assert line.endswith(f"it has the heads nli, squad_v1, each a checkpoint: type model.name_or_path={artifact}/heads/NAME")
     again = run_inline(*options, "+target=tatoeba", "target.head=given", f"model.name_or_path={artifact}")

@@ -11,12 +11,14 @@ import pytest
 from huggingface_hub import ModelCard
 
 from xstilts import metrics
+from xstilts.calibration import calibration_error
 from xstilts.config import Config
 from xstilts.paths import ArtifactPaths, results_dir
 from xstilts.sources import languages_with_data, source_of
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata, verify
 from xstilts.store.results import read_predictions, read_results
+from xstilts.tasks.formats import format_of
 
 FROM_DEV = "intermediate.tasks.{0}.train=validation:90% intermediate.tasks.{0}.validation=validation:-10%"
 SNLI = FROM_DEV.format("snli") + " intermediate.tasks.snli.max_examples=96"
@@ -76,7 +78,8 @@ def test_a_cell_gives_results_that_its_predictions_give_again(
 
     expected = _expected_examples(config)
     (file,) = (tmp_path / "out" / "predictions").iterdir()
-    predictions = read_predictions(file)
+    predictions = read_predictions(file, confidence=True)
+    assert all(row["confidence"] is not None for row in predictions)
     found = Counter((row["language"], row["split"], row["id"]) for row in predictions)
     assert found == Counter(expected), "every example exactly once"
     blocks = {(language, split) for language, split, _ in expected}
@@ -92,6 +95,10 @@ def test_a_cell_gives_results_that_its_predictions_give_again(
             assert [row["value"] for row in rows] == [None]
             continue
         again = metrics.score(task.metrics[0], [g for g, _ in gold], [p for _, p in gold], language)
+        sure = [row["confidence"] for row in mine if row["gold"] is not None]
+        error = calibration_error(task.metrics[0], [g for g, _ in gold], [p for _, p in gold], sure, language)
+        assert (error is None) == format_of(task).embeds
+        again |= {} if error is None else {metrics.ECE: error}
         assert {row["metric"]: row["value"] for row in rows} == again
 
     assert all(language in ran.table for language, _ in blocks)

@@ -90,7 +90,7 @@ def test_the_cell_has_scores_in_both_languages(trained: str, place: Path) -> Non
     assert re.search(r"^none -> reviews, seed 1$", trained, re.MULTILINE), trained
     (result,) = read_results(place / "outputs" / "default" / "results")
     told = {(row["language"], row["split"], row["metric"]): row["examples"] for row in result["rows"]}
-    assert told == {(language, "test", "accuracy"): 2 for language in ("en", "de")}
+    assert told == {(language, "test", metric): 2 for language in ("en", "de") for metric in ("accuracy", "ece")}
     assert [artifact["label"] for artifact in result["artifacts"]] == ["phase 1: tokenizer", "phase 3: reviews"]
     assert result["config"]["target"]["recipe"]["epochs"] == 5
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from xstilts import metrics
 from xstilts.errors import UserError
-from xstilts.retrieval.protocols import Pool, answer_retrieval, bitext_mining, sentence_matching
+from xstilts.retrieval.protocols import Found, Pool, answer_retrieval, bitext_mining, sentence_matching
 
 
 def pool(prefix: str, vectors_ND: Tensor, texts: list[str] | None = None) -> Pool:
@@ -19,12 +19,14 @@ def random_vectors(rows: int, seed: int = 0) -> Tensor:
 def test_sentence_matching_ranks_by_cosine_and_not_by_length() -> None:
     queries = pool("en", torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
     candidates = pool("de", torch.tensor([[0.0, 0.1], [50.0, 50.0], [0.2, 0.0]]))
-    assert sentence_matching(queries, candidates) == [["de2", "de1", "de0"], ["de0", "de1", "de2"]]
+    found = sentence_matching(queries, candidates)
+    assert found.candidates == [["de2", "de1", "de0"], ["de0", "de1", "de2"]]
+    assert found.scores == [pytest.approx([1, 0.5**0.5, 0]), pytest.approx([1, 0.5**0.5, 0])]
 
 
 def test_sentence_matching_of_a_noisy_copy_is_perfect_and_holds_twenty() -> None:
     vectors = random_vectors(50)
-    ranked = sentence_matching(pool("en", vectors), pool("sw", 3 * vectors + 0.1 * random_vectors(50, 1)))
+    ranked = sentence_matching(pool("en", vectors), pool("sw", 3 * vectors + 0.1 * random_vectors(50, 1))).candidates
     assert all(len(row) == 20 for row in ranked)
     assert metrics.score("retrieval_accuracy", [[f"sw{i}"] for i in range(50)], ranked, "sw") == {"accuracy": 100.0}
 
@@ -32,8 +34,8 @@ def test_sentence_matching_of_a_noisy_copy_is_perfect_and_holds_twenty() -> None
 def test_ties_go_to_the_earlier_candidate_in_matching_and_to_the_later_one_in_answer_retrieval() -> None:
     queries = pool("q", torch.tensor([[1.0, 0.0]]))
     candidates = pool("c", torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]]))
-    assert sentence_matching(queries, candidates) == [["c1", "c2", "c0", "c3"]]
-    assert answer_retrieval(queries, candidates) == [["c2", "c1", "c0", "c3"]]
+    assert sentence_matching(queries, candidates).candidates == [["c1", "c2", "c0", "c3"]]
+    assert answer_retrieval(queries, candidates).candidates == [["c2", "c1", "c0", "c3"]]
 
 
 def test_answer_retrieval_pools_languages() -> None:
@@ -43,7 +45,7 @@ def test_answer_retrieval_pools_languages() -> None:
         [f"{language} {i}" for language in ("en", "ar", "zh") for i in range(8)],
         torch.cat([vectors + 0.05 * random_vectors(8, seed) for seed in (1, 2, 3)]),
     )
-    ranked = answer_retrieval(pool("q", 2 * vectors), candidates)
+    ranked = answer_retrieval(pool("q", 2 * vectors), candidates).candidates
     gold = [[f"en{i}", f"ar{i}", f"zh{i}"] for i in range(8)]
     assert all(set(row[:3]) == set(relevant) for row, relevant in zip(ranked, gold, strict=True))
     assert metrics.score("map_at_20", gold, ranked, "en") == {"map_at_20": 100.0}
@@ -90,7 +92,7 @@ def test_bitext_mining_needs_gold_or_a_threshold() -> None:
 
 def test_empty_candidates() -> None:
     queries, nothing = pool("de", random_vectors(2)), pool("en", torch.zeros(0, 24))
-    assert sentence_matching(queries, nothing) == answer_retrieval(queries, nothing) == [[], []]
+    assert sentence_matching(queries, nothing) == answer_retrieval(queries, nothing) == Found([[], []], [[], []])
     assert bitext_mining(queries, nothing, threshold=1.0).candidates == [[], []]
 
 
@@ -111,4 +113,5 @@ def test_embeddings_that_are_not_finite_are_told(value: str) -> None:
 
 def test_gradients_do_not_travel_through_retrieval() -> None:
     vectors = random_vectors(3).requires_grad_()
-    assert [row[0] for row in sentence_matching(pool("a", vectors), pool("b", vectors))] == ["b0", "b1", "b2"]
+    found = sentence_matching(pool("a", vectors), pool("b", vectors))
+    assert [row[0] for row in found.candidates] == ["b0", "b1", "b2"]

@@ -142,6 +142,21 @@ def test_predictions_read_back_as_any_json(tmp_path_factory: pytest.TempPathFact
     rows = [prediction(id=str(number), prediction=one, gold=other) for number, (one, other) in enumerate(values)]
     write_predictions(path, rows)
     assert read_predictions(path) == rows
+    assert read_predictions(path, confidence=True) == [row | {"confidence": None} for row in rows]
+
+
+def test_a_confidence_is_read_only_when_asked_for_and_an_older_file_has_none(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "cell.parquet"
+    rows = [prediction() | {"confidence": {"yes": 0.75, "no": 0.25}}, prediction(id="2") | {"confidence": None}]
+    write_predictions(path, rows)
+    assert read_predictions(path, confidence=True) == rows
+    without = read_predictions(path)
+    assert without == [prediction(), prediction(id="2")]
+    pq.write_table(pq.read_table(path).drop(["confidence"]), path)
+    assert read_predictions(path) == without
+    assert read_predictions(path, confidence=True) == [row | {"confidence": None} for row in without]
 
 
 def test_the_table_has_plain_text_columns(tmp_path: Path) -> None:
@@ -151,7 +166,7 @@ def test_the_table_has_plain_text_columns(tmp_path: Path) -> None:
     write_predictions(path, [prediction(prediction=["B-PER", "O"]), prediction(id="2", prediction="ä", gold={"text": []})])
     table = pq.read_table(path)
     assert [(field.name, str(field.type)) for field in table.schema] == [
-        (name, "string") for name in ("task", "language", "split", "id", "cluster", "prediction", "gold")
+        (name, "string") for name in ("task", "language", "split", "id", "cluster", "prediction", "gold", "confidence")
     ]
     assert table["prediction"].to_pylist() == ['["B-PER", "O"]', '"ä"']
     assert table["gold"].to_pylist() == [None, '{"text": []}']
@@ -171,7 +186,7 @@ def test_every_example_occurs_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"id": "1"}, "^a prediction has the keys task, language, split, id, cluster, prediction, gold; got id$"),
+        ({"id": "1"}, "^a prediction has the keys task, language, split, id, cluster, prediction, gold, confidence; got id$"),
         (prediction(score=1), "; got task, language, split, id, cluster, prediction, gold, score$"),
         (prediction(id=1), r"^task, .*, cluster of a prediction must be texts; got \['xnli', 'en', 'test', 1, 'en/1'\]$"),
         (prediction(prediction=float("nan")), "not JSON compliant"),

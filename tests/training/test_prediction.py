@@ -128,6 +128,9 @@ def test_predictions_of_a_part_belong_to_its_rows():
     assert english.values == {"accuracy": pytest.approx(100)}, "what has no gold is predicted and not scored"
     (german,) = predicted.score([2, 3], "de")
     assert german.values == {"accuracy": pytest.approx(50)}
+    sure = predicted.with_confidences(english, "en")
+    assert sure.confidences == [{"yes": 0.731, "no": 0.269}, {"no": 0.731, "yes": 0.269}]
+    assert sure.values == {"accuracy": pytest.approx(100), "ece": pytest.approx(26.9)}, "the one with gold is right at 0.731"
     assert (german.variant, german.threshold) == (None, None)
 
 

@@ -55,10 +55,14 @@ class Cell:
 
     @property
     def predictions(self) -> "DataFrame":
-        """A row per evaluated example: task, language, split, id, prediction, gold (None without gold). Read from the disk."""
+        """A row per evaluated example: task, language, split, id, cluster, prediction, gold (None without gold), confidence.
+
+        The confidence has the form that xstilts.store.results explains. Read from the disk.
+        """
         from pandas import DataFrame
 
-        return DataFrame(results.cell_predictions(self.output, self.result), columns=results.COLUMNS)
+        rows = results.cell_predictions(self.output, self.result, confidence=True)
+        return DataFrame(rows, columns=[*results.COLUMNS, results.CONFIDENCE])
 
     @property
     def artifact(self) -> Path:

@@ -17,7 +17,7 @@ and it may have
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xstilts.errors import UserError
 from xstilts.numbering import counted
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+ECE = "ece"
+"""The key of the expected calibration error in a result, beside the values of the target's metrics: `xstilts.calibration`."""
 _REGISTRY = Registry("metric", __name__, "xstilts.metrics", (("score", object), ("KEYS", tuple), ("SCORES", str)))
 
 
@@ -84,6 +86,11 @@ def item_scores(metric: str, gold: Sequence[Any], predictions: Sequence[Any], la
     return np.array(module.item_scores(gold, predictions, language), dtype=np.float64)
 
 
+def fully_right(parts_N2: "np.ndarray") -> "np.ndarray":
+    """Return whether each test item gets its full score, bool [items], from the result of `item_scores`."""
+    return cast("np.ndarray", parts_N2[:, 0] >= parts_N2[:, 1])
+
+
 def scored_by_item(metric: str) -> bool:
     """Return whether the metric has `item_scores`."""
     return hasattr(_module(metric), "item_scores")
@@ -110,7 +117,7 @@ def main_key(metric: str) -> str:
 
 def higher_is_better(metric_key: str) -> bool:
     """Return whether more is better, for a key of the values of any metric."""
-    lower: set[str] = set()
+    lower = {ECE}
     for name in metric_names():
         with suppress(UserError):  # a plug-in that cannot be imported: the error is raised where its metric is used
             lower.update(getattr(_module(name), "LOWER_IS_BETTER", ()))

@@ -53,41 +53,39 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Mined:
-    """The result of bitext mining, parallel to the queries."""
+class Found:
+    """The result of a search, parallel to the queries."""
 
     candidates: list[list[str]]
-    """Ids of a query's translations, the best first: none or one, or more where the candidate's text has several ids."""
+    """Ids, the best first. Of bitext mining a query's translations: none or one, or more where one text has several ids."""
     scores: list[list[float]]
-    """The margins of those candidates."""
-    threshold: float
-    """The lowest margin of a pair that counts; use it for the test split."""
+    """Cosines of those candidates; of bitext mining margins."""
+    threshold: float | None = None
+    """The lowest margin of a pair that counts in bitext mining; use it for the test split."""
 
 
-def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> list[list[str]]:
+def sentence_matching(queries: Pool, candidates: Pool, count: int = RANKED) -> Found:
     """Return the `count` candidates with the largest cosine for every query, best first (Tatoeba: XTREME's `similarity_search`).
 
     Officially the English sentences are the queries and the other language's the candidates, and only the first counts. Equal
     cosines: the earlier candidate first.
     """
-    _, positions = nearest(queries.vectors_ND[:], candidates.vectors_ND, count, cosine=True)
-    return _ids(positions, candidates)
+    return _found(*nearest(queries.vectors_ND[:], candidates.vectors_ND, count, cosine=True), candidates)
 
 
-def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> list[list[str]]:
+def answer_retrieval(queries: Pool, candidates: Pool, count: int = RANKED) -> Found:
     """Return the `count` candidates with the largest dot product of normalised vectors for every question, best first (LAReQA).
 
     `candidates` holds those of all languages. Equal scores: the later candidate first, as in a stable reading of the reversed
     `argsort` of google-research/xtreme third_party/utils_lareqa.py. Numpy's default sort is not stable, so the order of ties is
     not fixed there; they come from repeated sentences of one passage, which are all relevant or none.
     """
-    _, positions = nearest(queries.vectors_ND[:], candidates.vectors_ND, count, cosine=True, later_first=True)
-    return _ids(positions, candidates)
+    return _found(*nearest(queries.vectors_ND[:], candidates.vectors_ND, count, cosine=True, later_first=True), candidates)
 
 
 def bitext_mining(
     queries: Pool, candidates: Pool, *, gold: Sequence[Sequence[str]] | None = None, threshold: float | None = None
-) -> Mined:
+) -> Found:
     """Return the translations of the queries among the candidates, if there are any (BUCC; see `margin.mine` for the score).
 
     Pass `gold`, the relevant candidate ids of every query, to tune the threshold on it (XTREME: on the validation split), or pass
@@ -105,8 +103,9 @@ def bitext_mining(
     for query, candidate in apply_threshold(scores, threshold):
         found[query].append(candidate)
     margins = [[scores[query, candidate] for candidate in found[query]] for query in queries.ids]
-    return Mined([found[query] for query in queries.ids], margins, threshold)
+    return Found([found[query] for query in queries.ids], margins, threshold)
 
 
-def _ids(positions: Tensor, candidates: Pool) -> list[list[str]]:
-    return [[candidates.ids[position] for position in row] for row in positions.tolist()]
+def _found(scores_Qk: Tensor, positions_Qk: Tensor, candidates: Pool) -> Found:
+    ids = [[candidates.ids[position] for position in row] for row in positions_Qk.tolist()]
+    return Found(ids, scores_Qk.tolist())

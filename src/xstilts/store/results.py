@@ -11,9 +11,17 @@ A result is one JSON object; `result_shape` has the types:
     versions     of xstilts and the libraries
     config       the resolved config of the cell
 
-Predictions are a Parquet table with one row per evaluated example: task, language, split, id, cluster, prediction, gold; the
-last two as JSON text, gold null where the split has no gold. Examples with one cluster are not independent of each other: see
-`xstilts.training.clusters`.
+Predictions are a Parquet table with one row per evaluated example: task, language, split, id, cluster, prediction, gold,
+confidence; the last three as JSON text, gold null where the split has no gold. Examples with one cluster are not independent of
+each other: see `xstilts.training.clusters`. The confidence is null where it is not known, and files of an older version lack the
+column. Its form depends on the prediction, with three digits after the point:
+
+    a label                {label: probability, ...} of the ten most probable labels
+    number of a choice     [probability of each choice]
+    an answer              {"answer": probability of the best one, "none": of no answer}; "none" where some example has none
+    tags                   [probability of each word's tag]
+    candidates, the best   [cosine, or margin, of the best three]
+    first
 
 A file is checked completely when it is read. A missing key, a value of the wrong type, a number that is not finite or a file of
 another cell raises a one-line error that names the file and says what to do.
@@ -35,6 +43,7 @@ from xstilts.store.result_shape import KEYS, SCHEMA, problems
 from xstilts.store.shapes import summary
 
 COLUMNS = ("task", "language", "split", "id", "cluster", "prediction", "gold")
+CONFIDENCE = "confidence"
 _TEXTS = COLUMNS[:5]
 REMEDY = "delete the file and run its cell again"
 
@@ -131,17 +140,18 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 def write_predictions(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a cell's predictions atomically as Parquet.
 
-    `rows` have the keys of COLUMNS; `prediction` and `gold` are any JSON values, and a gold of None means that there is none.
+    `rows` have the keys of COLUMNS and may have `confidence`; `prediction`, `gold` and `confidence` are any JSON values. None
+    means that there is no gold, or that the confidence is not known.
     Raises ValueError if an example (language, split, id) occurs twice, a key is missing or unknown, or an id is no text.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns: dict[str, list[str | None]] = {name: [] for name in COLUMNS}
+    columns: dict[str, list[str | None]] = {name: [] for name in (*COLUMNS, CONFIDENCE)}
     seen = set()
     for row in rows:
-        if set(row) != set(COLUMNS):
-            raise ValueError(f"a prediction has the keys {', '.join(COLUMNS)}; got {', '.join(row)}")
+        if set(row) - {CONFIDENCE} != set(COLUMNS):
+            raise ValueError(f"a prediction has the keys {', '.join(columns)}; got {', '.join(row)}")
         example = (row["language"], row["split"], row["id"])
         if not all(isinstance(row[name], str) for name in _TEXTS):
             raise ValueError(f"{', '.join(_TEXTS)} of a prediction must be texts; got {[row[name] for name in _TEXTS]}")
@@ -151,16 +161,17 @@ def write_predictions(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         for name in _TEXTS:
             columns[name].append(row[name])
         columns["prediction"].append(_encode(row["prediction"]))
-        columns["gold"].append(None if row["gold"] is None else _encode(row["gold"]))
-    table = pa.table(columns, schema=pa.schema([(name, pa.string()) for name in COLUMNS]))
+        for name in ("gold", CONFIDENCE):
+            columns[name].append(None if row.get(name) is None else _encode(row[name]))
+    table = pa.table(columns, schema=pa.schema([(name, pa.string()) for name in columns]))
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_predictions(path: Path) -> list[dict[str, Any]]:
+def read_predictions(path: Path, confidence: bool = False) -> list[dict[str, Any]]:
     """Return the rows that `write_predictions` wrote, in their order. Rows with equal values may share one object.
 
-    Raises UserError for a missing or broken file.
+    With `confidence` they have that key, too, which takes longer. Raises UserError for a missing or broken file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -171,10 +182,10 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():  # pyarrow would read the files of a folder, and wait for ever for a pipe
         raise UserError(f"{path} is no Parquet file of predictions (no file at all): {remedy}")
     try:
-        table = pq.read_table(path)
-        if tuple(table.column_names) != COLUMNS:
-            expected = ", ".join(COLUMNS)
-            raise UserError(f"{path} has the columns {', '.join(table.column_names)}, expected {expected}: {remedy}")
+        there = pq.read_schema(path).names
+        if tuple(there) not in (COLUMNS, (*COLUMNS, CONFIDENCE)):
+            raise UserError(f"{path} has the columns {', '.join(there)}, expected {', '.join(COLUMNS)}: {remedy}")
+        table = pq.read_table(path, columns=[name for name in there if name != CONFIDENCE or confidence])
         for field in table.schema:
             if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
                 raise UserError(f"{path} has {field.type} in the column {field.name}, expected texts: {remedy}")
@@ -183,14 +194,16 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path} is no Parquet file of predictions ({str(error).splitlines()[0]}): {remedy}") from None
-    for name in COLUMNS[:-1]:
+    for name in COLUMNS[: COLUMNS.index("gold")]:
         if table[name].null_count:
             raise UserError(f"{path} has no {name} in row {columns[name].index(None)}: {remedy}")
     examples = list(zip(columns["language"], columns["split"], columns["id"], strict=True))
     if len(examples) > len(set(examples)):
         twice = next(example for example, times in Counter(examples).items() if times > 1)
         raise UserError(f"{path} has two predictions for {' '.join(twice)}: {remedy}")
-    for name in ("prediction", "gold"):
+    if confidence:
+        columns.setdefault(CONFIDENCE, [None] * len(table))
+    for name in list(columns)[len(_TEXTS) :]:
         values: dict[str | None, Any] = {None: None}
         for place, text in enumerate(columns[name]):
             try:
@@ -198,13 +211,13 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
             except (ValueError, RecursionError):
                 raise UserError(f"{path} has no JSON in row {place}: {remedy}") from None
         columns[name] = [values[text] for text in columns[name]]
-    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def cell_predictions(study: Path, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+def cell_predictions(study: Path, result: Mapping[str, Any], confidence: bool = False) -> list[dict[str, Any]]:
     """Return the predictions of a cell, given its result. Raises UserError if the file is missing, broken or another cell's."""
     path = CellPaths(study, name_of(result)).predictions
-    rows = read_predictions(path)
+    rows = read_predictions(path, confidence)
     known = {(row["task"], row["language"], row["split"]): row["examples"] for row in result["rows"]}
     for example, times in Counter((row["task"], row["language"], row["split"]) for row in rows).items():
         if times != known.get(example, 0):

@@ -45,7 +45,7 @@ class Protocol:
     """One of the ways to evaluate embeddings."""
 
     search: str
-    """`MODULE:NAME` of a function: the pool of queries and that of candidates -> ids of candidates for each query."""
+    """`MODULE:NAME` of a function: the pool of queries and that of candidates -> `retrieval.protocols.Found`."""
     predictions: str
     """The kind of predictions, as in Format."""
     default_metric: str | None = None
@@ -54,7 +54,7 @@ class Protocol:
     shared_candidates: bool = False
     """Candidates of all languages are one pool."""
     has_threshold: bool = False
-    """`search` takes `threshold`, or `gold` to tune it on, and returns a `retrieval.protocols.Mined`."""
+    """`search` takes `threshold`, or `gold` to tune it on."""
 
 
 @dataclass(frozen=True)

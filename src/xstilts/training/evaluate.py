@@ -144,6 +144,7 @@ def score_splits(
     for part in data.language_splits:
         thresholds = tuned.get(part.language) if part.split == "test" else None
         found = predicted.score(range(part.start, part.end), part.language, thresholds, part.whole_split)
+        found = [predicted.with_confidences(item, part.language) for item in found]
         if part.split == "validation":
             tuned[part.language] = {item.variant: item.threshold for item in found if item.threshold is not None}
         scored.append((part, found))
@@ -182,9 +183,10 @@ def _predictions(
             for (language, found), ids_N in zip(own, ids, strict=True)
         )
         for (language, found), *columns in zip(own, ids, clusters(members, translated), strict=True):
-            for identifier, cluster, predicted, gold in zip(*columns, found.predictions, found.gold, strict=True):
+            columns += [found.predictions, found.gold, found.confidences or [None] * len(found.predictions)]
+            for identifier, cluster, *answer in zip(*columns, strict=True):
                 about = {"task": task.name, "language": language, "split": split, "id": identifier, "cluster": cluster}
-                yield about | {"prediction": predicted, "gold": gold}
+                yield about | dict(zip(("prediction", "gold", "confidence"), answer, strict=True))
 
 
 def _shared_texts(task: Task, examples: Dataset) -> list[str | None] | None:

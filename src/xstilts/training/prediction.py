@@ -4,7 +4,7 @@ Predictions belong to examples, by row; nothing is averaged over batches.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from xstilts import metrics
+from xstilts.calibration import calibration_error
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
+from xstilts.data.featurizers.probabilities import rounded
 from xstilts.models.heads import HeadOutputs
 from xstilts.numbering import counted
 from xstilts.plugins import load_object
@@ -23,6 +25,9 @@ from xstilts.sources import draws
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.formats import format_of
 from xstilts.training.vectors import Outputs, Selected, Vectors, of_outputs
+
+BEST = 3
+"""The number of best candidates whose scores are kept."""
 
 
 @dataclass
@@ -39,6 +44,8 @@ class Scored:
     """`layer-pooling` of a retrieval task."""
     threshold: float | None = None
     """The smallest margin at which bitext mining accepts a pair."""
+    confidences: list[Any] | None = None
+    """For each prediction how sure the model is, see `xstilts.store.results`; None if that is not known."""
 
 
 def by_row(outputs: Iterable[Outputs], evaluated: Mapping[str, TaskFeatures]) -> dict[str, HeadOutputs]:
@@ -87,6 +94,14 @@ class Predicted:
         sides, count = draws.values(self.evaluated.examples, field), len(self.evaluated.examples)
         return np.fromiter((side == value for side in sides), dtype=bool, count=count)
 
+    @cached_property
+    def confidences(self) -> list[Any] | None:
+        """For each prediction how sure the model is; None if the format cannot tell, and for retrieval."""
+        item = self.evaluated
+        if not (confidence := getattr(featurizer(item.task.format), "confidence", None)):
+            return None
+        return list(confidence(item.examples, item.features, self.outputs, item.task, item.limits))
+
     def score(
         self,
         rows: Sequence[int],
@@ -107,6 +122,17 @@ class Predicted:
         predictions = [self.decoded[row] for row in rows]
         return [Scored(list(rows), predictions, gold, _values(item.task, gold, predictions, language))]
 
+    def with_confidences(self, scored: Scored, language: str) -> Scored:
+        """Add the confidences of predictions of one language and split, and with them the calibration error."""
+        if self.confidences is None:
+            return scored
+        own = [self.confidences[row] for row in scored.rows]
+        known = [place for place, gold in enumerate(scored.gold) if gold is not None]
+        gold, given, sure = ([column[place] for place in known] for column in (scored.gold, scored.predictions, own))
+        error = calibration_error(self.evaluated.task.metrics[0], gold, given, sure, language) if known else None
+        values = scored.values if error is None else scored.values | {metrics.ECE: error}
+        return replace(scored, confidences=own, values=values)
+
     def _retrieved(self, rows: Sequence[int], language: str, variant: str, threshold: float | None, split: range) -> Scored:
         task, format = self.evaluated.task, format_of(self.evaluated.task)
         assert format.candidate and task.protocol, "checked with the task"
@@ -123,11 +149,12 @@ class Predicted:
         search = load_object(protocol.search)
         if protocol.has_threshold:
             tuned = threshold is None and all(value is not None for value in gold)
-            mined = search(*pools, gold=gold) if tuned else search(*pools, threshold=threshold or 0.0)
-            predictions, threshold = mined.candidates, mined.threshold
+            found = search(*pools, gold=gold) if tuned else search(*pools, threshold=threshold or 0.0)
         else:
-            predictions = search(*pools)
-        return Scored(queries, predictions, gold, _values(task, gold, predictions, language), variant, threshold)
+            found = search(*pools)
+        values = _values(task, gold, found.candidates, language)
+        best = [rounded(scores[:BEST]) for scores in found.scores]
+        return Scored(queries, found.candidates, gold, values, variant, found.threshold, best)
 
     def _pool(self, rows: Sequence[int], variant: str, device: torch.device | None = None) -> protocols.Pool:
         chosen, number = self.evaluated.examples.select(rows), self.vectors.variants.index(variant)

@@ -96,3 +96,14 @@ def test_perfect_outputs_give_the_gold(tokenizer, gold, random):
     order = random.sample(range(len(table)), len(table))  # features in any order
     outputs = [{"logits": np.eye(3, dtype=np.float32)[table["label"][n]]} for n in order]
     assert classification.decode(rows, table.select(order), outputs, TASK, Limits()) == gold
+    sure = classification.confidence(rows, table.select(order), outputs, TASK, Limits())
+    assert [(max(own, key=own.__getitem__), sorted(own.values())) for own in sure] == [
+        (one, [0.212, 0.212, 0.576]) for one in gold
+    ]
+
+
+def test_the_most_probable_labels_keep_their_probabilities(tokenizer):
+    task = Task(name="topics", format="classification", labels=[f"topic {n}" for n in range(40)])
+    table = features(examples(("a", None, None)), tokenizer)
+    (sure,) = classification.confidence(examples(("a", None, None)), table, [{"logits": np.arange(40.0)}], task, Limits())
+    assert list(sure) == [f"topic {n}" for n in range(39, 29, -1)] and sure["topic 39"] == 0.632

@@ -74,3 +74,5 @@ def test_perfect_outputs_give_the_gold(tokenizer, shapes):
     table = features(rows, tokenizer)
     outputs = [{"logits": np.eye(k, dtype=np.float32)[label]} for k, label in shapes]
     assert multiple_choice.decode(rows, table, outputs, TASK, Limits()) == [label for _, label in shapes]
+    sure = multiple_choice.confidence(rows, table, outputs, TASK, Limits())
+    assert [(len(own), int(np.argmax(own))) for own in sure] == shapes

@@ -139,6 +139,23 @@ def test_no_answer(single):
     assert decode(single, *high, Limits(null_threshold=4.0), allow_no_answer=True) == "two"
 
 
+def test_the_probability_of_the_answer_and_of_none(tokenizer):
+    limits = Limits(n_best=2)
+    for gold, scored, expected in (
+        (None, {"p0": 9.0}, {"answer": 0.5}),  # of two best texts; no question is unanswerable
+        ([], {"p0": 1.0}, {"answer": 0.107, "none": 0.787}),  # 1, 1 and e**2 of their sum
+    ):
+        table = examples((CONTEXT, gold))
+        features = featurized(table, tokenizer)
+        outputs = [{"start": scores(n, **scored), "end": scores(n, **scored)} for n in features["length"]]
+        wide = [{name: np.where(values > 0, values, 0) for name, values in one.items()} for one in outputs]
+        found = span_qa.confidence(table, features, wide, TASK, limits)
+        assert found == [expected]
+    table = examples(("", None))
+    features = featurized(table, tokenizer)
+    assert span_qa.confidence(table, features, [{"start": np.zeros(9), "end": np.zeros(9)}], TASK, limits) == [{}]
+
+
 def test_no_answer_follows_the_gold_unless_told(tokenizer):
     table = examples((CONTEXT, []), (CONTEXT, [{"text": "two", "start": 4}]))
     features = featurized(table, tokenizer)

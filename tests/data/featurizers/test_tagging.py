@@ -47,8 +47,10 @@ def test_every_word_has_one_position_and_pieces_join_to_the_sentence(tokenizer, 
             assert piece["input_ids"][start:end] == tokens[: max_length - 2]
         joined[piece["example"]] += [TASK.labels[label] for label in piece["labels"]]
     assert [joined[n] for n in range(len(rows))] == [tags for _, tags in sentences]
-    outputs = [{"tags": np.array(labels)} for labels in table["labels"]]
+    outputs = [{"tags": np.array(labels), "probability": np.array(labels) / 2} for labels in table["labels"]]
     assert tagging.decode(rows, table, outputs, TASK, Limits()) == [tags for _, tags in sentences]
+    halves = [[TASK.labels.index(tag) / 2 for tag in tags] for _, tags in sentences]
+    assert tagging.confidence(rows, table, outputs, TASK, Limits()) == halves
 
 
 @settings(deadline=None, max_examples=60)

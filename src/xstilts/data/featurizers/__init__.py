@@ -11,7 +11,12 @@ Each module has
 - `collate(rows, special) -> dict`: a micro-batch, padded to its longest row, with `input_ids` and `attention_mask`
   (int64, B x L) and the targets that the format's head names. -100 marks what has no gold;
 - `decode(examples, features, outputs, task, limits) -> list`: one prediction per example, in the examples' order, from one
-  dict of arrays per feature. Not for retrieval, whose predictions come from whole pools of vectors.
+  dict of arrays per feature. Not for retrieval, whose predictions come from whole pools of vectors;
+
+and it may have
+
+- `confidence(examples, features, outputs, task, limits) -> list`: for each prediction how sure the model is, as JSON values:
+  the probability of each label or choice, of the answer and of no answer, or of each tag. `xstilts.store.results` has the forms.
 """
 
 from types import ModuleType

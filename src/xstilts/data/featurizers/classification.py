@@ -10,12 +10,14 @@ import torch
 from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers import padding, probabilities, tables, tokens
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
 
 VERSION = 2
 INPUTS = ("input_ids", "second_segment")
+MOST_LABELS = 10
+"""The number of most probable labels whose probabilities are kept."""
 
 FEATURES = Features(
     {
@@ -69,3 +71,15 @@ def decode(examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndar
     for example, output in zip(features["example"][:], outputs, strict=True):
         predictions[example] = task.labels[int(output["logits"].argmax())]
     return predictions
+
+
+def confidence(
+    examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndarray]], task: Task, limits: Limits
+) -> list[dict[str, float]]:
+    """The most probable labels, at most `MOST_LABELS`, with their probabilities."""
+    found: list[dict[str, float]] = [{} for _ in range(len(examples))]
+    for example, output in zip(features["example"][:], outputs, strict=True):
+        probability_C = probabilities.softmax(output["logits"])
+        best = np.argsort(-output["logits"], kind="stable")[:MOST_LABELS].tolist()
+        found[example] = {task.labels[label]: probability_C[label] for label in best}
+    return found

@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers import padding, probabilities, tables, tokens
 from xstilts.data.featurizers.ragged import grouped, packed
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.tasks.declaration import Limits, Task
@@ -78,3 +78,13 @@ def decode(examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndar
     for example, output in zip(features["example"][:], outputs, strict=True):
         predictions[example] = int(output["logits"].argmax())
     return predictions
+
+
+def confidence(
+    examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndarray]], task: Task, limits: Limits
+) -> list[list[float]]:
+    """The probability of each choice."""
+    found: list[list[float]] = [[] for _ in range(len(examples))]
+    for example, output in zip(features["example"][:], outputs, strict=True):
+        found[example] = probabilities.softmax(output["logits"])
+    return found

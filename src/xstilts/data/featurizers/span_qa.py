@@ -15,13 +15,13 @@ from transformers import PreTrainedTokenizerBase
 from xstilts.data.featurizers import padding, tables, tokens
 from xstilts.data.featurizers.ragged import RaggedArray, constant, packed, side_by_side
 from xstilts.data.featurizers.span_check import RoundTrip, cut_out
-from xstilts.data.featurizers.span_decoding import decode
+from xstilts.data.featurizers.span_decoding import confidence, decode
 from xstilts.data.featurizers.span_windows import align, contexts, most_context, windows
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.errors import UserError
 from xstilts.tasks.declaration import Limits, Task
 
-__all__ = ["EVALUATION", "INPUTS", "TRAINING", "VERSION", "collate", "decode", "featurize"]
+__all__ = ["EVALUATION", "INPUTS", "TRAINING", "VERSION", "collate", "confidence", "decode", "featurize"]
 
 VERSION = 2
 INPUTS = ("input_ids", "second_segment")

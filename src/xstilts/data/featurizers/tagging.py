@@ -13,7 +13,7 @@ import torch
 from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.data.featurizers import padding, tables, tokens
+from xstilts.data.featurizers import padding, probabilities, tables, tokens
 from xstilts.data.featurizers.ragged import RaggedArray, constant, packed, side_by_side
 from xstilts.data.featurizers.special import SpecialTokens
 from xstilts.numbering import counted
@@ -110,3 +110,13 @@ def decode(
             raise ValueError(f"{got} for a piece of example {example}, expected {len(positions)}, one for each word")
         predictions[example][first : first + len(positions)] = [task.labels[int(tag)] for tag in output["tags"]]
     return predictions
+
+
+def confidence(
+    examples: Dataset, features: Dataset, outputs: list[dict[str, np.ndarray]], task: Task, limits: Limits
+) -> list[list[float]]:
+    """The probability of each word's tag."""
+    found: list[list[float]] = [[0.0] * len(words) for words in examples["words"][:]]
+    for example, first, output in zip(features["example"][:], features["first_word"][:], outputs, strict=True):
+        found[example][first : first + len(output["probability"])] = probabilities.rounded(output["probability"])
+    return found

@@ -30,6 +30,11 @@ class TaggingHead(ClassHead):
         return float((batch["labels"] != -100).sum())
 
     def outputs(self, encoder: Encoder, batch: Batch) -> HeadOutputs:
-        """`tags`, int64 (words of the piece,): the index of each word's best tag."""
-        best_BL = self(encoder, batch).argmax(-1).cpu().numpy()
-        return [{"tags": best_BL[row, positions]} for row, positions in enumerate(batch["word_positions"])]
+        """For each word of a piece `tags` (int64), the index of its best tag, and `probability` (float32), that of the tag."""
+        logits_BLT = self(encoder, batch)
+        tag_BL = logits_BLT.argmax(-1).cpu().numpy()
+        probability_BL = logits_BLT.float().softmax(-1).amax(-1).cpu().numpy()
+        return [
+            {"tags": tag_BL[row, positions], "probability": probability_BL[row, positions]}
+            for row, positions in enumerate(batch["word_positions"])
+        ]
