@@ -47,7 +47,9 @@ LAYERS = (
 DRIVER = ("cell", "study", "launch")
 WORKER = ("models", "training")
 # The top: what puts the rooms together, and may import each of them and each other.
-TOP = set("__main__ api check_task cli dashboard demo evaluate fetch pretrain report show_plan submit train worker".split())
+TOP = set(
+    "__main__ api check_task cli dashboard demo evaluate fetch predictions pretrain report show_plan submit train worker".split()
+)
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
     "hydra": {"config", "fetch", "launch", "pretrain", "train"},
@@ -193,8 +195,8 @@ def test_driver_and_worker_are_apart():
 
 # Functions that derive something from a config -> where they may be called besides their room: once, and read from there on.
 DERIVED_IN = {
-    # The latter two take tasks of users that no config holds.
-    "source_of": {"cell/resolve.py", "training/datamodule.py", "api/tasks.py"},
+    # Two take tasks of users that no config holds, the last one reads finished results.
+    "source_of": {"cell/resolve.py", "training/datamodule.py", "api/tasks.py", "reporting/example_texts.py"},
     "source_name": set(),
     "parse_split": {"cell/resolve.py", "reporting/scaling.py", "api/tasks.py"},  # the latter reads finished results
     # Checks look before data is fetched.

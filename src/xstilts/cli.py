@@ -15,6 +15,7 @@ COMMANDS = {
     "check-task": "read the files of a task of your own: counts, labels, examples, and every problem at once",
     "pretrain": "pretrain a tokenizer and a small encoder on text (phase 1), as `train` does when they are missing",
     "report": "write the report of a study: one HTML page, tables and figures; or compare two studies",
+    "predictions": "show predictions of a study: confusion matrices, calibration, examples on which choices disagree",
     "submit": "write the predictions of a study as a folder in the layout of XTREME's leaderboard",
     "dashboard": "make a workspace and a report in W&B for the runs of a study (logger=wandb)",
     "demo": "run a small study in a synthetic world from end to end, without network",

@@ -14,6 +14,7 @@ from xstilts import metrics
 from xstilts.calibration import calibration_error
 from xstilts.config import Config
 from xstilts.paths import ArtifactPaths, results_dir
+from xstilts.reporting.example_texts import item_texts
 from xstilts.sources import languages_with_data, source_of
 from xstilts.sources.load import load
 from xstilts.store.artifacts import read_metadata, verify
@@ -100,6 +101,11 @@ def test_a_cell_gives_results_that_its_predictions_give_again(
         assert (error is None) == format_of(task).embeds
         again |= {} if error is None else {metrics.ECE: error}
         assert {row["metric"]: row["value"] for row in rows} == again
+
+    for split in {split for _, split in blocks}:
+        shown = {(row["language"], row["id"]) for row in predictions if row["split"] == split}
+        texts = item_texts(result, split, shown)
+        assert set(texts) == shown and all(one.text for one in texts.values())
 
     assert all(language in ran.table for language, _ in blocks)
     if name in NO_GOLD:

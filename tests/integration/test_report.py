@@ -543,3 +543,60 @@ def test_a_folder_that_cannot_be_written_is_told(study: Path, tmp_path: Path, ca
     assert report.main([str(study), "--out", str(tmp_path / "file")]) == 2
     assert "name a folder that can be written to with --out" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "here"
+
+
+@pytest.fixture(scope="module")
+def predicted_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a study with predictions, whose texts would be a program."""
+    folder = tmp_path_factory.mktemp("predicted")
+    simulated().write_predicted(folder, text=EVIL)
+    write_whole_page(folder, report_page(folder))
+    return report_page(folder)
+
+
+def test_examples_are_shown_side_by_side_searched_and_reached_from_a_cell(
+    opened: Callable[..., Opened], predicted_file: Path
+) -> None:
+    page = opened(predicted_file).page
+    boxes = page.locator("#examples .box")
+    assert boxes.count() == 10 and texts(page, "#examples .box:first-child tbody th") == ["en", "de", "sw"]
+    assert texts(page, "#examples .box:first-child thead th") == ["language", "text", "gold", "none", "mnli"]
+    assert EVIL in boxes.first.locator("td").first.text_content()
+    gains = [float(text.split(": ")[1].split()[0]) for text in texts(page, "#examples caption")]
+    assert gains == sorted(gains, reverse=True) and gains[-1] > 0
+    page.locator("#examples").get_by_role("button", name="more of").click()
+    assert boxes.count() > 10
+    item = texts(page, "#examples caption")[3].split(":")[0]
+    page.locator("#examples input").fill(f"HYPOTHESIS alert(1) {item}")
+    assert item in {text.split(":")[0] for text in texts(page, "#examples caption")} and boxes.count() < 10
+    page.locator("#examples select").nth(2).select_option("less often right")
+    page.locator("#examples input").fill("")
+    assert all(": −" in text for text in texts(page, "#examples caption")) and boxes.count()
+    page.locator(".heat tbody a").first.click()
+    button = page.locator("#panel").get_by_role("button", name="example")
+    count = int(button.text_content().split()[0])
+    button.click()
+    assert page.locator("#panel").is_hidden() and texts(page, "#examples output")[0].startswith(f"{count} of ")
+    assert page.locator("#examples select").first.evaluate("one => one === document.activeElement")
+
+
+def test_predictions_without_javascript_and_on_a_phone(opened: Callable[..., Opened], predicted_file: Path) -> None:
+    page = opened(predicted_file, java_script_enabled=False).page
+    assert "data/examples.csv" in page.locator("#examples").inner_text()
+    page.locator("#predictions summary").last.click()
+    assert texts(page, "#predictions details:last-of-type thead th")[:3] == ["intermediate", "languages", "gold"]
+    phone = opened(predicted_file, viewport=PHONE).page
+    phone.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert not overflow(phone)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_in_predictions(
+    scheme: str, opened: Callable[..., Opened], predicted_file: Path, axe: Any
+) -> None:
+    page = opened(predicted_file, color_scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    found = axe.run(page, options=WCAG).response["violations"]
+    assert [(one["id"], node["html"][:100]) for one in found for node in one["nodes"]] == []
+    page.locator(".heat tbody a").first.click()
+    assert axe.run(page, options=WCAG, context="#panel").response["violations"] == []

@@ -1,13 +1,16 @@
 """Result files of a whole study that nobody has trained: as many choices, targets, seeds and languages as asked for."""
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xstilts import metrics
+from xstilts.calibration import calibration_error
 from xstilts.paths import CellPaths, cell_name
-from xstilts.store.results import write_result
+from xstilts.store.results import write_predictions, write_result
 
 CODES = (
     "en af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur vi yo zh"
@@ -109,3 +112,49 @@ def write_sized(study: Path, target: str = "xnli", sizes: tuple[int, ...] = (100
 def hash_of(*parts: object) -> str:
     """A made-up fingerprint, always the same for the same parts."""
     return f"{sum(ord(letter) * 31**place for place, letter in enumerate(' '.join(map(str, parts)))) % 16**20:020x}"
+
+
+def write_predicted(study: Path, items: int = 40, confidence: bool = True, text: str = "premise") -> Path:
+    """Results and predictions of one target, without and with an intermediate task, by two seeds in three languages.
+
+    An item has the same gold in all languages, and `mnli` gets more of them right. The data is written, too: returns its folder.
+    """
+    rng, folder, labels, codes = np.random.default_rng(0), study / "data", ["yes", "no", "maybe"], ["en", "de", "sw"]
+    gold = rng.choice(labels, size=items).tolist()
+    folder.mkdir(parents=True)
+    for code in codes:
+        lines = [
+            {"id": str(n), "language": code, "text_a": f"{text} {n} {code}", "text_b": f"hypothesis {n}", "label": gold[n]}
+            for n in range(items)
+        ]
+        (folder / f"test-{code}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    source = {"reader": "examples", "files": {"test": f"{folder.absolute()}/test-{{language}}.jsonl"}}
+    task = {"name": "nli", "format": "classification", "labels": labels, "languages": codes, "metrics": ["accuracy"]}
+    for number, (choice, seed) in enumerate(itertools.product(("none", "mnli"), (1, 2))):
+        rows: list[dict[str, Any]] = []
+        scores: list[dict[str, Any]] = []
+        for code in codes:
+            given, sure = [], []
+            for label in gold:
+                probability = rng.dirichlet([2, 1, 1] if choice == "none" else [6, 1, 1]).round(3).tolist()
+                sure.append(dict(zip([label, *(other for other in labels if other != label)], probability, strict=True)))
+                given.append(max(sure[-1], key=sure[-1].__getitem__))
+            for n in range(items):
+                row = {"task": "nli", "language": code, "split": "test", "id": str(n), "cluster": f"de/{n}"}
+                rows.append(row | {"prediction": given[n], "gold": gold[n]} | ({"confidence": sure[n]} if confidence else {}))
+            values = metrics.score("accuracy", gold, given, code)
+            if confidence:
+                values[metrics.ECE] = calibration_error("accuracy", gold, given, sure, code) or 0.0
+            about = {"task": "nli", "language": code, "split": "test", "examples": items}
+            scores += [about | {"metric": metric, "value": value} for metric, value in values.items()]
+        paths = CellPaths(study, cell_name([] if choice == "none" else [choice], "nli", seed, f"{number:016x}"))
+        write_predictions(paths.predictions, rows)
+        result = {"schema": 1, "fingerprint": f"{number:016x}", "artifacts": [], "rows": scores, "degenerate": [], "versions": {}}
+        cell = {"study": "predicted", "intermediate": [choice], "target": "nli", "seed": seed, "source_language": "en"}
+        config = {
+            "data": {"source": "files"},
+            "intermediate": {"tasks": {} if choice == "none" else {choice: {}}},
+            "target": {"task": task | {"sources": {"files": source}}},
+        }
+        write_result(paths.result, result | {"cell": cell, "config": config})
+    return folder

@@ -10,6 +10,9 @@
                 (the number of collapsed runs on both sides); without them, difference_without, low_without and high_without
     layers      for retrieval with scores of several layers or poolings: layer, pooling, and the columns of effects, in languages
                 other than the source language, with p_corrected over all rows; only the main layer's test items are known
+    calibration the expected calibration error of the main score's split, with the columns of effects, where results have it:
+                score and baseline are errors in percent, so a difference below 0 is better; intervals cover runs only
+    disagreements  a row per test item that a choice gets right more or less often than the baseline: described in `disagreements`
     averages    a row per condition, benchmark, split and intermediate choice: average, sd (over seeds), and against the choice
                 `none` the columns of effects, tasks, gap, over
     selection   a row per target, and for their average, with the gain of the choice that is the best on validation data
@@ -32,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xstilts import metrics
 from xstilts.errors import UserError
 from xstilts.numbering import natural
 from xstilts.paths import experiments_dir
@@ -42,6 +46,7 @@ from xstilts.reporting.collapses import collapsed_runs, collapses, constant_scor
 from xstilts.reporting.comparison import BASELINE, Comparison, scored_comparisons, study_name, study_results, trained_in
 from xstilts.reporting.contrasts import Scored, scored
 from xstilts.reporting.declared import Declared, newest
+from xstilts.reporting.disagreements import DISAGREEMENTS, disagreements
 from xstilts.reporting.effects import (
     ComparedRuns,
     GroupKey,
@@ -57,6 +62,7 @@ from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
 from xstilts.reporting.selection import selection
 from xstilts.reporting.statistics import NOTHING, Effect, holm
+from xstilts.reporting.summary import MainScore
 from xstilts.store.results import name_of
 
 if TYPE_CHECKING:
@@ -86,6 +92,8 @@ class Analysis:
     scores: "DataFrame"
     effects: "DataFrame"
     layers: "DataFrame"
+    calibration: "DataFrame"
+    disagreements: "DataFrame"
     averages: "DataFrame"
     selection: "DataFrame"
     claims: "DataFrame"
@@ -113,10 +121,15 @@ def analyse(study: Path) -> Analysis:
     runs = [replace(compared_runs(one), collapsed=own) for one, own in zip(found, collapsed, strict=True)]
     effects: list[list[Any]] = []
     layers: list[list[Any]] = []
+    calibration: list[list[Any]] = []
+    disagreeing: list[list[Any]] = []
     for (one, condition), own, known in zip(pairs, runs, choice_run_variances(runs), strict=True):
         effects += (compared := list(_effects(one, condition, own, known, read)))
         layers += _layers(one, condition, own, compared)
-        targets.append(scored(one, condition, read.take(), own.collapsed))
+        calibration += _other_effects(one, condition, own, one.main.with_metric(metrics.ECE))
+        items = read.take()
+        disagreeing += disagreements(one, condition, items)
+        targets.append(scored(one, condition, items, own.collapsed))
     if broken:
         raise UserError("\n".join(dict.fromkeys(broken)))
     analysis = Analysis(
@@ -128,6 +141,8 @@ def analyse(study: Path) -> Analysis:
         scores=DataFrame([row for one, condition in pairs for row in _scores(one, condition)], columns=SCORES),
         effects=_corrected(DataFrame(effects, columns=EFFECTS)),
         layers=_corrected(DataFrame(layers, columns=LAYERS)),
+        calibration=_corrected(DataFrame(calibration, columns=EFFECTS)),
+        disagreements=DataFrame(disagreeing, columns=DISAGREEMENTS),
         averages=averages(targets),
         selection=selection(targets),
         claims=claims(targets),
@@ -241,11 +256,16 @@ def _layers(one: Comparison, condition: str, runs: ComparedRuns, compared: Seque
         if main == one.main:
             found: Iterable[list[Any]] = compared
         else:
-            other = replace(one, main=main)
-            own = replace(compared_runs(other), collapsed=runs.collapsed)
-            (known,) = choice_run_variances([own])
-            found = _effects(other, condition, own, known, lambda *_: {})
+            found = _other_effects(one, condition, runs, main)
         yield from ([layer, pooling, *row] for row in found if row[group] == OTHERS)
+
+
+def _other_effects(one: Comparison, condition: str, runs: ComparedRuns, main: MainScore) -> Iterator[list[Any]]:
+    """Compare every choice with the baseline in another score than the main one, whose test items are not known."""
+    other = replace(one, main=main)
+    own = replace(compared_runs(other), collapsed=runs.collapsed)
+    (known,) = choice_run_variances([own])
+    return _effects(other, condition, own, known, lambda *_: {})
 
 
 def _corrected(effects: "DataFrame") -> "DataFrame":

@@ -1,4 +1,4 @@
-"""Optional parts of a report: differences by family, curves over sizes, regressions on distance, published scores.
+"""Optional parts of a report: predictions, differences by family, curves over sizes, regressions, published scores.
 
 They are made once, for the page and for the files.
 """
@@ -18,6 +18,7 @@ from xstilts.reporting.figures import curve_plot, distance_plot, diversity_plot,
 from xstilts.reporting.groups import ALL, OTHERS, SCARCE, SOURCE
 from xstilts.reporting.language_distances import distances
 from xstilts.reporting.numbers import fixed, signed
+from xstilts.reporting.predictions import Predictions, predictions
 from xstilts.reporting.published import beside
 from xstilts.reporting.regression import FEWEST, Regression
 from xstilts.reporting.scaling import Curve, curves
@@ -80,11 +81,23 @@ class Extras:
     distances: Extra = Extra()
     diversity: Extra = Extra()
     published: Extra = Extra()
+    predictions: Predictions = Predictions()
 
     @property
     def parts(self) -> tuple[Extra, ...]:
         """All parts, in the order in which the page has room for their pictures."""
         return self.sizes, self.distances, self.diversity, self.published, self.families
+
+    @property
+    def tables(self) -> tuple[ReportTable, ...]:
+        """The tables of all parts."""
+        return (*(part.table for part in self.parts if part.table), *self.predictions.tables)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Parts that could not be made, each with the reason."""
+        without_texts = (f"texts of examples, {reason}" for reason in self.predictions.left_out)
+        return (*(part.left_out for part in self.parts if part.left_out), *without_texts)
 
 
 def extras(analysis: Analysis) -> Extras:
@@ -96,6 +109,7 @@ def extras(analysis: Analysis) -> Extras:
         _distances(analysis),
         _diversity(analysis),
         Extra(extra_tables.published_table(compared)) if len(compared) else Extra(),
+        predictions(analysis),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.errors import UserError
-from xstilts.metrics import item_scores, main_key, scored_by_item
+from xstilts.metrics import fully_right, item_scores, main_key, scored_by_item
 from xstilts.paths import CellPaths
 from xstilts.store.results import cell_predictions, name_of
 
@@ -32,6 +32,8 @@ class LanguageItems:
 
     items_N: NDArray[np.uint64]
     """Hashes that name the items, sorted; translations of one item have the same."""
+    right_N: NDArray[np.bool_]
+    """True for items that get their full score."""
     clusters_K: NDArray[np.uint64]
     """Hashes that name the clusters, sorted; the same in all languages."""
     right_K: NDArray[np.float64]
@@ -85,13 +87,26 @@ def score_items(predictions: Iterable[Mapping[str, Any]], metric: str, split: st
     found = {}
     for language, chosen in rows.items():
         parts_N2 = item_scores(metric, [row["gold"] for row in chosen], [row["prediction"] for row in chosen], language)
-        clusters = [f"{row['task']} {row['cluster']}" for row in chosen]
-        names = [row["id"].removeprefix(f"{language}/") for row in chosen]
-        items = [f"{name} {cluster}" for name, cluster in zip(names, clusters, strict=True)]
-        clusters_K, places_N = np.unique(_hashes(clusters), return_inverse=True)
+        clusters_K, places_N = np.unique(_hashes([_cluster(row) for row in chosen]), return_inverse=True)
         right_K, of_K = (np.bincount(places_N, weights=part_N).astype(np.float64) for part_N in parts_N2.T)
-        found[language] = LanguageItems(np.sort(_hashes(items)), clusters_K, right_K, of_K)
+        items_N = item_hashes(chosen)
+        order_N = np.argsort(items_N)
+        found[language] = LanguageItems(items_N[order_N], fully_right(parts_N2)[order_N], clusters_K, right_K, of_K)
     return found
+
+
+def item_name(row: Mapping[str, Any]) -> str:
+    """Return the id of a prediction without the language with which it may begin."""
+    return str(row["id"]).removeprefix(f"{row['language']}/")
+
+
+def item_hashes(rows: Iterable[Mapping[str, Any]]) -> NDArray[np.uint64]:
+    """Return the hash that names the item of each prediction, [N]."""
+    return _hashes([f"{item_name(row)} {_cluster(row)}" for row in rows])
+
+
+def _cluster(row: Mapping[str, Any]) -> str:
+    return f"{row['task']} {row['cluster']}"
 
 
 def result_items(study: Path, result: Mapping[str, Any], metric: str, split: str) -> Items:

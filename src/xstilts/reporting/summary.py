@@ -31,6 +31,10 @@ class MainScore(NamedTuple):
         """Return the same score on another split."""
         return MainScore(self.metric, split, self.layer, self.pooling)
 
+    def with_metric(self, metric: str) -> "MainScore":
+        """Return another score of the same split, layer and pooling."""
+        return MainScore(metric, self.split, self.layer, self.pooling)
+
     def with_place(self, layer: int | None, pooling: str | None) -> "MainScore":
         """Return the same score on another layer and pooling."""
         return MainScore(self.metric, self.split, layer, pooling)

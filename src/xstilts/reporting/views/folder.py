@@ -3,8 +3,8 @@
     README.md       the answer; captions of all tables and figures, and what could not be made
     tables/         NAME.csv (all digits, a row per number), NAME.md, NAME.tex (needs booktabs)
     figures/        NAME.svg, NAME.png
-    data/           the analysis itself, as CSV: answers, scores, effects, averages, selection, claims, collapses, provenance and
-                    problems
+    data/           the analysis itself, as CSV: answers, scores, effects, calibration, averages, selection, claims, collapses,
+                    provenance and problems; and examples of predictions
 
 The same results give the same bytes.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters of texts that a spreadsheet would run as a formula."""
-DATA = ("answers", "scores", "effects", "averages", "selection", "claims", "collapses", "provenance", "problems")
+DATA = tuple("answers scores effects calibration averages selection claims collapses provenance problems".split())
 
 
 def write_folder(analysis: Analysis, folder: Path, more: Extras) -> list[Path]:
@@ -35,7 +35,7 @@ def write_folder(analysis: Analysis, folder: Path, more: Extras) -> list[Path]:
     Files of an earlier report are replaced; other files in the folder stay.
     """
     index, files = [f"# {text(analysis.name)}\n", answer_markdown(answer_section(analysis))], [folder / "README.md"]
-    for table in (*tables.tables(analysis), *(part.table for part in more.parts if part.table)):
+    for table in (*tables.tables(analysis), *more.tables):
         stem = folder / "tables" / table.name
         written = {".csv": _csv(table.data), ".md": report_table(table), ".tex": latex(table)}
         files += [_write(stem.with_name(stem.name + ending), content.encode()) for ending, content in written.items()]
@@ -48,7 +48,10 @@ def write_folder(analysis: Analysis, folder: Path, more: Extras) -> list[Path]:
         index.append(f"- {code(f'figures/{picture.name}')}: {text(picture.caption)}")
     files += [_write(folder / "data" / f"{name}.csv", _csv(getattr(analysis, name)).encode()) for name in DATA]
     index.append(f"- `data/`: {', '.join(DATA)}, described in xstilts.reporting.analysis")
-    index += [f"- left out: {text(part.left_out)}" for part in more.parts if part.left_out]
+    if more.predictions.examples is not None:
+        files.append(_write(folder / "data" / "examples.csv", _csv(more.predictions.examples).encode()))
+        index.append("- `data/examples.csv`: described in xstilts.reporting.predictions")
+    index += [f"- left out: {text(reason)}" for reason in more.left_out]
     _write(files[0], ("\n".join(index) + "\n").encode())
     return files
 

@@ -1,4 +1,4 @@
-"""Tables in the terminal: the scores that end a cell, and the differences of a study."""
+"""Tables in the terminal: the scores that end a cell, the differences of a study, and its predictions."""
 
 import io
 import sys
@@ -12,10 +12,12 @@ from xstilts.reporting.views.answer import answer_section, answer_text
 from xstilts.tasks.declaration import SPLITS
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.console import Group, RenderableType
     from rich.table import Table
 
     from xstilts.reporting.analysis import Analysis
+    from xstilts.reporting.predictions import Predictions
     from xstilts.reporting.tables import ReportTable
 
 NO_GOLD = "no gold"
@@ -61,6 +63,48 @@ def study_text(analysis: "Analysis", width: int | None = None) -> str:
 def show_study(analysis: "Analysis") -> None:
     """Write the same to standard output: styled on a terminal, plain otherwise."""
     _write(lambda _: _study(analysis))
+
+
+def show_predictions(found: "Predictions", examples: "Sequence[DataFrame]", limit: int) -> None:
+    """Write the tables of predictions, and at most `limit` of the selected examples, to standard output."""
+    _write(lambda _: _predictions(found, examples, limit))
+
+
+def _predictions(found: "Predictions", examples: "Sequence[DataFrame]", limit: int) -> "Group":
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for table in found.tables:
+        parts += [Text(table.caption, style="bold"), _report_table(table)]
+    parts += [Text(f"Without texts: {reason}.", style="yellow") for reason in found.left_out]
+    for rows in examples[:limit]:
+        target, condition, item = rows.iloc[0][["target", "condition", "item"]]
+        parts += [Text(" ".join(filter(None, [target, condition, item])), style="bold"), _example(rows)]
+    parts.append(Text(f"{min(limit, len(examples))} of {counted(len(examples), 'example')}."))
+    return Group(*parts)
+
+
+def _example(rows: "DataFrame") -> "Table":
+    from rich.text import Text
+
+    choices = list(rows["intermediate"].unique())
+    shown = _new_table("language", ["text", "gold", *choices], wrap=True)
+    for column in shown.columns:
+        column.justify = "left"
+    for language, own in rows.groupby("language", sort=False):
+        answers = {row.intermediate: row for row in own.itertuples()}
+        cells = []
+        for choice in choices:
+            if (row := answers.get(choice)) is None:
+                cells.append(Text(ABSENT))
+                continue
+            sure = "" if row.confidence is None or row.confidence != row.confidence else f", {fixed(row.confidence, 2)}"
+            right = 2 * row.right > row.runs
+            cells.append(Text(f"{row.prediction} ({row.right} of {row.runs} right{sure})", style="bold" if right else ""))
+        first = own.iloc[0]
+        shown.add_row(Text(str(language)), Text(first["text"] or ABSENT), Text(first["gold"]), *cells)
+    return shown
 
 
 def _plain(content: Callable[[int], "RenderableType"], width: int | None = None) -> str:

@@ -140,6 +140,8 @@ def render(analysis: Analysis, more: Extras) -> str:
     script, style = _part("script.js"), _part("style.css")
     found = targets(analysis)
     tables = {"effects": analysis.effects, "scores": analysis.scores, "provenance": analysis.provenance}
+    if (examples := more.predictions.examples) is not None:
+        tables["examples"] = examples
     data = {"tables": {name: packed(frame) for name, frame in tables.items()}, "group": first_group(found)}
     dumps = partial(json.dumps, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return environment.from_string(_part("page.html.jinja")).render(
@@ -165,6 +167,7 @@ def render(analysis: Analysis, more: Extras) -> str:
         summaries=list(summary_tables(analysis)),
         title=title,
         extras=more,
+        shows_predictions=bool(more.predictions.tables) or examples is not None,
         sources=sources(more),
         problems=_records(analysis.problems),
         style=Markup(style),

@@ -335,6 +335,102 @@
     sortableTable(table);
     return make("div", { class: "box", role: "region", tabindex: "0", "aria-label": title }, table);
   }
+  // Test items that a choice and the baseline answer differently, side by side in all languages.
+  const AT_ONCE = 10;
+  const RIGHT = ["more often right", "less often right", "more or less often right"];
+  let examplesButton = () => null;
+  function exampleItems() {
+    const { rows, columns } = tables.examples;
+    const items = new Map();
+    for (let row = 0; row < rows; row += 1) {
+      const own = Object.fromEntries([...columns].map(([name, values]) => [name, values[row]]));
+      const target = `${own.target} ${own.condition}`.trim();
+      const key = JSON.stringify([target, own.item]);
+      if (!items.has(key)) items.set(key, { target, item: own.item, languages: new Map(), words: own.item });
+      const one = items.get(key);
+      if (!one.languages.has(own.language)) one.languages.set(own.language, { text: own.text, gold: own.gold, answers: new Map() });
+      one.languages.get(own.language).answers.set(own.intermediate, own);
+      one.words = `${one.words} ${own.language} ${own.text} ${own.gold} ${own.prediction}`.toLowerCase();
+    }
+    return [...items.values()];
+  }
+  function gainOf(one, choice, than) {
+    let gain = 0;
+    for (const { answers } of one.languages.values()) {
+      const [own, other] = [answers.get(choice), answers.get(than)];
+      if (own && other) gain += own.right / own.runs - other.right / other.runs;
+    }
+    return Math.abs(gain) < 1e-9 ? 0 : gain;
+  }
+  function answerCell(answer) {
+    if (!answer) return make("td", { class: "text" }, UNKNOWN);
+    const sure = answer.confidence === null ? "" : `, ${fixed(answer.confidence, 2)}`;
+    const shown = make(2 * answer.right > answer.runs ? "b" : "span", {}, make("bdi", {}, answer.prediction));
+    return make("td", { class: "text" }, shown, " ", make("small", {}, `${answer.right} of ${answer.runs} right${sure}`));
+  }
+  function exampleTable(one, choice, than) {
+    const heads = ["language", "text", "gold", than, choice].map((name) => make("th", { scope: "col", class: "text" }, name));
+    const rows = [...one.languages].map(([language, { text, gold, answers }]) => {
+      const texts = [["text long", text || UNKNOWN], ["text", gold]].map(([name, shown]) => make("td", { class: name }, make("bdi", {}, shown)));
+      return make("tr", {}, make("th", { scope: "row" }, language), ...texts, answerCell(answers.get(than)), answerCell(answers.get(choice)));
+    });
+    const caption = make("caption", {}, `${one.item}: ${fixed(gainOf(one, choice, than), 2, true)} languages right of ${one.languages.size}`);
+    const table = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
+    return make("div", { class: "box", role: "region", tabindex: "0", "aria-label": `Example ${one.item} of ${one.target}` }, table);
+  }
+  function examplesControl(host) {
+    const items = exampleItems();
+    const controls = make("div", { class: "controls" });
+    const list = make("div");
+    const more = make("button", { type: "button", class: "button" });
+    const select = (name, options) => {
+      const element = make("select", {}, ...[...new Set(options)].map((option) => make("option", { value: option }, option)));
+      controls.append(make("label", {}, `${name} `, element));
+      element.addEventListener("change", () => search.dispatchEvent(new Event("input")));
+      return element;
+    };
+    const target = select("Target", items.map((one) => one.target));
+    const choices = tables.examples.columns.get("intermediate");
+    const choice = select("Intermediate task", choices.filter((name) => name !== "none"));
+    const which = select("which is", RIGHT);
+    const than = select("than with", ["none", ...choices]);
+    const gain = (one) => gainOf(one, choice.value, than.value);
+    let chosen = [];
+    function showMore() {
+      const from = list.childElementCount;
+      list.append(...chosen.slice(from, from + AT_ONCE).map((one) => exampleTable(one, choice.value, than.value)));
+      const left = chosen.length - list.childElementCount;
+      more.hidden = left === 0;
+      more.textContent = `Show ${Math.min(AT_ONCE, left)} more of ${left}`;
+    }
+    filterControl("examples", (words) => {
+      const sign = [1, -1, 0][RIGHT.indexOf(which.value)];
+      const fits = (one) => (sign ? gain(one) * sign > 0 : gain(one) !== 0);
+      chosen = items.filter((one) => one.target === target.value && fits(one) && words.every((word) => one.words.includes(word)));
+      chosen.sort((one, other) => Math.abs(gain(other)) - Math.abs(gain(one)));
+      list.replaceChildren();
+      showMore();
+      return `${chosen.length} of ${items.length}`;
+    }, controls);
+    const search = controls.querySelector("input");
+    more.addEventListener("click", showMore);
+    host.append(controls, list, more);
+    examplesButton = (row) => {
+      const [name, own] = [`${effect("target", row)} ${effect("condition", row)}`.trim(), effect("intermediate", row)];
+      const count = items.filter((one) => one.target === name && gainOf(one, own, "none") !== 0).length;
+      if (!count) return null;
+      const button = make("button", { type: "button", class: "button" }, counted(count, "example"));
+      button.addEventListener("click", () => {
+        panel.close();
+        [target.value, choice.value, which.value, than.value, search.value] = [name, own, RIGHT[2], "none", ""];
+        search.dispatchEvent(new Event("input"));
+        target.focus();
+        host.scrollIntoView();
+      });
+      return button;
+    };
+  }
+
   const panel = document.getElementById("panel");
   function openPanel(anyRow) {
     hideTip();
@@ -345,7 +441,8 @@
     const close = make("button", { type: "button", class: "button" }, "Close");
     close.addEventListener("click", () => panel.close());
     const title = `${effect("intermediate", row)} \u2192 ${effect("target", row)} ${effect("condition", row)}`.trim();
-    const heading = make("header", {}, make("h2", { id: "panel-title" }, title), close);
+    const examples = examplesButton(row);
+    const heading = make("header", {}, make("h2", { id: "panel-title" }, title), ...(examples ? [examples] : []), close);
     const lines = details(row).split("\n").slice(1);
     panel.replaceChildren(heading, make("p", { class: "lines" }, [`of ${effect("group", row)}`, ...lines].join("\n")));
     panel.showModal();
@@ -364,6 +461,7 @@
   for (const table of all("table.sortable")) sortableTable(table);
   for (const table of all("table.filtered")) filteredTable(table);
   for (const host of all(".big")) bigTable(host);
+  if (tables.examples) examplesControl(document.getElementById("examples"));
   if (tables.effects.rows) {
     groupControl(document.getElementById("choose-group"));
     showGroup(group);
