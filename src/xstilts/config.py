@@ -231,6 +231,25 @@ class Intermediate:
 
 
 @dataclass
+class FewShot:
+    """Few-shot transfer: phase 3 goes on with a few examples of the target in another language, drawn by the cell's seed."""
+
+    language: str | None = None
+    """The language of the examples; null: none are trained on."""
+    k: int | None = number(None, at_least=0, at_most=MANY)
+    """Number of examples, of all labels together; 0: zero-shot, evaluated on the same examples as every other k."""
+    split: str = "validation"
+    """Split of the target, or a part of it (`validation:20%`), that examples are drawn from. Nothing of it is evaluated, and no
+    example that is a translation of one of it or shares a text with it."""
+    from_seed: int | None = number(None, at_least=0, at_most=LARGEST_SEED)
+    """Seed of the phases before; null: the cell's. With a number, the cells of all seeds go on from one model and differ in
+    their examples and their few-shot training alone."""
+    recipe: Hyperparameters = field(default_factory=Hyperparameters)
+    """Differences from the target's hyperparameters, whose `epochs`, `max_steps` and `warmup_steps` do not count here: see
+    `xstilts.cell.resolve.FEW_SHOT_EPOCHS`."""
+
+
+@dataclass
 class Target:
     """Phases 3 and 4: the target task, its training tasks, and the languages and splits of the evaluation."""
 
@@ -250,6 +269,7 @@ class Target:
     """Evaluate on this many examples, the first ones, of each language and split."""
     recipe: Hyperparameters = field(default_factory=Hyperparameters)
     """Differences from the recipe in phases 3 and 4."""
+    few_shot: FewShot = field(default_factory=FewShot)
 
 
 @dataclass

@@ -117,6 +117,8 @@ class EvaluationJob:
     """The splits to evaluate, each in its languages that are asked for and have data."""
     without_data: list[str] = field(default_factory=list)
     """The languages that are asked for and have no data in any split."""
+    held_out: DataSplit | None = None
+    """The examples that few-shot examples are drawn from: neither they nor examples that are related to them are evaluated."""
     max_test_examples: int | None = None
     trained: bool = False
     """The target has training tasks, so the artifact must have its head."""
@@ -156,6 +158,8 @@ class UnreadSplit:
     """The number of examples of each language that select it; null: all."""
     parallel: bool = False
     """Its ids must name translations."""
+    few_shot: int = 0
+    """The number of few-shot examples that are drawn from it, so as many need gold."""
     mark: str = ""
     """The file to write when it was read without a problem."""
 

@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from xstilts.cell import phases as planning
 from xstilts.cell.phases import Phase
-from xstilts.cell.resolve import resolve
+from xstilts.cell.resolve import FEW_SHOT_EPOCHS, resolve
 from xstilts.config import register
 from xstilts.launch.cells import to_schema
 from xstilts.paths import conf_dir
@@ -90,3 +90,44 @@ def test_the_question_of_a_study_is_no_part_of_a_cell(tmp_path: Path):
     declared = planning.plan(resolve(config), download=False)
     assert declared.paths == without.paths and declared.evaluation.header == without.evaluation.header
     assert "analysis" not in declared.evaluation.header["config"]
+
+
+FEW = ("target.few_shot.language=sw", "target.few_shot.k=20")
+
+
+def test_few_shot_cells_share_phase_3_and_go_on_from_it_with_its_head(phases: Callable[..., list[Phase]]):
+    plain, few = phases(), phases(*FEW)
+    assert [phase.paths for phase in few[:2]] == [phase.paths for phase in plain]
+    job = few[2].job
+    assert job.label == "phase 3: 20 of xnli in sw" and job.parent == str(plain[1].paths.folder) and job.carry_head
+    assert not job.validates and job.hyperparameters.selection == "last"
+    assert (job.hyperparameters.epochs, job.hyperparameters.max_steps) == (FEW_SHOT_EPOCHS, None)
+    assert job.hyperparameters.learning_rate == plain[1].job.hyperparameters.learning_rate
+    (data,) = job.tasks.values()
+    assert (data.train.expression, data.train.languages, data.used.max_examples) == ("validation", ["sw"], 20)
+    assert data.task.labels == plain[1].job.tasks["mnli"].task.labels, "the order in which the head was trained"
+    others = [phases(*FEW, more) for more in ("target.few_shot.language=hi", "target.few_shot.k=10")]
+    assert all(other[1].paths == few[1].paths and other[2].paths != few[2].paths for other in others)
+    assert [phase.paths for phase in phases(*FEW, "target.few_shot.k=0")] == [phase.paths for phase in plain]
+
+
+def test_a_seed_draws_other_few_shot_examples_and_may_share_the_phases_before(phases: Callable[..., list[Phase]]):
+    first, second = phases(*FEW, "seed=1"), phases(*FEW, "seed=2")
+    assert all(one.paths != other.paths for one, other in zip(first, second, strict=True))
+    assert [phases_[2].job.tasks["xnli"].used.draw for phases_ in (first, second)] == [1, 2]
+    shared = phases(*FEW, "seed=2", "target.few_shot.from_seed=1")
+    assert [one.paths == other.paths for one, other in zip(first, shared, strict=True)] == [True, True, False]
+    assert shared[2].job.tasks["xnli"].used.draw == 2 and shared[2].job.seed == 2
+
+
+def test_zero_shot_is_evaluated_on_the_examples_of_every_few_shot_cell(tmp_path: Path):
+    register()
+    splits, held = {}, {}
+    for name, more in {"plain": (), "0": (*FEW, "target.few_shot.k=0"), "20": FEW}.items():
+        GlobalHydra.instance().clear()
+        overrides = [f"store.root={tmp_path}", f"output={tmp_path}", "+target=xnli", *more]
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            made = planning.plan(resolve(to_schema(compose("train", overrides))), download=False)
+        splits[name], held[name] = [split.expression for split in made.evaluation.splits], made.evaluation.held_out
+    assert splits == {"plain": ["validation", "test"], "0": ["test"], "20": ["test"]}
+    assert held["plain"] is None and held["0"] == held["20"] and held["20"].languages == ["sw"]

@@ -179,6 +179,30 @@ def test_validation_is_read_where_it_is_evaluated_on(data: DataConfig, tmp_path:
     assert [split.split.expression for split in unread([curves], None, tmp_path)] == ["train", "validation"]
 
 
+@pytest.mark.parametrize(
+    ("k", "gold", "problem"),
+    [
+        (10, "yes", None),
+        (11, "yes", "10 of 10 examples in sw have gold, and target.few_shot.k=11 takes more"),
+        (1, "", "0 of 10 examples in sw have gold, and target.few_shot.k=1 takes more"),
+        (0, "", None),
+    ],
+)
+def test_few_shot_examples_are_read_and_have_gold(
+    data: DataConfig, root: Path, tmp_path: Path, problems: Callable[..., list[list[str]]], k: int, gold: str, problem: str | None
+):
+    (root / "dev-sw.tsv").write_text("".join(f"a{n}\tb{n}\t{gold}\n" for n in range(10)))
+    partly = task(labels={"": "", "yes": "yes", "no": "no"})
+    values = Hyperparameters(selection="last", eval_every=0)
+    drawn = training(data, partly, values, languages=["sw"], train="validation", max_examples=k or None)
+    held_out = next(iter(drawn.tasks.values())).train
+    splits = unread([drawn] if k else [], replace(evaluation(data, partly), held_out=held_out), tmp_path)
+    assert sorted(split.split.expression for split in splits) == ["test", "validation"]
+    found = dict(zip((split.split.expression for split in splits), problems(splits), strict=True))
+    more = f"task 'toy', validation: {problem}; choose a smaller number, or another target.few_shot.split"
+    assert found == {"test": [], "validation": [more] if problem else []}
+
+
 @pytest.mark.parametrize(("gold_at", "enough"), [([4], True), ([5, 6, 7], False), ([], False)])
 def test_what_selects_a_checkpoint_needs_gold(
     data: DataConfig, root: Path, tmp_path: Path, problems: Callable[..., list[list[str]]], gold_at: list[int], enough: bool

@@ -10,8 +10,7 @@ from xstilts.sources import source_of
 from xstilts.sources.load import load
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.formats import format_of
-from xstilts.training.clusters import LanguageExamples, clusters
-from xstilts.training.evaluate import _shared_texts
+from xstilts.training.clusters import LanguageExamples, clusters, shared_texts
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -75,7 +74,7 @@ def test_clusters_of_real_test_sets(task: str, split: str, items: int, wanted: i
     for language in ("en", "ar"):
         rows = load(source, split, [language])
         rows = rows.filter(format_of(source.task).counts)
-        parts.append(LanguageExamples(language, rows["id"][:], _shared_texts(source.task, rows)))
+        parts.append(LanguageExamples(language, rows["id"][:], shared_texts(source.task, rows)))
     sizes, found = [len(part.ids) for part in parts], clusters(parts, source.declared.translated)
     assert sizes == ([items] * 2 if items else sizes)
     assert len({cluster for own in found for cluster in own}) == (wanted or sum(sizes))

@@ -15,7 +15,7 @@ from xstilts.config import Config, ModelConfig
 from xstilts.encoders import is_path, local_path, read_config
 from xstilts.errors import UserError
 from xstilts.paths import checksum_cache
-from xstilts.sources import TaskSource
+from xstilts.sources import TaskSource, parse_split
 from xstilts.sources.fetch import fetch, fetch_model, pinned
 from xstilts.sources.generated import generate
 from xstilts.sources.hub import Checksum
@@ -73,6 +73,9 @@ def needed(cell: ResolvedCell) -> Iterator[NeededSplit]:
                     yield NeededSplit(task.source, split, task.used.languages)
     for split in cell.target.splits:
         yield NeededSplit(readable(cell.target), split, cell.config.target.languages)
+    few_shot = cell.config.target.few_shot
+    if few_shot.language:
+        yield NeededSplit(readable(cell.target), parse_split(few_shot.split)[0], [few_shot.language])
 
 
 def local_model(config: Config) -> ModelConfig:

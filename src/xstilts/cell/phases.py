@@ -2,7 +2,7 @@
 
 phase 1  the pretrained encoder: given, or with `model=tiny` random or made from text, a tokenizer and then the encoder
 phase 2  intermediate tasks, one artifact; before it the training that maps a task, where one region of its data map is wanted
-phase 3  the target's training tasks, one artifact each, every one starting from the one before
+phase 3  the target's training tasks, one artifact each, every one starting from the one before; the last may be few-shot examples
 phase 4  evaluation: a result file and its predictions
 """
 
@@ -16,14 +16,15 @@ from xstilts.cell.encoder import check_world, encoder_identity, note_attention, 
 from xstilts.cell.given_head import given_head
 from xstilts.cell.inputs import fetched
 from xstilts.cell.resolve import ResolvedCell, ResolvedPhase, data_of, readable
-from xstilts.config import Config, Hyperparameters, ModelConfig
+from xstilts.config import Config, FewShot, Hyperparameters, ModelConfig
 from xstilts.encoders import is_path
 from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
+from xstilts.sources import TaskSource
 from xstilts.sources.splits import DataSplit
 from xstilts.store.artifacts import is_done
 from xstilts.store.fingerprint import fingerprint, without_defaults
-from xstilts.store.identity import task_identity
+from xstilts.store.identity import data_checksums, task_identity
 from xstilts.store.result_shape import SCHEMA
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.identity import of_evaluation, of_phase
@@ -252,7 +253,9 @@ def _with_evaluation(
 ) -> CellPlan:
     """`asked`: the model as the user chose it, before it was a folder on this disk; `head`: that of a given checkpoint."""
     config, target, source = cell.config, cell.target, readable(cell.target)
-    splits = evaluated_splits(source, config.target, checksum_cache(store_of(config)), download)
+    cache, evaluate = checksum_cache(store_of(config)), replace(source.task, evaluate=target.splits)
+    splits = evaluated_splits(replace(source, task=evaluate), config.target, cache, download)
+    held_out = _held_out(config.target.few_shot, source, cache)
     values, intermediate = target.hyperparameters, list(config.intermediate.tasks)
     identity = {
         "kind": "result",
@@ -270,6 +273,7 @@ def _with_evaluation(
         "precision": config.trainer.precision,
         "attention": start.model.attention,
         **_head_identity(head),
+        **({"held_out": asdict(held_out)} if held_out else {}),
         "data": {file: checksum for split in splits for file, checksum in split.checksums.items()},
     }
     # The cell's choices too: two cells may share an artifact and still be two points of a grid.
@@ -295,6 +299,7 @@ def _with_evaluation(
         tokenizer=start.tokenizer,
         splits=splits,
         without_data=[language for language in target.languages if not any(language in s.languages for s in splits)],
+        held_out=held_out,
         max_test_examples=config.target.max_test_examples,
         trained=bool(config.target.training),
         head=head,
@@ -317,3 +322,11 @@ def _with_evaluation(
         features=_features(config),
     )
     return CellPlan(config, first, phases, job, paths)
+
+
+def _held_out(chosen: FewShot, source: TaskSource, cache: Path | None) -> DataSplit | None:
+    """The part of the target's data that few-shot examples are drawn from, with every k, 0 too."""
+    if chosen.language is None:
+        return None
+    part = DataSplit(chosen.split, [chosen.language])
+    return replace(part, checksums=data_checksums(source, part.name, part.languages, cache))

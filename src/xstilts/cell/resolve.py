@@ -10,12 +10,17 @@ from pathlib import Path
 
 from xstilts import recipes
 from xstilts.cell.encoder import ResolvedEncoder, resolve_encoder
-from xstilts.config import Config, DataConfig, Hyperparameters, Mixture
+from xstilts.config import Config, DataConfig, Hyperparameters, Mixture, Target
 from xstilts.errors import UserError
 from xstilts.jobs import TrainingData, training_data
 from xstilts.sources import TaskSource, parse_split, source_of
 from xstilts.sources.subset import pool_size, sample_size
 from xstilts.tasks.declaration import DataMap, Limits, Task, TrainingTask
+
+FEW_SHOT = "target.few_shot"
+"""Place of the few-shot examples in the config."""
+FEW_SHOT_EPOCHS = 10.0
+"""Passes over few-shot examples, whose number no published recipe is about; our choice."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class ResolvedCell:
     """Intermediate task -> the training that makes its data map, where one region of the map is trained on."""
     intermediate: ResolvedPhase | None
     training: list[ResolvedPhase]
-    """Phase 3, one for each training task of the target."""
+    """Phase 3, one for each training task of the target, and one for few-shot examples."""
     target: ResolvedTarget
 
     @property
@@ -120,7 +125,8 @@ def resolve(config: Config) -> ResolvedCell:
         pretraining=_pretraining(config) if encoder.trained and config.pretraining.tasks else None,
         maps={name: _data_map(config, name) for name, used in config.intermediate.tasks.items() if used.data_map.used},
         intermediate=_intermediate(config) if config.intermediate.tasks else None,
-        training=[_target_training(config, name, number > 0) for number, name in enumerate(config.target.training)],
+        training=[_target_training(config, name, number > 0) for number, name in enumerate(config.target.training)]
+        + ([_few_shot(config)] if config.target.few_shot.language and config.target.few_shot.k else []),
         target=_target(config),
     )
 
@@ -147,7 +153,7 @@ def _intermediate(config: Config) -> ResolvedPhase:
         for name, used in chosen.tasks.items()
     }
     label = f"phase 2: {'+'.join(tasks)}"
-    return ResolvedPhase(2, label, tasks, values, chosen.mixture, config.seed, config.model.pooler)
+    return ResolvedPhase(2, label, tasks, values, chosen.mixture, _seed(config), config.model.pooler)
 
 
 def _data_map(config: Config, name: str) -> ResolvedPhase:
@@ -164,14 +170,40 @@ def _data_map(config: Config, name: str) -> ResolvedPhase:
     whole = replace(used, data_map=DataMap(), shuffle_labels=False)  # the map is that of the task
     tasks = {name: _task(f"intermediate.tasks.{name}", whole, values, values, config.data)}
     label = f"phase 2: map of {name}"
-    return ResolvedPhase(2, label, tasks, values, Mixture(), config.seed, config.model.pooler, dynamics=True)
+    return ResolvedPhase(2, label, tasks, values, Mixture(), _seed(config), config.model.pooler, dynamics=True)
 
 
 def _target_training(config: Config, name: str, carry_head: bool) -> ResolvedPhase:
     used = config.target.training[name]
     values = recipes.for_task(config.recipe, used.task, config.target.recipe)
     tasks = {name: _task(f"target.training.{name}", used, values, values, config.data)}
-    return ResolvedPhase(3, f"phase 3: {name}", tasks, values, Mixture(), config.seed, config.model.pooler, carry_head)
+    return ResolvedPhase(3, f"phase 3: {name}", tasks, values, Mixture(), _seed(config), config.model.pooler, carry_head)
+
+
+def _seed(config: Config) -> int:
+    """The seed of phases 2 and 3, few-shot training aside."""
+    chosen = config.target.few_shot.from_seed
+    return config.seed if chosen is None else chosen
+
+
+def _few_shot(config: Config) -> ResolvedPhase:
+    """The training on few-shot examples. There are no others of their language, so the last checkpoint is kept."""
+    target, chosen = config.target, config.target.few_shot
+    languages = [chosen.language or ""]
+    used = TrainingTask(replace(target.task, labels=_labels(target)), languages, chosen.split, chosen.split, chosen.k)
+    values = replace(
+        recipes.for_task(config.recipe, target.task, target.recipe), epochs=FEW_SHOT_EPOCHS, max_steps=None, warmup_steps=None
+    )
+    values = replace(recipes.layered(values, chosen.recipe), selection="last", eval_every=0, patience=0)
+    tasks = {target.task.name: _task(FEW_SHOT, replace(used, draw=config.seed), values, values, config.data)}
+    label = f"phase 3: {chosen.k} of {target.task.name} in {chosen.language}"
+    return ResolvedPhase(3, label, tasks, values, Mixture(), config.seed, config.model.pooler, carry_head=True)
+
+
+def _labels(target: Target) -> list[str]:
+    """The labels in the order in which the target's head is trained."""
+    last = list(target.training.values())[-1].task if target.training else None
+    return last.labels if last and last.labels else target.task.labels
 
 
 def _task(place: str, used: TrainingTask, of_phase: Hyperparameters, values: Hyperparameters, data: DataConfig) -> ResolvedTask:
@@ -208,7 +240,9 @@ def _source(task: Task, data: DataConfig) -> tuple[TaskSource | None, str]:
 def _target(config: Config) -> ResolvedTarget:
     target, task = config.target, config.target.task
     source, problem = _source(task, config.data)
-    splits, languages = list(target.splits or task.evaluate), list(target.languages or task.languages)
+    held_out = target.few_shot.split if target.few_shot.language else None
+    splits = list(target.splits or [split for split in task.evaluate if split != held_out])
+    languages = list(target.languages or task.languages)
     values = recipes.for_task(config.recipe, task, target.recipe)
     last = list(target.training.values())[-1] if target.training else None
     if last:
@@ -225,7 +259,7 @@ def _target(config: Config) -> ResolvedTarget:
         source_problem=problem,
         splits=splits,
         languages=languages,
-        labels=last.task.labels if last and last.task.labels else task.labels,
+        labels=_labels(target),
         source_language=source_language,
         hyperparameters=values,
         limits=recipes.limits(values),

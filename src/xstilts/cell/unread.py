@@ -20,15 +20,19 @@ VERSION = 2
 
 def unread(training: Iterable[TokenizerJob | TrainingJob], evaluation: EvaluationJob | None, store: Path) -> list[UnreadSplit]:
     """The splits that these jobs will read and that have no mark."""
-    read = [split for job in training for split in _of_training(job, store)]
+    held_out = evaluation.held_out if evaluation else None
+    read = [split for job in training for split in _of_training(job, store, held_out)]
     if evaluation is not None:
         read += [_unread(evaluation.source, split, store) for split in evaluation.splits]
+        if held_out and held_out not in [found.split for found in read]:
+            read.append(_unread(evaluation.source, held_out, store))
     return [split for mark, split in {split.mark: split for split in read}.items() if not Path(mark).exists()]
 
 
-def _of_training(job: TokenizerJob | TrainingJob, store: Path) -> Iterator[UnreadSplit]:
+def _of_training(job: TokenizerJob | TrainingJob, store: Path, held_out: DataSplit | None) -> Iterator[UnreadSplit]:
     for data in job.tasks.values():
-        yield _unread(data.source, data.train, store, parallel=bool(data.used.parallel))
+        few_shot = (data.used.max_examples or 0) if data.train == held_out else 0
+        yield _unread(data.source, data.train, store, parallel=bool(data.used.parallel), few_shot=few_shot)
         if isinstance(job, TrainingJob) and data.validation:
             yield _unread(data.source, data.validation, store, selects=True, first=job.hyperparameters.eval_examples)
 
@@ -40,6 +44,7 @@ def _unread(
     selects: bool = False,
     first: int | None = None,
     parallel: bool = False,
+    few_shot: int = 0,
 ) -> UnreadSplit:
     expected = source.declared.expect.get(split.name) if source.data.expect else None
     identity = {
@@ -49,7 +54,8 @@ def _unread(
         "languages": split.languages,
         "selects": [selects, first],
         "parallel": parallel,
+        "few_shot": few_shot,
         "expected": without_defaults(expected) if expected else None,
         "data": split.checksums,
     }
-    return UnreadSplit(source, split, selects, first, parallel, str(read_mark(store, fingerprint(identity))))
+    return UnreadSplit(source, split, selects, first, parallel, few_shot, str(read_mark(store, fingerprint(identity))))

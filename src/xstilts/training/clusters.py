@@ -9,6 +9,13 @@ translations are one cluster, although the paragraph has another text in every l
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
+
+from xstilts.tasks.declaration import Task
+from xstilts.tasks.formats import format_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,12 @@ class LanguageExamples:
     ids: Sequence[str]
     shared: Sequence[str | None] | None
     """The text that each example may have in common with others; None if there is none."""
+
+
+def shared_texts(task: Task, examples: "Dataset") -> list[str | None] | None:
+    """Return the text that each example may have in common with others; None for a format whose examples have none."""
+    columns = [examples[field][:] for field in format_of(task).shared]
+    return [next(filter(None, texts), None) for texts in zip(*columns, strict=True)] if columns else None
 
 
 def clusters(parts: Iterable[LanguageExamples], translated: bool) -> list[list[str]]:

@@ -26,7 +26,7 @@ from xstilts.tracking.scores import COLUMNS, gaps, main_rows, main_scores, summa
 from xstilts.training import distributed, prediction, vectors
 from xstilts.training.callbacks import progress
 from xstilts.training.callbacks.graceful_stop import keep_handlers
-from xstilts.training.clusters import LanguageExamples, clusters
+from xstilts.training.clusters import LanguageExamples, clusters, shared_texts
 from xstilts.training.datamodule import LanguageSplit, TaskDataModule
 from xstilts.training.given_head import load_given_head
 from xstilts.training.load import check_length, load_encoder
@@ -179,7 +179,7 @@ def _predictions(
         own = [(part.language, found[0]) for part, found in scored if part.split == split]
         ids = [examples.select(found.rows)["id"][:] for _, found in own]
         members = (
-            LanguageExamples(language, ids_N, _shared_texts(task, examples.select(found.rows)))
+            LanguageExamples(language, ids_N, shared_texts(task, examples.select(found.rows)))
             for (language, found), ids_N in zip(own, ids, strict=True)
         )
         for (language, found), *columns in zip(own, ids, clusters(members, translated), strict=True):
@@ -187,12 +187,6 @@ def _predictions(
             for identifier, cluster, *answer in zip(*columns, strict=True):
                 about = {"task": task.name, "language": language, "split": split, "id": identifier, "cluster": cluster}
                 yield about | dict(zip(("prediction", "gold", "confidence"), answer, strict=True))
-
-
-def _shared_texts(task: Task, examples: Dataset) -> list[str | None] | None:
-    """Return the text that each example may have in common with others; None where it has none."""
-    columns = [examples[field][:] for field in format_of(task).shared]
-    return [next(filter(None, texts), None) for texts in zip(*columns, strict=True)] if columns else None
 
 
 def _degenerate(task: Task, scored: list[tuple[LanguageSplit, list[prediction.Scored]]]) -> list[str]:

@@ -1,6 +1,7 @@
 """The examples of a task and their features: read and made once, then kept in the store if there is one."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from xstilts.store.features import Prepared, examples_file, feature_identity, fe
 from xstilts.store.fingerprint import without_defaults
 from xstilts.tasks.declaration import Limits
 from xstilts.tasks.formats import format_of
+from xstilts.training.held_out import load_unrelated
 
 READ = "read.arrow"
 """The end of the names of files with all examples of a split, from which those to keep are taken."""
@@ -63,23 +65,29 @@ def evaluation_features(
     tokenizer: PreTrainedTokenizerBase,
     limits: Limits,
     store: str = "",
+    held_out: DataSplit | None = None,
 ) -> Prepared:
     """The examples of some splits, the `first` so many of each language (null: all), in one table, and their features.
 
-    Answers of one language may be candidates of another's questions, so a split is loaded with all its languages at once.
+    Examples that are related to those `held_out` are left out. Answers of one language may be candidates of another's questions,
+    so a split is loaded with all its languages at once.
     """
 
     def build(folder: Path | None) -> Prepared:
-        read = [
-            load(source, split.expression, split.languages, first, file=folder and folder / f"{number}.{READ}")
-            for number, split in enumerate(splits)
-        ]
+        if held_out:
+            read = [load_unrelated(source, split, held_out, first) for split in splits]
+        else:
+            read = [
+                load(source, split.expression, split.languages, first, file=folder and folder / f"{number}.{READ}")
+                for number, split in enumerate(splits)
+            ]
         examples = _settled(concatenate_datasets(read) if len(read) > 1 else read[0], folder, read)
         with kept_in(folder and features_file(folder)):
             features = featurizer(source.task.format).featurize(examples, tokenizer, source.task, limits, False)
         return Prepared(examples, features, [len(part) for part in read])
 
-    return _kept(source, splits, {"first": first}, tokenizer, limits, False, store, build)
+    taken = {"first": first} | ({"held_out": asdict(held_out)} if held_out else {})
+    return _kept(source, splits, taken, tokenizer, limits, False, store, build)
 
 
 def _settled(examples: Dataset, folder: Path | None, read: list[Dataset]) -> Dataset:

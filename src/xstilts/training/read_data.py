@@ -42,7 +42,7 @@ def _problems(split: UnreadSplit, file: Path) -> list[str]:
         alone = [_problem(split, language) for language in split.split.languages]  # reading ends at the first problem
         return list(dict.fromkeys(filter(None, alone))) or [together]
     wrong = unparallel(found, split.source.task) if split.parallel else None
-    return [*([wrong] if wrong else []), *(_gold_problem(split, found) if split.selects else [])]
+    return [*([wrong] if wrong else []), *(_gold_problem(split, found) if split.selects else []), *_too_few(split, found)]
 
 
 def _problem(split: UnreadSplit, language: str) -> str | None:
@@ -71,6 +71,19 @@ def _gold_problem(split: UnreadSplit, found: Dataset) -> list[str]:
         f"task '{split.source.task.name}', {split.split.expression}: none of {counted(counts.total(), 'example')} in "
         f"{', '.join(split.split.languages)} has gold, "
         "so they cannot select a checkpoint; choose another validation split, or recipe.selection=last with eval_every=0"
+    ]
+
+
+def _too_few(split: UnreadSplit, found: Dataset) -> list[str]:
+    """One line if there are fewer examples with gold than few-shot training takes."""
+    gold = format_of(split.source.task).gold
+    known = len(found) - (found[gold][:].count(None) if split.few_shot and gold else 0)
+    if known >= split.few_shot:
+        return []
+    return [
+        f"task '{split.source.task.name}', {split.split.expression}: {known} of {counted(len(found), 'example')} in "
+        f"{', '.join(split.split.languages)} have gold, and target.few_shot.k={split.few_shot} takes more; "
+        "choose a smaller number, or another target.few_shot.split"
     ]
 
 

@@ -13,7 +13,7 @@ from xstilts.cell.resolve import resolve
 from xstilts.config import Config, Hyperparameters, Recipe
 from xstilts.errors import UserError
 from xstilts.sources.generated import resolve_generated
-from xstilts.tasks.declaration import DataMap, Generator, Source, Task, TrainingTask
+from xstilts.tasks.declaration import DataMap, Expect, Generator, Source, Task, TrainingTask
 
 LABELS = ["no", "yes"]
 
@@ -446,3 +446,39 @@ def test_a_data_map_is_of_an_intermediate_task_with_one_label_for_each_example(c
     assert "intermediate.tasks.snli.data_map: got a task of the format span_qa, expected classification or multiple_choice" in (
         problems(config)
     )
+
+
+def test_few_shot_examples_have_a_language_a_number_and_a_part_that_is_not_evaluated(config):
+    chosen, place = config.target.few_shot, "target.few_shot"
+    chosen.k, chosen.from_seed = 20, 1
+    told = f"there is no language: type {place}.language=CODE, such as sw"
+    assert problems(config) == [f"{place}.k: {told}", f"{place}.from_seed: {told}"]
+    chosen.language = "de"
+    assert problems(config) == [] and check(config).target.splits == ["test"]
+    chosen.k = None
+    assert problems(config) == [f"{place}.k: no value: type {place}.k=20, the number of examples in de"]
+    chosen.k, chosen.language = 0, "dd"
+    assert problems(config)[0].startswith("unknown language in target.few_shot.language 'dd': ")
+    chosen.language, chosen.recipe.selection = "de", "best"
+    assert problems(config) == [f"{place}.recipe.selection: few-shot training has no validation examples: leave it out"]
+    chosen.recipe.selection, config.target.splits = None, ["validation", "test"]
+    cannot = f"{place}.split=validation cannot be evaluated too: type a part of it, {place}.split=validation:20%"
+    assert problems(config) == [cannot]
+    config.target.splits, config.target.task.evaluate = None, ["validation"]
+    assert problems(config) == [cannot]
+    chosen.split = "validation:20%"
+    assert problems(config) == [] and check(config).target.splits == ["validation"]
+    chosen.split = "dev"
+    assert len(problems(config)) == 1 and "dev" in problems(config)[0]
+
+
+def test_few_shot_training_goes_on_from_a_trained_head(config):
+    config.target.few_shot.language, config.target.few_shot.k, config.target.training = "de", 20, {}
+    none = "target.few_shot goes on from phase 3, and target xnli has none: leave it out, or choose a target with training"
+    assert none in problems(config)
+
+
+def test_more_few_shot_examples_than_there_are(config):
+    config.target.few_shot.language, config.target.few_shot.k = "de", 20
+    config.target.task.sources["xtreme"].expect = {"validation": Expect(rows={"*": 19})}
+    assert problems(config) == ["target.few_shot.k: got 20, expected 19 or less, the examples of validation in de"]

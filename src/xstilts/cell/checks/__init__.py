@@ -12,7 +12,7 @@ from xstilts.cell.checks.hyperparameters import hyperparameter_problems, length_
 from xstilts.cell.checks.places import folder_problems, name_problems
 from xstilts.cell.checks.tasks import language_problems, metric_problems, task_problems
 from xstilts.cell.encoder import NO_TOKENIZER
-from xstilts.cell.resolve import ResolvedCell, ResolvedTask, resolve
+from xstilts.cell.resolve import FEW_SHOT, ResolvedCell, ResolvedTask, resolve
 from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.launch import machine
@@ -81,6 +81,7 @@ def _problems(cell: ResolvedCell) -> Iterator[str]:
     for name in ("max_examples", "draw", "parallel"):
         if getattr(config.intermediate, name) is not None and not config.intermediate.tasks:
             yield f"intermediate.{name}: there is no intermediate task: leave it out, or type +intermediate=NAME"
+    yield from _few_shot(cell)
     yield from _heads(config)
     yield from encoder.problems(cell)
     yield from _target_data(cell)
@@ -117,7 +118,8 @@ def _without_masks(task: ResolvedTask) -> Iterator[str]:
 def _training(task: ResolvedTask) -> Iterator[str]:
     place, used = task.place, task.used
     yield from task_problems(used.task, task.source, task.source_problem)
-    yield from language_problems(f"{place}.languages", used.languages, used.task)
+    if place != FEW_SHOT:
+        yield from language_problems(f"{place}.languages", used.languages, used.task)
     yield from sampling_problems(place, used)
     if used.shuffle_labels and used.task.format in format_names() and (problem := shuffling_problem(used.task)):
         yield f"{place}.shuffle_labels: {problem}"
@@ -136,6 +138,34 @@ def _training(task: ResolvedTask) -> Iterator[str]:
                 sources.require(task.source, split, language)
             except UserError as error:
                 yield str(error)
+
+
+def _few_shot(cell: ResolvedCell) -> Iterator[str]:
+    target, task, chosen = cell.config.target, cell.target.task, cell.config.target.few_shot
+    if chosen.language is None:
+        for name in ("k", "from_seed"):
+            if getattr(chosen, name) is not None:
+                yield f"{FEW_SHOT}.{name}: there is no language: type {FEW_SHOT}.language=CODE, such as {task.languages[-1]}"
+        return
+    if chosen.k is None:
+        yield f"{FEW_SHOT}.k: no value: type {FEW_SHOT}.k=20, the number of examples in {chosen.language}"
+    yield from language_problems(f"{FEW_SHOT}.language", [chosen.language], task)
+    if not target.training:
+        yield f"{FEW_SHOT} goes on from phase 3, and target {task.name} has none: leave it out, or choose a target with training"
+    if task.format in format_names() and (format_of(task).candidate or format_of(task).masks):
+        yield f"{FEW_SHOT}: got a target of the format {task.format}, expected one whose examples have labels or answers"
+    for name in ("selection", "eval_every", "patience"):
+        if getattr(chosen.recipe, name) is not None:
+            yield f"{FEW_SHOT}.recipe.{name}: few-shot training has no validation examples: leave it out"
+    try:
+        sources.parse_split(chosen.split)
+    except UserError as error:
+        yield str(error)
+    if chosen.split in (target.splits or cell.target.task.evaluate) and (target.splits or not cell.target.splits):
+        yield f"{FEW_SHOT}.split={chosen.split} cannot be evaluated too: type a part of it, {FEW_SHOT}.split={chosen.split}:20%"
+    known = [used.examples for phase in cell.training for used in phase.tasks.values() if used.place == FEW_SHOT]
+    if chosen.split in SPLITS and known and known[0] is not None and known[0] < (chosen.k or 0):
+        yield f"{FEW_SHOT}.k: got {chosen.k}, expected {known[0]} or less, the examples of {chosen.split} in {chosen.language}"
 
 
 def _data_map(task: ResolvedTask) -> Iterator[str]:
@@ -178,7 +208,7 @@ def _heads(config: Config) -> Iterator[str]:
 def _target_data(cell: ResolvedCell) -> Iterator[str]:
     target, asked = cell.target, cell.config.target.languages
     task, source = target.task, target.source
-    if cell.training and not target.splits:
+    if cell.training and not (target.splits or task.evaluate):
         yield f"target {task.name} is text, and not evaluated by default: type target.splits=[validation], or another target"
     if source is None or source.declared.hub:
         return
