@@ -33,6 +33,7 @@ CELLS = {
     "babel_retrieval": 8 * 2,
     "data_scaling": 21 * 3,
     "demo": 3 * 2,
+    "few_shot": 3 * 2 * 3,
     "multilingual_reasoning": 13 * 2,
     "multilingual_vs_english": 9 * 9,
     "phang2020": 11 * 9,
@@ -42,11 +43,13 @@ CELLS = {
     "real_multilingual": 7 * 2,
     "real_sizes": 4 * 1,
     "task_difficulty": 15 * 9,
+    "translate_test": 3 * 4,
+    "translate_train": 3 * 3,
     "typological_diversity": 41 * 5,
 }
 ABOUT_THE_WORLD = {"babel", "babel_dose", "babel_retrieval", "demo"}
-SMALL = {"real_languages", "real_multilingual", "real_sizes"}
-"""Studies of files in a folder, partly development sets in the place of training sets; not of the Hub or the synthetic world."""
+SMALL = {"real_languages", "real_multilingual", "real_sizes", "translate_test"}
+"""Studies of files in a folder; not of the Hub or the synthetic world."""
 WORLD = ("data=babel", "model=tiny")
 LEFT_OUT = {
     ("typological_diversity", ("data=hub",)): ["english_back"],

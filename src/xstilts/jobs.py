@@ -6,7 +6,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from xstilts.config import Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
+from xstilts.config import FewShot, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
 from xstilts.errors import UserError
 from xstilts.sources import TaskSource, languages_with_data, place_of
 from xstilts.sources.splits import DataSplit
@@ -210,6 +210,14 @@ def evaluated_splits(source: TaskSource, asked: Target, cache: Path | None, fetc
         have = ", ".join(language for language in task.languages if language in present) or "none"
         raise UserError(f"task {task.name} has no data for {', '.join(missing)} {place_of(source)}; languages with data: {have}")
     return evaluated
+
+
+def held_out_split(source: TaskSource, chosen: FewShot, cache: Path | None) -> DataSplit | None:
+    """The part of the target's data that few-shot examples are drawn from, with every number of them, 0 too; None without."""
+    if chosen.language is None:
+        return None
+    part = DataSplit(chosen.split, [chosen.language])
+    return replace(part, checksums=data_checksums(source, part.name, part.languages, cache))
 
 
 def training_data(

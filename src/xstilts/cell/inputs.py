@@ -15,10 +15,11 @@ from xstilts.config import Config, ModelConfig
 from xstilts.encoders import is_path, local_path, read_config
 from xstilts.errors import UserError
 from xstilts.paths import checksum_cache
-from xstilts.sources import TaskSource, parse_split
+from xstilts.sources import TaskSource
 from xstilts.sources.fetch import fetch, fetch_model, pinned
 from xstilts.sources.generated import generate
 from xstilts.sources.hub import Checksum
+from xstilts.sources.splits import DataSplit
 from xstilts.store.checksums import file_sha256
 from xstilts.store.files import disk_full_as_user_error
 from xstilts.tasks.declaration import TrainingTask
@@ -73,9 +74,9 @@ def needed(cell: ResolvedCell) -> Iterator[NeededSplit]:
                     yield NeededSplit(task.source, split, task.used.languages)
     for split in cell.target.splits:
         yield NeededSplit(readable(cell.target), split, cell.config.target.languages)
-    few_shot = cell.config.target.few_shot
-    if few_shot.language:
-        yield NeededSplit(readable(cell.target), parse_split(few_shot.split)[0], [few_shot.language])
+    chosen = cell.config.target.few_shot
+    if chosen.language:
+        yield NeededSplit(readable(cell.target), DataSplit(chosen.split, []).name, [chosen.language])
 
 
 def local_model(config: Config) -> ModelConfig:

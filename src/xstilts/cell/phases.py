@@ -16,15 +16,14 @@ from xstilts.cell.encoder import check_world, encoder_identity, note_attention, 
 from xstilts.cell.given_head import given_head
 from xstilts.cell.inputs import fetched
 from xstilts.cell.resolve import ResolvedCell, ResolvedPhase, data_of, readable
-from xstilts.config import Config, FewShot, Hyperparameters, ModelConfig
+from xstilts.config import Config, Hyperparameters, ModelConfig
 from xstilts.encoders import is_path
-from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits
+from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits, held_out_split
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
-from xstilts.sources import TaskSource
 from xstilts.sources.splits import DataSplit
 from xstilts.store.artifacts import is_done
 from xstilts.store.fingerprint import fingerprint, without_defaults
-from xstilts.store.identity import data_checksums, task_identity
+from xstilts.store.identity import task_identity
 from xstilts.store.result_shape import SCHEMA
 from xstilts.tasks.formats import format_of
 from xstilts.tracking.identity import of_evaluation, of_phase
@@ -255,7 +254,7 @@ def _with_evaluation(
     config, target, source = cell.config, cell.target, readable(cell.target)
     cache, evaluate = checksum_cache(store_of(config)), replace(source.task, evaluate=target.splits)
     splits = evaluated_splits(replace(source, task=evaluate), config.target, cache, download)
-    held_out = _held_out(config.target.few_shot, source, cache)
+    held_out = held_out_split(source, config.target.few_shot, cache)
     values, intermediate = target.hyperparameters, list(config.intermediate.tasks)
     identity = {
         "kind": "result",
@@ -322,11 +321,3 @@ def _with_evaluation(
         features=_features(config),
     )
     return CellPlan(config, first, phases, job, paths)
-
-
-def _held_out(chosen: FewShot, source: TaskSource, cache: Path | None) -> DataSplit | None:
-    """The part of the target's data that few-shot examples are drawn from, with every k, 0 too."""
-    if chosen.language is None:
-        return None
-    part = DataSplit(chosen.split, [chosen.language])
-    return replace(part, checksums=data_checksums(source, part.name, part.languages, cache))

@@ -76,6 +76,8 @@ class ResolvedTarget:
     source_problem: str
     splits: list[str]
     """The splits to evaluate, those without data too."""
+    split_problems: list[str]
+    """Problems of the split that few-shot examples are drawn from."""
     languages: list[str]
     """The languages to evaluate, those without data too."""
     labels: list[str]
@@ -209,12 +211,7 @@ def _labels(target: Target) -> list[str]:
 def _task(place: str, used: TrainingTask, of_phase: Hyperparameters, values: Hyperparameters, data: DataConfig) -> ResolvedTask:
     source, problem = _source(used.task, data)
     validates = of_phase.selection == "best" or bool(of_phase.eval_every)
-    splits, split_problems = {}, []
-    for expression in (used.train, used.validation):
-        try:
-            splits[expression] = parse_split(expression)[0]
-        except UserError as error:
-            split_problems.append(str(error))
+    splits, split_problems = _parsed(used.train, used.validation)
     return ResolvedTask(
         place=place,
         used=used,
@@ -227,6 +224,17 @@ def _task(place: str, used: TrainingTask, of_phase: Hyperparameters, values: Hyp
         limits=recipes.limits(values),
         examples=_declared_examples(used, source, splits.get(used.train, ""), data),
     )
+
+
+def _parsed(*expressions: str) -> tuple[dict[str, str], list[str]]:
+    """Expression -> name of its split, of those that can be read, and the problems of the others."""
+    splits, problems = {}, []
+    for expression in expressions:
+        try:
+            splits[expression] = parse_split(expression)[0]
+        except UserError as error:
+            problems.append(str(error))
+    return splits, problems
 
 
 def _source(task: Task, data: DataConfig) -> tuple[TaskSource | None, str]:
@@ -258,6 +266,7 @@ def _target(config: Config) -> ResolvedTarget:
         source=source,
         source_problem=problem,
         splits=splits,
+        split_problems=_parsed(held_out)[1] if held_out else [],
         languages=languages,
         labels=_labels(target),
         source_language=source_language,

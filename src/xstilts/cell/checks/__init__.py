@@ -157,10 +157,7 @@ def _few_shot(cell: ResolvedCell) -> Iterator[str]:
     for name in ("selection", "eval_every", "patience"):
         if getattr(chosen.recipe, name) is not None:
             yield f"{FEW_SHOT}.recipe.{name}: few-shot training has no validation examples: leave it out"
-    try:
-        sources.parse_split(chosen.split)
-    except UserError as error:
-        yield str(error)
+    yield from cell.target.split_problems
     if chosen.split in (target.splits or cell.target.task.evaluate) and (target.splits or not cell.target.splits):
         yield f"{FEW_SHOT}.split={chosen.split} cannot be evaluated too: type a part of it, {FEW_SHOT}.split={chosen.split}:20%"
     known = [used.examples for phase in cell.training for used in phase.tasks.values() if used.place == FEW_SHOT]
