@@ -250,6 +250,16 @@ class FewShot:
 
 
 @dataclass
+class CharNoise:
+    """A control: typing errors in the inputs that are evaluated, in the script of each text. Nothing is trained on them."""
+
+    rate: float = number(0.0, at_least=0, at_most=1)
+    """Share of letters with an error: swapped with the next, dropped, replaced, or followed by a new one."""
+    seed: int = number(0, at_least=0, at_most=LARGEST_SEED)
+    """Seed of the errors; the same for all cells, so that they are tested on the same texts."""
+
+
+@dataclass
 class Target:
     """Phases 3 and 4: the target task, its training tasks, and the languages and splits of the evaluation."""
 
@@ -270,6 +280,7 @@ class Target:
     recipe: Hyperparameters = field(default_factory=Hyperparameters)
     """Differences from the recipe in phases 3 and 4."""
     few_shot: FewShot = field(default_factory=FewShot)
+    char_noise: CharNoise = field(default_factory=CharNoise)
 
 
 @dataclass

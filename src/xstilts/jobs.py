@@ -6,7 +6,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from xstilts.config import FewShot, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
+from xstilts.config import CharNoise, FewShot, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
 from xstilts.errors import UserError
 from xstilts.sources import TaskSource, languages_with_data, place_of
 from xstilts.sources.splits import DataSplit
@@ -120,6 +120,7 @@ class EvaluationJob:
     held_out: DataSplit | None = None
     """The examples that few-shot examples are drawn from: neither they nor examples that are related to them are evaluated."""
     max_test_examples: int | None = None
+    char_noise: CharNoise = field(default_factory=CharNoise)
     trained: bool = False
     """The target has training tasks, so the artifact must have its head."""
     head: GivenHead | None = None

@@ -52,6 +52,11 @@ class Study:
         return self._joined("averages")
 
     @property
+    def robustness(self) -> "DataFrame":
+        """A row per target and intermediate choice: the worst language, the spread over languages, the loss to noise."""
+        return self._joined("robustness")
+
+    @property
     def selection(self) -> "DataFrame":
         """A row per target and for their average: the gain of the choice that is the best on validation data."""
         return self._joined("selection")
@@ -123,7 +128,7 @@ class Study:
         return {
             f"{start}{table.name}": table.data
             for start, analysis, more in self._extras
-            for table in (*tables(analysis), *(part.table for part in more.parts if part.table))
+            for table in (*tables(analysis), *more.tables)
         }
 
     @cached_property

@@ -20,6 +20,7 @@ from xstilts.config import Config, Hyperparameters, ModelConfig
 from xstilts.encoders import is_path
 from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits, held_out_split
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
+from xstilts.sources.noise import VERSION as NOISE_VERSION
 from xstilts.sources.splits import DataSplit
 from xstilts.store.artifacts import is_done
 from xstilts.store.fingerprint import fingerprint, without_defaults
@@ -254,6 +255,7 @@ def _with_evaluation(
     config, target, source = cell.config, cell.target, readable(cell.target)
     cache, evaluate = checksum_cache(store_of(config)), replace(source.task, evaluate=target.splits)
     splits = evaluated_splits(replace(source, task=evaluate), config.target, cache, download)
+    noise = config.target.char_noise
     held_out = held_out_split(source, config.target.few_shot, cache)
     values, intermediate = target.hyperparameters, list(config.intermediate.tasks)
     identity = {
@@ -273,6 +275,7 @@ def _with_evaluation(
         "attention": start.model.attention,
         **_head_identity(head),
         **({"held_out": asdict(held_out)} if held_out else {}),
+        **({"char_noise": [NOISE_VERSION, noise.rate, noise.seed]} if noise.rate else {}),
         "data": {file: checksum for split in splits for file, checksum in split.checksums.items()},
     }
     # The cell's choices too: two cells may share an artifact and still be two points of a grid.
@@ -300,6 +303,7 @@ def _with_evaluation(
         without_data=[language for language in target.languages if not any(language in s.languages for s in splits)],
         held_out=held_out,
         max_test_examples=config.target.max_test_examples,
+        char_noise=noise,
         trained=bool(config.target.training),
         head=head,
         hyperparameters=values,

@@ -15,6 +15,8 @@
     disagreements  a row per test item that a choice gets right more or less often than the baseline: described in `disagreements`
     averages    a row per condition, benchmark, split and intermediate choice: average, sd (over seeds), and against the choice
                 `none` the columns of effects, tasks, gap, over
+    robustness  a row per target, condition and intermediate choice: the worst language, the spread over languages, and what
+                character noise costs; described in `robustness`
     selection   a row per target, and for their average, with the gain of the choice that is the best on validation data
     claims      a row per claim of the paper that is reproduced, with the difference that tests it and a verdict
     collapses   a row per choice, target and condition: runs, collapsed (how many collapsed, by the rule of `collapses`), share in
@@ -60,6 +62,7 @@ from xstilts.reporting.groups import OTHERS
 from xstilts.reporting.items import KeptItems, ReadItems, items_of
 from xstilts.reporting.naming import choice_name, options
 from xstilts.reporting.problems import last_sweep, problems
+from xstilts.reporting.robustness import robustness
 from xstilts.reporting.selection import selection
 from xstilts.reporting.statistics import NOTHING, Effect, holm
 from xstilts.reporting.summary import MainScore
@@ -95,6 +98,7 @@ class Analysis:
     calibration: "DataFrame"
     disagreements: "DataFrame"
     averages: "DataFrame"
+    robustness: "DataFrame"
     selection: "DataFrame"
     claims: "DataFrame"
     collapses: "DataFrame"
@@ -144,6 +148,7 @@ def analyse(study: Path) -> Analysis:
         calibration=_corrected(DataFrame(calibration, columns=EFFECTS)),
         disagreements=DataFrame(disagreeing, columns=DISAGREEMENTS),
         averages=averages(targets),
+        robustness=robustness(targets),
         selection=selection(targets),
         claims=claims(targets),
         collapses=collapses(pairs, collapsed),

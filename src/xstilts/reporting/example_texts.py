@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xstilts.config import DataConfig
+from xstilts.config import CharNoise, DataConfig
 from xstilts.errors import UserError
 from xstilts.reporting.comparison import Result
 from xstilts.sources import TaskSource, source_of
+from xstilts.sources.noise import noisy
 from xstilts.sources.readers import reader_module
 from xstilts.tasks.declaration import Task
 from xstilts.tasks.format import Format
@@ -30,11 +31,12 @@ class ItemText:
 def item_texts(result: Result, split: str, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], ItemText]:
     """Return (language, id) -> the text of each wanted example, or candidate of retrieval, of a result's split that is there.
 
-    Nothing is downloaded or generated. UserError, in one line, if the data cannot be read.
+    Texts have the character noise with which they were evaluated. Nothing is downloaded or generated. UserError, in one line, if
+    the data cannot be read.
     """
     from xstilts.sources.load import load
 
-    source = _source(result)
+    source, noise = _evaluated(result)
     format, declared = format_of(source.task), source.declared
     if hasattr(reader_module(declared.readers.get(split, declared.reader)), "pool"):
         raise UserError("the candidates that all languages share are too many to read them for a report")
@@ -43,7 +45,8 @@ def item_texts(result: Result, split: str, wanted: Collection[tuple[str, str]]) 
     for together in [languages] if format.candidate else [[language] for language in languages]:
         examples = load(source, split, together)
         names = zip(examples["language"][:], examples["id"][:], strict=True)
-        for example in examples.select([row for row, name in enumerate(names) if name in wanted]).to_list():
+        examples = examples.select([row for row, name in enumerate(names) if name in wanted])
+        for example in (noisy(examples, source.task, noise) if noise.rate else examples).to_list():
             words = example[format.labelled_items] if format.labelled_items else ()
             found[example["language"], example["id"]] = ItemText(" | ".join(_texts(example, format)), words)
     return found
@@ -59,19 +62,20 @@ def excerpt(text: str, around: str = "", length: int = MOST_CHARACTERS) -> str:
     return f"{CUT if start else ''}{text[start:end]}{CUT if end < len(text) else ''}"
 
 
-def _source(result: Result) -> TaskSource:
-    """Return the source of the result's target, as its config says. UserError if it does not say."""
+def _evaluated(result: Result) -> tuple[TaskSource, CharNoise]:
+    """Return the source of the result's target and its noise, as the config says. UserError if it does not say."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    config = result["config"]
     try:
-        task = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Task), config["target"]["task"]))
-        data = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(DataConfig), config["data"]))
+        data, target = result["config"]["data"], result["config"]["target"]
+        given = (DataConfig, data), (Task, target["task"]), (CharNoise, target.get("char_noise", {}))
+        made = [OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values)) for schema, values in given]
     except (KeyError, OmegaConfBaseException) as error:
         raise UserError(f"the config in the results does not say where the data is ({str(error).splitlines()[0]})") from None
-    assert isinstance(task, Task) and isinstance(data, DataConfig)
-    return source_of(task, data)
+    config, task, noise = made
+    assert isinstance(config, DataConfig) and isinstance(task, Task) and isinstance(noise, CharNoise)
+    return source_of(task, config), noise
 
 
 def _texts(example: Mapping[str, Any], format: Format) -> Iterator[str]:

@@ -18,7 +18,9 @@ from xstilts.reporting.tables import (
     choices,
     conditions,
     difference,
+    difference_cell,
     interval_heading,
+    interval_note,
     text_cells,
     without_empty,
 )
@@ -185,3 +187,25 @@ def model_tables(analysis: "Analysis") -> Iterator[ReportTable]:
     header = ["target", "model", "options", "metric", "split", SOURCE, OTHERS, "languages", "seeds"]
     caption = "Scores of each model without intermediate task, %: means over languages and seeds."
     yield without_empty(ReportTable("models", caption, header, rows, DataFrame(data, columns=header)))
+
+
+def robustness_tables(analysis: "Analysis") -> Iterator[ReportTable]:
+    """Yield the table of worst languages, spreads and losses to noise, a row per target, condition and choice, if it has rows."""
+    robustness = analysis.robustness
+    header = "target,options,intermediate,score,spread,worst language,score there,gain there,p corrected,seeds,loss to noise"
+    rows = []
+    for row in robustness.itertuples():
+        compared, known = row.difference == row.difference, row.loss == row.loss
+        shown = difference_cell(row.difference, row.low, row.high, row.covers, row.p_corrected) if compared else TableCell("")
+        about = text_cells(row.target, row.condition, row.intermediate, fixed(row.score), fixed(row.spread), row.worst)
+        lost = TableCell(signed(row.loss), interval(row.loss_low, row.loss_high)) if known else TableCell("")
+        p = probability(row.p_corrected) if compared else ""
+        rows.append([*about, TableCell(fixed(row.worst_score)), shown, *text_cells(p, row.seeds), lost])
+    caption = (
+        "Robustness: mean score of the languages other than the source language, %, their spread (standard deviation between "
+        "languages), and the language that is the worst on average over all choices, with the difference there to the choice "
+        f"without intermediate task, percent points; {interval_note(robustness['covers'])}. Loss to noise: the score without "
+        "character noise minus the score with it, and its interval over runs."
+    )
+    if rows:
+        yield without_empty(ReportTable("robustness", caption, header.split(","), rows, robustness))

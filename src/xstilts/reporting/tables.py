@@ -104,11 +104,11 @@ def answer_table(answers: "DataFrame") -> ReportTable:
 
 
 def summary_tables(analysis: Analysis) -> Iterator[ReportTable]:
-    """Yield layers, several models, averages, the best task of each target, the paper's claims; no table without rows."""
-    from xstilts.reporting.extra_tables import layer_tables, model_tables
+    """Yield layers, several models, robustness, averages, the best task of each target, the paper's claims; none without rows."""
+    from xstilts.reporting.extra_tables import layer_tables, model_tables, robustness_tables
 
-    yield from layer_tables(analysis)
-    yield from model_tables(analysis)
+    for made in (layer_tables, model_tables, robustness_tables):
+        yield from made(analysis)
     if len(analysis.averages):
         yield _averages(analysis.averages)
     if len(analysis.selection):

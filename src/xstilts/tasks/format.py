@@ -99,6 +99,8 @@ class Format:
     shuffled: Callable[[Sequence[Example], Random], list[Any]] | None = None
     """Examples of one language, all with gold -> a new value of the field `gold` for each. Together they are distributed like the
     old ones, each is valid for its example, and neither its text nor its old gold can tell it. None: there are no labels."""
+    perturbed: tuple[str, ...] = ()
+    """The fields that character noise may change: inputs, without those that the gold is a part of. (): none."""
     check_answers: str | None = None
     """`MODULE:NAME` of a function that examples pass before they are checked: see `sources.answers.place_answers`."""
 

@@ -189,7 +189,7 @@ class TaskDataModule(pl.LightningDataModule):
         """All examples of the target, split by split and language by language, and their features."""
         job = self.target if isinstance(self.target, EvaluationJob) else self._evaluation_of(self.target)
         cut = job.source, job.splits, job.max_test_examples, self.tokenizer, job.limits
-        made = evaluation_features(*cut, self.store, job.held_out)
+        made = evaluation_features(*cut, self.store, job.held_out, job.char_noise)
         self.language_splits = _language_splits(job.splits, made)
         return self._batchable(job.task.name, job.task, made, self.hyperparameters)
 

@@ -43,7 +43,8 @@ def evaluate(job: EvaluationJob) -> None:
     with tracked(job.logger, job.run, {"config": job.header.get("config")}) as run:
         run.used(job.artifact)
         if result := _evaluate(job):
-            _note_scores(job, result)
+            if not job.char_noise.rate:  # a card has the scores on the texts as they are
+                _note_scores(job, result)
             run.table("scores", COLUMNS, table(result))
             run.summary(summary(result))
             run.bars("score by language", "language", "score", main_scores(result))

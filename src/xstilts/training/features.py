@@ -8,6 +8,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 from transformers import PreTrainedTokenizerBase
 
+from xstilts.config import CharNoise
 from xstilts.data import data_maps
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.tables import kept_in
@@ -17,6 +18,8 @@ from xstilts.numbering import counted
 from xstilts.paths import DYNAMICS
 from xstilts.sources import TaskSource, arrow_file
 from xstilts.sources.load import load
+from xstilts.sources.noise import VERSION as NOISE_VERSION
+from xstilts.sources.noise import noisy
 from xstilts.sources.shuffle import shuffled
 from xstilts.sources.splits import DataSplit
 from xstilts.sources.subset import subset
@@ -66,11 +69,12 @@ def evaluation_features(
     limits: Limits,
     store: str = "",
     held_out: DataSplit | None = None,
+    noise: CharNoise | None = None,
 ) -> Prepared:
     """The examples of some splits, the `first` so many of each language (null: all), in one table, and their features.
 
-    Examples that are related to those `held_out` are left out. Answers of one language may be candidates of another's questions,
-    so a split is loaded with all its languages at once.
+    Examples that are related to those `held_out` are left out, and the others get `noise`. Answers of one language may be
+    candidates of another's questions, so a split is loaded with all its languages at once.
     """
 
     def build(folder: Path | None) -> Prepared:
@@ -81,12 +85,16 @@ def evaluation_features(
                 load(source, split.expression, split.languages, first, file=folder and folder / f"{number}.{READ}")
                 for number, split in enumerate(splits)
             ]
-        examples = _settled(concatenate_datasets(read) if len(read) > 1 else read[0], folder, read)
+        examples = concatenate_datasets(read) if len(read) > 1 else read[0]
+        if noise and noise.rate:
+            examples = noisy(examples, source.task, noise)
+        examples = _settled(examples, folder, read)
         with kept_in(folder and features_file(folder)):
             features = featurizer(source.task.format).featurize(examples, tokenizer, source.task, limits, False)
         return Prepared(examples, features, [len(part) for part in read])
 
-    taken = {"first": first} | ({"held_out": asdict(held_out)} if held_out else {})
+    taken: dict[str, Any] = {"first": first} | ({"held_out": asdict(held_out)} if held_out else {})
+    taken |= {"char_noise": [NOISE_VERSION, noise.rate, noise.seed]} if noise and noise.rate else {}
     return _kept(source, splits, taken, tokenizer, limits, False, store, build)
 
 

@@ -482,3 +482,16 @@ def test_more_few_shot_examples_than_there_are(config):
     config.target.few_shot.language, config.target.few_shot.k = "de", 20
     config.target.task.sources["xtreme"].expect = {"validation": Expect(rows={"*": 19})}
     assert problems(config) == ["target.few_shot.k: got 20, expected 19 or less, the examples of validation in de"]
+
+
+def test_noise_in_the_inputs_is_for_formats_with_a_gold_beside_them(config):
+    config.target.char_noise.rate = 0.1
+    assert problems(config) == []
+    config.target.char_noise.rate, config.target.char_noise.seed = 1.5, -1
+    assert problems(config) == [
+        "target.char_noise.rate: got 1.5, expected 1 or less",
+        "target.char_noise.seed: got -1, expected 0 or more",
+    ]
+    config.target.char_noise.rate, config.target.char_noise.seed = 0.1, 0
+    config.target.task, config.target.training = task("text", "mlm"), {}
+    assert any(problem.startswith("target.char_noise: noise in a task of the format mlm") for problem in problems(config))

@@ -41,6 +41,7 @@ def test_every_table_and_figure_is_written_in_every_form_and_the_same_again(anal
         "scores_xnli",
         "averages",
         "families",
+        "robustness",
         "selection",
         "scaling",
         "typology",

@@ -60,12 +60,12 @@ def captions_in_latex(analysis: Analysis) -> dict[str, str]:
 @pytest.mark.parametrize("view", [markdown, captions_in_latex])
 def test_captions_of_tables_in_files(view: Callable[[Analysis], dict[str, str]], one_run: Path, write_made_up: Write) -> None:
     captions = view(analyse(one_run))
-    assert {name for name, caption in captions.items() if ONLY in caption} == {*DIFFERENCES, "averages"}
+    assert {name for name, caption in captions.items() if ONLY in caption} == {*DIFFERENCES, "averages", "robustness"}
     for seed in (1, 2):
         write_made_up(target="pawsx", seed=seed)
         write_made_up(target="pawsx", seed=seed, intermediate="mnli", better=1)
     captions = view(analyse(one_run))
-    assert {name for name, caption in captions.items() if SOME in caption} == DIFFERENCES
+    assert {name for name, caption in captions.items() if SOME in caption} == {*DIFFERENCES, "robustness"}
 
 
 def test_the_table_of_declared_comparisons() -> None:

@@ -16,6 +16,7 @@ from xstilts.cell.resolve import FEW_SHOT, ResolvedCell, ResolvedTask, resolve
 from xstilts.config import Config
 from xstilts.errors import UserError, unknown_name
 from xstilts.launch import machine
+from xstilts.sources.noise import noise_problem
 from xstilts.sources.shuffle import shuffling_problem
 from xstilts.sources.subset import sampling_problems
 from xstilts.tasks.declaration import SPLITS, Task, head_name
@@ -106,6 +107,8 @@ def _target(cell: ResolvedCell) -> Iterator[str]:
     if chosen.splits == []:
         yield f"target.splits: got no split, expected one or more of {', '.join(SPLITS)}; leave it out for those of the task"
     yield from metric_problems(target.task, target.languages)
+    if chosen.char_noise.rate and target.task.format in format_names() and (problem := noise_problem(target.task)):
+        yield f"target.char_noise: {problem}"
 
 
 def _without_masks(task: ResolvedTask) -> Iterator[str]:

@@ -3,8 +3,8 @@
     README.md       the answer; captions of all tables and figures, and what could not be made
     tables/         NAME.csv (all digits, a row per number), NAME.md, NAME.tex (needs booktabs)
     figures/        NAME.svg, NAME.png
-    data/           the analysis itself, as CSV: answers, scores, effects, calibration, averages, selection, claims, collapses,
-                    provenance and problems; and examples of predictions
+    data/           the analysis itself, as CSV: answers, scores, effects, calibration, averages, robustness, selection, claims,
+                    collapses, provenance and problems; and examples of predictions
 
 The same results give the same bytes.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters of texts that a spreadsheet would run as a formula."""
-DATA = tuple("answers scores effects calibration averages selection claims collapses provenance problems".split())
+DATA = tuple("answers scores effects calibration averages robustness selection claims collapses provenance problems".split())
 
 
 def write_folder(analysis: Analysis, folder: Path, more: Extras) -> list[Path]:

@@ -43,6 +43,7 @@ FORMAT = Format(
     default_metric="accuracy",
     problem=problem,
     shuffled=shuffled,
+    perturbed=("text_a", "text_b"),
     gold="label",
     may_be_null=("text_b", "genre"),
     shared=("text_a",),  # a premise, the first of two sentences

@@ -49,6 +49,7 @@ FORMAT = Format(
     default_metric="accuracy",
     problem=problem,
     shuffled=shuffled,
+    perturbed=("prompt", "choices"),
     gold="label",
     may_be_null=("context",),
     shared=("context", "prompt"),

@@ -58,6 +58,7 @@ FORMAT = Format(
     featurizer="xstilts.data.featurizers.retrieval",
     predictions="",
     problem=problem,
+    perturbed=("text",),  # of queries
     gold="relevant",
     may_be_null=("context",),
     candidate=("side", "candidate"),

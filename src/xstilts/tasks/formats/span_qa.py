@@ -62,6 +62,7 @@ FORMAT = Format(
     default_metric="squad",
     problem=problem,
     shuffled=shuffled,
+    perturbed=("question",),  # answers are spans of the context
     gold="answers",
     gold_value=gold_value,
     shared=("context",),

@@ -50,6 +50,7 @@ FORMAT = Format(
     default_metric="tagging_f1",
     problem=problem,
     shuffled=shuffled,
+    perturbed=("words",),
     gold="tags",
     gold_is_label=True,
     fewest_labels=1,

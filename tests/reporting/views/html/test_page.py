@@ -146,6 +146,7 @@ def test_each_target_with_several_layers_has_a_section(write_made_up: Write, tmp
     text = render(analyse(tmp_path))
     assert '<section id="layers_tatoeba">\n<h2>Layers of tatoeba</h2>' in text
     assert '<a href="#layers_tatoeba">Layers of tatoeba</a>' in text and ">layer 2</th>" in text
+    assert '<section id="robustness">\n<h2>Robustness</h2>' in text
 
 
 def test_problems_are_html(study: Path) -> None:

@@ -58,6 +58,7 @@ STEPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Percentage points of difference at which a cell gets the next stronger colour: the same in every report."""
 TITLES = {
     "models": "Models",
+    "robustness": "Robustness",
     "averages": "Averages",
     "selection": "Best intermediate task per target",
     "claims": "The paper's claims",
