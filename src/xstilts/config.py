@@ -24,6 +24,7 @@ LOGGERS = ("csv", "tensorboard", "wandb", "none")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 POOLINGS = ("mean", "cls", "last", "pooler")
 HEADS = ("fresh", "kept", "given")
+ADAPTERS = ("none", "lora", "ia3")
 ROLES = ("target", "intermediate")
 """Config groups in which a task is chosen."""
 MANY = 1_000_000_000
@@ -72,6 +73,12 @@ class ModelConfig:
     pooler: str = one_of("carried", ("carried", "fresh", "none"))
     """The pooler of heads that have one (multiple choice, BERT's classification, retrieval): `carried` over from phase to phase,
     at first from the published encoder, if it has one; `fresh` (initialised again in each phase) or `none`."""
+    adapter: str = one_of("none", ADAPTERS)
+    """`lora` or `ia3`: phases 2 and 3 train an adapter, their heads and the pooler, and leave the encoder's own weights alone;
+    `none`: they train the encoder. `recipe.adapter` of a phase overrides it."""
+    previous_adapter: str = one_of("merged", ("merged", "kept", "stacked"))
+    """The adapter of the phase before: `merged` into the encoder, under a new one; `kept`: trained further; `stacked`: left as
+    it is beside the encoder, under a new one."""
     layer_parameters: int | None = number(None, at_least=1, at_most=1_000_000 * MANY)
     """Number of weights in all layers, without embeddings, to estimate costs; config.json counts where it is on this disk."""
     attention: str = one_of("sdpa", ATTENTIONS)
@@ -138,6 +145,17 @@ class Hyperparameters:
     """Dropout of the encoder's hidden states and attention in this phase; null: as in its config.json, which is not changed."""
     freeze_embeddings: bool | None = None
     """Do not train the encoder's embedding matrices (words, positions) in this phase."""
+    adapter: str | None = one_of(None, ADAPTERS)
+    """The adapter of this phase; null: `model.adapter`. Phase 1 has none."""
+    adapter_rank: int | None = number(None, at_least=1, at_most=65_536)
+    """LoRA: the rank of the product that is added to a layer's weights; null: 8."""
+    adapter_alpha: float | None = number(None, above=0, at_most=1e6)
+    """LoRA: the product is multiplied by this / rank; null: 16."""
+    adapter_dropout: float | None = number(None, at_least=0, below=1)
+    """LoRA: dropout of the inputs of the product; null: 0."""
+    adapter_modules: list[str] | None = None
+    """Ends of the names of the encoder's linear layers that get an adapter, as `query` or `output.dense`; null: peft's choice
+    for the encoder's type."""
     eval_every: int | None = number(None, at_least=0, at_most=MANY)
     """Optimizer steps between two evaluations on the validation examples; 0: only at the end."""
     eval_examples: int | None = number(None, at_least=1, at_most=MANY)

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from xstilts.config import CharNoise, FewShot, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
 from xstilts.errors import UserError
+from xstilts.paths import adapter_folder
 from xstilts.sources import TaskSource, languages_with_data, place_of
 from xstilts.sources.splits import DataSplit
 from xstilts.store.identity import data_checksums
@@ -66,6 +67,10 @@ class TrainingJob:
     """The checkpoint to go on from, chosen by the driver."""
     parent: str | None = None
     """The artifact to start from; null: the encoder of phase 1."""
+    adapters: list[str] = field(default_factory=list)
+    """The folders of the parent's adapters that are not merged, in order."""
+    base: str | None = None
+    """The artifact whose encoder these adapters belong to; null: the encoder of phase 1."""
     carry_head: bool = False
     """Start with the parent's head instead of a fresh one."""
     head: GivenHead | None = None
@@ -90,6 +95,17 @@ class TrainingJob:
     def validates(self) -> bool:
         """Return whether the phase is evaluated while it trains."""
         return any(data.validation for data in self.tasks.values())
+
+    @property
+    def keeps_adapter(self) -> bool:
+        """Return whether the parent's last adapter is trained further, in the place of a new one."""
+        return bool(self.adapters) and self.model.previous_adapter == "kept"
+
+    @property
+    def published_adapters(self) -> list[str]:
+        """The folders of the adapters that the artifact will have, in order."""
+        new = self.hyperparameters.adapter is not None and not self.keeps_adapter
+        return [str(adapter_folder(Path(self.artifact), number + 1)) for number in range(len(self.adapters) + new)]
 
 
 @dataclass(frozen=True)

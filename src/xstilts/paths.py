@@ -3,7 +3,8 @@
 In the store:
 
     <kind>/<fingerprint>/            an artifact: metadata.json, done.json, heads.safetensors, model files;
-                                     a trained one also has the notes README.md (its model card) and scores.json
+                                     a trained one also has the notes README.md (its model card) and scores.json,
+                                     and of encoders with adapters adapters/<number>/
     <kind>/.<fingerprint>.work/      an unfinished training: job, checkpoints, log
     <kind>/.<fingerprint>.lock       held by the process that trains it
     .checksums.json                  sha256 of raw data files that were read before
@@ -68,6 +69,11 @@ def conf_dir() -> Path:
 def experiments_dir() -> Path:
     """The folder of study files, a config group like the others; in a checkout a link to the folder beside conf/."""
     return conf_dir() / "experiments"
+
+
+def adapter_folder(artifact: Path, number: int) -> Path:
+    """Return the folder of an artifact's adapter; they are numbered from 1, in the order in which they were trained."""
+    return artifact / "adapters" / str(number)
 
 
 def checksum_cache(store: Path) -> Path:

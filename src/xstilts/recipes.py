@@ -4,13 +4,16 @@ Phase 2 has one more layer before the user's, `Recipe.intermediate`. Phase 1 has
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
-from xstilts.config import Hyperparameters, Recipe
+from xstilts.config import Hyperparameters, ModelConfig, Recipe
 from xstilts.tasks.declaration import Limits, Task, TrainingTask
 
 LAYERED = [field.name for field in fields(Hyperparameters)]
 LIMIT_NAMES = list(Limits.__dataclass_fields__)
+ADAPTER_NAMES = [name for name in LAYERED if name.startswith("adapter")]
+LORA = Hyperparameters(adapter="lora", adapter_rank=8, adapter_alpha=16.0, adapter_dropout=0.0)
+"""The values of LoRA that no table gives."""
 
 
 def layered(*layers: Hyperparameters) -> Hyperparameters:
@@ -38,7 +41,18 @@ def for_phase(
 
 def for_pretraining(recipe: Recipe, override: Hyperparameters) -> Hyperparameters:
     """Phase 1, and each of its tasks. A recipe's values for mlm are for an encoder that is trained already, and ignored here."""
-    return layered(recipe.default, override)
+    return replace(layered(recipe.default, override), **dict.fromkeys(ADAPTER_NAMES))
+
+
+def with_adapter(values: Hyperparameters, model: ModelConfig) -> Hyperparameters:
+    """The hyperparameters of a phase with every value that its adapter has, and null for those that it has not."""
+    kind = values.adapter or model.adapter
+    if kind == "lora":
+        return replace(layered(LORA, values), adapter=kind)
+    modules = values.adapter_modules if kind == "ia3" else None
+    return replace(
+        values, **dict.fromkeys(ADAPTER_NAMES) | {"adapter": "ia3" if kind == "ia3" else None, "adapter_modules": modules}
+    )
 
 
 def _of_task(recipe: Recipe, name: str, intermediate: bool) -> list[Hyperparameters]:

@@ -28,6 +28,7 @@ MULTITASK = (
     "intermediate.tasks.mlm.languages=[de,fr]",
     "trainer.checkpoint_every=3",
 )
+ADAPTED = (*SINGLE, "model.adapter=lora", "target.recipe.adapter_dropout=0.1")
 PRETRAINED = (
     "+target=tatoeba",
     "model.tokenizer=null",
@@ -81,6 +82,7 @@ def undisturbed(
         ([("publishing", 1)], SINGLE),
         ([("step", 14), ("step", 4)], MULTITASK),
         ([("evaluation", 4)], MULTITASK),
+        ([("step", 14), ("evaluation", 2)], ADAPTED),
         ([("step", 14), ("step", 4)], PRETRAINED),
         ([("publishing", 1)], PRETRAINED),
     ],

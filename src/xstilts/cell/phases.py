@@ -7,7 +7,7 @@ phase 4  evaluation: a result file and its predictions
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,16 @@ class Start:
     """The encoder's fingerprint."""
     artifact: str | None = None
     """The folder of the phase that trained it; None: it is given, or random."""
+    adapters: list[str] = field(default_factory=list)
+    """The folders of the adapters that are merged into it, in order."""
+    base: str | None = None
+    """As in TrainingJob: the artifact without these adapters."""
 
     def after(self, phase: Phase) -> "Start":
         """The start of the phase after this one."""
-        return replace(self, parent=phase.paths.fingerprint, artifact=str(phase.paths.folder))
+        job, folder = phase.job, str(phase.paths.folder)
+        assert isinstance(job, TrainingJob)
+        return replace(self, parent=phase.paths.fingerprint, artifact=folder, adapters=job.published_adapters, base=job.base)
 
 
 def store_of(config: Config) -> Path:
@@ -157,6 +163,7 @@ def _phase(
 ) -> Phase:
     """A training phase. `more`: further values that determine its artifact; `head`: the one it starts with, if no fresh one."""
     config, values = cell.config, phase.hyperparameters
+    below = [] if config.model.previous_adapter == "merged" else start.adapters
     identity = {
         "kind": "training",
         "version": ARTIFACT_VERSION,
@@ -170,6 +177,7 @@ def _phase(
         "attention": start.model.attention,
         "seed": phase.seed,
         **_head_identity(head),
+        **({"previous_adapter": config.model.previous_adapter} if below else {}),
         **(more or {}),
     }
     paths = ArtifactPaths(store_of(config), "trained", fingerprint(identity))
@@ -180,6 +188,8 @@ def _phase(
         work=str(paths.work),
         curves=str(curves_dir(Path(config.output).absolute(), list(data), paths.fingerprint)),
         parent=start.artifact,
+        adapters=below,
+        base=start.base if below else start.artifact,
         carry_head=phase.carry_head,
         head=head,
         model=replace(start.model, pooler=phase.pooler),

@@ -144,6 +144,7 @@ def _pretraining(config: Config) -> ResolvedPhase:
 def _intermediate(config: Config) -> ResolvedPhase:
     chosen = config.intermediate
     values = recipes.for_phase(config.recipe, chosen.tasks, chosen.recipe, intermediate=True)
+    values = recipes.with_adapter(values, config.model)
     tasks = {
         name: _task(
             f"intermediate.tasks.{name}",
@@ -162,7 +163,9 @@ def _data_map(config: Config, name: str) -> ResolvedPhase:
     """The training on all examples of an intermediate task; all but its length is as in phase 2."""
     used = config.intermediate.tasks[name]
     values = replace(
-        recipes.for_task(config.recipe, used.task, config.intermediate.recipe, intermediate=True),
+        recipes.with_adapter(
+            recipes.for_task(config.recipe, used.task, config.intermediate.recipe, intermediate=True), config.model
+        ),
         epochs=used.data_map.epochs,
         max_steps=None,
         selection="last",  # after all epochs, and without any evaluation
@@ -177,7 +180,7 @@ def _data_map(config: Config, name: str) -> ResolvedPhase:
 
 def _target_training(config: Config, name: str, carry_head: bool) -> ResolvedPhase:
     used = config.target.training[name]
-    values = recipes.for_task(config.recipe, used.task, config.target.recipe)
+    values = recipes.with_adapter(recipes.for_task(config.recipe, used.task, config.target.recipe), config.model)
     tasks = {name: _task(f"target.training.{name}", used, values, values, config.data)}
     return ResolvedPhase(3, f"phase 3: {name}", tasks, values, Mixture(), _seed(config), config.model.pooler, carry_head)
 

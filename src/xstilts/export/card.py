@@ -4,6 +4,7 @@
 has the same card wherever and whenever it is made. Names come from configs and data: whatever is in them stays text.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -159,6 +160,32 @@ def _loading(metadata: Artifact) -> Iterator[str]:
             "under `head.<name>.` (of a format that has a class for other encoders: the weights of XLM-R's class), those of a "
             "pooler under `pooler.layer.`."
         )
+    if adapter := metadata.get("adapter"):
+        yield from _adapter(adapter, metadata)
+
+
+def _adapter(adapter: Mapping[str, Any], metadata: Artifact) -> Iterator[str]:
+    """The encoder with its adapters beside it, in the place of the one that they are merged into."""
+    base, hub, names = adapter.get("base"), (metadata.get("encoder") or {}).get("hub"), range(1, adapter.get("number", 1) + 1)
+    below = next((f"{code(one.get('label'))}, {code(base)}" for one in chain(metadata) if base == one.get("fingerprint")), None)
+    loaded = str(hub) if base is None and hub and _is_hub_id(str(hub)) else "BASE"
+    more = [f'encoder.load_adapter(folder, "{number}", subfolder="adapters/{number}")' for number in names[1:]]
+    if more:
+        more.append(f"encoder.base_model.set_adapter({json.dumps([str(number) for number in names])})")
+    yield (
+        f"This phase trained {adapter.get('trained', 0):,} weights of an adapter ({code(adapter.get('kind', UNKNOWN))}) beside "
+        f"the {adapter.get('weights', 0):,} of the encoder, and its head. All is merged into the weights above. Without it, "
+        f"peft reads {'the adapters' if more else 'the adapter'} alone, on the encoder below: {below or _encoder(metadata)}."
+    )
+    yield "\n".join(
+        [
+            "```python\nfrom peft import PeftModel\nfrom transformers import AutoModel\n",
+            f'encoder = AutoModel.from_pretrained("{loaded}", trust_remote_code=False)',
+            'encoder = PeftModel.from_pretrained(encoder, folder, "1", subfolder="adapters/1")',
+            *more,
+            "```",
+        ]
+    )
 
 
 def _data(metadata: Artifact) -> str:
@@ -202,7 +229,7 @@ def _recipe(metadata: Artifact) -> str:
         values |= {f"mlm_probability{of}": declared.get("mlm_probability")}
     if len(tasks) > 1:
         values |= {f"mixture.{key}": value for key, value in asdict(Mixture(**identity.get("mixture", {}))).items()}
-    values |= {key: identity.get(key) for key in ("pooler", "carry_head", "precision", "seed")}
+    values |= {key: identity.get(key) for key in ("pooler", "carry_head", "previous_adapter", "precision", "seed")}
     values |= {"steps": metadata.get("steps"), "selected step": metadata.get("selected_step")}
     return table(["setting", "value"], [[code(key), code(value)] for key, value in values.items() if value not in (None, {})])
 

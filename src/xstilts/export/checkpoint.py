@@ -27,7 +27,14 @@ from xstilts.tasks.formats import format_of
 def export(
     folder: Path, encoder: Encoder, heads: dict[str, tuple[Task, nn.Module]], tokenizer: PreTrainedTokenizerBase
 ) -> list[str]:
-    """Write the artifact's weights into `folder`; returns the Hugging Face classes that load it, one per head that has one."""
+    """Write the artifact's weights into `folder`; returns the Hugging Face classes that load it, one per head that has one.
+
+    Adapters are written for themselves, into `adapters/<number>/` as peft reads them, and then merged into the encoder.
+    """
+    if encoder.adapters is not None:
+        encoder.adapters.save(folder)
+        encoder.adapters.merge()
+        encoder.adapters = None
     own = {f"head.{name}.{key}": value for name, (_, head) in heads.items() for key, value in head.state_dict().items()}
     if encoder.pooler is not None:
         own |= {f"pooler.{key}": value for key, value in encoder.pooler.state_dict().items()}

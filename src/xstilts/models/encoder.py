@@ -27,6 +27,7 @@ from xstilts import encoders
 from xstilts.config import ModelConfig, TinyArchitecture
 from xstilts.errors import UserError
 from xstilts.models import dropout, padding_free
+from xstilts.models.adapters import Adapters
 from xstilts.numbering import counted
 
 log = logging.getLogger("xstilts")
@@ -70,6 +71,7 @@ class Encoder(nn.Module):
         self.backbone = backbone
         self.pooler: Pooler | None = None
         self.padding_free = False
+        self.adapters: Adapters | None = None
         self.family = encoders.family(backbone.config.model_type)
         self.reads_segments = takes_segments(backbone)
 

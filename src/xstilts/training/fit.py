@@ -1,5 +1,6 @@
 """One training phase, from its job to a published artifact (phases 1, 2 and 3)."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from xstilts.errors import UserError
 from xstilts.export import checkpoint
 from xstilts.export.card_scores import first_card
 from xstilts.jobs import TrainingJob
+from xstilts.models.adapters import put_on
 from xstilts.models.encoder import Encoder
 from xstilts.paths import DYNAMICS
 from xstilts.store.artifacts import publish, temporary_folder
@@ -33,10 +35,11 @@ from xstilts.training.given_head import load_given_head
 from xstilts.training.load import check_length, fresh_heads, load_encoder
 from xstilts.training.memory import out_of_memory_means
 from xstilts.training.module import TaskModule
-from xstilts.training.provenance import provenance
+from xstilts.training.provenance import encoder_of, provenance
 from xstilts.training.trainer import WholeCheckpoints, trainer_options
 from xstilts.versions import versions
 
+log = logging.getLogger("xstilts")
 Heads = dict[str, tuple[Task, nn.Module]]
 
 
@@ -107,7 +110,9 @@ def data_of(job: TrainingJob, tokenizer: PreTrainedTokenizerBase, padding_free: 
 
 def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encoder, Heads]:
     """The parent's encoder, and one head per head name: fresh, or the parent's where the job says so."""
-    encoder = load_encoder(job.model, job.trainer, tokenizer, job.parent)
+    encoder = load_encoder(job.model, job.trainer, tokenizer, job.base if job.adapters else job.parent)
+    if job.adapters:
+        encoder.published_pooler = {}  # the parent's heads.safetensors has the pooler that goes on
     saved = checkpoint.load_heads(Path(job.parent)) if job.parent else {}
     tasks = {name: training.task for name, training in job.tasks.items()}
     by_task = {name: training.hyperparameters for name, training in job.tasks.items()}
@@ -128,6 +133,10 @@ def _model(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Encode
         encoder.set_dropout(job.hyperparameters.dropout)
     if job.hyperparameters.freeze_embeddings:
         encoder.freeze_embeddings()
+    if job.hyperparameters.adapter:
+        seed, place = derived_seed("adapter", job.seed), {} if job.base else encoder_of(job.model)
+        encoder.adapters = put_on(encoder.backbone, job.hyperparameters, seed, job.adapters, job.keeps_adapter, place)
+        log.info(f"{job.label}: trains {encoder.adapters.told}")
     return encoder, heads
 
 
@@ -142,6 +151,13 @@ def _publish(
     assert data.plan
     final, steps = Path(job.artifact), len(data.plan)
     examples = {name: task.example_count() for name, task in data.training.items()}
+    adapter = encoder.adapters and {
+        "kind": job.hyperparameters.adapter,
+        "base": Path(job.base).name if job.base else None,
+        "number": len(encoder.adapters.names),
+        "trained": encoder.adapters.trained,
+        "weights": encoder.adapters.weights,
+    }
     with temporary_folder(final) as folder:
         classes = checkpoint.export(folder, encoder, heads, data.tokenizer)
         for dynamics in recorded:
@@ -156,6 +172,7 @@ def _publish(
             "selected_step": selection.best_step if selection.keep_best and selection.best is not None else steps,
             "validation": selection.history,
             "parent": job.parent,
+            **({"adapter": adapter} if adapter else {}),
             "versions": versions(),
             **provenance(job, examples),
         }

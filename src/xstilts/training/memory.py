@@ -51,6 +51,6 @@ def out_of_memory_means(label: str) -> Iterator[None]:
         reason = str(error).splitlines()[0].split(". ")[0]
         raise UserError(
             f"{label}: the model with its gradients and optimizer does not fit into the memory of the device ({reason}); type "
-            f"model=xlmr_base or another smaller model, trainer.precision=bf16-mixed, or "
+            f"model=xlmr_base or another smaller model, model.adapter=lora, trainer.precision=bf16-mixed, or "
             f"intermediate.recipe.freeze_embeddings=true target.recipe.freeze_embeddings=true"
         ) from error

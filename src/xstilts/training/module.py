@@ -20,10 +20,12 @@ from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 from transformers import PreTrainedTokenizerBase
 
+from xstilts import recipes
 from xstilts.config import PRECISIONS, Hyperparameters, ModelConfig, TrainerConfig
 from xstilts.data.batches import EvaluationBatch, OptimizerStep, TaskFeatures
 from xstilts.errors import UserError
 from xstilts.models import trimming
+from xstilts.models.adapters import put_on
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import ContrastiveHead, Head, HeadOutputs
 from xstilts.tasks.declaration import Task, TrainingTask
@@ -80,13 +82,19 @@ class TaskModule(pl.LightningModule):
         model: ModelConfig | None = None,
         seed: int = 1,
     ) -> "TaskModule":
-        """Load the encoder that `model` describes and give it a fresh head for each task. Takes the data module's arguments."""
+        """Load the encoder that `model` describes, give it a fresh head for each task, and the adapter if one is chosen.
+
+        Takes the data module's arguments.
+        """
         encoder = load_encoder(model or ModelConfig(), TrainerConfig(), tokenizer)
         used = {tasks.name: tasks} if isinstance(tasks, Task) else tasks
         named = {name: item if isinstance(item, Task) else item.task for name, item in used.items()}
         heads = fresh_heads(named, encoder, dict.fromkeys(named, hyperparameters), seed)
         if any(head.needs_pooler for _, head in heads.values()):
             encoder.add_pooler()
+        values = recipes.with_adapter(hyperparameters, model or ModelConfig())
+        if values.adapter:
+            encoder.adapters = put_on(encoder.backbone, values, derived_seed("adapter", seed))
         return cls(encoder, {name: head for name, (_, head) in heads.items()}, hyperparameters, seed)
 
     def head(self, name: str) -> Head:

@@ -9,12 +9,14 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
+from xstilts.models.adapters import SCALES
 
 
 def optimizer(module: nn.Module, hyperparameters: Hyperparameters) -> Optimizer:
-    """AdamW over the module's parameters; weight decay spares biases and LayerNorm, as in both recipes."""
+    """AdamW over the module's parameters; weight decay spares biases and LayerNorm, as in both recipes, and the scales of IA3."""
     trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
     norms = {f"{name}.weight" for name, layer in module.named_modules() if isinstance(layer, nn.LayerNorm)}
+    norms |= {name for name, _ in trained if SCALES in name}
     decayed = [parameter for name, parameter in trained if name not in norms and not name.endswith("bias")]
     spared = [parameter for name, parameter in trained if name in norms or name.endswith("bias")]
     if hyperparameters.learning_rate is None:

@@ -28,7 +28,7 @@ def provenance(job: TrainingJob, examples: Mapping[str, int]) -> dict[str, Any]:
     `encoder` is phase 1 as it was given, `lineage` what was trained since, `data` what this phase is trained on.
     """
     before = _artifact(job.parent or job.model.name_or_path)
-    first = _encoder(job.model) | ({} if before else {"fingerprint": job.identity.get("parent")})
+    first = encoder_of(job.model) | ({} if before else {"fingerprint": job.identity.get("parent")})
     return {
         "fingerprint": Path(job.artifact).name,
         "encoder": before.get("encoder", first) if before else first,
@@ -65,7 +65,8 @@ def _part(training: TrainingData) -> dict[str, Any]:
     return part
 
 
-def _encoder(model: ModelConfig) -> dict[str, Any]:
+def encoder_of(model: ModelConfig) -> dict[str, Any]:
+    """Phase 1 as it was given: its place, or that it is random, and the place of its tokenizer where that is another."""
     tokenizer = {"tokenizer": _place(model.tokenizer, None)} if model.tokenizer else {}
     return ({"random": True} if model.name_or_path is None else _place(model.name_or_path, model.revision)) | tokenizer
 

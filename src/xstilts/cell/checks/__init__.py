@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from xstilts import bounds, sources
 from xstilts.babel import check as world
 from xstilts.cell.checks import encoder
+from xstilts.cell.checks.adapters import adapter_problems
 from xstilts.cell.checks.hyperparameters import hyperparameter_problems, length_problems
 from xstilts.cell.checks.places import folder_problems, name_problems
 from xstilts.cell.checks.tasks import language_problems, metric_problems, task_problems
@@ -83,6 +84,7 @@ def _problems(cell: ResolvedCell) -> Iterator[str]:
         if getattr(config.intermediate, name) is not None and not config.intermediate.tasks:
             yield f"intermediate.{name}: there is no intermediate task: leave it out, or type +intermediate=NAME"
     yield from _few_shot(cell)
+    yield from adapter_problems(cell)
     yield from _heads(config)
     yield from encoder.problems(cell)
     yield from _target_data(cell)

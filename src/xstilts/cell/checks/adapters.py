@@ -1,0 +1,43 @@
+"""Check the adapters of a cell's phases: peft is there, every option has an effect, and one phase's fits the next one's."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import pairwise
+
+from xstilts.cell.resolve import ResolvedCell
+from xstilts.recipes import ADAPTER_NAMES
+
+
+def adapter_problems(cell: ResolvedCell) -> Iterator[str]:
+    """Yield a line for each problem."""
+    config, mode = cell.config, cell.config.model.previous_adapter
+    phases = [phase for phase in (cell.intermediate, *cell.training) if phase]
+    if (kinds := {phase.hyperparameters.adapter for phase in phases} - {None}) and find_spec("peft") is None:
+        yield f"adapter={'+'.join(sorted(map(str, kinds)))} needs the package peft: type pip install 'xstilts[adapters]'"
+    typed = (
+        ("pretraining", config.pretraining.recipe, [cell.pretraining]),
+        ("intermediate", config.intermediate.recipe, [cell.intermediate]),
+        ("target", config.target.recipe, cell.training),
+    )
+    for place, own, trained in typed:
+        for name in ADAPTER_NAMES:
+            used = [getattr(phase.hyperparameters, name) for phase in trained if phase]
+            if getattr(own, name) not in (None, "none") and used and not any(value is not None for value in used):
+                reason = "phase 1 has no adapter" if place == "pretraining" else "the phase has no adapter with this option"
+                yield f"{place}.recipe.{name}={getattr(own, name)}: {reason}; leave it out" + (
+                    "" if place == "pretraining" else f", or type {place}.recipe.adapter=lora"
+                )
+    for before, after in pairwise(phases):
+        first, second = ([getattr(phase.hyperparameters, name) for name in ADAPTER_NAMES] for phase in (before, after))
+        wanted = {"merged": second, "stacked": [first[0], *second[1:]], "kept": first}.get(mode, second)
+        if first[0] and second != wanted:
+            differing = [
+                f"{name}={ours} after {theirs}"
+                for name, theirs, ours in zip(ADAPTER_NAMES, wanted, second, strict=True)
+                if ours != theirs
+            ]
+            expected = "the same kind of adapter" if mode == "stacked" else "the same adapter"
+            yield (
+                f"model.previous_adapter={mode}: {after.label} has {', '.join(differing)}; expected {expected} as in "
+                f"{before.label}: type model.previous_adapter=merged"
+            )
