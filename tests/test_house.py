@@ -278,7 +278,7 @@ def test_wandb_workspaces_is_named_in_one_file():
 def test_every_imported_package_is_a_dependency():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["slurm"] + extras["typology"]
+    wanted = project["dependencies"] + extras["slurm"] + extras["typology"] + extras["adapters"]
     declared = {re.split(r"[^\w.-]", text)[0].lower().replace("-", "_") for text in wanted}
     declared |= {"hydra", "hydra_plugins"} if "hydra_core" in declared else set()
     declared |= {"yaml"} if "pyyaml" in declared else set()
