@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from xstilts.cell.checks.hyperparameters import NEEDED
-from xstilts.config import Hyperparameters, Recipe
-from xstilts.recipes import LAYERED, for_phase, for_pretraining, for_task, layered, limits
+from xstilts.config import ADAPTERS, Hyperparameters, ModelConfig, Recipe
+from xstilts.recipes import ADAPTER_NAMES, LAYERED, for_phase, for_pretraining, for_task, layered, limits, with_adapter
 from xstilts.tasks.catalogue import load_task, task_names
 from xstilts.tasks.declaration import Limits, Task, TrainingTask
 from xstilts.tasks.formats import format_names
@@ -27,6 +27,20 @@ def load(name: str) -> Recipe:
     own = OmegaConf.load(CONF / "recipe" / f"{name}.yaml")
     bases = [load(base) for base in own.pop("defaults", []) if base != "_self_"]
     return OmegaConf.to_object(OmegaConf.merge(*(bases or [OmegaConf.structured(Recipe)]), own))
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_a_phase_has_the_values_of_its_adapter_and_no_others(kind: str):
+    typed = Hyperparameters(adapter_rank=2, adapter_modules=["key"], epochs=3.0)
+    nothing = replace(typed, **dict.fromkeys(ADAPTER_NAMES))
+    expected = {
+        "none": nothing,
+        "lora": replace(typed, adapter="lora", adapter_alpha=16.0, adapter_dropout=0.0),
+        "ia3": replace(nothing, adapter="ia3", adapter_modules=["key"]),
+    }
+    assert with_adapter(typed, ModelConfig(adapter=kind)) == expected[kind]
+    assert with_adapter(replace(typed, adapter=kind), ModelConfig(adapter="ia3")) == expected[kind]
+    assert for_pretraining(Recipe(default=typed), Hyperparameters(adapter=kind)) == nothing
 
 
 def recipe() -> Recipe:

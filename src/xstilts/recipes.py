@@ -47,12 +47,9 @@ def for_pretraining(recipe: Recipe, override: Hyperparameters) -> Hyperparameter
 def with_adapter(values: Hyperparameters, model: ModelConfig) -> Hyperparameters:
     """The hyperparameters of a phase with every value that its adapter has, and null for those that it has not."""
     kind = values.adapter or model.adapter
-    if kind == "lora":
-        return replace(layered(LORA, values), adapter=kind)
-    modules = values.adapter_modules if kind == "ia3" else None
-    return replace(
-        values, **dict.fromkeys(ADAPTER_NAMES) | {"adapter": "ia3" if kind == "ia3" else None, "adapter_modules": modules}
-    )
+    kept, whole = {"lora": ADAPTER_NAMES, "ia3": ["adapter_modules"]}.get(kind, []), layered(LORA, values)
+    options = {name: getattr(whole, name) if name in kept else None for name in ADAPTER_NAMES}
+    return replace(values, **options | {"adapter": kind if kept else None})
 
 
 def _of_task(recipe: Recipe, name: str, intermediate: bool) -> list[Hyperparameters]:

@@ -167,7 +167,9 @@ def _loading(metadata: Artifact) -> Iterator[str]:
 def _adapter(adapter: Mapping[str, Any], metadata: Artifact) -> Iterator[str]:
     """The encoder with its adapters beside it, in the place of the one that they are merged into."""
     base, hub, names = adapter.get("base"), (metadata.get("encoder") or {}).get("hub"), range(1, adapter.get("number", 1) + 1)
-    below = next((f"{code(one.get('label'))}, {code(base)}" for one in chain(metadata) if base == one.get("fingerprint")), None)
+    below = next(
+        (f"{code(one.get('label'))}, {code(base)}" for one in chain(metadata) if base and base == one.get("fingerprint")), None
+    )
     loaded = str(hub) if base is None and hub and _is_hub_id(str(hub)) else "BASE"
     more = [f'encoder.load_adapter(folder, "{number}", subfolder="adapters/{number}")' for number in names[1:]]
     if more:
