@@ -25,7 +25,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory, toy_world: Any) -> Path:
     from xstilts.config import ModelConfig, TinyArchitecture
     from xstilts.models.encoder import build_encoder
 
-    tokenizer = AutoTokenizer.from_pretrained(toy_world.tokenizer)
+    tokenizer = AutoTokenizer.from_pretrained(toy_world.tokenizer, trust_remote_code=False)
     sizes: dict[str, Any] = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 130}
     sizes["initializer_range"] = 0.2
     folder = tmp_path_factory.mktemp("encoder")
@@ -62,10 +62,10 @@ def adapters(artifact: Path) -> dict[str, dict[str, torch.Tensor]]:
 
 def logits(artifact: Path, backbone: Any = None) -> torch.Tensor:
     """The logits of a published checkpoint; with the layers of `backbone` in the place of its own."""
-    model = AutoModelForSequenceClassification.from_pretrained(artifact).eval()
+    model = AutoModelForSequenceClassification.from_pretrained(artifact, trust_remote_code=False).eval()
     if backbone is not None:
         setattr(model, model.base_model_prefix, backbone)
-    batch = AutoTokenizer.from_pretrained(artifact)(
+    batch = AutoTokenizer.from_pretrained(artifact, trust_remote_code=False)(
         ["red cat runs", "dog"], ["now", "bird sings fast"], return_tensors="pt", padding=True
     )
     with torch.no_grad():
@@ -84,13 +84,17 @@ def test_plain_peft_on_the_base_computes_what_the_merged_checkpoint_does(
     assert list(after) == (["1", "2"] if previous == "stacked" else ["1"])
     same = {name: torch.equal(tensor, after["1"][name]) for name, tensor in before["1"].items()}
     assert all(same.values()) == (previous == "stacked")
-    base = AutoModel.from_pretrained(second if previous == "merged" else encoder, add_pooling_layer=False)
+    base = AutoModel.from_pretrained(
+        second if previous == "merged" else encoder, add_pooling_layer=False, trust_remote_code=False
+    )
     model = peft.PeftModel.from_pretrained(base, third, "1", subfolder="adapters/1")
     if previous == "stacked":
         model.load_adapter(third, "2", subfolder="adapters/2")
         model.base_model.set_adapter(["1", "2"])
     torch.testing.assert_close(logits(third, model.eval()), logits(third), rtol=1e-5, atol=1e-5)
-    assert (logits(third) - logits(third, AutoModel.from_pretrained(encoder, add_pooling_layer=False).eval())).abs().max() > 1e-4
+    assert (
+        logits(third) - logits(third, AutoModel.from_pretrained(encoder, add_pooling_layer=False, trust_remote_code=False).eval())
+    ).abs().max() > 1e-4
     given, merged = load_file(encoder / "model.safetensors"), load_file(third / "model.safetensors")
     ends = ("query.weight", "value.weight") if kind == "lora" else ("key.", "value.", "output.dense.")
     for name, tensor in given.items():

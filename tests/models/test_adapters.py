@@ -74,6 +74,8 @@ def test_a_new_adapter_changes_nothing_and_a_trained_one_is_merged_to_rounding(k
     torch.testing.assert_close(hidden(encoder), hidden(plain))
     apart = hidden(moved(encoder))
     assert (apart - hidden(plain)).abs().max() > 0.01
+    first_tokens = encoder(*inputs(), only_first=True)[:, 0]
+    torch.testing.assert_close(first_tokens, encoder(*inputs())[:, 0])
     encoder.adapters.merge()
     torch.testing.assert_close(hidden(encoder), apart, rtol=1e-5, atol=1e-5)
     assert [name for name, _ in encoder.named_modules()] == [name for name, _ in plain.named_modules()]
@@ -89,7 +91,9 @@ def test_peft_itself_reads_what_is_saved_and_another_phase_goes_on_with_it(kind,
     saved = tmp_path / "adapters" / "1"
     config = peft.PeftConfig.from_pretrained(saved)
     assert (config.base_model_name_or_path, config.revision) == ("owner/name", "1a2b")
-    model = peft.PeftModel.from_pretrained(AutoModel.from_pretrained(folder, add_pooling_layer=False), saved).eval()
+    model = peft.PeftModel.from_pretrained(
+        AutoModel.from_pretrained(folder, add_pooling_layer=False, trust_remote_code=False), saved
+    ).eval()
     ids_BL, mask_BL = inputs()
     found = model(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state[mask_BL.bool()]
     torch.testing.assert_close(found, expected)

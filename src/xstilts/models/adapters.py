@@ -40,7 +40,7 @@ class Adapters:
 
     @property
     def told(self) -> str:
-        """What is trained, in words."""
+        """The number and the share of the weights that are trained, in words."""
         kind = self.model.peft_config[self.names[-1]].peft_type.value
         share = f"{self.trained / self.weights:.2%}"
         return (
