@@ -28,7 +28,7 @@ WORDS = 5_000
 
 
 def measure(folder: str, kind: str, rows: int, length: int, steps: int) -> dict[str, float]:
-    """Trained weights of the encoder, their share, MB of gradients and AdamW's states, peak MB of the process, CPU seconds a step."""
+    """Trained weights of the encoder and their share; MB of gradients and states, and of the process at its peak; CPU seconds."""
     model = ModelConfig(name_or_path=folder, adapter=kind)
     encoder, task = build_encoder(model, None), Task(name="nli", format="classification", labels=["no", "yes", "maybe"])
     weights = sum(parameter.numel() for parameter in encoder.backbone.parameters())
