@@ -447,6 +447,7 @@ def test_a_bad_pretraining(line: str, refused: Refused) -> None:
 OTHERS = {
     "report": ["", "nowhere", "--compare a", "--compare a b", "a b", "--bogus", "data", "--out x", "--table", "nowhere --table"],
     "submit": ["", "nowhere", "data --seed=x", "data --version=x", "data --bogus"],
+    "push": ["", "nowhere", "nowhere owner/name", "data name", "data owner/name --bogus"],
     "demo": ["--bogus", "--table"],
     "worker": ["", "-h", "--help", "nowhere", "data", "tokenizer/tokenizer.json", "a b"],
 }

@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "write the report of a study: one HTML page, tables and figures; or compare two studies",
     "predictions": "show predictions of a study: confusion matrices, calibration, examples on which choices disagree",
     "submit": "write the predictions of a study as a folder in the layout of XTREME's leaderboard",
+    "push": "upload a trained artifact to the Hugging Face Hub, private unless told otherwise",
     "dashboard": "make a workspace and a report in W&B for the runs of a study (logger=wandb)",
     "demo": "run a small study in a synthetic world from end to end, without network",
     "worker": "run one phase of one cell from its job file (`train` starts it automatically)",

@@ -1,10 +1,13 @@
 """A stand-in for the Hugging Face Hub on the loopback interface, with the faults of real networks on demand. Tests only.
 
 It answers what huggingface_hub asks for data sets and models: `/api/{datasets,models}/OWNER/NAME[/revision/REV]` with the files'
-sizes and checksums, and HEAD and GET of `/[datasets/]OWNER/NAME/resolve/REV/PATH` with ranges. A repository has one content; any
-commit of 40 hex digits and the names in `revisions` lead to it.
+sizes and checksums, `/api/{datasets,models}/OWNER/NAME/tree/REV` with their names, and HEAD and GET of
+`/[datasets/]OWNER/NAME/resolve/REV/PATH` with ranges. A repository has one content; any commit of 40 hex digits and the names in
+`revisions` lead to it. Models can be created and uploaded, with large files by git's LFS protocol (`HF_HUB_DISABLE_XET=1`), by
+whoever has a token.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -26,6 +29,9 @@ class Repository:
 
     files: dict[str, bytes] = field(default_factory=dict)
     revisions: tuple[str, ...] = ("main", "refs/convert/parquet")
+    private: bool = False
+    commits: list[str] = field(default_factory=list)
+    """The messages of uploads."""
 
     @property
     def commit(self) -> str:
@@ -64,6 +70,8 @@ class StandIn:
     """(`datasets` or `models`, OWNER/NAME) -> repository."""
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    large: dict[str, bytes] = field(default_factory=dict)
+    """Checksum -> an uploaded large file."""
 
     def start(self) -> str:
         """Serve until `stop`; the address."""
@@ -114,8 +122,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer()
 
+    def do_POST(self) -> None:
+        self.answer()
+
+    def do_PUT(self) -> None:
+        self.answer()
+
     def answer(self) -> None:
         path = urlsplit(self.path).path
+        self.body = self.sent()
         self.hub.requests.append(f"{self.command} {unquote(path)}")
         found = self.hub.next_fault(self.hub.requests[-1])
         self.fault = found.kind if found else None
@@ -129,8 +144,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send(302, b"", {"Location": "/login"})
         elif path == "/login":
             self.send(200, b"<!DOCTYPE html><title>Welcome</title>", {"Content-Type": "text/html; charset=utf-8"})
+        elif self.command in ("POST", "PUT"):
+            self.change(path)
         elif match := re.fullmatch(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
             self.describe(match[1], match[2], unquote(match[3] or "main"))
+        elif match := re.fullmatch(r"/api/(datasets|models)/([^/]+/[^/]+)/tree/([^/]+)", path):
+            if found := self.found(match[1], match[2], unquote(match[3])):
+                files = sorted(found[0].files.items())
+                self.tell([{"type": "file", "path": name, "size": len(data), "oid": git_name(data)} for name, data in files])
         elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self.resolve("datasets" if match[1] else "models", match[2], unquote(match[3]), unquote(match[4]))
         else:
@@ -148,7 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
     def describe(self, kind: str, name: str, revision: str) -> None:
         if found := self.found(kind, name, revision):
             repository, commit = found
-            told = {"_id": "0", "id": name, "sha": commit, "private": False, "gated": False, "disabled": False, "tags": []}
+            told = {
+                "_id": "0",
+                "id": name,
+                "sha": commit,
+                "private": repository.private,
+                "gated": False,
+                "disabled": False,
+                "tags": [],
+            }
             siblings = [repository.sibling(path) for path in sorted(repository.files)]
             self.send(200, json.dumps(told | {"siblings": siblings}).encode(), {"Content-Type": "application/json"})
 
@@ -176,6 +205,65 @@ class _Handler(BaseHTTPRequestHandler):
         return self.send(
             206 if first else 200, data[int(first[1]) if first else 0 :], headers, len(data) // 2 - int(first[1] if first else 0)
         )
+
+    def sent(self) -> bytes:
+        """The body of the request, of an announced length or in chunks."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def change(self, path: str) -> None:
+        """Create a model, or take files for one."""
+        if path.startswith("/large/"):
+            self.hub.large[path.removeprefix("/large/")] = self.body
+            return self.send(200, b"", {})
+        if not self.headers.get("Authorization", "").startswith("Bearer "):
+            return self.send(401, b'{"error": "Invalid username or password."}', {})
+        if path.endswith("/preupload/main"):
+            asked = json.loads(self.body)["files"]
+            modes = [{"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(LFS) else "regular"} for f in asked]
+            return self.tell({"files": [mode | {"shouldIgnore": False} for mode in modes]})
+        if path.endswith(".git/info/lfs/objects/batch"):
+            there = f"http://{self.headers['Host']}/large/"
+            objects = [
+                {"oid": item["oid"], "size": item["size"]}
+                | ({} if item["oid"] in self.hub.large else {"actions": {"upload": {"href": there + item["oid"]}}})
+                for item in json.loads(self.body)["objects"]
+            ]
+            return self.tell({"transfer": "basic", "objects": objects})
+        if path == "/api/validate-yaml":
+            return self.tell({"errors": [], "warnings": []})
+        if path == "/api/repos/create":
+            asked = json.loads(self.body)
+            name = f"{asked['organization']}/{asked['name']}"
+            told = {"url": f"http://{self.headers['Host']}/{name}"}
+            if ("models", name) in self.hub.repositories:
+                return self.tell(told | {"error": "You already created this model repo"}, 409)
+            self.hub.add("model", name, {".gitattributes": b""}).private = asked["visibility"] == "private"
+            return self.tell(told)
+        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/commit/main", path):
+            repository = self.hub.repositories["models", match[1]]
+            for line in self.body.splitlines():
+                key, value = json.loads(line).values()
+                if key == "header":
+                    repository.commits.append(value["summary"])
+                elif key == "file":
+                    repository.files[value["path"]] = base64.b64decode(value["content"])
+                elif key == "lfsFile":
+                    repository.files[value["path"]] = self.hub.large[value["oid"]]
+                else:
+                    del repository.files[value["path"]]
+            there = f"http://{self.headers['Host']}/{match[1]}/commit/{repository.commit}"
+            return self.tell({"commitUrl": there, "commitOid": repository.commit})
+        return self.refuse("EntryNotFound")
+
+    def tell(self, answer: Any, status: int = 200) -> None:
+        self.send(status, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def send(self, status: int, body: bytes, headers: dict[str, str], cut: int = 0) -> None:
         self.send_response(status)
