@@ -48,7 +48,8 @@ DRIVER = ("cell", "study", "launch")
 WORKER = ("models", "training")
 # The top: what puts the rooms together, and may import each of them and each other.
 TOP = set(
-    "__main__ api check_task cli dashboard demo evaluate fetch predictions pretrain push report show_plan submit train worker".split()
+    """__main__ api check_task cli dashboard demo evaluate fetch predictions pretrain push report show_plan submit train
+    worker""".split()
 )
 # Where a large library may be imported; everywhere else it would spread.
 ONLY_IN = {
