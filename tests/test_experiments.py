@@ -39,8 +39,10 @@ CELLS = {
     "phang2020": 11 * 9,
     "phang2020_mlm": 8 * 9,
     "phang2020_translated": 6 * 9,
+    "real_difficulty": 5 * 2,
     "real_languages": 7 * 5,
     "real_multilingual": 7 * 2,
+    "real_reasoning": 6 * 1,
     "real_sizes": 4 * 1,
     "task_difficulty": 15 * 9,
     "translate_test": 3 * 4,
@@ -48,7 +50,7 @@ CELLS = {
     "typological_diversity": 41 * 5,
 }
 ABOUT_THE_WORLD = {"babel", "babel_dose", "babel_retrieval", "demo"}
-SMALL = {"real_languages", "real_multilingual", "real_sizes", "translate_test"}
+SMALL = {"real_difficulty", "real_languages", "real_multilingual", "real_reasoning", "real_sizes", "translate_test"}
 """Studies of files in a folder; not of the Hub or the synthetic world."""
 WORLD = ("data=babel", "model=tiny")
 LEFT_OUT = {
