@@ -200,6 +200,7 @@ def _few_shot(config: Config) -> ResolvedPhase:
         recipes.for_task(config.recipe, target.task, target.recipe), epochs=FEW_SHOT_EPOCHS, max_steps=None, warmup_steps=None
     )
     values = replace(recipes.layered(values, chosen.recipe), selection="last", eval_every=0, patience=0)
+    values = recipes.with_adapter(values, config.model)
     tasks = {target.task.name: _task(FEW_SHOT, replace(used, draw=config.seed), values, values, config.data)}
     label = f"phase 3: {chosen.k} of {target.task.name} in {chosen.language}"
     return ResolvedPhase(3, label, tasks, values, Mixture(), config.seed, config.model.pooler, carry_head=True)

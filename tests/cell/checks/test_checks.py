@@ -472,6 +472,22 @@ def test_few_shot_examples_have_a_language_a_number_and_a_part_that_is_not_evalu
     assert len(problems(config)) == 1 and "dev" in problems(config)[0]
 
 
+def test_few_shot_training_has_an_adapter_too(config):
+    chosen = config.target.few_shot
+    chosen.language, chosen.k = "de", 20
+    chosen.recipe.adapter_rank = 4
+    needs = "the phase has no adapter with this option; leave it out, or type target.few_shot.recipe.adapter=lora"
+    assert problems(config) == [f"target.few_shot.recipe.adapter_rank=4: {needs}"]
+    config.model.adapter = "lora"
+    assert problems(config) == []
+    assert [phase.hyperparameters.adapter_rank for phase in resolve(config).training] == [8, 4]
+    config.model.previous_adapter = "kept"
+    assert problems(config) == [
+        "model.previous_adapter=kept: phase 3: 20 of xnli in de has adapter_rank=4 after 8; expected the same adapter as in "
+        "phase 3: mnli: type model.previous_adapter=merged"
+    ]
+
+
 def test_few_shot_training_goes_on_from_a_trained_head(config):
     config.target.few_shot.language, config.target.few_shot.k, config.target.training = "de", 20, {}
     none = "target.few_shot goes on from phase 3, and target xnli has none: leave it out, or choose a target with training"

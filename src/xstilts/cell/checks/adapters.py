@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 
-from xstilts.cell.resolve import ResolvedCell
+from xstilts.cell.resolve import FEW_SHOT, ResolvedCell
 from xstilts.recipes import ADAPTER_NAMES
 
 
@@ -14,10 +14,12 @@ def adapter_problems(cell: ResolvedCell) -> Iterator[str]:
     phases = [phase for phase in (cell.intermediate, *cell.training) if phase]
     if (kinds := {phase.hyperparameters.adapter for phase in phases} - {None}) and find_spec("peft") is None:
         yield f"adapter={'+'.join(sorted(map(str, kinds)))} needs the package peft: type pip install 'xstilts[adapters]'"
+    few_shot = [phase for phase in cell.training if any(task.place == FEW_SHOT for task in phase.tasks.values())]
     typed = (
         ("pretraining", config.pretraining.recipe, [cell.pretraining]),
         ("intermediate", config.intermediate.recipe, [cell.intermediate]),
         ("target", config.target.recipe, cell.training),
+        (FEW_SHOT, config.target.few_shot.recipe, few_shot),
     )
     for place, own, trained in typed:
         for name in ADAPTER_NAMES:
