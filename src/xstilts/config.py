@@ -325,6 +325,9 @@ class TrainerConfig:
     """Skip padding in the encoder if its type and `model.attention=sdpa` allow it."""
     compile: bool = False
     """Compile the encoder before its first step; takes a minute and is worth it on GPUs."""
+    gradient_checkpointing: bool = False
+    """Keep only the input of each encoder layer and compute the layer again in the backward pass: less memory, about a third more
+    time, the same numbers."""
     num_threads: int | None = number(None, at_least=1, at_most=1_024)
     """CPU threads of a worker; null: `OMP_NUM_THREADS`, else as many as there are free cores when it starts. They wait without
     spinning unless `OMP_WAIT_POLICY` is set."""

@@ -30,6 +30,8 @@ class Family:
     plain_stack: bool = False
     """True if `encoder.layer` is the list of layers, nothing after the last layer changes the hidden states, and attention's
     queries, keys and values are `query`, `key` and `value` of the layer's input."""
+    checkpointing: bool = True
+    """True if transformers has gradient checkpointing for it."""
     pooled: tuple[str, ...] = ("MultipleChoice",)
     """The ends of the names of transformers' classes (`Format.transformers`) that read the encoder's pooler."""
 
@@ -37,10 +39,11 @@ class Family:
 _ROBERTA = Family("after_padding")
 _EAGER = Family(sdpa=False, pooled=())
 _EAGER_ROBERTA = Family("after_padding", sdpa=False)
+_XLM = Family(sdpa=False, checkpointing=False, pooled=())
 _BERT = ("SequenceClassification", "MultipleChoice")
 
 FAMILIES: dict[str, Family] = {
-    "albert": Family(pooled=_BERT),
+    "albert": Family(checkpointing=False, pooled=_BERT),
     "bert": Family(padding_free=True, plain_stack=True, pooled=_BERT),
     "big_bird": Family(sdpa=False),
     "camembert": Family("after_padding", padding_free=True, plain_stack=True),
@@ -52,21 +55,21 @@ FAMILIES: dict[str, Family] = {
     "electra": Family(pooled=()),
     "ernie": Family(pooled=_BERT),
     "eurobert": Family(),
-    "flaubert": _EAGER,
-    "funnel": Family("relative", sdpa=False),
-    "ibert": _EAGER_ROBERTA,
+    "flaubert": _XLM,
+    "funnel": Family("relative", sdpa=False, checkpointing=False),
+    "ibert": Family("after_padding", sdpa=False, checkpointing=False),
     "longformer": _EAGER_ROBERTA,
     "luke": Family("after_padding", sdpa=False, pooled=_BERT),
     "megatron-bert": Family(sdpa=False, pooled=_BERT),
     "mobilebert": Family(pooled=_BERT),
     "modernbert": Family(pooled=()),
-    "mpnet": _EAGER_ROBERTA,
+    "mpnet": Family("after_padding", sdpa=False, checkpointing=False),
     "rembert": Family(sdpa=False, pooled=_BERT),
     "roberta": Family("after_padding", padding_free=True, plain_stack=True),
     "roberta-prelayernorm": _ROBERTA,
     "roformer": _EAGER,
-    "squeezebert": Family(sdpa=False, pooled=_BERT),
-    "xlm": _EAGER,
+    "squeezebert": Family(sdpa=False, checkpointing=False, pooled=_BERT),
+    "xlm": _XLM,
     "xlm-roberta": Family("after_padding", padding_free=True, plain_stack=True),
     "xlm-roberta-xl": Family("after_padding", padding_free=True),
     "xmod": _ROBERTA,
@@ -147,6 +150,14 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 def family(model_type: str | None) -> Family:
     """Return the family of a `model_type`."""
     return FAMILIES.get(model_type or "", Family())
+
+
+def no_checkpointing(model_type: str | None) -> str:
+    """Return the message that refuses gradient checkpointing for encoders of this type."""
+    return (
+        f"transformers has no gradient checkpointing for encoders of the type {model_type}: leave out "
+        "trainer.gradient_checkpointing and type a smaller trainer.max_tokens"
+    )
 
 
 def first_position(config: Mapping[str, Any]) -> int:

@@ -77,6 +77,7 @@ def test_what_is_right_passes(arguments):
         ("+target=xnli loger=none", "unknown option 'loger': did you mean logger"),
         ("+targt=xnli", "unknown option 'targt': did you mean target"),
         ("+target=xnli trainer.device=2", "unknown option 'trainer.device': did you mean trainer.devices"),
+        ("+target=xnli trainer.strategy=fsdp", "trainer.strategy is no option: for several devices type trainer=ddp; FSDP is not"),
         ("+target=xnli traner.devices=2", "unknown option 'traner': did you mean trainer"),
         (
             "+target=xnli target.recipe.learning_rat=1",

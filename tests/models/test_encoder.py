@@ -220,3 +220,10 @@ def test_frozen_embeddings_are_the_matrices_and_nothing_else(tokenizer, tiny_mod
     encoder.freeze_embeddings()
     frozen = {name.split(".")[-2] for name, parameter in encoder.named_parameters() if not parameter.requires_grad}
     assert frozen == {"word_embeddings", "position_embeddings", "token_type_embeddings"}
+
+
+def test_gradient_checkpointing_is_refused_where_there_is_none(tokenizer, tiny_model, monkeypatch):
+    encoder = build_encoder(tiny_model(), tokenizer)
+    monkeypatch.setattr(type(encoder.backbone), "supports_gradient_checkpointing", False)
+    with pytest.raises(UserError, match="^transformers has no gradient checkpointing for encoders of the type xlm-roberta: "):
+        encoder.checkpoint_layers()

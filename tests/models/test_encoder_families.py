@@ -79,6 +79,7 @@ def test_a_known_type_is_an_encoder_and_its_attention_is_known(name):
     model = model_of(name)
     assert (model.config._attn_implementation == "sdpa") == encoders.FAMILIES[name].sdpa
     assert encoders.refusal(model.config.to_dict()) is None
+    assert model.supports_gradient_checkpointing == encoders.FAMILIES[name].checkpointing
 
 
 @pytest.mark.parametrize("name", sorted(set(encoders.FAMILIES) - BLOCKS))

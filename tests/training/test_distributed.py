@@ -57,6 +57,21 @@ def test_several_processes_train_as_one(format, number, build, fit, in_processes
         assert all(torch.equal(tensor, found[0][2][name]) for name, tensor in weights.items()), "replicas drifted apart"
 
 
+def test_gradient_checkpointing_gives_the_same_bits_in_two_processes(build, fit, in_processes):
+    """With dropout, which every process draws for itself."""
+
+    def work(rank):
+        phases = [build("classification", **SHAPE | {"dropout": 0.1}) for _ in range(2)]
+        for phase in phases:
+            phase.encoder.leave_padding_out()
+        phases[1].encoder.checkpoint_layers()
+        return [(fit(phase, devices=2).losses, dict(phase.model.state_dict())) for phase in phases]
+
+    for (losses, weights), (others, other_weights) in in_processes(2, work):
+        assert losses == others
+        assert all(torch.equal(tensor, other_weights[name]) for name, tensor in weights.items())
+
+
 def test_several_tasks_train_as_in_one_process(build, fit, in_processes):
     """A head whose task has no turn in a step stays as it is, in one process and in two."""
 

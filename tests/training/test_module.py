@@ -48,6 +48,29 @@ def test_dropout_is_on_and_drawn_by_the_seed(format, build, fit):
     assert len(set(losses)) == 3
 
 
+@pytest.mark.parametrize("padding_free", [True, False])
+@pytest.mark.parametrize("format", format_names())
+def test_gradient_checkpointing_gives_the_same_bits(format, padding_free, build, fit):
+    """With dropout, and with several micro-batches in a step."""
+    found = []
+    for checkpointing in (False, True):
+        phase = build(format, steps=3, max_tokens=100)
+        if padding_free:
+            phase.encoder.leave_padding_out()
+        calls = []
+        if checkpointing:
+            phase.encoder.checkpoint_layers()
+        layer = phase.encoder.backbone.encoder.layer[0].attention
+        layer.register_forward_pre_hook(lambda *_, calls=calls: calls.append(torch.is_grad_enabled()))
+        recorder = fit(phase)
+        found.append((recorder.losses, recorder.gradients, dict(phase.model.state_dict()), sum(calls)))
+    (losses, gradients, weights, once), (others, other_gradients, other_weights, again) = found
+    assert again == 2 * once, "layers are computed a second time"
+    assert others == losses
+    for before, after in ((gradients, other_gradients), (weights, other_weights)):
+        assert before.keys() == after.keys() and all(torch.equal(after[name], value) for name, value in before.items())
+
+
 @pytest.mark.parametrize("format", format_names())
 def test_the_loss_falls(format, build, fit):
     count = 2 if format == "mlm" else 6  # what is masked changes from step to step

@@ -93,7 +93,11 @@ def unsuitable(name: str, values: dict[str, Any] | None, config: Config) -> str 
         return f"model.name_or_path={name} has no config.json; expected {encoders.EXPECTED}"
     task, trained = config.target.task, config.intermediate.tasks or config.target.training
     refusal = encoders.refusal(values, not trained and task.format in format_names() and format_of(task).embeds)
-    return f"model.name_or_path={name} holds {refusal}; expected {encoders.EXPECTED}" if refusal else None
+    if refusal:
+        return f"model.name_or_path={name} holds {refusal}; expected {encoders.EXPECTED}"
+    kind = values.get("model_type")
+    refused = config.trainer.gradient_checkpointing and not encoders.family(kind).checkpointing
+    return f"model.name_or_path={name}: {encoders.no_checkpointing(kind)}" if refused else None
 
 
 def weights_in(folder: Path) -> list[Path]:

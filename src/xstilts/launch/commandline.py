@@ -26,6 +26,12 @@ from xstilts.paths import conf_dir
 LAUNCHER = "hydra/launcher"
 ADDED_GROUPS = ("intermediate", "target", STUDIES)
 """Groups that have no default and are chosen with a plus."""
+NO_OPTION = {
+    "trainer.strategy": "trainer.strategy is no option: for several devices type trainer=ddp; FSDP is not supported, because its "
+    "processes must run equally many micro-batches, and here each cuts its share of a step by length; if memory is short, type "
+    "trainer.gradient_checkpointing=true"
+}
+"""Options that people look for, and what to type instead."""
 MOST_CELLS = 100_000
 """Cells of a grid; more are a slip."""
 
@@ -204,7 +210,7 @@ def _option_problems(override: Override, key: str, groups: dict[str, list[str]])
         elif is_dataclass(kind):
             hints = typed.hints_of(kind)
             if part not in hints:
-                yield unknown_name("option", ".".join([*done, part]), [".".join([*done, name]) for name in hints])
+                yield NO_OPTION.get(key) or unknown_name("option", ".".join([*done, part]), [".".join([*done, name]) for name in hints])
                 return
             kind = hints[part]
         elif tables := [inner for inner in get_args(kind) if get_origin(inner) is dict]:

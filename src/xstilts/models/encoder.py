@@ -103,6 +103,17 @@ class Encoder(nn.Module):
             padding_free.prepare(self.backbone)
             self.padding_free = True
 
+    def checkpoint_layers(self) -> None:
+        """Keep only each layer's input for the backward pass from now on, and compute the layer again there, with the same dropout.
+
+        UserError if transformers has no gradient checkpointing for this type of encoder.
+        """
+        if not self.backbone.supports_gradient_checkpointing:
+            raise UserError(encoders.no_checkpointing(self.backbone.config.model_type))
+        # transformers 5.23 has a new name for it, and the old one warns. A reentrant checkpoint would need inputs with gradients.
+        enable = getattr(self.backbone, "activation_checkpointing_enable", self.backbone.gradient_checkpointing_enable)
+        enable({"use_reentrant": False})
+
     def compile_layers(self) -> None:
         """Compile the layers from now on: all run the same program, so that it is made once and not once for each of them."""
         stacks = [part for part in self.backbone.modules() if isinstance(part, nn.ModuleList) and len(part) == self.num_layers]

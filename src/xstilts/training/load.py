@@ -21,13 +21,15 @@ def load_encoder(
     artifact: str | None = None,
     only_embeds: bool = False,
 ) -> Encoder:
-    """Load the encoder of an artifact, or else that of phase 1, and prepare it as `trainer` says: without padding, compiled.
+    """Load the encoder of an artifact, or else that of phase 1, and prepare it as `trainer` says.
 
     `only_embeds`: nothing is trained, so that phase 1 may be a decoder.
     """
     encoder = Encoder(load_backbone(artifact, model.attention)) if artifact else build_encoder(model, tokenizer, only_embeds)
     if trainer.padding_free and model.attention == "sdpa":
         encoder.leave_padding_out()
+    if trainer.gradient_checkpointing:
+        encoder.checkpoint_layers()
     if trainer.compile:
         encoder.compile_layers()
     return encoder

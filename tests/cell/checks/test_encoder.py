@@ -59,6 +59,16 @@ def test_a_folder_without_an_encoder(values, found, config, tmp_path):
     ]
 
 
+def test_a_type_without_gradient_checkpointing(config, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "albert"}))
+    config.trainer.gradient_checkpointing = True
+    (line,) = problems(config)
+    assert line == (
+        f"model.name_or_path={tmp_path}: transformers has no gradient checkpointing for encoders of the type albert: leave out "
+        "trainer.gradient_checkpointing and type a smaller trainer.max_tokens"
+    )
+
+
 def test_what_a_folder_lacks(config, tmp_path):
     (tmp_path / "vocab.txt").rename(tmp_path / "words.txt")
     assert list(problems(config)) == [
