@@ -21,7 +21,7 @@ from xstilts.paths import conf_dir
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-def cell(config: DictConfig) -> str | None:
+def cell(config: DictConfig) -> float | str | None:
     """Pretrain an encoder, alone or as a job of a sweep; return the error message, None on success."""
     return attempt(config, pretrain, only_pretraining=True)
 

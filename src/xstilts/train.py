@@ -17,6 +17,7 @@ from xstilts.launch.cells import attempt, failures, start, to_schema
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.reporting.views.terminal import show_cell
+from xstilts.store.validation import validation_score
 from xstilts.study.progress import next_step
 
 __all__ = ["cell", "main", "to_schema"]
@@ -25,17 +26,19 @@ log = logging.getLogger("xstilts")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-def cell(config: DictConfig) -> str | None:
-    """Run one cell, alone or as a job of a sweep; return the error message, None on success."""
+def cell(config: DictConfig) -> float | str | None:
+    """Run one cell, alone or as a job of a sweep; return its validation score if it has one, or the error message."""
     return attempt(config, train)
 
 
-def train(config: Config) -> None:
-    """Run a cell and print its result; if it is no job of a sweep, also what to do next."""
-    if result := run(config):
-        show_cell(result)
-        if HydraConfig.get().mode == RunMode.RUN and config.worker != "logged":
-            log.info(next_step(config.output))
+def train(config: Config) -> float | None:
+    """Run a cell, print its result and return its validation score; if it is no job of a sweep, print also what to do next."""
+    if not (result := run(config)):
+        return None
+    show_cell(result)
+    if HydraConfig.get().mode == RunMode.RUN and config.worker != "logged":
+        log.info(next_step(config.output))
+    return validation_score(result)
 
 
 @entry_point()

@@ -77,7 +77,19 @@ def test_what_is_right_passes(arguments):
         ("+target=xnli loger=none", "unknown option 'loger': did you mean logger"),
         ("+targt=xnli", "unknown option 'targt': did you mean target"),
         ("+target=xnli trainer.device=2", "unknown option 'trainer.device': did you mean trainer.devices"),
-        ("+target=xnli trainer.strategy=fsdp", "trainer.strategy is no option: for several devices type trainer=ddp; FSDP is not"),
+        (
+            "-m +target=xnli target.recipe.learning_rate=interval(1e-5,1e-3)",
+            "target.recipe.learning_rate=interval(1e-5,1e-3) cannot be listed, expected a list, a range or a glob",
+        ),
+        ("-m +target=xnli hydra/sweeper=optun", "unknown hydra/sweeper 'optun': "),
+        (
+            "-m +target=xnli hydra/sweeper=basic hydra/launcher=local",
+            "hydra/launcher=local hands no scores to hydra/sweeper=basic: leave it out",
+        ),
+        (
+            "+target=xnli trainer.strategy=fsdp",
+            "trainer.strategy is no option: for several devices type trainer=ddp; FSDP is not",
+        ),
         ("+target=xnli traner.devices=2", "unknown option 'traner': did you mean trainer"),
         (
             "+target=xnli target.recipe.learning_rat=1",

@@ -263,12 +263,12 @@ def reason_of(outcome: Outcome, path: Path, position: int) -> str | None:
 def reason_of_return(job: JobReturn) -> str | None:
     """Say what went wrong in a job that Hydra ran: its own reason, or the error that it raised."""
     try:
-        reason: str | None = job.return_value
+        reason: float | str | None = job.return_value
     except ValueError as error:  # UserError is one
         return str(error)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return reason
+    return reason if isinstance(reason, str) else None  # else a score
 
 
 def collected(job: Any, state: str) -> str | None:

@@ -87,7 +87,7 @@ class WaveSweeper(Sweeper):
             reasons = [job.return_value for job in self.launcher.launch(grid, initial_job_idx=0)]  # raises what a job has raised
             signals.stop_if_received()
             begun.extend([True] * (len(grid) - len(begun)))  # jobs in other processes are not counted there
-            failures.extend(reason for reason in reasons if reason and reason not in failures)
+            failures.extend(reason for reason in reasons if isinstance(reason, str) and reason not in failures)
             return reasons
         launcher = self.config.hydra.runtime.choices["hydra/launcher"]
         return sweep.run(grid, compose, self._launched(), launcher, study)

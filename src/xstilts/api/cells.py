@@ -18,6 +18,7 @@ from xstilts.reporting.power import SmallestEffect
 from xstilts.reporting.views.terminal import cell_text
 from xstilts.store import results
 from xstilts.store.files import disk_full_as_user_error
+from xstilts.store.validation import NO_VALIDATION, validation_score
 from xstilts.study.detectable import detectable
 from xstilts.study.grid import PlannedCell, Unit
 from xstilts.study.sweep import SameUnits, preview, same_units, write_plan
@@ -74,6 +75,16 @@ class Cell:
         if not folder.is_dir():
             raise UserError(f"there is no artifact at {folder}: run the cell again, or change to the folder where it was run")
         return folder
+
+    @property
+    def validation_score(self) -> float:
+        """The score on the validation examples of the target's training task, higher is better: what a search maximizes.
+
+        It is that of the weights that phase 3 kept; no test example counts. UserError where there is none.
+        """
+        if (score := validation_score(self.result)) is None:
+            raise UserError(f"{self.name}: {NO_VALIDATION}")
+        return score
 
     def model(self) -> "PreTrainedModel":
         """Load the artifact as a model of transformers, with its head where transformers has such a head."""

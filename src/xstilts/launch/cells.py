@@ -23,6 +23,7 @@ from xstilts.launch.wording import plain, plain_errors
 from xstilts.sources.generated import resolve_generated
 from xstilts.sources.labels import resolve_labels
 from xstilts.store.files import disk_full_as_user_error
+from xstilts.store.validation import NO_VALIDATION
 
 failures: list[str] = []
 """The error of each failed cell of this process."""
@@ -30,10 +31,13 @@ begun: list[bool] = []
 """Not empty once Hydra has handed a config to us: until then, what goes wrong is the command line's fault."""
 
 
-def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pretraining: bool = False) -> str | None:
+def attempt(
+    config: DictConfig, action: Callable[[schema.Config], float | None], only_pretraining: bool = False
+) -> float | str | None:
     """Do the action with one cell, or one job of a sweep; a user's mistake is one line, and the sweep goes on.
 
-    Returns what went wrong: to a sweep, whose jobs may run in other processes and on other machines. Of a job with several
+    Returns what `action` returned, or what went wrong: to a sweep, whose jobs may run in other processes and on other machines.
+    A sweeper of others, which searches for the best score, gets what went wrong as a UserError instead. Of a job with several
     tasks, one on each node, only the first does anything: it starts the ranks of all nodes. After a stop signal no job of a sweep
     begins any more.
     """
@@ -45,9 +49,12 @@ def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pre
     try:
         cell = to_schema(config, only_pretraining)
         with disk_full_as_user_error(Path(cell.output)):
-            action(cell)
+            score = action(cell)
+        if score is None and _in_search():
+            raise UserError(NO_VALIDATION)
+        return score
     except signals.Stopped as stopped:
-        if HydraConfig.get().mode != RunMode.MULTIRUN:
+        if HydraConfig.get().mode != RunMode.MULTIRUN or _in_search():
             raise
         return str(stopped)
     except UserError as error:
@@ -56,8 +63,15 @@ def attempt(config: DictConfig, action: Callable[[schema.Config], Any], only_pre
         failures.append(str(error))
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             sys.exit(2)
+        if _in_search():
+            raise
         return str(error)
-    return None
+
+
+def _in_search() -> bool:
+    """Return whether this is a job of a sweeper other than ours."""
+    hydra = HydraConfig.get()
+    return hydra.mode == RunMode.MULTIRUN and hydra.runtime.choices["hydra/sweeper"] != "waves"
 
 
 def to_schema(config: DictConfig, only_pretraining: bool = False) -> schema.Config:

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep, Sweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, QuotedString, RangeSweep, Sweep
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 
@@ -23,7 +23,7 @@ from xstilts.launch.arguments import Arguments
 from xstilts.launch.own_files import STUDIES, Folder
 from xstilts.paths import conf_dir
 
-LAUNCHER = "hydra/launcher"
+LAUNCHER, SWEEPER = "hydra/launcher", "hydra/sweeper"
 ADDED_GROUPS = ("intermediate", "target", STUDIES)
 """Groups that have no default and are chosen with a plus."""
 NO_OPTION = {
@@ -32,6 +32,8 @@ NO_OPTION = {
     "trainer.gradient_checkpointing=true"
 }
 """Options that people look for, and what to type instead."""
+OF_WAVES = ("local", "slurm", "slurm_local")
+"""Launchers whose jobs are processes that return what went wrong, and no score."""
 MOST_CELLS = 100_000
 """Cells of a grid; more are a slip."""
 
@@ -110,11 +112,11 @@ def _use(folder: Folder, override: Override, groups: dict[str, list[str]]) -> No
             folder.use(override.key_or_group, value)
 
 
-def launchers(*folders: Path | None) -> list[str]:
-    """The names that `hydra/launcher=` takes: those of our files, of the user's, and of all plugins that are installed."""
+def plugins(group: str, *folders: Path | None) -> list[str]:
+    """The names that LAUNCHER or SWEEPER takes: those of our files, of the user's, and of all plugins that are installed."""
     Plugins.instance()  # imports the plugins, which add theirs to the store
-    ours = {name for folder in folders if folder for name in _names(folder / LAUNCHER)}
-    theirs = {name.removesuffix(".yaml") for name in ConfigStore.instance().list(LAUNCHER)}
+    ours = {name for folder in folders if folder for name in _names(folder / group)}
+    theirs = {name.removesuffix(".yaml") for name in ConfigStore.instance().list(group) if name.endswith(".yaml")}
     return sorted(name for name in ours | theirs if not name.endswith("_base"))
 
 
@@ -144,9 +146,10 @@ def _problems(override: Override, groups: dict[str, list[str]], own: Path | None
     if override.is_sweep_override() and not (size := _size(override, groups)):
         reason = "cannot be listed, expected a list, a range or a glob" if size is None else "gives no value: the grid is empty"
         yield f"{override.input_line} {reason}"
-    elif key == LAUNCHER:
-        known = launchers(conf_dir(), own)
-        yield from (unknown_name(LAUNCHER, value, known) for value in _values(override, groups) if value not in known)
+    elif key in (LAUNCHER, SWEEPER):
+        known = plugins(key, conf_dir(), own)
+        how = "Optuna's comes with pip install 'xstilts[optuna]'" if key == SWEEPER and "optuna" not in known else ""
+        yield from (unknown_name(key, value, known, how) for value in _values(override, groups) if value not in known)
     elif key in ("hydra.launcher", "hydra.sweeper"):
         yield f"{key} is no option by itself: type {LAUNCHER}=NAME, or {key}.NAME=VALUE"
     elif key == "hydra":
@@ -210,7 +213,9 @@ def _option_problems(override: Override, key: str, groups: dict[str, list[str]])
         elif is_dataclass(kind):
             hints = typed.hints_of(kind)
             if part not in hints:
-                yield NO_OPTION.get(key) or unknown_name("option", ".".join([*done, part]), [".".join([*done, name]) for name in hints])
+                yield NO_OPTION.get(key) or unknown_name(
+                    "option", ".".join([*done, part]), [".".join([*done, name]) for name in hints]
+                )
                 return
             kind = hints[part]
         elif tables := [inner for inner in get_args(kind) if get_origin(inner) is dict]:
@@ -247,11 +252,23 @@ def _together(overrides: list[Override], given: Arguments, groups: dict[str, lis
         yield from (f"hydra.mode={mode}: this is a grid: leave it out" for mode in modes if mode != "MULTIRUN")
         if math.prod(_size(override, groups) or 1 for override in sweeps) > MOST_CELLS:
             yield f"the grid has more than {MOST_CELLS:,} cells: give fewer values"
+        yield from _of_search(overrides, groups)
     elif "hydra.mode" not in keys:
         yield from (f"{override.input_line} gives several values, for a cell each: type -m" for override in sweeps)
         studies = [name for override in overrides if override.key_or_group == STUDIES for name in _values(override, groups)]
         if set(studies) & set(groups[STUDIES]) and "target" not in keys and not given.cfg:
             yield "a study of experiments is a grid: type -m (or `xstilts plan` to see it first)"
+
+
+def _of_search(overrides: list[Override], groups: dict[str, list[str]]) -> Iterator[str]:
+    """Intervals are for a sweeper that searches them, which needs the scores of its jobs."""
+    chosen = {override.key_or_group: value for override in overrides for value in _values(override, groups)}
+    sweeper, launcher = chosen.get(SWEEPER, "waves"), chosen.get(LAUNCHER, "basic")
+    if sweeper == "waves":
+        intervals = [override for override in overrides if isinstance(override.value(), IntervalSweep)]
+        yield from (f"{override.input_line} cannot be listed, expected a list, a range or a glob" for override in intervals)
+    elif launcher in OF_WAVES:
+        yield f"{LAUNCHER}={launcher} hands no scores to {SWEEPER}={sweeper}: leave it out"
 
 
 def is_of_hydra(override: Override) -> bool:
@@ -265,6 +282,8 @@ def _size(override: Override, groups: dict[str, list[str]]) -> int | None:
     if isinstance(value, RangeSweep):
         start, stop, step = (float(number or 0) for number in (value.start, value.stop, value.step))
         return max(0, math.ceil((stop - start) / step)) if step and math.isfinite(start + stop + step) else None
+    if isinstance(value, IntervalSweep):
+        return 1
     if isinstance(value, (ChoiceSweep, Glob)):
         return len(_elements(override, groups))
     return None

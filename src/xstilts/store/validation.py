@@ -1,0 +1,25 @@
+"""The validation score of a cell, which a search of hyperparameters compares cells by."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xstilts.paths import ArtifactPaths
+from xstilts.store.artifacts import read_metadata
+
+NO_VALIDATION = "no validation score: the target trains on nothing, or its training task has no validation examples"
+
+
+def validation_score(result: Mapping[str, Any]) -> float | None:
+    """Return the score, on the validation examples of the target's training task, of the weights that phase 3 kept.
+
+    Higher is better. `result`: the content of a result file. None without phase 3, and where the training task has no validation
+    examples; never a score of test examples. UserError where the artifact of phase 3 is not there.
+    """
+    config = result["config"]
+    if not config["target"]["training"] or not result["artifacts"]:
+        return None
+    last = result["artifacts"][-1]
+    metadata = read_metadata(ArtifactPaths(Path(config["store"]["root"]).absolute(), last["kind"], last["fingerprint"]).folder)
+    scores = {one["step"]: float(one["score"]) for one in metadata["validation"]}
+    return scores.get(metadata["selected_step"], next(reversed(scores.values()), None))
