@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 import xstilts
+from xstilts import train
+from xstilts.config import Config
 from xstilts.launch.cells import failures
 from xstilts.store.results import read_results
 from xstilts.store.validation import validation_score
@@ -36,11 +38,39 @@ def blocks(page: str, kind: str) -> list[str]:
 
 def search(page: str, *more: str) -> None:
     """Run the command of the page in this process."""
-    from xstilts import train
-
     (command,) = blocks(page, "bash")
     words = shlex.split(command.replace("\\\n", " "))
     train.main([*words[2:], *QUICK, *more])
+
+
+def test_scores_and_failures_reach_hydras_sweeper(
+    page: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    in_this_process: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """The command of the page; a cell's score is made up from its learning rate, and nothing is trained."""
+    pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    rates: list[float] = []
+
+    def run(config: Config) -> dict[str, float]:
+        rates.append(config.target.recipe.learning_rate or 0.0)
+        if len(rates) > 5:
+            raise xstilts.UserError("this cell cannot be run")
+        return {"score": -rates[-1]}
+
+    for name, made in {"run": run, "show_cell": lambda result: None, "validation_score": lambda result: result["score"]}.items():
+        monkeypatch.setattr(train, name, made)
+    with in_this_process():
+        search(page)
+    found = yaml.safe_load((tmp_path / "outputs/search/hydra/optimization_results.yaml").read_text(encoding="utf-8"))
+    assert len(rates) == 5 and found["best_value"] == -min(rates)
+    with in_this_process(), pytest.raises(SystemExit) as ended:
+        search(page)
+    assert ended.value.code == 2 and len(rates) == 6
+    assert "error: this cell cannot be run\n" in capsys.readouterr().err
 
 
 def test_five_trials_of_hydras_sweeper(

@@ -104,7 +104,7 @@ class Encoder(nn.Module):
             self.padding_free = True
 
     def checkpoint_layers(self) -> None:
-        """Keep only each layer's input for the backward pass from now on, and compute the layer again there, with the same dropout.
+        """Keep only each layer's input from now on; the backward pass computes the layer again, with the same dropout.
 
         UserError if transformers has no gradient checkpointing for this type of encoder.
         """

@@ -329,5 +329,6 @@ def _too_long(where: str, tokens: int, setting: str) -> str:
     kept = "trainer.gradient_checkpointing=true, or " if setting == "trainer.max_tokens" else ""
     return (
         f"out of memory in {where} with one example of {tokens} tokens alone (padding included): a smaller {setting} does "
-        f"not help; type {kept}intermediate.recipe.max_length=N target.recipe.max_length=N with a smaller N, or a smaller model=..."
+        f"not help; type {kept}intermediate.recipe.max_length=N target.recipe.max_length=N with a smaller N, or a smaller "
+        "model=..."
     )
