@@ -139,5 +139,5 @@ def test_the_programs_of_the_page(page: str, tmp_path: Path, monkeypatch: pytest
 
 def test_a_cell_without_validation_says_so() -> None:
     result = {"config": {"target": {"training": {}}, "store": {"root": "store"}}, "artifacts": []}
-    with pytest.raises(xstilts.UserError, match="^cell: no validation score: the target trains on nothing"):
+    with pytest.raises(xstilts.UserError, match="^cell: no validation score: type target.recipe.selection=best"):
         _ = xstilts.Cell("cell", Path(), result).validation_score

@@ -7,14 +7,17 @@ from typing import Any
 from xstilts.paths import ArtifactPaths
 from xstilts.store.artifacts import read_metadata
 
-NO_VALIDATION = "no validation score: the target trains on nothing, or its training task has no validation examples"
+NO_VALIDATION = (
+    "no validation score: type target.recipe.selection=best, or target.recipe.eval_every=N, so that phase 3 is validated; a target "
+    "that trains on nothing has no score"
+)
 
 
 def validation_score(result: Mapping[str, Any]) -> float | None:
     """Return the score, on the validation examples of the target's training task, of the weights that phase 3 kept.
 
-    Higher is better. `result`: the content of a result file. None without phase 3, and where the training task has no validation
-    examples; never a score of test examples. UserError where the artifact of phase 3 is not there.
+    Higher is better. `result`: the content of a result file. None without phase 3, and where it is not validated (selection `last`
+    with eval_every 0); never a score of test examples. UserError where the artifact of phase 3 is not there.
     """
     config = result["config"]
     if not config["target"]["training"] or not result["artifacts"]:
