@@ -8,16 +8,16 @@ from xstilts.paths import ArtifactPaths
 from xstilts.store.artifacts import read_metadata
 
 NO_VALIDATION = (
-    "no validation score: type target.recipe.selection=best, or target.recipe.eval_every=N, so that phase 3 is validated; a target "
-    "that trains on nothing has no score"
+    "no validation score: type target.recipe.selection=best, or target.recipe.eval_every=N, so that phase 3 is validated; a "
+    "target that trains on nothing has no score"
 )
 
 
 def validation_score(result: Mapping[str, Any]) -> float | None:
     """Return the score, on the validation examples of the target's training task, of the weights that phase 3 kept.
 
-    Higher is better. `result`: the content of a result file. None without phase 3, and where it is not validated (selection `last`
-    with eval_every 0); never a score of test examples. UserError where the artifact of phase 3 is not there.
+    Higher is better; never a score of test examples. `result`: the content of a result file. None without phase 3, and where it
+    is not validated (selection `last` with eval_every 0). UserError where the artifact of phase 3 is not there.
     """
     config = result["config"]
     if not config["target"]["training"] or not result["artifacts"]:
