@@ -42,13 +42,14 @@ LAYERS = (
     {"jobs"},  # the contract between the driver and its workers
     {"cell", "training"},  # driver and worker: neither may import the other
     {"study"},
+    {"ranking"},
 )
 # The driver's side composes, checks and plans; it answers in a second because it never loads torch. The worker's side trains.
 DRIVER = ("cell", "study", "launch")
 WORKER = ("models", "training")
 # The top: what puts the rooms together, and may import each of them and each other.
 TOP = set(
-    """__main__ api check_task cli dashboard demo evaluate fetch predictions pretrain push report show_plan submit train
+    """__main__ api check_task cli dashboard demo evaluate fetch predictions pretrain push rank report show_plan submit train
     worker""".split()
 )
 # Where a large library may be imported; everywhere else it would spread.

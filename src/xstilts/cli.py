@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "run one cell: intermediate task, target task, evaluation in every language; with -m, a grid of cells",
     "evaluate": "evaluate a checkpoint with its own head in every language; with -m, a grid of checkpoints and targets",
     "plan": "show what `train -m` with the same options would do: waves, what exists, what is stale and why, the cost",
+    "rank": "predict which intermediate task helps a target, at a small part of the grid's cost, and measure such a ranking",
     "fetch": "download and prepare all data that `train` needs with the same options, for machines without a network",
     "check-task": "read the files of a task of your own: counts, labels, examples, and every problem at once",
     "pretrain": "pretrain a tokenizer and a small encoder on text (phase 1), as `train` does when they are missing",

@@ -25,6 +25,8 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 POOLINGS = ("mean", "cls", "last", "pooler")
 HEADS = ("fresh", "kept", "given")
 ADAPTERS = ("none", "lora", "ia3")
+AFTER_TRAINING = "training"
+"""The value of `stop_after` that leaves out the evaluation alone."""
 ROLES = ("target", "intermediate")
 """Config groups in which a task is chosen."""
 MANY = 1_000_000_000
@@ -387,7 +389,8 @@ class Config:
     output: str = "outputs/${study}"
     """Results of all cells of the study."""
     stop_after: str = ""
-    """Stop after the artifact with this fingerprint; empty: run to the cell's result. Sweeps train shared artifacts first."""
+    """Stop after the artifact with this fingerprint, with `training` before the evaluation; empty: run to the cell's result.
+    Sweeps train shared artifacts first."""
     worker: str = one_of("process", ("process", "logged", "inline"))
     """`process`: run each phase in a separate process; `logged`: the same, with its output in a log file under `output`, as in
     every sweep; `inline`: run everything in this process, for a debugger."""

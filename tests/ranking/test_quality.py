@@ -74,15 +74,17 @@ def test_a_finished_study_gives_the_truth_and_simple_rankings(tmp_path: Path):
     assert found["biggest"].first == ("squad_v1",) and found["biggest"].regret == 8
     assert found["same format"].first == ("snli",) and found["same format"].regret == 0
     assert found["random"].spearman == 0 and found["random"].regret == pytest.approx(55 - (55 + 47 + 21) / 3)
-    ceiling = one.ceiling()
-    assert ceiling and ceiling.spearman == 1 and ceiling.regret == 0
+    one_seed = one.one_seed()
+    assert one_seed and one_seed.spearman == 1 and one_seed.regret == 0
+    two = one.of({"squad_v1", "udpos", "another"})
+    assert list(two.truth) == ["squad_v1", "udpos"] and two.baselines()["biggest"].regret == 0
 
 
 def test_without_artifacts_nothing_is_said_of_the_biggest(tmp_path: Path):
     for choice in ("snli", "squad_v1", "udpos"):
         write(tmp_path, choice, 1, 50.0)
     (one,) = finished(tmp_path)
-    assert "biggest" not in one.baselines() and one.baseline is None and one.ceiling() is None
+    assert "biggest" not in one.baselines() and one.baseline is None and one.one_seed() is None
 
 
 def test_two_tasks_are_no_ranking(tmp_path: Path):

@@ -34,8 +34,7 @@ def test_logme_is_the_largest_evidence_of_the_gaussian_model(rows: int, dimensio
     assert logme(features_ND, labels_N) == pytest.approx(np.mean(wanted), abs=1e-4)
 
 
-def test_evidence_at_given_precisions_is_that_of_the_density():
-    """At its own maximum: moving the target along the kernel changes both by the same amount."""
+def test_evidence_of_a_target_of_any_scale():
     features_ND, labels_N = made(30, 4, 0.5)
     U_NK, s_K, _ = np.linalg.svd(features_ND, full_matrices=False)
     for scale in (1.0, 3.0):
@@ -49,8 +48,7 @@ def test_logme_grows_with_what_the_features_tell_of_the_labels():
 
 
 def test_one_class_has_no_logme():
-    with pytest.raises(ValueError, match="expected at least 2 classes"):
-        logme(np.eye(3), np.zeros(3, dtype=np.int64))
+    assert np.isnan(logme(np.eye(3), np.zeros(3, dtype=np.int64)))
 
 
 def test_similarity_is_the_cosine_of_the_means():

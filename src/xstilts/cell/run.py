@@ -15,7 +15,7 @@ from xstilts.cell.checks import check
 from xstilts.cell.inputs import fetched
 from xstilts.cell.phases import CellPlan, Phase, first_phase, plan, store_of
 from xstilts.cell.unread import unread
-from xstilts.config import Config
+from xstilts.config import AFTER_TRAINING, Config
 from xstilts.errors import AlreadyReported, UserError, combined
 from xstilts.jobs import EvaluationJob, Job, ReadingJob, TrainingJob, UnreadSplit, write_job
 from xstilts.launch import threads
@@ -78,12 +78,13 @@ def check_stored(cell: CellPlan) -> dict[str, Any] | None:
 
 
 def _make_until(cell: CellPlan) -> None:
-    """Make the artifact that `config.stop_after` names, and what is missing before it."""
+    """Make the artifact that `config.stop_after` names, and what is missing before it; with `training`, all artifacts."""
     config, names = cell.config, [phase.paths.fingerprint for phase in cell.artifacts]
-    if config.stop_after not in names:
+    if config.stop_after not in (*names, AFTER_TRAINING):
         known = " ".join(names) or "none"
         raise UserError(f"stop_after={config.stop_after}: this cell's artifacts are {known}; run the sweep again")
-    phases = cell.artifacts[: names.index(config.stop_after) + 1]
+    last = len(names) if config.stop_after == AFTER_TRAINING else names.index(config.stop_after) + 1
+    phases = cell.artifacts[:last]
     check_data(unread([phase.job for phase in phases if not phase.done], None, store_of(config)), config)
     for phase in phases:
         ensure_made(phase, config, refresh=phase is phases[-1] and _is_refreshed(phase, cell))

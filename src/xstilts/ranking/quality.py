@@ -5,8 +5,8 @@ each task a score, higher is better; tasks with equal scores are in random order
 expectation over these orders. So a score that is the same for all tasks is the random ranking.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,11 @@ class Finished:
         """Intermediate task -> truth, mean over seeds."""
         return {task: float(np.mean(list(scores.values()))) for task, scores in self.by_seed.items()}
 
+    def of(self, tasks: Collection[str]) -> "Finished":
+        """The results of these tasks alone."""
+        kept = {task: scores for task, scores in self.by_seed.items() if task in tasks}
+        return replace(self, by_seed=kept)
+
     def baselines(self) -> dict[str, Quality]:
         """The quality of simple rankings: the biggest task first, the target's format first, random order."""
         truth = self.truth
@@ -79,10 +84,10 @@ class Finished:
             rankings = {"biggest": self.sizes, **rankings}
         return {name: quality(score, truth) for name, score in rankings.items()}
 
-    def ceiling(self) -> Quality | None:
-        """The quality of the ranking by one seed of the study itself, judged by its other seeds, mean over seeds.
+    def one_seed(self) -> Quality | None:
+        """The quality of the ranking by one whole seed of the study, judged by its other seeds, mean over seeds.
 
-        No ranking of one seed's cost can be expected to do better; None with a single seed.
+        It shows how far the seeds agree at all; None with a single seed.
         """
         seeds = sorted(set.intersection(*(set(scores) for scores in self.by_seed.values())))
         found = []

@@ -30,20 +30,22 @@ def logme(features_ND: Matrix, labels_N: NDArray[np.int64]) -> float:
     """Return LogME (You et al. 2021, arXiv 2102.11005): the log evidence of labels given features, per row, mean over classes.
 
     Each class is a regression from the features to 1 (rows of the class) or 0 (other rows) by a Bayesian linear model, whose
-    prior and noise maximise the evidence. ValueError for fewer than two classes.
+    prior and noise maximise the evidence. NaN for fewer than two classes.
     """
     classes = np.unique(labels_N)
     if len(classes) < 2:
-        raise ValueError(f"got labels of {len(classes)} class, expected at least 2 classes")
+        return np.nan
     U_NK, s_K, _ = np.linalg.svd(features_ND.astype(np.float64), full_matrices=False)
-    return float(np.mean([log_evidence(U_NK, s_K, (labels_N == one).astype(np.float64), features_ND.shape[1]) for one in classes]))
+    return float(
+        np.mean([log_evidence(U_NK, s_K, (labels_N == one).astype(np.float64), features_ND.shape[1]) for one in classes])
+    )
 
 
 def log_evidence(U_NK: Matrix, s_K: Matrix, target_N: Matrix, dimensions: int) -> float:
     """Return the largest log evidence per row of `target = features @ w + noise`, w ~ N(0, 1/a), noise ~ N(0, 1/b).
 
-    `U_NK` and `s_K`: left singular vectors and singular values of the features, K = min(N, D); `dimensions`: D. The maximum over a
-    and b is found by MacKay's fixed-point iteration, algorithm 3 of the paper in the basis of the singular vectors.
+    `U_NK` and `s_K`: left singular vectors and singular values of the features, K = min(N, D); `dimensions`: D. The maximum over
+    a and b is found by MacKay's fixed-point iteration, algorithm 3 of the paper in the basis of the singular vectors.
     """
     rows, s2_K, z2_K = len(target_N), s_K**2, (U_NK.T @ target_N) ** 2
     outside = max(float(target_N @ target_N - z2_K.sum()), 0.0)  # the part that no weights can explain
@@ -67,9 +69,9 @@ def log_evidence(U_NK: Matrix, s_K: Matrix, target_N: Matrix, dimensions: int) -
 def uncertain(score: Callable[[NDArray[np.int64]], float], rows: int, seed: int = 0) -> tuple[float, float]:
     """Return the score of all rows, and its standard error over examples.
 
-    `score` takes row numbers, int64. The error is the delete-d jackknife's with d = N/2 (Shao and Wu 1989): the standard deviation
-    of the scores of random halves. A bootstrap would repeat rows, and repeated rows have too high an evidence.
+    `score` takes row numbers, int64. The error is the delete-d jackknife's with d = N/2 (Shao and Wu 1989): the standard
+    deviation of the scores of random halves. A bootstrap would repeat rows, and repeated rows have too high an evidence.
     """
     chance = np.random.default_rng(seed)
     halves = [score(np.sort(chance.permutation(rows)[: rows // 2])) for _ in range(HALVES)]
-    return score(np.arange(rows)), float(np.std(halves, ddof=1))
+    return score(np.arange(rows)), float(np.nanstd(halves, ddof=1))

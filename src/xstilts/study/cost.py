@@ -38,3 +38,15 @@ def evaluation_flop(job: EvaluationJob) -> float | None:
     if job.model.layer_parameters is None or not examples:
         return None
     return 2.0 * job.model.layer_parameters * examples * format_of(job.task).rows * job.limits.max_length
+
+
+def validation_flop(job: TrainingJob) -> float | None:
+    """FLOP of all validations while the phase trains, at most; None where their number or size is not known."""
+    if not job.validates:
+        return 0.0
+    values, steps, weights = job.hyperparameters, training_steps(job), job.model.layer_parameters
+    if steps is None or weights is None or values.eval_examples is None:
+        return None
+    times = -(-steps // values.eval_every) if values.eval_every else 1
+    tokens = sum(format_of(data.task).rows * data.limits.max_length for data in job.tasks.values() if data.validation)
+    return 2.0 * weights * times * values.eval_examples * tokens

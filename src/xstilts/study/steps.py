@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from xstilts.cell.phases import CellPlan
+from xstilts.cell.phases import CellPlan, Phase
 from xstilts.jobs import TrainingJob
 from xstilts.study import cost
 from xstilts.study.grid import PlannedCell
@@ -13,7 +13,9 @@ def steps_of_phase_2(cells: Iterable[PlannedCell]) -> list[str]:
     choices: dict[str, set[int | None]] = {}
     shortened = False
     for plan in [cell.plan for cell in cells if cell.plan]:
-        if job := _phase_2(plan):
+        if phase := phase_2(plan):
+            job = phase.job
+            assert isinstance(job, TrainingJob)
             chosen = plan.config.intermediate
             choices.setdefault(chosen.name or "+".join(chosen.tasks), set()).add(cost.training_steps(job))
             fixed = chosen.recipe.max_steps is not None
@@ -41,10 +43,10 @@ def steps_of_phase_2(cells: Iterable[PlannedCell]) -> list[str]:
     return lines
 
 
-def _phase_2(plan: CellPlan) -> TrainingJob | None:
+def phase_2(plan: CellPlan) -> Phase | None:
     """Return the training on the intermediate tasks; None for the baseline."""
-    jobs = [phase.job for phase in plan.training if isinstance(phase.job, TrainingJob) and not phase.job.dynamics]
-    return jobs[0] if plan.config.intermediate.tasks else None
+    phases = [phase for phase in plan.training if isinstance(phase.job, TrainingJob) and not phase.job.dynamics]
+    return phases[0] if plan.config.intermediate.tasks else None
 
 
 def _shown(count: int | None) -> str:
