@@ -26,7 +26,7 @@ def test_no_command_shows_the_usage_and_fails(capsys):
 
 def test_wrong_command_names_the_closest(capsys):
     assert cli.main(["trian", "+target=xnli"]) == 2
-    told = "error: unknown command 'trian': did you mean train or pretrain? `xstilts --help` says what each does.\n"
+    told = "error: unknown command 'trian': did you mean train or rank or pretrain? `xstilts --help` says what each does.\n"
     assert capsys.readouterr().err == told
 
 
@@ -47,7 +47,7 @@ def test_version(capsys):
 def test_exit_code_reaches_the_shell(how: list[str], tmp_path: Path):
     done = subprocess.run([sys.executable, *how, "trian"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
-    assert "did you mean train or pretrain?" in done.stderr and "Traceback" not in done.stderr
+    assert "did you mean train or rank or pretrain?" in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
 
 

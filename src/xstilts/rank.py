@@ -136,7 +136,8 @@ def rank(words: Sequence[str], given: argparse.Namespace) -> Ranking:
         raise UserError(unjudged(str(given.against), target, study))
     if given.by == [LOGME] and not _encoders([full]):
         raise UserError(f"--by={LOGME}: the store lacks phase-2 encoders: add {HALVING} to --by, or run the grid first")
-    ranking, grids = Ranking(target), []
+    ranking = Ranking(target)
+    grids: list[Cells] = []
     if HALVING in given.by:
         grids, rungs = _run(words, full, given.steps or _default_steps(full), given.keep)
         ranking.standings = halving.standings(rungs)

@@ -4,11 +4,12 @@ Legend: N rows, D dimensions, C classes. Higher is better.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[np.floating[Any]]
 STEPS = 100
 """Most steps of the fixed-point iteration of `log_evidence`; 3 to 20 are usual."""
 CLOSE = 1e-5
