@@ -50,7 +50,7 @@ class Standing:
     error: float | None
     """Half of the width of its 95 % interval over seeds; None with one seed."""
     level: bool | None
-    """Whether it cannot be told from the best task of its last rung; None with one seed."""
+    """True if it cannot be told from the best task of its last rung; None with one seed."""
 
 
 def chosen(config: Config) -> str:

@@ -1,4 +1,4 @@
-"""How good a ranking of intermediate tasks is, by the results of a finished study.
+"""The quality of a ranking of intermediate tasks, by the results of a finished study.
 
 The truth is a task's test score in the languages other than the source language, mean over languages and seeds. A ranking gives
 each task a score, higher is better; tasks with equal scores are in random order, and what is returned is then the exact
@@ -60,7 +60,7 @@ class Finished:
     by_seed: dict[str, dict[int, float]]
     """Intermediate task -> seed -> truth in percent, without the choice `none`; sorted."""
     baseline: float | None
-    """The same of the choice `none`, mean over seeds; None: the study has no such choice."""
+    """Truth of the choice `none`, mean over seeds; None: the study has no such choice."""
     sizes: dict[str, int]
     """Intermediate task -> examples that phase 2 trained on; without tasks whose artifact is not there any more."""
     same_format: dict[str, float]

@@ -103,6 +103,6 @@ def cost_text(ranking: Ranking, seconds: float) -> str:
 
 
 def unjudged(study: str, target: str, found: Sequence[Finished]) -> str:
-    """Why a study cannot judge a ranking."""
+    """The message that a study cannot judge a ranking of the target."""
     have = ", ".join(dict.fromkeys(one.target for one in found)) or "none"
     return f"{study} has no results of {target} with {FEWEST} of these intermediate tasks; targets with as many: {have}"
