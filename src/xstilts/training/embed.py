@@ -18,6 +18,7 @@ from xstilts.jobs import TrainingData, TrainingJob
 from xstilts.models.heads import Batch
 from xstilts.models.heads.retrieval import pool
 from xstilts.tasks.declaration import DataMap
+from xstilts.tasks.formats import format_of
 from xstilts.training.datamodule import ON_CPU, ON_GPU
 from xstilts.training.features import training_features
 from xstilts.training.load import load_encoder
@@ -55,7 +56,8 @@ def embedded(job: TrainingJob, artifact: str | None, tasks: Sequence[TrainingDat
         least = min(examples, data.used.max_examples or examples)
         used = replace(data.used, max_examples=least, fraction=None, data_map=DataMap())
         made = training_features(replace(data, used=used, map=None), tokenizer, job.features)
-        special = special_tokens(tokenizer, data.hyperparameters.mlm_probability or 0.0)
+        masks = format_of(data.task).masks
+        special = special_tokens(tokenizer, data.hyperparameters.mlm_probability or 0.15, masks=masks)
         features = TaskFeatures(data.task.name, data.task, made.examples, made.features, special, data.limits)
         features.occurring(len(encoder.word_embeddings))
         parts = []
