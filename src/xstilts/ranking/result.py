@@ -98,7 +98,8 @@ def cost_text(ranking: Ranking, seconds: float) -> str:
     """A line about what a ranking cost; a second run of the command, with all artifacts in the store, takes few seconds."""
     share = "not known, as the size of the encoder or the data is not declared"
     if ranking.share is not None:
-        share = f"{100 * ranking.share:.1f} % of the FLOP of the full grid, by the estimate of `xstilts plan`"
+        percent = 100 * ranking.share
+        share = f"{f'{percent:.2g}' if percent < 10 else f'{percent:.0f}'} % of the FLOP of the full grid, by the estimate of `xstilts plan`"
     return f"cost: {share}; {seconds:,.0f} s in this run"
 
 
