@@ -99,7 +99,8 @@ def cost_text(ranking: Ranking, seconds: float) -> str:
     share = "not known, as the size of the encoder or the data is not declared"
     if ranking.share is not None:
         percent = 100 * ranking.share
-        share = f"{f'{percent:.2g}' if percent < 10 else f'{percent:.0f}'} % of the FLOP of the full grid, by the estimate of `xstilts plan`"
+        shown = f"{percent:.2g}" if percent < 10 else f"{percent:.0f}"
+        share = f"{shown} % of the FLOP of the full grid, by the estimate of `xstilts plan`"
     return f"cost: {share}; {seconds:,.0f} s in this run"
 
 
