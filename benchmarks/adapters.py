@@ -13,7 +13,8 @@ import time
 import torch
 
 from benchmarks.machine import machine
-from xstilts.config import ADAPTERS, Hyperparameters, ModelConfig
+from xstilts.config import ModelConfig
+from xstilts.hyperparameters import ADAPTERS, Hyperparameters
 from xstilts.models import trimming
 from xstilts.models.adapters import put_on
 from xstilts.models.encoder import build_encoder

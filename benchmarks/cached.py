@@ -9,8 +9,9 @@ from pathlib import Path
 from datasets import disable_progress_bars
 
 import benchmarks.corpus as real
-from xstilts.config import DataConfig, Hyperparameters, TrainerConfig
+from xstilts.config import DataConfig, TrainerConfig
 from xstilts.data.featurizers import featurizer
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.paths import conf_dir
 from xstilts.tasks.catalogue import load_task
 from xstilts.tasks.declaration import TrainingTask

@@ -11,11 +11,12 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.config import DataConfig, Hyperparameters, TrainerConfig
+from xstilts.config import DataConfig, TrainerConfig
 from xstilts.data.batches import TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.tokenizer import load_tokenizer
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.paths import conf_dir
 from xstilts.sources import source_of
 from xstilts.sources.load import load

@@ -19,8 +19,9 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from benchmarks.corpus import Corpus, data_of
 from benchmarks.workers import Turns
-from xstilts.config import Hyperparameters, TrainerConfig
+from xstilts.config import TrainerConfig
 from xstilts.data.batches import OptimizerStep, StepLoader
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models import trimming
 from xstilts.models.encoder import Encoder, load_backbone
 from xstilts.models.heads import build_head

@@ -20,8 +20,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from benchmarks.rounds import Line, exponent
-from xstilts.config import DataConfig, Hyperparameters, ModelConfig, Target, TinyArchitecture, TrainerConfig
+from xstilts.config import DataConfig, ModelConfig, Target, TinyArchitecture, TrainerConfig
 from xstilts.data.featurizers import featurizer
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import training_data
 from xstilts.retrieval.protocols import Pool, answer_retrieval
 from xstilts.sources import source_of

@@ -100,12 +100,13 @@ def phase(work: Path, trims: bool, steps: int) -> tuple[Any, Any, Any]:
     import torch
     from datasets import Dataset
 
-    from xstilts.config import Hyperparameters, TrainerConfig
+    from xstilts.config import TrainerConfig
     from xstilts.data.batches import TaskFeatures
     from xstilts.data.featurizers import featurizer
     from xstilts.data.featurizers.special import special_tokens
     from xstilts.data.plan import StepPlan
     from xstilts.data.tokenizer import load_tokenizer
+    from xstilts.hyperparameters import Hyperparameters
     from xstilts.models import trimming
     from xstilts.models.encoder import Encoder
     from xstilts.models.heads import build_head

@@ -22,12 +22,13 @@ from tokenizers.processors import TemplateProcessing
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from xstilts.config import Hyperparameters, ModelConfig, TinyArchitecture, TrainerConfig
+from xstilts.config import ModelConfig, TinyArchitecture, TrainerConfig
 from xstilts.data.batches import StepLoader, TaskFeatures
 from xstilts.data.featurizers import featurizer
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models.encoder import Encoder, build_encoder
 from xstilts.models.heads import build_head
 from xstilts.recipes import limits

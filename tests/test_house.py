@@ -25,7 +25,7 @@ LAYERS = (
     {"numbering"},
     {"errors", "signals", "versions"},
     {"bounds", "plugins"},
-    {"analysis", "encoders", "paths", "tasks"},
+    {"analysis", "encoders", "hyperparameters", "paths", "tasks"},
     {"babel"},
     {"config"},
     {"recipes"},

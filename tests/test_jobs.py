@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from xstilts.config import DataConfig, Hyperparameters, Mixture, ModelConfig, TinyArchitecture, TrainerConfig
+from xstilts.config import DataConfig, Mixture, ModelConfig, TinyArchitecture, TrainerConfig
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import EvaluationJob, TrainingData, TrainingJob, read_job, write_job
 from xstilts.sources import source_of
 from xstilts.sources.splits import DataSplit

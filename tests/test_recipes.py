@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from xstilts.cell.checks.hyperparameters import NEEDED
-from xstilts.config import ADAPTERS, Hyperparameters, ModelConfig, Recipe
+from xstilts.config import ModelConfig
+from xstilts.hyperparameters import ADAPTERS, Hyperparameters, Recipe
 from xstilts.recipes import ADAPTER_NAMES, LAYERED, for_phase, for_pretraining, for_task, layered, limits, with_adapter
 from xstilts.tasks.catalogue import load_task, task_names
 from xstilts.tasks.declaration import Limits, Task, TrainingTask

@@ -14,6 +14,8 @@ from xstilts.errors import unknown_name
 
 KEY = "bounds"
 """Key of a field's metadata under which its bounds or choices are stored."""
+MANY = 1_000_000_000
+"""Above any count that makes sense, and small enough for every library."""
 WRITTEN = "written"
 """Key of a field's metadata under which a type that is narrower than its hint is stored."""
 

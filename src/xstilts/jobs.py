@@ -6,8 +6,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from xstilts.config import CharNoise, FewShot, Hyperparameters, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
+from xstilts.config import CharNoise, FewShot, LoggerConfig, Mixture, ModelConfig, Target, TrainerConfig
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.paths import adapter_folder
 from xstilts.sources import TaskSource, languages_with_data, place_of
 from xstilts.sources.splits import DataSplit

@@ -10,6 +10,7 @@ from pathlib import Path
 from xstilts.errors import UserError, print_error
 from xstilts.export.upload import prepare, upload
 from xstilts.launch.entry import entry_point
+from xstilts.numbering import counted
 
 
 @entry_point()
@@ -25,7 +26,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         found = prepare(given.artifact, given.repository, given.public, given.replace)
         kind = f"{'public' if found.public else 'private'}, {'exists' if found.exists else 'new'}"
-        sys.stdout.write(f"{found.repository} ({kind}): {len(found.files)} files, {found.bytes / 1e6:,.1f} MB\n")
+        sys.stdout.write(f"{found.repository} ({kind}): {counted(len(found.files), 'file')}, {found.bytes / 1e6:,.1f} MB\n")
         for name in found.stale:
             sys.stdout.write(f"removes {name}\n")
         if given.dry_run:

@@ -6,7 +6,8 @@ Phase 2 has one more layer before the user's, `Recipe.intermediate`. Phase 1 has
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
-from xstilts.config import Hyperparameters, ModelConfig, Recipe
+from xstilts.config import ModelConfig
+from xstilts.hyperparameters import Hyperparameters, Recipe
 from xstilts.tasks.declaration import Limits, Task, TrainingTask
 
 LAYERED = [field.name for field in fields(Hyperparameters)]

@@ -11,8 +11,9 @@ import pytest
 
 from xstilts.cell.resolve import data_of, readable, resolve
 from xstilts.cell.unread import unread
-from xstilts.config import Config, DataConfig, Hyperparameters, Intermediate, Recipe, Target
+from xstilts.config import Config, DataConfig, Intermediate, Target
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters, Recipe
 from xstilts.jobs import EvaluationJob, ReadingJob, TokenizerJob, TrainingJob, UnreadSplit, evaluated_splits, read_job, write_job
 from xstilts.tasks.declaration import Expect, Source, Task, TrainingTask
 from xstilts.training.read_data import read

@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModel
 
-from xstilts.config import Hyperparameters, ModelConfig
+from xstilts.config import ModelConfig
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models import trimming
 from xstilts.models.adapters import put_on
 from xstilts.models.encoder import build_encoder

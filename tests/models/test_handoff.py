@@ -6,9 +6,10 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from xstilts.config import DataConfig, Hyperparameters
+from xstilts.config import DataConfig
 from xstilts.errors import UserError
 from xstilts.export.checkpoint import export
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import EvaluationJob, TrainingData, TrainingJob
 from xstilts.sources import TaskSource
 from xstilts.sources.splits import DataSplit

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from xstilts.config import POOLINGS, Hyperparameters
 from xstilts.errors import UserError
+from xstilts.hyperparameters import POOLINGS, Hyperparameters
 from xstilts.models.heads import build_head
 from xstilts.models.heads.retrieval import layers_to_pool, pool, without_layers_above
 from xstilts.tasks.declaration import Task

@@ -67,7 +67,7 @@ def test_a_rung_is_the_same_grid_with_fewer_steps(tmp_path: Path):
         (["+target=pawsx,xnli", "+intermediate=snli,squad_v1"], "got the targets pawsx, xnli, expected one"),
         (["+target=tatoeba", "+intermediate=snli,squad_v1"], "tatoeba has no training task"),
         (
-            ["+target=pawsx", "+intermediate=snli,squad_v1", "intermediate.draw=0,1"],
+            ["+target=pawsx", "+intermediate=snli,squad_v1", "intermediate.max_examples=50", "intermediate.draw=0,1"],
             "two cells of the choice snli have the seed",
         ),
     ],

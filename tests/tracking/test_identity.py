@@ -2,7 +2,8 @@
 
 import pytest
 
-from xstilts.config import Config, Recipe, Target
+from xstilts.config import Config, Target
+from xstilts.hyperparameters import Recipe
 from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.tracking.identity import model_name, of_evaluation, of_phase
 

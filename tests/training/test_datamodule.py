@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.small_world import data_of, make_tokenizer
-from xstilts.config import DataConfig, Hyperparameters
+from xstilts.config import DataConfig
 from xstilts.data import batches as batches_module
 from xstilts.data.featurizers import tables
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.sources import arrow_file, load
 from xstilts.tasks.declaration import Source, Task
 from xstilts.training.datamodule import TaskDataModule

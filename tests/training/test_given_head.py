@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING
 
-from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import GivenHead
 from xstilts.models.encoder import Encoder, load_backbone
 from xstilts.models.heads.class_head import auto_class

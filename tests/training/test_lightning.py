@@ -13,8 +13,9 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from tests.small_world import make_tokenizer, tiny
-from xstilts.config import DataConfig, Hyperparameters, TrainerConfig
+from xstilts.config import DataConfig, TrainerConfig
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.tasks.declaration import Source, Task
 from xstilts.training.datamodule import TaskDataModule
 from xstilts.training.module import TaskModule

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import AdamW
 from transformers import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
 
-from xstilts.config import Hyperparameters
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.tasks.formats import format_names
 from xstilts.training.optimizer import optimizer, schedule, warmup_steps
 

@@ -16,8 +16,9 @@ from xstilts.cell.encoder import check_world, encoder_identity, note_attention, 
 from xstilts.cell.given_head import given_head
 from xstilts.cell.inputs import fetched
 from xstilts.cell.resolve import ResolvedCell, ResolvedPhase, data_of, readable
-from xstilts.config import Config, Hyperparameters, ModelConfig
+from xstilts.config import Config, ModelConfig
 from xstilts.encoders import is_path
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits, held_out_split
 from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
 from xstilts.sources.noise import VERSION as NOISE_VERSION

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from xstilts import recipes
 from xstilts.cell.encoder import ResolvedEncoder, resolve_encoder
-from xstilts.config import Config, DataConfig, Hyperparameters, Mixture, Target
+from xstilts.config import Config, DataConfig, Mixture, Target
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import TrainingData, training_data
 from xstilts.sources import TaskSource, parse_split, source_of
 from xstilts.sources.subset import pool_size, sample_size

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
-from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.paths import adapter_folder
 
 SCALES = ".ia3_l."

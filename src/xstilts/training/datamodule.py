@@ -11,11 +11,12 @@ import pytorch_lightning as pl
 from transformers import PreTrainedTokenizerBase
 
 from xstilts import recipes
-from xstilts.config import DataConfig, Hyperparameters, Mixture, Target, TrainerConfig
+from xstilts.config import DataConfig, Mixture, Target, TrainerConfig
 from xstilts.data.batches import EvaluationLoader, StepLoader, TaskFeatures
 from xstilts.data.featurizers.special import special_tokens
 from xstilts.data.plan import StepPlan
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import EvaluationJob, TrainingData, evaluated_splits, training_data
 from xstilts.paths import checksum_cache
 from xstilts.sources import languages_with_data, source_of

@@ -4,8 +4,8 @@ import logging
 
 from torch import nn
 
-from xstilts.config import Hyperparameters
 from xstilts.export.checkpoint import load_checkpoint_head
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import GivenHead
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import build_head

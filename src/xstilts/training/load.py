@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from xstilts.config import Hyperparameters, ModelConfig, TrainerConfig
+from xstilts.config import ModelConfig, TrainerConfig
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models.encoder import Encoder, build_encoder, load_backbone
 from xstilts.models.heads import build_head
 from xstilts.tasks.declaration import Task, head_name

@@ -21,9 +21,10 @@ from torchmetrics import MeanMetric
 from transformers import PreTrainedTokenizerBase
 
 from xstilts import recipes
-from xstilts.config import PRECISIONS, Hyperparameters, ModelConfig, TrainerConfig
+from xstilts.config import PRECISIONS, ModelConfig, TrainerConfig
 from xstilts.data.batches import EvaluationBatch, OptimizerStep, TaskFeatures
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models import trimming
 from xstilts.models.adapters import put_on
 from xstilts.models.encoder import Encoder

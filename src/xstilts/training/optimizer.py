@@ -7,8 +7,8 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models.adapters import SCALES
 
 

@@ -10,8 +10,9 @@ from xstilts.cell import inputs
 from xstilts.cell.checks import check
 from xstilts.cell.checks.hyperparameters import NEEDED
 from xstilts.cell.resolve import resolve
-from xstilts.config import Config, Hyperparameters, Recipe
+from xstilts.config import Config
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters, Recipe
 from xstilts.sources.generated import resolve_generated
 from xstilts.tasks.declaration import DataMap, Expect, Generator, Source, Task, TrainingTask
 

@@ -9,7 +9,8 @@ import pytest
 
 from xstilts.cell.checks import encoder
 from xstilts.cell.resolve import resolve
-from xstilts.config import Config, Hyperparameters
+from xstilts.config import Config
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.tasks.declaration import Task, TrainingTask
 from xstilts.tasks.formats import format_names
 

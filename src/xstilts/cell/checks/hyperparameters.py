@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from xstilts.cell.resolve import ResolvedCell, ResolvedTarget, ResolvedTask
-from xstilts.config import POOLINGS, Hyperparameters
+from xstilts.hyperparameters import POOLINGS, Hyperparameters
 from xstilts.tasks.formats import format_names, format_of
 
 NEEDED = ("learning_rate", "batch_size", "weight_decay", "adam_epsilon", "schedule", "selection", "max_length")

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from xstilts.config import Hyperparameters
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models.encoder import Encoder, initialise
 from xstilts.plugins import load_object
 from xstilts.tasks.declaration import Task

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, XLMRobertaConfig
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models.encoder import Encoder, materialise, on_meta
 from xstilts.models.heads import Batch
 from xstilts.tasks.declaration import Task

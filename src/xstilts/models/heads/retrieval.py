@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.config import Hyperparameters
 from xstilts.errors import UserError
+from xstilts.hyperparameters import Hyperparameters
 from xstilts.models.encoder import Encoder
 from xstilts.models.heads import Batch, HeadOutputs
 from xstilts.tasks.declaration import Task
