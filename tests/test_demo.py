@@ -137,8 +137,8 @@ def test_the_program_text_of_results_md_reads_what_the_demo_made(
             exec(compile(text, "results.md", "exec"), {})
         said.append(out.getvalue())
     scores, predictions, answer = said
-    # 8 languages: 2 metrics of xquad, and tatoeba in all but the first; three choices, two seeds
-    assert len(scores.splitlines()) == 3 * 2 * (16 + 7)
+    # 8 languages: 2 metrics of xquad and its calibration, and tatoeba in all but the first; three choices, two seeds
+    assert len(scores.splitlines()) == 3 * 2 * (24 + 7)
     assert "['squad_v1', 'mlm'] xquad 1 qaa test f1 " in scores
     assert [line.split()[:3] for line in predictions.splitlines()] == [["qaa", "test", f"test-{n}"] for n in range(3)]
     assert answer.startswith("answer: ")

@@ -57,7 +57,7 @@ def command(hub_environment: dict[str, str], tmp_path: Path) -> Callable[..., su
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_fetch_then_train_without_network(served: Any, command: Callable[..., Any], tmp_path: Path) -> None:
     missing = command("fetch", offline=True)
     assert missing.returncode == 1, missing.stderr

@@ -23,6 +23,7 @@ def targets(place: Path) -> list[str]:
     return sorted(result["cell"]["target"] for result in read_results(place / "out" / "results"))
 
 
+@pytest.mark.long
 def test_local_runs_a_sweep_two_at_once(run_cell: Cell, run_inline: Any, toy_world: Any, tmp_path: Path) -> None:
     own = tmp_path / "own" / "trainer"
     own.mkdir(parents=True)

@@ -11,7 +11,6 @@ import pytest
 from xstilts import rank
 from xstilts.errors import UserError
 from xstilts.ranking import halving
-from xstilts.store.results import read_results
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_two_rungs_all_scores_and_a_second_run_that_trains_nothing(ranked: Any, 
     assert "a single seed gives no interval" in out
     share = re.search(r"cost: ([\d.]+) % of the FLOP of the full grid", out)
     assert share and float(share[1]) > 0
-    assert read_results(tmp_path / "out" / "results") == [], "nothing is evaluated"
+    assert not (tmp_path / "out" / "results").exists(), "nothing is evaluated"
 
     again, err = ranked(*words)
     assert ": training " not in err

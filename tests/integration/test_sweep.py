@@ -57,6 +57,7 @@ def test_four_sweeps_at_once_train_exactly_what_is_distinct_and_a_fifth_nothing(
     assert files == {path: path.stat().st_mtime_ns for path in files}
 
 
+@pytest.mark.long
 def test_bad_data_keeps_the_cells_that_need_it_from_starting_and_the_rest_goes_on(
     run_cell: Cell, toy_world: Any, tmp_path: Path
 ) -> None:

@@ -66,7 +66,7 @@ def test_offline(run_cell: RunCell, options: tuple[str, ...], offline_runs: Any,
     assert not list((tmp_path / "out" / "wandb").glob("*.history.jsonl"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_online(run_cell: RunCell, options: tuple[str, ...], wandb_server: Any, tmp_path: Path) -> None:
     code, _, error = run_cell(*options)
     assert code == 0, error
