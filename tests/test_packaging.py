@@ -47,6 +47,25 @@ def test_pins_fit_the_ranges(repository: Path):
     assert not wrong, f"constraints.txt pins a version outside of: {wrong}"
 
 
+def test_every_pin_installs_with_the_oldest_python(repository: Path):
+    """Debian 12 has Python 3.11.2, and some packages ask for a later 3.11."""
+    from importlib import metadata
+
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import canonicalize_name
+
+    project = tomllib.loads((repository / PROJECT).read_text(encoding="utf-8"))["project"]
+    oldest = f"{project['requires-python'].removeprefix('>=')}.0"
+    named = {canonicalize_name(name) for name in pins(repository)}
+    wrong = {
+        found.name: found.metadata["Requires-Python"]
+        for found in metadata.distributions()
+        if canonicalize_name(found.name) in named
+        and not SpecifierSet(found.metadata.get("Requires-Python") or "").contains(oldest)
+    }
+    assert not wrong, f"constraints.txt pins what does not install with Python {oldest}: {wrong}"
+
+
 def test_torch_is_pinned_without_local_version(repository: Path):
     """`torch==2.13.0` fits a local `2.13.0+cpu` wheel and PyPI's CUDA build; with `+cpu` the install fails without that wheel."""
     assert not [version for version in pins(repository).values() if "+" in version]
