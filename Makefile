@@ -88,5 +88,5 @@ $(READY): pyproject.toml constraints.txt
 	  echo "$(VENV) is made, once, with $$($(PYTHON) --version): up to half an hour, and 6 GB of disk with the CUDA build of torch."; \
 	  echo "With torch for CPUs it takes 2 GB: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make ..."; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -c constraints.txt -e '.[dev,slurm,bench]'
 	@touch $@
