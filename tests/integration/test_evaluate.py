@@ -143,6 +143,7 @@ def test_phase_3_starts_with_the_head_that_is_kept(
     assert config["id2label"] == {"0": "contradiction", "1": "entailment", "2": "neutral"}
 
 
+@pytest.mark.long
 def test_a_grid_of_checkpoints_and_targets_is_one_study(
     checkpoint: Callable[..., Path], options: list[str], tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_failed_intermediate_blocks_its_cells(
     assert [unit["state"] for unit in kept["units"]] == ["failed", "blocked", "blocked", "blocked"]
 
 
+@pytest.mark.long
 def test_the_preview_says_what_is_there_what_is_stale_and_why_and_does_nothing(
     run_cell: Cell, toy_world: Any, tmp_path: Path, repository: Path
 ) -> None:
