@@ -374,7 +374,9 @@
       const texts = [["text long", text || UNKNOWN], ["text", gold]].map(([name, shown]) => make("td", { class: name }, make("bdi", {}, shown)));
       return make("tr", {}, make("th", { scope: "row" }, language), ...texts, answerCell(answers.get(than)), answerCell(answers.get(choice)));
     });
-    const caption = make("caption", {}, `${one.item}: ${fixed(gainOf(one, choice, than), 2, true)} languages right of ${one.languages.size}`);
+    const gain = gainOf(one, choice, than);
+    const gained = `right in ${fixed(Math.abs(gain), 2)} ${gain < 0 ? "fewer" : "more"} of ${one.languages.size} languages`;
+    const caption = make("caption", {}, `item ${one.item}: ${gained}, mean over seeds`);
     const table = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
     return make("div", { class: "box", role: "region", tabindex: "0", "aria-label": `Example ${one.item} of ${one.target}` }, table);
   }
