@@ -35,4 +35,5 @@ def test_hyphens_of_numbers_become_minus_signs_and_others_stay() -> None:
 
 
 def test_numbers_are_told_from_text() -> None:
-    assert all(map(is_number, ("", "-", "3", "-1.5", "**+2.0** [1.0, 3.0]"))) and not any(map(is_number, ("xnli", "--x")))
+    assert all(map(is_number, ("", "-", "3", "-1.5", "**+2.0** [1.0, 3.0]", "1 of 3 [1, 91] %")))
+    assert not any(map(is_number, ("xnli", "--x", "21 languages of tatoeba")))
