@@ -46,7 +46,7 @@ test: $(READY)  ## The tests, in 10 to 15 minutes on two cores
 test-long: $(READY)  ## The other tests: SLURM, kills, several sweeps and devices, studies, simulations, all encoders
 	$(PYTEST) -m long
 
-test-fast: $(READY)  ## The tests that take a second or less each: 2 minutes
+test-fast: $(READY)  ## The tests that take less than half a second each: 2 minutes
 	$(PYTEST) -m "not slow and not long"
 
 docs: $(READY)  ## The documentation as a site, in site/

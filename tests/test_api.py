@@ -52,6 +52,7 @@ def test_help_shows_the_public_names_alone():
         _ = xstilts.runs
 
 
+@pytest.mark.slow
 def test_examples_of_a_synthetic_world(tmp_path: Path):
     found = xstilts.load_examples("xnli", f"store.root={tmp_path}", language="qab", split="validation", data="babel_micro")
     assert found.column_names == ["id", "language", "text_a", "text_b", "label", "genre"] and set(found["language"]) == {"qab"}
@@ -61,6 +62,7 @@ def test_examples_of_a_synthetic_world(tmp_path: Path):
     ]
 
 
+@pytest.mark.slow
 def test_examples_of_files(tmp_path: Path):
     (tmp_path / "it's").mkdir()
     (tmp_path / "it's" / "xquad").mkdir()
@@ -91,6 +93,7 @@ def test_wrong_names_of_examples_are_refused(tmp_path: Path, task: str, more: di
         xstilts.load_examples(task, f"store.root={tmp_path}", **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ROWS)
 def test_a_table_becomes_a_task_of_each_format(tmp_path: Path, format: str):
     table = pd.DataFrame([ROWS[format]] * 3)
@@ -199,6 +202,7 @@ def test_tasks_are_words_of_the_command_line(tmp_path: Path):
     assert _words([], None, task) == (["+target=mine"], [task])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -251,6 +255,7 @@ def test_a_plan_shows_the_smallest_effects_as_text_and_frame(tmp_path: Path):
     assert alone.detectable.empty and "smallest effect" not in str(alone) and "single seed" not in str(alone)
 
 
+@pytest.mark.slow
 def test_the_text_of_a_plan_is_complete_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     words = ["data=babel_micro", "+intermediate=none", "+target=xnli", f"store.root={tmp_path}/store"]
     plain = str(xstilts.plan(*words))
@@ -258,6 +263,7 @@ def test_the_text_of_a_plan_is_complete_in_a_notebook(tmp_path: Path, monkeypatc
     assert str(xstilts.plan(*words)) == plain and "phase 1: tokenizer" in plain
 
 
+@pytest.mark.slow
 def test_a_plan_names_the_cells_that_cannot_be_run(tmp_path: Path):
     words = ["data=babel_micro", "+target=xnli", "seed=1", f"store.root={tmp_path}/store"]
     task = task_of(tmp_path)
@@ -268,6 +274,7 @@ def test_a_plan_names_the_cells_that_cannot_be_run(tmp_path: Path):
         xstilts.plan("+target=xnly,xnli")
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_a_keyboard_interrupt_and_other_signals_end_the_program(monkeypatch: pytest.MonkeyPatch):
     def stop(number: int) -> None:
         signals.received.append(signal.Signals(number))  # as the handler does
@@ -287,6 +294,7 @@ def outcome(place: Path, *words: str) -> list[str]:
     return [*WORDS, f"store.root={place}/store", f"output={place}/out", "worker=inline", *words]
 
 
+@pytest.mark.slow
 def test_several_studies_are_one_frame(tmp_path: Path):
     for name, better in (("first", 1), ("second", 2)):
         write_cell(tmp_path / name, name=name)
@@ -310,6 +318,7 @@ def test_several_studies_are_one_frame(tmp_path: Path):
         xstilts.load_study(tmp_path / "first", tmp_path / "other" / "first").report(tmp_path)
 
 
+@pytest.mark.slow
 def test_slopes_and_laws_are_those_of_the_report(tmp_path: Path):
     write_sized(tmp_path / "first")
     write_cell(tmp_path / "second")

@@ -257,6 +257,7 @@ def test_a_wrong_command_has_code_2(
     assert ended.value.code == 2 and shown.out == "" and shown.err.startswith("error: ") and message in shown.err
 
 
+@pytest.mark.slow
 def test_a_task_of_the_catalogue_in_a_process_without_torch(write: Callable[[str, str], None], tmp_path: Path) -> None:
     write("files/xquad/xquad.th.json", squad(a=[("Bob", 8)]))
     words = ["xquad", "data=xtreme", "data.root=files", "data.expect=false", "target.languages=[th]"]
@@ -268,6 +269,7 @@ def test_a_task_of_the_catalogue_in_a_process_without_torch(write: Callable[[str
     assert "test   th               1  answers 100.0%" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_language_that_is_declared_without_a_split_is_no_problem(
     write: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

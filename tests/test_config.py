@@ -49,6 +49,7 @@ def test_the_choice_of_an_encoder_pins_it_and_its_licence_is_known_or_said_not_t
     assert (pinned in ENCODERS) != ("Licence not confirmed" in (CONF / "model" / f"{name}.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_retrieval_by_an_encoder_that_was_tuned_to_embed_is_reported_for_a_middle_and_the_last_layer():
     tuned = {"e5_small": 12, "e5_base": 12, "e5_large": 24, "labse": 12}
     for name, depth in tuned.items():
@@ -59,6 +60,7 @@ def test_retrieval_by_an_encoder_that_was_tuned_to_embed_is_reported_for_a_middl
     assert resolve(composed("model=xlmr_base", "+target=tatoeba")).target.hyperparameters.retrieval_layers is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[group] for group in ("task", "target", "intermediate")))
 def test_every_choice_composes_and_fits_the_schema(row):
     schema.register()
@@ -91,6 +93,7 @@ def test_every_file_was_composed():
     assert found <= composed | set(experiments_dir().iterdir()) and len(found) > 50
 
 
+@pytest.mark.slow
 def test_a_task_needs_one_file(tmp_path):
     """It is an intermediate task and a target then, in a user's own folder too, unless a file there says otherwise."""
     for name in ("reviews", "stars"):
@@ -112,6 +115,7 @@ def test_a_task_needs_one_file(tmp_path):
         compose("train", ["+target=reviews"])
 
 
+@pytest.mark.slow
 def test_worlds_that_differ_in_their_languages_have_the_same_encoder():
     """Each repeats the shape of the other, since one cannot take it from the other without its languages."""
     babel, families = (composed("+target=xnli", f"data={name}") for name in ("babel", "babel_families"))
@@ -127,6 +131,7 @@ def test_every_target_is_named_like_its_task_but_for_translations_and_there_is_a
     assert "none" in NAMES["intermediate"]
 
 
+@pytest.mark.slow
 def test_several_intermediates_are_one_phase():
     config = composed("+intermediate=[snli,commonsenseqa,mlm]", "+target=xnli")
     assert list(config.intermediate.tasks) == ["snli", "commonsenseqa", "mlm"]
@@ -134,6 +139,7 @@ def test_several_intermediates_are_one_phase():
     assert list(config.target.training) == ["mnli"]
 
 
+@pytest.mark.slow
 def test_an_intermediate_may_be_a_training_task_too():
     config = composed("+intermediate=mnli", "+target=xnli", "intermediate.tasks.mnli.languages=[en,de]")
     assert config.intermediate.tasks["mnli"].languages == ["en", "de"]
@@ -149,6 +155,7 @@ def test_some_targets_are_not_trained(target):
     assert composed(f"+target={target}").target.training == {}
 
 
+@pytest.mark.slow
 def test_options_of_the_command_line_arrive_with_their_types():
     config = composed(
         "+target=mlqa",

@@ -192,6 +192,7 @@ def test_every_cell_composes(command: Command, tmp_path: Path):
             OmegaConf.to_container(composed, resolve=True)
 
 
+@pytest.mark.slow
 def test_the_world_of_ones_own_in_babel_world_md_composes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -284,6 +285,7 @@ def texts(path: Path) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.slow
 def test_every_quoted_message_is_one_that_the_program_writes():
     """docs/problems_*.md: what stands behind `>`, and what has `…` between backticks."""
     page = "\n".join(path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "docs").glob("problems_*.md")))
@@ -300,6 +302,7 @@ def test_every_quoted_message_is_one_that_the_program_writes():
     assert not missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(TABLES))
 def test_the_tables_of_tasks_and_encoders_are_those_of_conf(page: str):
     (found,) = TABLE.findall((REPOSITORY / page).read_text(encoding="utf-8"))

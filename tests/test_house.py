@@ -165,6 +165,7 @@ def test_there_is_something_to_check():
     assert len(FILES) > 40
 
 
+@pytest.mark.slow
 def test_imports_go_one_way():
     wrong = []
     for path in FILES:
@@ -313,6 +314,7 @@ def test_module_says_what_it_is(path: Path):
     assert ast.get_docstring(tree(path)), f"{name_of(path)}: no docstring at its top"
 
 
+@pytest.mark.slow
 def test_docstrings_say_what_a_thing_is_or_does():
     """No docstring, those of fields and constants included, begins with a word that makes it a riddle.
 

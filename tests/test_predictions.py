@@ -24,6 +24,7 @@ def test_it_shows_tables_and_examples(study: Path, capsys: pytest.CaptureFixture
     assert re.search(r"sw +premise \d+ sw \| hypothesis \d+ +(yes|no|maybe) +\w+ \(\d of 2 right, 0\.\d\d\)", shown)
 
 
+@pytest.mark.slow
 def test_examples_are_chosen(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(study), "--target=nli", "--intermediate=mnli", "--language=de", "--search=Hypothesis", "--limit=1"]) == 0
     shown = capsys.readouterr().out

@@ -110,6 +110,7 @@ def test_pretraining_hears_of_no_task():
     assert (values.learning_rate, values.epochs, values.batch_size) == (0.25, 2.0, 32)
 
 
+@pytest.mark.slow
 def test_the_numbers_of_pretraining_are_the_same_under_every_recipe():
     own = OmegaConf.load(CONF / "pretraining" / "mlm.yaml").recipe
     override = Hyperparameters(**OmegaConf.to_object(own))

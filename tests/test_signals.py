@@ -55,6 +55,7 @@ with ThreadPoolExecutor() as pool:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [SWALLOWED, RENAMED, CAUGHT, THREAD], ids=["swallowed", "renamed", "caught", "thread"])
 def test_it_is_not_lost(body: str) -> None:
     """Python ignores exceptions here, as a library's own error, in a library that catches all, with a thread that goes on."""
@@ -68,6 +69,7 @@ def test_it_is_not_lost(body: str) -> None:
     assert ended.stderr.startswith("stopped by SIGTERM: ") and time.monotonic() - since < 20
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait() -> None:
     code = """
 with entry_point():

@@ -33,6 +33,7 @@ def phases(tmp_path: Path) -> Callable[..., list[Phase]]:
     return plan
 
 
+@pytest.mark.slow
 def test_without_a_region_there_is_no_map_and_nothing_of_it_in_a_fingerprint(phases: Callable[..., list[Phase]]):
     plain = phases()
     assert [phase.job.label for phase in plain] == ["phase 2: mnli", "phase 3: mnli"]
@@ -72,6 +73,7 @@ def test_the_estimate_knows_bins(phases: Callable[..., list[Phase]]):
     assert second.job.tasks["mnli"].examples == 20_000
 
 
+@pytest.mark.slow
 def test_the_estimate_knows_both(phases: Callable[..., list[Phase]]):
     mapped, second, _ = phases(HARD)
     assert cost.training_steps(mapped.job) == 5 * -(-392_702 // 32)
@@ -80,6 +82,7 @@ def test_the_estimate_knows_both(phases: Callable[..., list[Phase]]):
     assert first == pytest.approx(other * 8 / 6), "every example once more forwards"
 
 
+@pytest.mark.slow
 def test_the_question_of_a_study_is_no_part_of_a_cell(tmp_path: Path):
     register()
     GlobalHydra.instance().clear()
@@ -95,6 +98,7 @@ def test_the_question_of_a_study_is_no_part_of_a_cell(tmp_path: Path):
 FEW = ("target.few_shot.language=sw", "target.few_shot.k=20")
 
 
+@pytest.mark.slow
 def test_few_shot_cells_share_phase_3_and_go_on_from_it_with_its_head(phases: Callable[..., list[Phase]]):
     plain, few = phases(), phases(*FEW)
     assert [phase.paths for phase in few[:2]] == [phase.paths for phase in plain]
@@ -111,6 +115,7 @@ def test_few_shot_cells_share_phase_3_and_go_on_from_it_with_its_head(phases: Ca
     assert [phase.paths for phase in phases(*FEW, "target.few_shot.k=0")] == [phase.paths for phase in plain]
 
 
+@pytest.mark.slow
 def test_a_seed_draws_other_few_shot_examples_and_may_share_the_phases_before(phases: Callable[..., list[Phase]]):
     first, second = phases(*FEW, "seed=1"), phases(*FEW, "seed=2")
     assert all(one.paths != other.paths for one, other in zip(first, second, strict=True))
@@ -120,6 +125,7 @@ def test_a_seed_draws_other_few_shot_examples_and_may_share_the_phases_before(ph
     assert shared[2].job.tasks["xnli"].used.draw == 2 and shared[2].job.seed == 2
 
 
+@pytest.mark.slow
 def test_zero_shot_is_evaluated_on_the_examples_of_every_few_shot_cell(tmp_path: Path):
     register()
     splits, held = {}, {}

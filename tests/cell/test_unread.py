@@ -245,6 +245,7 @@ def test_a_store_that_cannot_be_written_is_read_for_again(
     assert unread([], evaluation(data), tmp_path / "store") == splits
 
 
+@pytest.mark.slow
 def test_reading_needs_no_torch(data: DataConfig, tmp_path: Path):
     write_job(ReadingJob("reading", unread([], evaluation(data), tmp_path), str(tmp_path / "found.json")), tmp_path / "job.json")
     code = "import sys; from xstilts.worker import main; main(); assert not {'torch', 'transformers'} & set(sys.modules)"

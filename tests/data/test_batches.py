@@ -186,6 +186,7 @@ def features_of(chunks, nested=False):
 ROWS = st.lists(st.lists(st.integers(0, 149), max_size=8), max_size=6)
 
 
+@pytest.mark.slow
 @given(chunks=st.lists(ROWS, min_size=1, max_size=4))
 @settings(deadline=None)
 def test_occurring_tokens_are_those_of_all_chunks_and_the_special_ones(chunks):

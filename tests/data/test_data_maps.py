@@ -67,6 +67,7 @@ def test_one_epoch_says_nothing_of_variability(tmp_path: Path):
         data_map(tmp_path / "one")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=20), st.floats(0.05, 1), st.floats(0.05, 1))
 def test_regions_are_nested_and_do_not_depend_on_the_order_of_examples(
@@ -82,6 +83,7 @@ def test_regions_are_nested_and_do_not_depend_on_the_order_of_examples(
         assert few == set(selected(backwards, tmp_path / "many", DataMap(region, small), "label")["id"][:])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(

@@ -91,6 +91,7 @@ def test_fetch_then_train_without_network(served: Any, command: Callable[..., An
     assert len(list((tmp_path / "store" / "features").glob("*/done.json"))) == 5, "the features were there already"
 
 
+@pytest.mark.slow
 def test_the_same_result_without_kept_features(hub: Any, served: Any, run_here: Callable[..., Any], tmp_path: Path) -> None:
     found = []
     for kept in ("true", "false"):
@@ -120,6 +121,7 @@ def test_a_cell_without_network_on_what_other_programs_downloaded(
     assert len(served.requests) == asked, "nobody is asked"
 
 
+@pytest.mark.slow
 def test_wrong_names_and_help_ask_nobody(served: Any, command: Callable[..., Any]) -> None:
     for words, code in ((["--cfg", "job"], 0), (["--help"], 0), (["target.languages=[xx]"], 2), (["target.reciep.epochs=1"], 2)):
         assert command("train", *words).returncode == code

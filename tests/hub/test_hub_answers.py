@@ -135,6 +135,7 @@ def test_a_busy_server_may_say_so_with_a_page(data: Any, waits: list[float]) -> 
     assert fetched() and len(waits) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -148,6 +148,7 @@ def test_a_fault_of_ours_is_no_ring_of_causes(pairs, monkeypatch):
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.slow
 def test_a_file_that_went_bad_on_disk_is_fetched_again_or_refused(pairs, restart):
     first, _ = fetched(task())
     good = first.read_bytes()

@@ -61,6 +61,7 @@ def test_all_files_go_into_a_new_private_repository(remote: Any, artifact: Any, 
     assert out[0] == "owner/name (private, new): 6 files, 0.0 MB" and re.fullmatch(r"http://127.0.0.1:\d+/owner/name", out[1])
 
 
+@pytest.mark.slow
 def test_the_same_artifact_again_sends_what_changed(remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]) -> None:
     folder = artifact()
     push.main([str(folder), "owner/name", "--public"])
@@ -73,6 +74,7 @@ def test_the_same_artifact_again_sends_what_changed(remote: Any, artifact: Any, 
     assert "(public, exists)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_artifact_replaces_only_if_asked(remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]) -> None:
     push.main([str(artifact(**{"extra.txt": "x"})), "owner/name"])
     other = artifact("cd34")
@@ -149,6 +151,7 @@ def test_a_token_that_may_not_write(remote: Any, artifact: Any, capsys: pytest.C
     assert err.startswith("error: model owner/name: ") and "403" in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_an_upload_that_breaks_goes_on(
     remote: Any, artifact: Any, waits: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,7 @@ FILES: dict[str, dict[str, str]] = {
 INTERMEDIATE_ONLY = ("ccg", "copa_translated", "cosmosqa_translated", "siqa_translated", "tlm", "xnli_back_translated")
 
 
+@pytest.mark.slow
 def test_all_such_tasks_are_here():
     unusable = [name for name in task_names(conf_dir()) if load_task(conf_dir(), name).sources["hub"].unusable]
     assert sorted(FILES) == unusable

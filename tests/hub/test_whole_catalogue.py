@@ -148,6 +148,7 @@ def in_archive(data: bytes) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_modules_of_the_readers_exist():
     for name in TASKS:
         for source in load_task(CONF, name).sources.values():

@@ -138,6 +138,7 @@ def test_the_program_ends_with_2_and_one_line(arguments, capsys):
     assert shown.out == "" and re.fullmatch(r"error: [^\n]+\n", shown.err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [

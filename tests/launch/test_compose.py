@@ -25,6 +25,7 @@ TASK = Task(
 )
 
 
+@pytest.mark.slow
 def test_config_is_that_of_the_command_line():
     command = [sys.executable, "-m", "xstilts.train", *WORDS, "--cfg", "job", "--resolve"]
     shown = yaml.safe_load(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -78,12 +79,14 @@ def test_a_study_is_a_grid_whose_options_can_be_set():
         pass
 
 
+@pytest.mark.slow
 def test_several_calls_leave_no_state():
     first = composed(WORDS)
     assert not GlobalHydra.instance().is_initialized()
     assert composed(WORDS) == first and composed([*WORDS[:-1], "seed=4"]) == replace(first, seed=4)
 
 
+@pytest.mark.slow
 def test_a_running_application_keeps_its_state(tmp_path: Path):
     program = """
 import hydra
@@ -106,6 +109,7 @@ app()
     assert done.stdout.strip() == "xnli {'x': 1}", done.stderr
 
 
+@pytest.mark.slow
 def test_a_task_is_chosen_by_its_name(tmp_path: Path):
     config = composed(["+intermediate=[mnli,mine]", "+target=mine", "intermediate.tasks.mine.max_examples=5"], [TASK])
     assert config.target.task == TASK and [*config.target.training] == ["mine"]

@@ -82,6 +82,7 @@ def ended(returned: Sequence[JobReturn]) -> list[str | None]:
     return [job.return_value for job in returned]
 
 
+@pytest.mark.slow
 def test_local_brings_back_how_each_job_ended(launch: Launch, tmp_path: Path) -> None:
     jobs = [[f"x={name}"] for name in ("good", "told", "killed", "raises", "ends")]
     returned = launch(["hydra/launcher=local", "hydra.launcher.processes=3", "hydra.mode=MULTIRUN"], jobs, 10)
@@ -97,6 +98,7 @@ def test_local_brings_back_how_each_job_ended(launch: Launch, tmp_path: Path) ->
     assert "a fault" in logs[3].read_text()
 
 
+@pytest.mark.slow
 def test_local_gives_a_job_all_that_is_not_about_the_sweep(launch: Launch, tmp_path: Path) -> None:
     overrides = ["hydra/launcher=local", "++hydra.launcher.processes=1", "hydra.sweep.dir=elsewhere", "+hydra.job.env_set.OWN=7"]
     (job,) = launch(overrides, [["x=good", "own=${oc.env:OWN}", "hydra/launcher=basic"]])
@@ -111,6 +113,7 @@ def test_local_needs_a_process(launch: Launch) -> None:
     assert "at least 1" in job.return_value
 
 
+@pytest.mark.slow
 def test_an_old_reason_is_not_that_of_a_later_job(launch: Launch, tmp_path: Path) -> None:
     launch(["hydra/launcher=local"], [["x=told"]])
     (job,) = launch(["hydra/launcher=local"], [["x=ends"]])

@@ -50,6 +50,7 @@ def run(tmp_path: Path, programs: list[str], environments: list[dict[str, str]])
     return codes, events
 
 
+@pytest.mark.slow
 def test_exit_codes_come_in_order_and_output_goes_to_the_logs(tmp_path: Path) -> None:
     programs = [
         "import time; time.sleep(1)",
@@ -75,6 +76,7 @@ def test_a_second_run_adds_to_the_log_of_the_first(tmp_path: Path) -> None:
     assert text.index("first") < text.rindex("second")
 
 
+@pytest.mark.slow
 def test_each_place_has_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "3")
     text = "import os, time; print('on', os.environ['GPU'], 'RANK' in os.environ); time.sleep(0.3)"
@@ -107,6 +109,7 @@ def wait_for(condition) -> None:  # type: ignore[no-untyped-def]
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"])
 def test_a_signal_goes_to_all_and_is_waited_for(name: str, tmp_path: Path) -> None:
     driver, _ = start_driver(tmp_path)

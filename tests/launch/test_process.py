@@ -175,6 +175,7 @@ def test_the_exit_code_is_passed_on_and_noted(tmp_path: Path, ending: str, code:
     assert describe_exit(code) == words
 
 
+@pytest.mark.slow
 def test_a_starter_goes_before_the_worker_and_hears_one_signal_only(tmp_path: Path) -> None:
     (tmp_path / "fake.py").write_text(LISTENER)
     code = (
@@ -220,6 +221,7 @@ def test_a_parent_that_is_dead_already() -> None:
     assert subprocess.run([sys.executable, "-c", code.format(2**22 + 1)]).returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_goes_on_to_the_worker_once(tmp_path: Path, number: signal.Signals) -> None:
     driver, worker = start_driver(tmp_path, LISTENER)

@@ -192,6 +192,7 @@ def test_the_driver_ends_as_its_scheduler_expects(words: tuple[str, ...], task: 
     assert (process.returncode, out.split()[1:]) == (code, said.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "restarts", "code", "said"),
     [
@@ -208,6 +209,7 @@ def test_a_job_of_which_only_a_rank_was_ended(words: tuple[str, ...], restarts: 
     assert (process.returncode, out.split()[1:]) == (code, said)
 
 
+@pytest.mark.slow
 def test_a_job_of_which_a_rank_was_ended_first_waits_for_slurm() -> None:
     process = driver("SIGTERM", "submitit", "rank alone", task=True)
     assert process.stdout is not None and process.stdout.readline() == "started\n"
@@ -221,6 +223,7 @@ def test_a_job_of_which_a_rank_was_ended_first_waits_for_slurm() -> None:
     process.stdout.close()
 
 
+@pytest.mark.slow
 def test_preempted_without_submitit_it_waits_for_slurm() -> None:
     process = driver("SIGTERM", "submitit", task=True)
     assert process.stdout is not None and process.stdout.readline() == "started\n"

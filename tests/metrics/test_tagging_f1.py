@@ -122,6 +122,7 @@ def test_the_main_score_of_types_with_hyphens_equals_the_package(sides: Sentence
     assert score(gold, predictions, "en")["f1_seqeval_1_2_2"] == pytest.approx(oracle(gold, predictions)[2], rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_tasks_of_xtreme_keep_the_rule_of_the_published_numbers() -> None:
     tasks = [load_task(conf_dir(), name) for name in task_names(conf_dir())]
     assert [task.name for task in tasks if metrics.main_key(task.metrics[0]) == "f1_seqeval_0_0_12"] == ["panx", "udpos"]

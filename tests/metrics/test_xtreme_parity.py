@@ -114,6 +114,7 @@ def test_every_language_and_average(mock: Path, ours: dict[str, dict[str, dict[s
     assert len(task_scores) == 9 and compared == 22 + 3 * (40 + 33 + 4) + 36 + 2 * (11 + 7 + 9)
 
 
+@pytest.mark.slow
 def test_the_average_of_a_report(mock: Path, ours: dict[str, dict[str, dict[str, float]]], tmp_path: Path) -> None:
     expected = json.loads((mock / "expected" / "seqeval-0.0.12.json").read_text(encoding="utf-8"))
     for place, task in enumerate(sorted(expected.keys() & METRIC.keys())):

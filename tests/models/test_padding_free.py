@@ -196,6 +196,7 @@ def test_a_compiled_encoder_gives_the_same(tiny_model, tokenizer) -> None:
         torch.testing.assert_close(got_gradients[name], value, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_dropout_with_and_without_padding_has_one_distribution(precision: torch.dtype) -> None:
     model, plain = encoder(dropout=0.2).train(), encoder(dropout=0.2).train()

@@ -250,6 +250,7 @@ def test_bytes_of_gradients(make):
     assert before - trimming.gradient_bytes(phase.model) == (VOCABULARY - rows.sum()) * 32 * 4
 
 
+@pytest.mark.slow
 def test_tiny_decay_adds_up_over_many_steps():
     """As published: each of 20,000 steps takes 1e-7 or less, which float32 beside 1 would round to something else or nothing."""
 

@@ -37,6 +37,7 @@ def foretold(seeds: int, run_sd: float, scale: float = 1.0) -> float:
     return smallest_effect(simulated_runs([design])[0][seeds], (seeds, seeds), (scale * run_sd,) * 2, 0.0)
 
 
+@pytest.mark.slow
 def test_planted_contrasts_are_found_at_the_power_that_was_foretold():
     rng, effect = np.random.default_rng(0), foretold(3, 0.5)
     verdicts = [
@@ -46,6 +47,7 @@ def test_planted_contrasts_are_found_at_the_power_that_was_foretold():
     assert share(verdicts, "supported") == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_planted_interactions_are_found_at_the_power_that_was_foretold():
     rng, effect = np.random.default_rng(1), foretold(3, 0.5, scale=2**0.5)
     question = CONTRAST | {"kind": "interaction", "languages": ["sw"], "minus": ["de"]}
@@ -62,6 +64,7 @@ def test_planted_interactions_are_found_at_the_power_that_was_foretold():
     assert share(verdicts, "supported") == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_planted_trends_are_found_at_the_power_that_was_foretold():
     question = {"kind": "graded", "levels": [["l0"], ["l1"], ["l2"]], "expect": "positive"}
     rng, effect = np.random.default_rng(2), foretold(3, 0.5)  # the rise is the last level less the first
@@ -72,6 +75,7 @@ def test_planted_trends_are_found_at_the_power_that_was_foretold():
     assert share(verdicts, "supported") == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.slow
 def test_equivalence_is_found_where_it_is_and_not_where_it_is_not():
     rng = np.random.default_rng(3)
 
@@ -86,6 +90,7 @@ def test_equivalence_is_found_where_it_is_and_not_where_it_is_not():
     assert share(verdicts(2.0), "supported") <= 0.05
 
 
+@pytest.mark.slow
 def test_the_number_of_seeds_that_would_decide_does_so():
     rng = np.random.default_rng(4)
     means = {"none": 0.0, "a": 0.0, "b": 0.0}

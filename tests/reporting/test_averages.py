@@ -129,6 +129,7 @@ def test_of_several_layers_the_first_counts(tmp_path: Path) -> None:
     assert layers == one == pytest.approx(71.228)
 
 
+@pytest.mark.slow
 def test_each_benchmark_has_its_own_languages(tmp_path: Path) -> None:
     later = of_xtreme("tatoeba", "xtreme-r")
     values = {code: 40.0 if code in of_xtreme("tatoeba") else 4.0 for code in later}
@@ -228,6 +229,7 @@ def test_differences_are_those_of_runs_and_items_and_corrected_within_an_average
     assert set(rows.loc[["mnli", "qqp"], "covers"]) == {RUNS_AND_ITEMS} and math.isnan(rows.loc["none", "difference"])
 
 
+@pytest.mark.slow
 def test_an_average_covers_the_variance_that_targets_share() -> None:
     """A run that is lucky is so in all targets: the interval of an average covers the true difference, here 0."""
     covered = []

@@ -84,6 +84,7 @@ def test_dev_is_the_only_split_where_there_is_one() -> None:
     assert rows.loc["the best choice for each target helps on average", "verdict"].startswith("cannot be tested with these")
 
 
+@pytest.mark.slow
 def test_all_views_show_the_same(tmp_path: Path) -> None:
     for seed in (1, 2):
         for choice, more in {"none": 0, "mnli": 5, "squad_v1": 1}.items():

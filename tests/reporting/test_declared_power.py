@@ -30,6 +30,7 @@ def foretold(planned: list[Scored], finished: list[Scored] | None = None, **ques
     return smallest_declared(typed({"primary": questions}), planned, finished or [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["xnli"], ["xnli", "udpos"]])
 def test_the_answer_finds_the_stated_effect_four_times_in_five(names: list[str]):
     rng = np.random.default_rng(0)
@@ -45,6 +46,7 @@ def test_the_answer_finds_the_stated_effect_four_times_in_five(names: list[str])
     assert share(verdicts, "supported") == pytest.approx(0.8, abs=0.05), "the run SD is that of the mean over targets"
 
 
+@pytest.mark.slow
 def test_correction_items_and_more_seeds_move_it_as_they_must():
     rng = np.random.default_rng(1)
     planned = [target(MEANS, 3, 1.0, rng, "xnli")]

@@ -36,6 +36,7 @@ def test_curves_and_regressions_with_their_pictures_and_what_is_to_be_seen(analy
     assert picture.svg is picture.svg and picture.svg.startswith(b"<?xml"), "drawn once"
 
 
+@pytest.mark.slow
 def test_sets_of_languages_have_a_regression_on_their_diversity_or_a_reason_why_not(write_made_up: Write, tmp_path: Path) -> None:
     write_made_up()
     for better, languages in ((0, "qaa"), (0, "qab"), (1, "qaa qab")):
@@ -58,6 +59,7 @@ def test_a_study_without_sizes_of_few_languages_has_none_of_it(write_made_up: Wr
     assert dataclasses.replace(extras(analyse(tmp_path)), families=Extra()) == Extras()
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_told_where_a_user_can_help_it(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(*_: object) -> None:
         raise UserError("URIEL+ is not installed")

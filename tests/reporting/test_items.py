@@ -175,6 +175,7 @@ def intraclass(values_N: np.ndarray, each: int) -> float:
     return float((between - within) / (between + (each - 1) * within))
 
 
+@pytest.mark.slow
 def test_intervals_cover_where_items_are_clustered() -> None:
     assert coverage(np.random.default_rng(1), clustered=True, rounds=300) >= 0.93
     assert coverage(np.random.default_rng(1), clustered=False, rounds=100) < 0.87, (

@@ -51,6 +51,7 @@ def found(of: Design, stated: float, run_sd: float, item_sd: float, alpha: float
     return float(np.mean(significant))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 @pytest.mark.parametrize(
     ("choices", "paired", "untrained", "run_sd", "item_sd", "comparisons"),
@@ -71,6 +72,7 @@ def test_the_report_finds_the_stated_effect_four_times_in_five(
     assert power == pytest.approx(POWER, abs=0.04)
 
 
+@pytest.mark.slow
 def test_with_many_seeds_it_is_that_of_students_test() -> None:
     seeds = 60
     wanted = TTestIndPower().solve_power(nobs1=seeds, alpha=SIGNIFICANT, power=POWER)
@@ -80,6 +82,7 @@ def test_with_many_seeds_it_is_that_of_students_test() -> None:
     )
 
 
+@pytest.mark.slow
 def test_with_items_alone_it_is_that_of_the_normal_test() -> None:
     assert smallest_effect(simulated_runs(design(1, 3))[3], (3, 3), (0.0, 0.0), 4.0) == pytest.approx(2 * 2.8016, abs=1e-3)
     assert smallest_effect(simulated_runs(design(1, 3))[3], (3, 3), (0.0, 0.0), 0.0) == 0.0
@@ -88,6 +91,7 @@ def test_with_items_alone_it_is_that_of_the_normal_test() -> None:
 THREE = simulated_runs(design(4, 3))[3]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(st.floats(0.1, 5), st.floats(0, 4), st.integers(1, 80))
 def test_more_noise_comparisons_and_power_need_a_larger_effect(run_sd: float, item_variance: float, comparisons: int) -> None:
@@ -100,6 +104,7 @@ def test_more_noise_comparisons_and_power_need_a_larger_effect(run_sd: float, it
     assert doubled == pytest.approx(2 * stated()), "the unit does not matter"
 
 
+@pytest.mark.slow
 def test_more_seeds_and_more_choices_find_smaller_effects() -> None:
     def stated(choices: int, seeds: int) -> float:
         return smallest_effect(simulated_runs(design(choices, seeds))[seeds], (seeds, seeds), (1.0, 1.0), 0.1)
@@ -139,6 +144,7 @@ def planned(seeds: dict[str, int], **more: Any) -> list[Any]:
     return [result(choice, seed, **more) for choice, count in seeds.items() for seed in range(1, count + 1)]
 
 
+@pytest.mark.slow
 def test_a_study_has_a_line_for_each_target_number_of_seeds_and_run_sd() -> None:
     cells = planned({"none": 5, "mnli": 3, "qqp": 3, "snli": 1}) + planned({"none": 2, "mnli": 2}, target="pawsx", items=0)
     found = smallest_effects(compared(cells))
@@ -167,6 +173,7 @@ def test_without_a_baseline_or_a_choice_there_is_nothing_to_find() -> None:
     )
 
 
+@pytest.mark.slow
 def test_finished_results_replace_the_assumed_run_sd() -> None:
     rng = np.random.default_rng(0)
     finished = [result(name, seed, value=60 + float(rng.normal())) for name in ("none", "mnli") for seed in (1, 2, 3)]

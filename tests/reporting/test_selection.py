@@ -33,6 +33,7 @@ def test_a_choice_that_is_better_is_chosen_and_its_gain_reported() -> None:
     assert (rows["upper_bound"] >= rows["gain"] - 1e-9).all()
 
 
+@pytest.mark.slow
 def test_where_nothing_helps_the_gain_is_0_and_that_on_test_data_is_not() -> None:
     gains, bounds, covered = [], [], []
     for repetition in range(150):

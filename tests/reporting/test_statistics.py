@@ -155,6 +155,7 @@ def significant(cells: Grid) -> set[int]:
     return {number for number, p in enumerate(holm([effect(*cell).p for cell in cells])) if p <= 0.05}
 
 
+@pytest.mark.slow
 def test_on_grids_without_effect_the_corrected_test_finds_one_no_more_often_than_its_level() -> None:
     rng, grids = np.random.default_rng(2), 1000
     false_finds = sum(bool(significant(grid(rng, {}))) for _ in range(grids))

@@ -256,6 +256,7 @@ def places(value, path=()):
         yield from places(item, (*path, key))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["squad", "squad_sentences", "lareqa", "squad_rows", "jsonl", "examples"]), ODD, st.booleans(), st.data())
 def test_odd_values_anywhere_are_read_or_are_one_line(tmp_path, reader, odd, removed, data):

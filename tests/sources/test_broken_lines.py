@@ -68,6 +68,7 @@ def pieces(draw: st.DrawFn) -> tuple[str, list[tuple[bool, str]]]:
     return form, draw(st.permutations([*((True, text) for text in good), *((False, text) for text in broken)]))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces(), st.booleans(), st.booleans())
 def test_each_broken_line_is_one_problem(

@@ -71,6 +71,7 @@ def _gold(examples) -> list:
     return [gold for gold, side in zip(examples[field][:], sides, strict=True) if side != "candidate"]
 
 
+@pytest.mark.slow
 def test_nothing_that_is_there_is_left_out(real_data):
     """The table below covers every task and split for which there are files."""
     tasks = [load_task(CONF, name) for name in task_names(CONF)]
@@ -163,6 +164,7 @@ def test_sorted_tatoeba_without_gold_file(shared_data):
     assert all(len(relevant) == 1 for relevant in _gold(found)) and len(_gold(found)) == 1390
 
 
+@pytest.mark.slow
 def test_tatoeba_gold_is_one_translation_each(real_data):
     task = load_task(CONF, "tatoeba")
     examples = load(source_of(task, real_data), "test", languages_with_data(source_of(task, real_data), "test"))
@@ -186,6 +188,7 @@ def test_bucc_sample(real_data):
     assert Counter(len(relevant) for relevant in _gold(examples)) == {0: 400, 1: 100}
 
 
+@pytest.mark.slow
 def test_lareqa_candidates_and_their_links(real_data):
     languages = ["en", "ar", "de", "hi", "zh"]
     examples = load(source_of(load_task(CONF, "lareqa"), real_data), "test", languages)
@@ -262,6 +265,7 @@ def test_hellaswag_under_both_names_of_its_text(shared_data, tmp_path):
     assert examples["prompt"][0].startswith("[header] How to recover from an emotional affair")
 
 
+@pytest.mark.slow
 def test_snli_training_leaves_out_pairs_without_agreement(shared_data, tmp_path):
     (tmp_path / "snli").mkdir()
     shutil.copy(shared_data / "originals/snli/snli_1.0_dev.jsonl.gz", tmp_path / "snli/snli_1.0_train.jsonl.gz")

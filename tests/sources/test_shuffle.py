@@ -39,6 +39,7 @@ def counts(of: Callable[[Example], Any], examples: Dataset) -> dict[str, Counter
 CLASSES = st.lists(st.sampled_from([*LABELS, None]), min_size=1, max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(CLASSES, st.integers(0, 3))
 def test_classes(labels: list[str | None], draw: int):
@@ -53,6 +54,7 @@ def test_classes(labels: list[str | None], draw: int):
     assert shuffle(backwards, "classification", draw)["label"][:][::-1] == new["label"][:]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(2, 4).flatmap(lambda count: st.tuples(st.just(count), st.integers(0, count - 1))), min_size=1))
 def test_choices(pairs: list[tuple[int, int]]):
@@ -78,6 +80,7 @@ def test_tags(tags: list[list[str]]):
     assert counts(lambda one: one["tags"], new) == counts(lambda one: one["tags"], examples)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.text(" ab.\n", min_size=1, max_size=30), st.integers(0, 29), st.integers(0, 9)), min_size=1))
 def test_spans(drawn: list[tuple[str, int, int]]):

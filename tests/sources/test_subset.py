@@ -87,6 +87,7 @@ def test_both_at_once():
         draw(_examples(3), max_examples=1, fraction=0.5)
 
 
+@pytest.mark.slow
 def test_languages_share_a_sample_by_an_exponent():
     sizes = {"en": 10_000, "sw": 100, "yo": 1}
     columns = {
@@ -139,6 +140,7 @@ def _ids(examples: Dataset) -> dict[str, set[str]]:
 CODES = st.lists(st.sampled_from(["en", "de", "sw", "zh", "tr"]), min_size=2, max_size=5, unique=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CODES, st.integers(1, 40), st.integers(5, 60), st.integers(5, 60), st.integers(0, 3))
 def test_the_same_ids_in_every_language(codes: list[str], count: int, small: int, large: int, number: int):
@@ -154,6 +156,7 @@ def test_the_same_ids_in_every_language(codes: list[str], count: int, small: int
     assert other[codes[0]] == few[codes[0]], "which ids does not depend on the languages"
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CODES, st.integers(1, 40), st.integers(1, 60), st.integers(1, 60), st.integers(0, 3))
 def test_each_id_in_one_language(codes: list[str], count: int, small: int, large: int, number: int):
@@ -214,6 +217,7 @@ def test_ids_that_name_no_translations_are_refused(mode: str):
         draw(numbered, "classification", parallel=mode)
 
 
+@pytest.mark.slow
 @given(CODES, st.integers(1, 40), st.integers(5, 60), st.sampled_from([None, "same", "rotate"]))
 def test_the_size_is_known_before_the_data_is_read(codes: list[str], count: int, size: int, mode: str | None):
     for chosen in ({"max_examples": size}, {"fraction": size / 60}, {}):

@@ -225,6 +225,7 @@ def test_an_artifact_of_another_version(artifact: Path) -> None:
         verify(artifact)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_artifact_or_none(tmp_path: Path) -> None:
     final, moments, found = tmp_path / "0123", random.Random(0), 0
     for _ in range(10):

@@ -215,6 +215,7 @@ def test_every_broken_file_has_a_line(study: Path, refused: Callable[[], list[st
     assert len(refused()) == 2
 
 
+@pytest.mark.slow
 def test_no_key_of_a_result_can_be_any_value(result: Path) -> None:
     """Whatever stands anywhere in a result: it is read, or refused in one line."""
     whole, read, refused = json.loads(result.read_text()), 0, 0
@@ -324,6 +325,7 @@ def test_a_submission_of_damaged_predictions(damage: str, study: Path, predictio
     assert not (study / "made").exists()
 
 
+@pytest.mark.slow
 def test_what_is_whole_is_accepted(study: Path, tmp_path: Path) -> None:
     assert report.main([str(study), "--out", str(tmp_path / "report")]) == 0
     absent = submit.submit(study, tmp_path / "made", intermediate="mnli", partial=True)

@@ -47,6 +47,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     assert counter.read_text() == "30"
 
 
+@pytest.mark.slow
 def test_the_wait_says_once_for_whom(tmp_path: Path) -> None:
     lock, messages = tmp_path / ".a.lock", []
     with holder(lock, 0.6) as process:

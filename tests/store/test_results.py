@@ -111,6 +111,7 @@ def test_no_folder_of_results(tmp_path: Path) -> None:
         read_results(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_concurrent_writers_never_show_a_torn_result(tmp_path: Path) -> None:
     path = tmp_path / "cell.json"
     versions = [a_result(fingerprint=name, versions={name: name * 100_000}) for name in "xyz"]

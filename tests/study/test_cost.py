@@ -54,6 +54,7 @@ def test_weights_of_the_layers_are_those_of_the_model(tmp_path: Path) -> None:
     assert resolve_encoder(ModelConfig(name_or_path="nobody/unknown", layer_parameters=7)).model.layer_parameters == 7
 
 
+@pytest.mark.slow
 def test_steps_and_flop_of_the_papers_mnli(cell: Any) -> None:
     planned = cell("+intermediate=mnli", "+target=tatoeba")
     job = planned.training[0].job
@@ -65,6 +66,7 @@ def test_steps_and_flop_of_the_papers_mnli(cell: Any) -> None:
     assert cost.training_flop(job) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_a_part_of_the_data_costs_a_part(cell: Any) -> None:
     part = cell("+intermediate=mnli", "+target=tatoeba", "intermediate.tasks.mnli.max_examples=1000").training[0].job
     assert part.tasks["mnli"].examples == 1000
@@ -74,6 +76,7 @@ def test_a_part_of_the_data_costs_a_part(cell: Any) -> None:
     assert cost.training_steps(fixed) == 7
 
 
+@pytest.mark.slow
 def test_evaluation_counts_all_languages(cell: Any) -> None:
     job = cell("+target=xquad").evaluation
     length = job.hyperparameters.max_length

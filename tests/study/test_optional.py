@@ -32,6 +32,7 @@ def left(caplog: pytest.LogCaptureFixture) -> Any:
     return names
 
 
+@pytest.mark.slow
 def test_a_task_that_nobody_publishes_is_left_out(left: Any) -> None:
     grid = [NONE, alternative("own", "+intermediate=siqa_translated"), alternative("siqa", "+intermediate=siqa")]
     names, (line,) = left(grid, ["own"], "data=hub")

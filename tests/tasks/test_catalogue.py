@@ -57,6 +57,7 @@ def test_as_many_languages_as_the_benchmark(name, count):
     assert len(load_task(CONF, name).languages) == count
 
 
+@pytest.mark.slow
 def test_sharing_a_head_means_the_same_labels():
     heads: dict[str, set[tuple[str, ...]]] = {}
     for task in (load_task(CONF, name) for name in NAMES):

@@ -192,6 +192,7 @@ def test_rows_are_the_published_ones(name: str) -> None:
     assert {split: expected.rows for split, expected in expect.items()} == ROWS[name]
 
 
+@pytest.mark.slow
 def test_label_counts_are_the_published_ones() -> None:
     declared = {
         (name, split): expected.labels
@@ -215,6 +216,7 @@ def test_languages_are_the_published_ones(name: str) -> None:
     assert sorted(load_task(CONF, name).languages) == sorted(LANGUAGES_OF[name].split())
 
 
+@pytest.mark.slow
 def test_languages_are_known_and_pairs_are_of_mlqa() -> None:
     for name in NAMES:
         codes = load_task(CONF, name).languages
@@ -238,6 +240,7 @@ def test_labels_of_the_hub_are_translated_by_name() -> None:
         assert labels.get("-1", "") == ""
 
 
+@pytest.mark.slow
 def test_difficulty_is_a_rank() -> None:
     assert {name: task.difficulty for name in NAMES if (task := load_task(CONF, name)).difficulty is not None} == DIFFICULTY
 

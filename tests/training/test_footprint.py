@@ -55,6 +55,7 @@ class Held(TorchDispatchMode):
         return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_a_training_holds_no_more_and_not_much_less(precision, checkpointing, build, fit, tiny_model, tokenizer):

@@ -71,6 +71,7 @@ def test_gradient_checkpointing_gives_the_same_bits(format, padding_free, build,
         assert before.keys() == after.keys() and all(torch.equal(after[name], value) for name, value in before.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", format_names())
 def test_the_loss_falls(format, build, fit):
     count = 2 if format == "mlm" else 6  # what is masked changes from step to step

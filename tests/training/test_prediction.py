@@ -46,6 +46,7 @@ def logits(answers):
     return [{"logits": np.array([0.0, 1.0 if answer else -1.0], dtype=np.float32)} for answer in answers]
 
 
+@pytest.mark.slow
 @given(order=st.permutations(range(9)), cuts=st.sets(st.integers(1, 8)))
 def test_outputs_find_their_rows_in_whatever_batches_they_come(order, cuts):
     item = nli(["no"] * 9)

@@ -44,6 +44,7 @@ def test_the_answer_stands_at_its_place_in_every_language(language: Language, sp
         assert left <= {*answer["text"].split(), speaker.lexicon.words["in"], speaker.lexicon.words["the"]}
 
 
+@pytest.mark.slow
 def test_every_span_is_asked_for_as_often(many: Make, tells: Callable[..., bool], world: World) -> None:
     made = many("question_answering")
     spans = [
@@ -58,6 +59,7 @@ def test_every_span_is_asked_for_as_often(many: Make, tells: Callable[..., bool]
     assert not tells(contexts, [event for event, _ in spans])
 
 
+@pytest.mark.slow
 def test_unanswerable_questions_look_like_the_others(make: Make, many: Make, tells: Callable[..., bool]) -> None:
     made = many("question_answering", unanswerable=0.5)
     answerable = [bool(example["answers"]) for example in made]

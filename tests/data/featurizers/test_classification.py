@@ -30,6 +30,7 @@ def test_module_is_found():
     assert featurizer("classification") is classification
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(first=st.text(max_size=60), second=st.none() | st.text(max_size=60), max_length=st.integers(6, 40))
 def test_ids_are_those_of_the_tokenizer(tokenizer, first, second, max_length):

@@ -47,6 +47,7 @@ def slow(names):
     return [pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*XQUAD, *MLQA, *slow(MLQA_ACROSS), *slow(TYDIQA)])
 def test_gold_answers_are_found_again(shared_data, exceptions, tokenizer, name, caplog):
     examples = read(shared_data / "xtreme" / name)

@@ -59,6 +59,7 @@ def scores(length, **high):
     return array
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(answered(), min_size=1, max_size=3))
 def test_perfect_outputs_give_the_gold(tokenizer, rows):

@@ -151,6 +151,7 @@ def slow_features(row, number, tokenizer, limits, training):
     return features
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(ROWS, st.integers(10, 30), st.integers(1, 12), st.booleans())
 def test_all_at_once_is_the_same_as_one_by_one(tokenizer, rows, max_length, doc_stride, training):

@@ -26,6 +26,7 @@ def features(rows, tokenizer, max_length=32, training=False):
     return tagging.featurize(rows, tokenizer, TASK, Limits(max_length=max_length), training)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(sentences=SENTENCES, max_length=st.integers(3, 20))
 def test_every_word_has_one_position_and_pieces_join_to_the_sentence(tokenizer, sentences, max_length):

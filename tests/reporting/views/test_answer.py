@@ -38,6 +38,7 @@ def declare(study: Path, file: str = "", declared: object = None) -> None:
     sweep_summary(study).write_text(json.dumps({"file": file, "declared": own}))
 
 
+@pytest.mark.slow
 def test_every_form_begins_with_the_answer(study: Path, tmp_path: Path):
     analysis = analyse(study)
     texts = {row.question: row.text for row in analysis.answers.itertuples()}
@@ -55,6 +56,7 @@ def test_every_form_begins_with_the_answer(study: Path, tmp_path: Path):
     assert loaded.answers["text"].tolist() == list(texts.values()) and "answers" in loaded.tables
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_answer(study: Path, capsys: pytest.CaptureFixture[str]):
     assert report.main([str(study)]) == 0
     shown = capsys.readouterr()

@@ -83,6 +83,7 @@ def captions(page: str) -> list[str]:
     return [re.sub(r"<.*?>", "", caption) for caption in re.findall(r"<caption>(.*?)</caption>", page)]
 
 
+@pytest.mark.slow
 def test_captions_of_the_page(mixed: Path) -> None:
     analysis = analyse(mixed)
     first, *found = captions(render(analysis, extras(analysis)))
@@ -112,6 +113,7 @@ def test_the_column_of_compared_folders(one_run: Path, tmp_path: Path) -> None:
     assert f"| b - a, {ONLY} |" in header
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wandb-workspaces 0.4.13 is written for pydantic 1
 def test_the_title_of_the_gains_in_wandb(one_run: Path) -> None:
     pytest.importorskip("wandb_workspaces")
@@ -120,6 +122,7 @@ def test_the_title_of_the_gains_in_wandb(one_run: Path) -> None:
     assert {row["covers"] for rows in gained.values() for row in rows} == {ITEMS}
 
 
+@pytest.mark.slow
 def test_single_runs_are_bold_and_tested_in_no_view(one_run: Path) -> None:
     analysis = analyse(one_run)
     page = render(analysis, extras(analysis))

@@ -265,6 +265,7 @@ def test_copa_xml_that_is_wrong(write, content, message):
         _fields(copa_xml, path)
 
 
+@pytest.mark.slow
 def test_balanced_copa_as_released(shared_data):
     rows = _fields(copa_xml, shared_data / "originals/copa/balanced-copa-dev-all.xml")
     assert len(rows) == 1000

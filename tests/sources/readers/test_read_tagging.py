@@ -153,6 +153,7 @@ SENTENCES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(SENTENCES, st.sampled_from(["\t", " ", " \t"]))
 def test_what_is_written_is_read_back(tmp_path_factory, sentences, between):
     path = tmp_path_factory.mktemp("conll") / "a.txt"

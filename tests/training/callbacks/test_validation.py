@@ -94,6 +94,7 @@ def test_evaluation_runs_without_dropout_and_gradients_and_training_goes_on_with
     assert sorted(row for _, rows, _ in seen for row in rows) == sorted([*range(8)] * 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [3, 4, 6])
 def test_a_run_resumed_from_its_checkpoint_is_the_undisturbed_one(at, select, build, fit, tmp_path):
     """Stopped after a checkpoint, at a step with an evaluation and at one without."""
@@ -145,6 +146,7 @@ def test_the_data_module_evaluates_every_feature_once(build):
     assert sorted(row for batch in batches for row in batch.rows) == list(range(8))
 
 
+@pytest.mark.slow
 def test_processes_that_read_different_checkpoints_stop(select, in_processes, tmp_path):
     """As of a file system that shows one host an older file."""
     for step in (6, 9):

@@ -40,6 +40,7 @@ def test_the_page_shows_what_the_export_writes(analysis: Analysis, tmp_path: Pat
     assert render(analysis, extras(analysis)) == text, "made anew, it is the same"
 
 
+@pytest.mark.slow
 def test_each_picture_has_its_text_its_size_and_its_caption(analysis: Analysis) -> None:
     more = extras(analysis)
     text = unescape(render(analysis, more))
@@ -52,6 +53,7 @@ def test_each_picture_has_its_text_its_size_and_its_caption(analysis: Analysis) 
     assert '<a href="#sizes">' in text and '<a href="#published">' not in text
 
 
+@pytest.mark.slow
 def test_one_target_is_shown_by_family_and_the_others_are_folded(write_made_up: Write, tmp_path: Path) -> None:
     for target in ("xnli", "pawsx", "pos"):
         write_made_up(target=target)
@@ -71,6 +73,7 @@ def test_without_them_the_page_says_nothing_and_what_is_left_out_is_told(analysi
     assert '<p class="note">Left out: regressions, as &lt;b&gt; is not installed.</p>' in text and "<figure" not in text
 
 
+@pytest.mark.slow
 def test_pictures_without_room_stay_in_their_files(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     more = extras(analysis)
     size = len(base64.b64encode(more.sizes.pictures[0].svg)) + 30
@@ -80,6 +83,7 @@ def test_pictures_without_room_stay_in_their_files(analysis: Analysis, monkeypat
     assert "this one is figures/typology_xnli_score.svg, which was written beside this page" in text
 
 
+@pytest.mark.slow
 def test_numbers_have_a_real_minus_and_columns_of_text_their_class(analysis: Analysis) -> None:
     text = render(analysis, extras(analysis))
     section = text[text.index('<section id="distances">') :]
@@ -88,6 +92,7 @@ def test_numbers_have_a_real_minus_and_columns_of_text_their_class(analysis: Ana
     assert re.search(r"<td>(<b>)?−\d+\.\d(</b>)? <small>\[−\d+\.\d, −?\d+\.\d\]</small></td>", section)
 
 
+@pytest.mark.slow
 def test_names_stay_text(analysis: Analysis) -> None:
     evil = "<img src=x onerror=alert(1)>"
     frames = {
