@@ -1,6 +1,7 @@
 """The validation score of a cell is that of the weights that were kept."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +36,9 @@ def test_the_score_is_that_of_the_kept_weights(history, step, score, tmp_path):
 
 def test_a_target_without_training_has_none(tmp_path):
     assert validation_score(result(tmp_path, HISTORY, 4, training=())) is None
+
+
+def test_a_finished_cell_whose_artifacts_were_removed_has_none(tmp_path):
+    finished = result(tmp_path, HISTORY, 4)
+    shutil.rmtree(tmp_path / "store")
+    assert validation_score(finished) is None

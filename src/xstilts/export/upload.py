@@ -1,5 +1,6 @@
 """Upload a trained artifact to the Hugging Face Hub: private unless the user says otherwise, never with paths of this machine."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,8 +124,6 @@ def _existing(api: Any, repository: str) -> Any:
 
 def _fingerprint(api: Any, repository: str, there: list[str], what: str) -> str | None:
     """The fingerprint of the artifact that the repository has; None if it has none."""
-    import json
-
     if METADATA not in there:
         return None
     local = _ask(lambda: api.hf_hub_download(repository, METADATA), what)
