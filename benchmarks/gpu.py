@@ -197,16 +197,16 @@ def large() -> XLMRobertaConfig:
 
 
 def _lines(contest: Contest, part: str, found: dict[str, list[float]], memory: dict[str, float]) -> Iterator[Line]:
-    name = f"{part}, XLM-R Large, bf16"
+    name = f"{part}, XLM-R Large"
     for who, goal in (("Trainer, compiled", ">= 1.3x"), ("Trainer", ">= 1.3x")):
         if who in found:
-            peer = f"{who.replace(', compiled', ', torch.compile')}, bf16, group_by_length"
-            yield compared(GROUP, name, "s", found["ours"], peer, found[who], goal)
+            peer = f"{who.replace(', compiled', ', torch.compile')}, group_by_length"
+            yield compared(GROUP, name, "s", found["ours"], peer, found[who], goal, precision="bf16")
             if memory[who]:
                 yield compared(GROUP, f"{name}: peak memory", "GB", [memory["ours"]], peer, [memory[who]])
     for who in contest.ways:
         if who != "ours" and who in found:
-            yield compared(GROUP, name, "s", found["ours"], who, found[who])
+            yield compared(GROUP, name, "s", found["ours"], who, found[who], precision="bf16")
             if memory[who]:
                 yield compared(GROUP, f"{name}: peak memory", "GB", [memory["ours"]], who, [memory[who]])
     for who, seconds in found.items():

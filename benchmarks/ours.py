@@ -186,9 +186,11 @@ def plain_step(model: TaskModule, step: OptimizerStep, adam: Any, schedule: Any)
     return total
 
 
-def predict(model: TaskModule, corpus: Corpus, max_eval_tokens: int) -> list[dict[str, np.ndarray]]:
+def predict(
+    model: TaskModule, corpus: Corpus, max_eval_tokens: int, precision: str = SETTINGS.precision
+) -> list[dict[str, np.ndarray]]:
     """The outputs of all features, in their order."""
-    trainer = pl.Trainer(**trainer_options(TrainerConfig()), logger=False)
+    trainer = pl.Trainer(**trainer_options(TrainerConfig(precision=precision)), logger=False)
     data = data_of(corpus.features, settings=TrainerConfig(max_eval_tokens=max_eval_tokens))
     outputs = trainer.predict(model, datamodule=data) or []
     return prediction.by_row(outputs, {corpus.features.name: corpus.features})[corpus.features.name]

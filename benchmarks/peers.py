@@ -130,9 +130,22 @@ def train(
         trainer.train()
 
 
-def predict(model: Any, features: Features, batch_size: int) -> np.ndarray | tuple[np.ndarray, ...]:
-    """What the model gives for these features, as `Trainer.predict` gives it."""
+def predict(
+    model: Any, features: Features, batch_size: int, encoder: str = "", bf16: str = ""
+) -> np.ndarray | tuple[np.ndarray, ...]:
+    """What the model gives for these features, as `Trainer.predict` gives it.
+
+    `encoder`: the folder of the real encoder whose tokenizer made the features.
+    `bf16`: the option that switches it on: `bf16` for products alone, or `bf16_full_eval`, which casts the model for good.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        options = TrainingArguments(folder, per_device_eval_batch_size=batch_size, report_to="none", disable_tqdm=True)
-        trainer = Trainer(model, options, data_collator=DataCollatorWithPadding(tokenizer()))
+        options = TrainingArguments(
+            folder,
+            per_device_eval_batch_size=batch_size,
+            use_cpu=not torch.cuda.is_available(),
+            report_to="none",
+            disable_tqdm=True,
+            **({bf16: True} if bf16 else {}),
+        )
+        trainer = Trainer(model, options, data_collator=DataCollatorWithPadding(tokenizer(encoder)))
         return trainer.predict(features).predictions  # type: ignore[arg-type]

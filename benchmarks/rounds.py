@@ -25,6 +25,8 @@ class Seconds(float):
         return made
 
 
+PRECISIONS = {"32-true": "float32", "bf16-mixed": "bf16"}
+"""`trainer.precision` and what a line calls it."""
 SCATTER = 1 / 3
 """Largest less smallest ratio of a round, by the median: beyond it, the line says that it scatters."""
 
@@ -54,6 +56,8 @@ class Line:
     note: str = ""
     cpu: tuple[float, float, float] | None = None
     """Median processor seconds of ours and theirs, and the median of theirs by ours."""
+    precision: str = ""
+    """Of the model on both sides, `float32` or `bf16`; empty where no model runs."""
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -86,6 +90,7 @@ def compared(
     more_is_better: bool = False,
     note: str = "",
     cpu: tuple[list[float], list[float]] | None = None,
+    precision: str = "",
 ) -> Line:
     """The line of two contestants' rounds. The ratio is theirs by ours (seconds, bytes) or, if more is better, ours by theirs.
 
@@ -109,6 +114,7 @@ def compared(
         goal,
         note,
         None if cpu is None else _cpu(*cpu),
+        precision,
     )
 
 

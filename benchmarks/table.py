@@ -2,7 +2,7 @@
 
 from typing import Any
 
-HEAD = ("group", "what", "ours", "theirs", "peer", "ratio [least, most] (rounds)", "CPU", "goal", "note")
+HEAD = ("group", "what", "precision", "ours", "theirs", "peer", "ratio [least, most] (rounds)", "CPU", "goal", "note")
 
 
 def markdown(lines: list[dict[str, Any]], head: bool = True) -> str:
@@ -14,6 +14,7 @@ def markdown(lines: list[dict[str, Any]], head: bool = True) -> str:
         cells = (
             line["group"],
             line["name"],
+            line["precision"],
             figure(line["ours"], line["unit"]),
             theirs,
             line["peer"],

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import ours, peers
 from benchmarks.corpus import LANGUAGES, LEFT_OUT, Corpus, corpus, there, typical
-from benchmarks.rounds import Line, Seconds, compared, interleaved
+from benchmarks.rounds import PRECISIONS, Line, Seconds, compared, interleaved
 from benchmarks.workers import Worker
 from xstilts.config import TrainerConfig
 from xstilts.data.plan import StepPlan
@@ -23,7 +23,6 @@ GROUP = "training"
 
 
 ROUNDS = 5
-PRECISIONS = {"32-true": "float32", "bf16-mixed": "bf16"}
 REAL = "XSTILTS_TEST_ENCODER"
 """The variable that names the folder of a real encoder, for instance multilingual-e5-small; `--encoder` sets it."""
 
@@ -61,13 +60,13 @@ def _pairs(pairs: Corpus, precision: str, full: bool) -> Iterator[Line]:
     goals = {"padded to 128": ">= 2.3x", "dynamic padding": ">= 1.6x", "group_by_length": ">= 1.1x"}
     note = _described(pairs, steps, full)
     for peer, goal in goals.items():
-        yield _against(f"XNLI, step of {size} pairs, {PRECISIONS[precision]}", size, found, peer, goal, note)
+        yield _against(f"XNLI, step of {size} pairs", precision, size, found, peer, goal, note)
     if not alone:
         return
-    name = "XNLI, step of 32 pairs, padding-free"
-    yield compared(GROUP, name, "s", found["ours"], "the same with padding", found["padded"], note=note)
-    name, goal = "training step of 32 pairs: Lightning and our module", ">= 0.95x"
-    yield compared("overheads", name, "s", found["ours"], "plain loop, same micro-batches", found["plain"], goal, note=note)
+    name, used = "XNLI, step of 32 pairs, padding-free", PRECISIONS[precision]
+    yield compared(GROUP, name, "s", found["ours"], "the same with padding", found["padded"], note=note, precision=used)
+    name, peer, goal = "training step of 32 pairs: Lightning and our module", "plain loop, same micro-batches", ">= 0.95x"
+    yield compared("overheads", name, "s", found["ours"], peer, found["plain"], goal, note=note, precision=used)
 
 
 def _windows(windows: Corpus, precision: str, full: bool) -> Iterator[Line]:
@@ -77,14 +76,15 @@ def _windows(windows: Corpus, precision: str, full: bool) -> Iterator[Line]:
     contest.enter("ours", "ours", steps)
     contest.enter("peers", peer, steps, padded_to=windows.limits.max_length)
     found, note = contest.seconds(at_once=size), _described(windows, steps, full)
-    yield _against(f"XQuAD, step of {size} windows, {PRECISIONS[precision]}", size, found, peer, ">= 1.5x", note)
+    yield _against(f"XQuAD, step of {size} windows", precision, size, found, peer, ">= 1.5x", note)
 
 
-def _against(name: str, size: int, found: dict[str, list[Seconds]], peer: str, goal: str, note: str) -> Line:
+def _against(name: str, precision: str, size: int, found: dict[str, list[Seconds]], peer: str, goal: str, note: str) -> Line:
     """The line of ours and a peer, in examples a second."""
     mine, theirs = ([size / seconds for seconds in found[who]] for who in ("ours", peer))
     cpu = tuple([seconds.cpu for seconds in found[who]] for who in ("ours", peer))
-    return compared(GROUP, name, "examples/s", mine, f"Trainer, {peer}", theirs, goal, True, note, (cpu[0], cpu[1]))
+    peer, used = f"Trainer, {peer}", PRECISIONS[precision]
+    return compared(GROUP, name, "examples/s", mine, peer, theirs, goal, True, note, (cpu[0], cpu[1]), used)
 
 
 def epoch(data: Corpus, size: int) -> list[np.ndarray]:

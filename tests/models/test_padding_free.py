@@ -25,6 +25,8 @@ from xstilts.training import load
 
 SMALL = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
+TYPES = [XLMRobertaConfig, BertConfig, CamembertConfig, RobertaConfig, XLMRobertaXLConfig]
+
 
 def encoder(config: type = XLMRobertaConfig, attention: str = "sdpa", dropout: float = 0.0) -> Encoder:
     torch.manual_seed(0)
@@ -74,6 +76,24 @@ def test_hidden_states_and_gradients_are_those_of_the_padded_pass(config: type, 
         torch.testing.assert_close(state * mask_BL[..., None], wanted, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("config", TYPES)
+@pytest.mark.parametrize("padding_free", [True, False])
+def test_weights_held_in_bfloat16_give_the_same_outputs(config: type, padding_free: bool) -> None:
+    model = encoder(config)
+    if padding_free:
+        model.leave_padding_out()
+
+    def outputs() -> torch.Tensor:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            return model(*batch([7, 3, 5]))
+
+    wanted = outputs()
+    model.hold_in_bfloat16()
+    assert torch.equal(outputs(), wanted)
+    linear = [part.weight.dtype for part in model.backbone.modules() if isinstance(part, torch.nn.Linear)]
+    assert set(linear) == {torch.bfloat16} and model.word_embeddings.dtype == torch.float32
+
+
 def test_the_layers_see_real_tokens_only() -> None:
     model, seen = encoder(), []
     model.leave_padding_out()
@@ -84,7 +104,7 @@ def test_the_layers_see_real_tokens_only() -> None:
     assert seen == [(1, 15, 32)] * 2 + [(1, 8, 32)] * 2
 
 
-@pytest.mark.parametrize("config", [XLMRobertaConfig, BertConfig, CamembertConfig, RobertaConfig, XLMRobertaXLConfig])
+@pytest.mark.parametrize("config", TYPES)
 @pytest.mark.parametrize("lengths", [[7, 3, 5], [4, 4], [1, 1, 1]])
 @pytest.mark.parametrize("dropout", [0.0, 1e-6])  # so rare that nothing is dropped: attention is then computed in another way
 def test_first_tokens_alone_have_the_same_hidden_states_and_gradients(config: type, lengths: list[int], dropout: float) -> None:

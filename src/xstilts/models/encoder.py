@@ -103,6 +103,16 @@ class Encoder(nn.Module):
             padding_free.prepare(self.backbone)
             self.padding_free = True
 
+    def hold_in_bfloat16(self) -> None:
+        """Hold the weights of products in bfloat16 from now on, to predict in mixed precision; if padding can be left out.
+
+        The outputs are the same to the bit: autocast rounds these weights in the same way, but anew for every batch.
+        """
+        if padding_free.possible(self.backbone):  # these types use a layer's weight in its own product only
+            for module in self.backbone.modules():
+                if isinstance(module, nn.Linear):
+                    module.to(torch.bfloat16)
+
     def checkpoint_layers(self) -> None:
         """Keep only each layer's input from now on; the backward pass computes the layer again, with the same dropout.
 

@@ -63,6 +63,8 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     tokenizer, task = load_tokenizer(job.artifact or job.tokenizer), job.task
     data = data_of(job, tokenizer)
     module = _model(job, task, tokenizer)
+    if job.trainer.precision == "bf16-mixed":
+        module.encoder.hold_in_bfloat16()
     if job.without_data:
         have = [language for language in task.languages if language not in job.without_data]
         log.info(f"{task.name}: no data for {' '.join(job.without_data)}; evaluating {', '.join(have)}")
