@@ -43,7 +43,7 @@ def test_a_workspace_and_a_report_with_the_gains(wandb_server: Any, study: Path,
     declared = record(typed({"primary": {"helps": contrast}}), [], 0)
     sweep_summary(study).write_text(json.dumps({"declared": declared}))
     assert [row[0:2] + row[-1:] for row in dashboard.answers(analyse(study))] == [["primary", "helps", "cannot be tested"]]
-    assert dashboard.main([str(study), "--entity", "me"]) == 0
+    dashboard.main([str(study), "--entity", "me"])
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["workspace", "report"]
     (gains,) = wandb_server.runs.values()
     assert (gains.told["groupName"], gains.told["jobType"]) == ("small", "gains")
@@ -75,7 +75,8 @@ def test_nobody_logged_in(
     wandb_server: Any, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("WANDB_API_KEY")
-    assert dashboard.main([str(study), "--entity", "me"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        dashboard.main([str(study), "--entity", "me"])
     assert capsys.readouterr().err == "error: nobody is logged in to W&B: type `wandb login`, or set WANDB_API_KEY\n"
 
 
@@ -85,7 +86,8 @@ def test_without_the_extra(
     for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
-    assert dashboard.main([str(study / "nothing"), "--entity", "me"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        dashboard.main([str(study / "nothing"), "--entity", "me"])
     expected = "error: a dashboard needs wandb-workspaces: type `pip install 'xstilts[dashboard]'`\n"
     assert capsys.readouterr().err == expected
     assert not wandb_server.runs
@@ -93,6 +95,7 @@ def test_without_the_extra(
 
 def test_no_server(wandb_server: Any, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wandb_server.stop()
-    assert dashboard.main([str(study), "--entity", "me"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        dashboard.main([str(study), "--entity", "me"])
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: W&B cannot be reached (") and "refused" in line

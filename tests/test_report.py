@@ -24,7 +24,8 @@ from xstilts import report
 )
 def test_a_refusal_is_one_line(words: list[str], told: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    assert report.main(words) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        report.main(words)
     shown = capsys.readouterr()
     assert shown.out == "" and told in shown.err and shown.err.startswith("error: ") and shown.err.count("\n") == 1
     assert not list(tmp_path.iterdir())

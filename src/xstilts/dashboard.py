@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.config import LoggerConfig
-from xstilts.errors import UserError, print_error
+from xstilts.errors import UserError
 from xstilts.launch.entry import entry_point
 from xstilts.paths import results_dir
 from xstilts.reporting.analysis import Analysis, analyse
@@ -178,22 +178,17 @@ def _library(part: str) -> Any:
 
 
 @entry_point()
-def main(words: list[str] | None = None) -> int:
-    """The entry point; returns an exit code: 2 for something that the user can put right."""
+def main(words: list[str] | None = None) -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="xstilts dashboard", description="A workspace and a report in W&B for a study.")
     parser.add_argument("study", type=Path, help="folder of the study, for instance outputs/default, or its name")
     parser.add_argument("--entity", required=True, help="user or team in W&B")
     parser.add_argument("--project", default=LoggerConfig().project, help="project in W&B, as in logger.project (%(default)s)")
     given = parser.parse_args(words)
     study = given.study if given.study.is_dir() else Path("outputs") / given.study
-    try:
-        workspace, report = make(study, given.entity, given.project)
-    except UserError as error:
-        print_error(error)
-        return 2
+    workspace, report = make(study, given.entity, given.project)
     sys.stdout.write(f"workspace: {workspace}\nreport: {report}\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import IO
 
 from xstilts import signals
-from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.launch.parent import PARENT
 from xstilts.launch.process import clean_environment
@@ -167,11 +166,7 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="xstilts demo", description="A small study in a synthetic world, without network.")
     parser.add_argument("overrides", nargs="*", help="further options of `xstilts train`, for instance seed=2")
     given = parser.parse_args(words)
-    try:
-        return run(FOLDER, given.overrides)
-    except UserError as error:
-        print_error(error)
-        return 2
+    return run(FOLDER, given.overrides)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from xstilts.errors import UserError, print_error, unknown_name
+from xstilts.errors import UserError, unknown_name
 from xstilts.launch.entry import entry_point
 from xstilts.reporting.analysis import analyse
 from xstilts.reporting.comparison import BASELINE
@@ -16,8 +15,8 @@ from xstilts.reporting.views.terminal import show_predictions
 
 
 @entry_point()
-def main(words: list[str] | None = None) -> int:
-    """Run the command and return its exit code: 2 for wrong input."""
+def main(words: list[str] | None = None) -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="xstilts predictions", description="What the cells of a study predict.")
     parser.add_argument("study", type=Path, help="folder of the study, for instance outputs/default")
     parser.add_argument("--target", help="only this target")
@@ -26,27 +25,22 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--search", default="", metavar="WORDS", help="only examples that have all of these words")
     parser.add_argument("--limit", type=int, default=5, metavar="N", help="number of examples (5)")
     given = parser.parse_args(words)
-    try:
-        if given.limit < 0:
-            raise UserError(f"--limit {given.limit}: expected 0 or more")
-        analysis = analyse(given.study)
-        known = {name: set(analysis.scores[name]) for name in ("target", "intermediate", "language")}
-        known["intermediate"] -= {BASELINE}
-        for name, value in (
-            ("target", given.target),
-            ("intermediate", given.intermediate),
-            *(("language", code) for code in given.language),
-        ):
-            if value is not None and value not in known[name]:
-                raise UserError(unknown_name(f"{name} of this study", value, known[name]))
-        found = predictions(analysis, given.target)
-        chosen = selected(found.examples, given.intermediate, given.language, given.search)
-        show_predictions(found, chosen, given.limit)
-    except UserError as error:
-        print_error(error)
-        return 2
-    return 0
+    if given.limit < 0:
+        raise UserError(f"--limit {given.limit}: expected 0 or more")
+    analysis = analyse(given.study)
+    known = {name: set(analysis.scores[name]) for name in ("target", "intermediate", "language")}
+    known["intermediate"] -= {BASELINE}
+    for name, value in (
+        ("target", given.target),
+        ("intermediate", given.intermediate),
+        *(("language", code) for code in given.language),
+    ):
+        if value is not None and value not in known[name]:
+            raise UserError(unknown_name(f"{name} of this study", value, known[name]))
+    found = predictions(analysis, given.target)
+    chosen = selected(found.examples, given.intermediate, given.language, given.search)
+    show_predictions(found, chosen, given.limit)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from xstilts.errors import UserError, print_error
+from xstilts.errors import UserError
 from xstilts.launch.entry import entry_point
 from xstilts.paths import report_dir, report_page
 from xstilts.reporting.analysis import Analysis, analyse
@@ -20,34 +20,29 @@ from xstilts.reporting.views.terminal import show_study
 
 
 @entry_point()
-def main(words: list[str] | None = None) -> int:
-    """The entry point; returns an exit code: 2 for something that the user can put right."""
+def main(words: list[str] | None = None) -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="xstilts report", description="The report of a study, from its result files.")
     parser.add_argument("study", type=Path, nargs="?", help="folder of the study, for instance outputs/default")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder to write to, made where it is missing (STUDY/report)")
     parser.add_argument("--table", action="store_true", help="write nothing, and show the differences in the terminal")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="instead, show how two studies differ")
     given = parser.parse_args(words)
-    try:
-        if given.compare:
-            if given.study or given.out or given.table:
-                raise UserError("--compare takes two studies and shows its table: leave out --out, --table and the other folder")
-            sys.stdout.write(compare(*given.compare).rstrip() + "\n")
-        elif given.study is None:
-            raise UserError("no study to report: expected its folder, for instance `xstilts report outputs/default`")
-        elif given.table:
-            if given.out:
-                raise UserError("--table writes nothing: leave out --out")
-            show_study(analyse(given.study))
-        else:
-            analysis = analyse(given.study)
-            files = _write(analysis, given.out or report_dir(given.study))
-            sys.stderr.write(answer_text(answer_section(analysis)))
-            sys.stdout.write("".join(f"{path}\n" for path in files))
-    except UserError as error:
-        print_error(error)
-        return 2
-    return 0
+    if given.compare:
+        if given.study or given.out or given.table:
+            raise UserError("--compare takes two studies and shows its table: leave out --out, --table and the other folder")
+        sys.stdout.write(compare(*given.compare).rstrip() + "\n")
+    elif given.study is None:
+        raise UserError("no study to report: expected its folder, for instance `xstilts report outputs/default`")
+    elif given.table:
+        if given.out:
+            raise UserError("--table writes nothing: leave out --out")
+        show_study(analyse(given.study))
+    else:
+        analysis = analyse(given.study)
+        files = _write(analysis, given.out or report_dir(given.study))
+        sys.stderr.write(answer_text(answer_section(analysis)))
+        sys.stdout.write("".join(f"{path}\n" for path in files))
 
 
 def report(study: Path, folder: Path) -> list[Path]:
@@ -72,4 +67,4 @@ def _write(analysis: Analysis, folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

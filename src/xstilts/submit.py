@@ -7,14 +7,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from xstilts.errors import UserError, print_error
 from xstilts.launch.entry import entry_point
 from xstilts.reporting.submission import VERSIONS, submit
 
 
 @entry_point()
-def main(words: list[str] | None = None) -> int:
-    """Run the command and return its exit code: 2 for wrong input."""
+def main(words: list[str] | None = None) -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="xstilts submit", description="Predictions of a study in XTREME's leaderboard layout.")
     parser.add_argument("study", type=Path, help="folder of the study, for instance outputs/default")
     parser.add_argument("--intermediate", default="none", help="intermediate tasks joined by +, as in the result files (none)")
@@ -28,16 +27,11 @@ def main(words: list[str] | None = None) -> int:
     given = parser.parse_args(words)
     folder = given.output or given.study / f"{given.version}.{given.intermediate}.seed{given.seed}"
     chosen = {"model": given.model, "recipe": given.recipe, "cells": given.cell, "partial": given.partial}
-    try:
-        absent = submit(given.study, folder, given.version, given.intermediate, given.seed, **chosen)
-    except UserError as error:
-        print_error(error)
-        return 2
+    absent = submit(given.study, folder, given.version, given.intermediate, given.seed, **chosen)
     if absent:
         sys.stdout.write(f"left out, no cell: {' '.join(absent)}\n")
     sys.stdout.write(f"{folder}\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

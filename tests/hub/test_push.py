@@ -51,7 +51,7 @@ def files_of(hub: Any, name: str = "owner/name") -> dict[str, bytes]:
 
 def test_all_files_go_into_a_new_private_repository(remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]) -> None:
     folder = artifact()
-    assert push.main([str(folder), "owner/name"]) == 0
+    push.main([str(folder), "owner/name"])
     assert files_of(remote) == {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
@@ -68,7 +68,7 @@ def test_the_same_artifact_again_sends_what_changed(remote: Any, artifact: Any, 
     assert not remote.repositories["models", "owner/name"].private
     (folder / "README.md").write_text("# with scores")
     remote.requests.clear()
-    assert push.main([str(folder), "owner/name", "--public"]) == 0
+    push.main([str(folder), "owner/name", "--public"])
     assert files_of(remote)["README.md"] == b"# with scores"
     assert not any(request.startswith("PUT") for request in remote.requests), "the weights are there"
     assert "(public, exists)" in capsys.readouterr().out
@@ -78,17 +78,18 @@ def test_the_same_artifact_again_sends_what_changed(remote: Any, artifact: Any, 
 def test_another_artifact_replaces_only_if_asked(remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]) -> None:
     push.main([str(artifact(**{"extra.txt": "x"})), "owner/name"])
     other = artifact("cd34")
-    assert push.main([str(other), "owner/name"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        push.main([str(other), "owner/name"])
     assert "model owner/name has other files, such as README.md: " in capsys.readouterr().err
     assert "extra.txt" in files_of(remote)
-    assert push.main([str(other), "owner/name", "--replace"]) == 0
+    push.main([str(other), "owner/name", "--replace"])
     assert "removes extra.txt" in capsys.readouterr().out
     assert "extra.txt" not in files_of(remote)
     assert json.loads(files_of(remote)["metadata.json"])["fingerprint"] == "cd34"
 
 
 def test_a_dry_run_sends_nothing(remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert push.main([str(artifact()), "owner/name", "--dry-run"]) == 0
+    push.main([str(artifact()), "owner/name", "--dry-run"])
     assert "sends heads/nli/model.safetensors" in capsys.readouterr().out
     assert all(request.startswith(("GET", "HEAD")) for request in remote.requests) and not remote.repositories
 
@@ -98,7 +99,8 @@ def test_it_never_changes_who_sees_a_repository(
     public: bool, remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     remote.add("model", "owner/name", {}).private = public
-    assert push.main([str(artifact()), "owner/name", *["--public"] * public]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        push.main([str(artifact()), "owner/name", *["--public"] * public])
     other = "private: leave out --public" if public else "public: type --public"
     assert capsys.readouterr().err.startswith(f"error: model owner/name exists and is {other}, or change it")
     assert not files_of(remote)
@@ -115,7 +117,8 @@ def test_it_never_changes_who_sees_a_repository(
 def test_paths_of_this_machine_stay_here(
     name: str, text: str, remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert push.main([str(artifact(**{name: text})), "owner/name"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        push.main([str(artifact(**{name: text})), "owner/name"])
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and f"{name} has the path " in err and "of this machine" in err
     assert not remote.requests
@@ -132,12 +135,14 @@ def test_what_is_wrong_is_one_line_and_sends_nothing(
         ([str(folder), "name"], "got 'name', expected the repository's owner and name: OWNER/NAME"),
         ([str(damaged), "owner/name"], "is altered: got sha256"),
     ):
-        assert push.main(words) == 2
+        with pytest.raises(SystemExit, match="^2$"):
+            push.main(words)
         err = capsys.readouterr().err
         assert said in err and err.count("\n") == 1
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    assert push.main([str(folder), "owner/name"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        push.main([str(folder), "owner/name"])
     assert capsys.readouterr().err == (
         "error: no token for the Hub: type `hf auth login`, or set HF_TOKEN to one that may write\n"
     )
@@ -146,7 +151,8 @@ def test_what_is_wrong_is_one_line_and_sends_nothing(
 
 def test_a_token_that_may_not_write(remote: Any, artifact: Any, capsys: pytest.CaptureFixture[str]) -> None:
     remote.fail("POST /api/repos/create", "403", text='{"error": "You do not have the rights to create a model under owner"}')
-    assert push.main([str(artifact()), "owner/name"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        push.main([str(artifact()), "owner/name"])
     err = capsys.readouterr().err
     assert err.startswith("error: model owner/name: ") and "403" in err and err.count("\n") == 1
 
@@ -157,10 +163,11 @@ def test_an_upload_that_breaks_goes_on(
 ) -> None:
     folder = artifact()
     remote.fail("POST .*/commit/main", "503")
-    assert push.main([str(folder), "owner/name"]) == 2
+    with pytest.raises(SystemExit, match="^2$"):
+        push.main([str(folder), "owner/name"])
     err = capsys.readouterr().err
     assert "HTTP 503; run the same command again, which sends only what is missing" in err.splitlines()[-1]
     remote.faults.clear()
     remote.requests.clear()
-    assert push.main([str(folder), "owner/name"]) == 0
+    push.main([str(folder), "owner/name"])
     assert len(files_of(remote)) == 6 and not any(request.startswith("PUT") for request in remote.requests)
