@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from xstilts.cell.run import run
 from xstilts.config import Config
-from xstilts.launch.cells import attempt, failures, start, to_schema
+from xstilts.launch.cells import attempt, failures, in_search, start, to_schema
 from xstilts.launch.entry import entry_point
 from xstilts.paths import conf_dir
 from xstilts.reporting.views.terminal import show_cell
@@ -33,7 +33,7 @@ def cell(config: DictConfig) -> float | str | None:
 
 def train(config: Config) -> float | None:
     """Run a cell, print its result and return its validation score; if it is no job of a sweep, print also what to do next."""
-    if not (result := run(config)):
+    if not (result := run(config, scored=in_search())):
         return None
     show_cell(result)
     if HydraConfig.get().mode == RunMode.RUN and config.worker != "logged":

@@ -55,7 +55,8 @@ def test_scores_and_failures_reach_hydras_sweeper(
     monkeypatch.chdir(tmp_path)
     rates: list[float] = []
 
-    def run(config: Config) -> dict[str, float]:
+    def run(config: Config, scored: bool) -> dict[str, float]:
+        assert scored
         rates.append(config.target.recipe.learning_rate or 0.0)
         if len(rates) > 5:
             raise xstilts.UserError("this cell cannot be run")
@@ -88,7 +89,17 @@ def test_five_trials_of_hydras_sweeper(
     assert rates[found["best_params"]["target.recipe.learning_rate"]] == found["best_value"]
 
 
-def test_a_search_that_has_no_score_ends_with_one_line(
+@pytest.mark.parametrize(
+    ("instead", "message"),
+    [
+        ("+target=xnli target.recipe.eval_every=0", "no validation score: type target.recipe.selection=best, "),
+        ("+target=tatoeba", "no validation score: type target.recipe.selection=best, "),
+        ("+target=xnli target.languages=[xx]", "xx"),
+    ],
+)
+def test_a_search_that_has_no_score_ends_with_one_line_before_anything_is_trained(
+    instead: str,
+    message: str,
     page: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -98,9 +109,10 @@ def test_a_search_that_has_no_score_ends_with_one_line(
     pytest.importorskip("optuna")
     monkeypatch.chdir(tmp_path)
     with in_this_process(), pytest.raises(SystemExit) as ended:
-        search(page.replace("+target=xnli", "+target=xnli target.languages=[xx]"))
+        search(page.replace("+target=xnli", instead).replace("selection=best", "selection=last"))
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert ended.value.code == 2 and len(errors) == 1 and "xx" in errors[0]
+    assert ended.value.code == 2 and len(errors) == 1 and message in errors[0]
+    assert not (tmp_path / "store" / "trained").exists()
 
 
 def test_the_programs_of_the_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

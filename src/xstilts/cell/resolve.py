@@ -112,6 +112,11 @@ class ResolvedCell:
         return [phase for phase in (self.pretraining, self.intermediate) if phase] + self.training
 
     @property
+    def validated(self) -> bool:
+        """Return whether phase 3 gives the cell a validation score."""
+        return bool(self.training) and any(task.validates for task in self.training[-1].tasks.values())
+
+    @property
     def sources(self) -> Iterator[TaskSource]:
         """The sources of all tasks that can be read."""
         for used in [task for phase in self.phases for task in phase.tasks.values()] + [self.target]:

@@ -26,16 +26,21 @@ from xstilts.store import artifacts
 from xstilts.store.files import disk_full_as_user_error, read_json_object
 from xstilts.store.locks import locked
 from xstilts.store.results import read_result
+from xstilts.store.validation import NO_VALIDATION
 
 log = logging.getLogger("xstilts")
 
 
-def run(config: Config) -> dict[str, Any] | None:
+def run(config: Config, scored: bool = False) -> dict[str, Any] | None:
     """Check a cell, run what is missing of it, and return its result; None where `config.stop_after` names an artifact.
 
-    UserError with a line for each problem of the config, before anything begins; and for a phase that failed.
+    UserError with a line for each problem of the config, before anything begins; and for a phase that failed. `scored`: to have
+    no validation score is such a problem.
     """
-    cell = plan(check(config, runs_here=True))
+    resolved = check(config, runs_here=True)
+    if scored and not resolved.validated:
+        raise UserError(NO_VALIDATION)
+    cell = plan(resolved)
     if config.stop_after:
         _make_until(cell)
         return None

@@ -50,11 +50,11 @@ def attempt(
         cell = to_schema(config, only_pretraining)
         with disk_full_as_user_error(Path(cell.output)):
             score = action(cell)
-        if score is None and _in_search():
+        if score is None and in_search():
             raise UserError(NO_VALIDATION)
         return score
     except signals.Stopped as stopped:
-        if HydraConfig.get().mode != RunMode.MULTIRUN or _in_search():
+        if HydraConfig.get().mode != RunMode.MULTIRUN or in_search():
             raise
         return str(stopped)
     except UserError as error:
@@ -63,13 +63,13 @@ def attempt(
         failures.append(str(error))
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             sys.exit(2)
-        if _in_search():
+        if in_search():
             raise
         return str(error)
 
 
-def _in_search() -> bool:
-    """Return whether this is a job of a sweeper other than ours."""
+def in_search() -> bool:
+    """Return whether this is a job of a sweeper other than ours, which searches for the best score."""
     hydra = HydraConfig.get()
     return hydra.mode == RunMode.MULTIRUN and hydra.runtime.choices["hydra/sweeper"] != "waves"
 
