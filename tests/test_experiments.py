@@ -34,6 +34,7 @@ CELLS = {
     "data_scaling": 21 * 3,
     "demo": 3 * 2,
     "few_shot": 3 * 2 * 3,
+    "language_adapters": 3 * 3,
     "multilingual_reasoning": 13 * 2,
     "multilingual_vs_english": 9 * 9,
     "phang2020": 11 * 9,

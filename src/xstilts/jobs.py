@@ -128,6 +128,10 @@ class EvaluationJob:
     """The target task, with its labels in the order in which the artifact's head was trained."""
     label: str = ""
     artifact: str | None = None
+    adapters: dict[str, list[str]] = field(default_factory=dict)
+    """Language -> the folders of the adapters that it is evaluated with, in order, in the place of the artifact's encoder."""
+    base: str | None = None
+    """The artifact whose encoder these adapters belong to; null: the encoder of phase 1."""
     model: ModelConfig = field(default_factory=ModelConfig)
     tokenizer: str = ""
     splits: list[DataSplit] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """Cells that train adapters: their artifacts, what goes from phase 2 to phase 3, their fingerprints, and what is refused."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,17 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoToke
 
 from xstilts.cell.phases import plan
 from xstilts.cell.resolve import resolve
+from xstilts.store.results import cell_predictions
 
 peft = pytest.importorskip("peft")
 Run = Callable[..., Any]
 CELL = ("+intermediate=snli", "+target=pawsx", "intermediate.recipe.learning_rate=1e-2", "target.recipe.learning_rate=1e-2")
 FILE = "adapter_model.safetensors"
+SWAPPED = (
+    *("+intermediate=mlm", "+target=pawsx", "intermediate.recipe.learning_rate=1e-2", "target.recipe.learning_rate=1e-2"),
+    *("model.adapter=lora", "model.previous_adapter=stacked", "target.languages=[en,de,fr]"),
+)
+OWN = "intermediate.tasks.mlm.language_adapters=true"
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +67,16 @@ def adapters(artifact: Path) -> dict[str, dict[str, torch.Tensor]]:
     return {path.parent.name: load_file(path) for path in sorted(artifact.glob(f"adapters/*/{FILE}"))}
 
 
-def logits(artifact: Path, backbone: Any = None) -> torch.Tensor:
+PAIRS = [["red cat runs", "now"], ["dog", "bird sings fast"]]
+
+
+def logits(artifact: Path, backbone: Any = None, pairs: list[list[str]] = PAIRS) -> torch.Tensor:
     """The logits of a published checkpoint; with the layers of `backbone` in the place of its own."""
     model = AutoModelForSequenceClassification.from_pretrained(artifact, trust_remote_code=False).eval()
     if backbone is not None:
         setattr(model, model.base_model_prefix, backbone)
     batch = AutoTokenizer.from_pretrained(artifact, trust_remote_code=False)(
-        ["red cat runs", "dog"], ["now", "bird sings fast"], return_tensors="pt", padding=True
+        *map(list, zip(*pairs, strict=True)), return_tensors="pt", padding=True
     )
     with torch.no_grad():
         return model(**batch).logits
@@ -177,15 +187,76 @@ def test_fingerprints_have_what_counts_and_nothing_else(
             ("model.adapter=lora", "intermediate.recipe.adapter_modules=[xyz]"),
             "adapter_modules: a XLMRobertaModel has no linear layer",
         ),
+        (
+            (OWN, "model.previous_adapter=merged"),
+            "intermediate.tasks.mlm.language_adapters: an adapter can take the place of another one only beside those of later ",
+        ),
+        (
+            (OWN, "intermediate.tasks.mlm.languages=[en,de]"),
+            "intermediate.tasks.mlm.languages: got 2, expected one language: type intermediate.tasks.mlm.languages=[en]",
+        ),
+        (
+            (OWN, "intermediate.tasks.mlm.task.languages=[en,de]"),
+            "intermediate.tasks.mlm.language_adapters: task mlm does not declare ",
+        ),
+        (
+            ("intermediate.tasks.snli.language_adapters=true", "model.adapter=lora", "model.previous_adapter=stacked"),
+            "intermediate.tasks.snli.language_adapters: expected masked language modelling alone in phase 2: type ",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
     options: tuple[str, ...], expected: str, main_fails: Run, toy_world: Any, encoder: Path, tmp_path: Path
 ) -> None:
-    lines = main_fails(*options_of(toy_world, encoder, tmp_path), *CELL, *options)
+    cell = SWAPPED if OWN in options else CELL
+    lines = main_fails(*options_of(toy_world, encoder, tmp_path), *cell, *options)
     (line,) = (line for line in lines if line.startswith("error: "))
     assert line.startswith(f"error: {expected}")
     assert not list(tmp_path.glob("store/trained/[!.]*"))
+
+
+def probabilities(study: Path, result: dict[str, Any], language: str) -> dict[str, dict[str, float]]:
+    """Development example of a language -> label -> probability."""
+    rows = cell_predictions(study, result, confidence=True)
+    return {row["id"]: row["confidence"] for row in rows if (row["language"], row["split"]) == (language, "validation")}
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_each_language_is_evaluated_with_its_own_adapter(run_inline: Run, toy_world: Any, encoder: Path, tmp_path: Path) -> None:
+    """The probabilities are those of plain peft with the language's adapter and the target's."""
+    options = (*options_of(toy_world, encoder, tmp_path), *SWAPPED)
+    shared, own = (run_inline(*options, *more).result for more in ((), (OWN,)))
+    made = {artifact["label"]: tmp_path / "store" / artifact["kind"] / artifact["fingerprint"] for artifact in own["artifacts"]}
+    assert list(made) == ["phase 2: mlm", "phase 2: mlm in de", "phase 2: mlm in fr", "phase 3: pawsx"]
+    assert [artifact["fingerprint"] for artifact in shared["artifacts"]] == [
+        made[label].name for label in ("phase 2: mlm", "phase 3: pawsx")
+    ]
+    third, known = made["phase 3: pawsx"], own["config"]["target"]["task"]["labels"]
+    for language in ("en", "de", "fr"):
+        found = probabilities(tmp_path / "out", own, language)
+        assert (found == probabilities(tmp_path / "out", shared, language)) == (language == "en")
+        base = AutoModel.from_pretrained(encoder, add_pooling_layer=False, trust_remote_code=False)
+        second = made["phase 2: mlm" if language == "en" else f"phase 2: mlm in {language}"]
+        model = peft.PeftModel.from_pretrained(base, second, "1", subfolder="adapters/1")
+        model.load_adapter(third, "2", subfolder="adapters/2")
+        model.base_model.set_adapter(["1", "2"])
+        lines = (toy_world.root / "pawsx" / f"dev-{language}.tsv").read_text().splitlines()
+        pairs = [line.split("\t")[:2] for line in lines]
+        wanted = logits(third, model.eval(), pairs).softmax(-1)
+        order = [[row[label] for label in known] for row in found.values()]
+        torch.testing.assert_close(torch.tensor(order), wanted, rtol=0, atol=5.1e-4)  # three digits are kept
+
+
+@pytest.mark.long
+def test_the_page_shows_how_to_swap_adapters(run_inline: Run, repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "adapters.md").read_text(encoding="utf-8")
+    command = page.split("<!-- executed: integration/test_adapters.py -->\n```bash\n")[1].split("```")[0]
+    words = shlex.split(command.replace("\\\n", " "))
+    quick = ("pretraining.recipe.max_steps=2", "target.max_test_examples=4", "logger=none", f"store.root={tmp_path / 'store'}")
+    result = run_inline(*words[2:], *quick, f"output={tmp_path / 'out'}").result
+    labels = [made["label"] for made in result["artifacts"]]
+    own = [f"phase 2: mlm in {language}" for language in list(result["config"]["data"]["world"]["languages"])[1:]]
+    assert labels == ["phase 1: tokenizer", "phase 1: mlm+tlm", "phase 2: mlm", *own, "phase 3: mnli"] and own
 
 
 def test_a_missing_package_is_told_before_anything_begins(

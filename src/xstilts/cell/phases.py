@@ -20,7 +20,7 @@ from xstilts.config import Config, ModelConfig
 from xstilts.encoders import is_path
 from xstilts.hyperparameters import Hyperparameters
 from xstilts.jobs import EvaluationJob, GivenHead, TokenizerJob, TrainingData, TrainingJob, evaluated_splits, held_out_split
-from xstilts.paths import ArtifactPaths, CellPaths, cell_name, checksum_cache, curves_dir
+from xstilts.paths import ArtifactPaths, CellPaths, adapter_folder, cell_name, checksum_cache, curves_dir
 from xstilts.sources.noise import VERSION as NOISE_VERSION
 from xstilts.sources.splits import DataSplit
 from xstilts.store.artifacts import is_done
@@ -110,16 +110,20 @@ def plan(cell: ResolvedCell, download: bool = True) -> CellPlan:
     check_world(cell.encoder, cell.config.data, cell.sources)
     first, start = first_phase(cell)
     cache, phases = checksum_cache(store_of(cell.config)), []
+    by_language: dict[str, Phase] = {}
     if cell.intermediate:
         phases += [_phase(cell, one, data_of(one, cache), start, {"dynamics": DYNAMICS_VERSION}) for one in cell.maps.values()]
         folders = {name: str(made.paths.folder) for name, made in zip(cell.maps, phases, strict=True)}
         phases.append(_phase(cell, cell.intermediate, data_of(cell.intermediate, cache, folders), start))
-        start = start.after(phases[-1])
+        after = start.after(phases[-1])
+        by_language = {code: _phase(cell, one, data_of(one, cache), start) for code, one in cell.language_adapters.items()}
+        phases += by_language.values()
+        start = after
     head = given_head(cell.config, cell.encoder.values)
     for number, phase in enumerate(cell.training):
         phases.append(_phase(cell, phase, data_of(phase, cache), start, head=None if number else head))
         start = start.after(phases[-1])
-    return _with_evaluation(cell, asked, start, first, phases, download, None if cell.training else head)
+    return _with_evaluation(cell, asked, start, first, phases, by_language, download, None if cell.training else head)
 
 
 def first_phase(cell: ResolvedCell) -> tuple[list[Phase], Start]:
@@ -259,10 +263,14 @@ def _with_evaluation(
     start: Start,
     first: list[Phase],
     phases: list[Phase],
+    by_language: dict[str, Phase],
     download: bool,
     head: GivenHead | None,
 ) -> CellPlan:
-    """`asked`: the model as the user chose it, before it was a folder on this disk; `head`: that of a given checkpoint."""
+    """`asked`: the model as the user chose it, before it was a folder on this disk; `head`: that of a given checkpoint.
+
+    `by_language`: the phases whose adapters take the place of the first one in `start`, where their language is evaluated.
+    """
     config, target, source = cell.config, cell.target, readable(cell.target)
     cache, evaluate = checksum_cache(store_of(config)), replace(source.task, evaluate=target.splits)
     splits = evaluated_splits(replace(source, task=evaluate), config.target, cache, download)
@@ -287,6 +295,7 @@ def _with_evaluation(
         **_head_identity(head),
         **({"held_out": asdict(held_out)} if held_out else {}),
         **({"char_noise": [NOISE_VERSION, noise.rate, noise.seed]} if noise.rate else {}),
+        **({"language_adapters": {code: one.paths.fingerprint for code, one in by_language.items()}} if by_language else {}),
         "data": {file: checksum for split in splits for file, checksum in split.checksums.items()},
     }
     # The cell's choices too: two cells may share an artifact and still be two points of a grid.
@@ -308,6 +317,10 @@ def _with_evaluation(
         source=replace(source, task=replace(source.task, labels=target.labels)),
         label=f"phase 4: {target.task.name}",
         artifact=start.artifact,
+        adapters={
+            language: [str(adapter_folder(phase.paths.folder, 1)), *start.adapters[1:]] for language, phase in by_language.items()
+        },
+        base=start.base if by_language else None,
         model=start.model,
         tokenizer=start.tokenizer,
         splits=splits,

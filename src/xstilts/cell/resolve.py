@@ -102,6 +102,8 @@ class ResolvedCell:
     maps: dict[str, ResolvedPhase]
     """Intermediate task -> the training that makes its data map, where one region of the map is trained on."""
     intermediate: ResolvedPhase | None
+    language_adapters: dict[str, ResolvedPhase]
+    """Language of the target -> phase 2 in this language, whose adapter it is evaluated with."""
     training: list[ResolvedPhase]
     """Phase 3, one for each training task of the target, and one for few-shot examples."""
     target: ResolvedTarget
@@ -109,7 +111,8 @@ class ResolvedCell:
     @property
     def phases(self) -> list[ResolvedPhase]:
         """All training phases but those of data maps, in order."""
-        return [phase for phase in (self.pretraining, self.intermediate) if phase] + self.training
+        first = [phase for phase in (self.pretraining, self.intermediate) if phase]
+        return [*first, *self.language_adapters.values(), *self.training]
 
     @property
     def validated(self) -> bool:
@@ -133,6 +136,7 @@ def resolve(config: Config) -> ResolvedCell:
         pretraining=_pretraining(config) if encoder.trained and config.pretraining.tasks else None,
         maps={name: _data_map(config, name) for name, used in config.intermediate.tasks.items() if used.data_map.used},
         intermediate=_intermediate(config) if config.intermediate.tasks else None,
+        language_adapters=_language_adapters(config),
         training=[_target_training(config, name, number > 0) for number, name in enumerate(config.target.training)]
         + ([_few_shot(config)] if config.target.few_shot.language and config.target.few_shot.k else []),
         target=_target(config),
@@ -154,7 +158,7 @@ def _intermediate(config: Config) -> ResolvedPhase:
     tasks = {
         name: _task(
             f"intermediate.tasks.{name}",
-            used,
+            replace(used, language_adapters=False),  # which is about other trainings
             values,
             recipes.for_task(config.recipe, used.task, chosen.recipe, intermediate=True),
             config.data,
@@ -163,6 +167,21 @@ def _intermediate(config: Config) -> ResolvedPhase:
     }
     label = f"phase 2: {'+'.join(tasks)}"
     return ResolvedPhase(2, label, tasks, values, chosen.mixture, _seed(config), config.model.pooler)
+
+
+def _language_adapters(config: Config) -> dict[str, ResolvedPhase]:
+    """Phase 2 in each language of the target but its own, where its only task asks for it."""
+    tasks = config.intermediate.tasks
+    if len(tasks) != 1 or not any(used.language_adapters for used in tasks.values()):
+        return {}
+    phases = {}
+    (used,) = tasks.values()
+    for language in config.target.languages or config.target.task.languages:
+        own = {name: replace(used, languages=[language]) for name in tasks}
+        if own != tasks and language in used.task.languages:
+            phase = _intermediate(replace(config, intermediate=replace(config.intermediate, tasks=own)))
+            phases[language] = replace(phase, label=f"{phase.label} in {language}")
+    return phases
 
 
 def _data_map(config: Config, name: str) -> ResolvedPhase:

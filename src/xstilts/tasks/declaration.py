@@ -174,6 +174,9 @@ class TrainingTask:
     there is no task to learn. Validation examples keep their gold."""
     data_map: DataMap = field(default_factory=DataMap)
     """For intermediate tasks whose format has data maps: select the examples above that are in one region or bin."""
+    language_adapters: bool = False
+    """For masked language modelling in phase 2, with adapters that are stacked: train an adapter on the text of each language of
+    the target too, which takes the place of this one's where that language is evaluated (MAD-X, Pfeiffer et al. 2020)."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Phase 4: a target task in every language that has data, zero-shot -> one result file and its predictions."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from datasets import Dataset
@@ -16,6 +18,7 @@ from xstilts.errors import UserError
 from xstilts.export import checkpoint
 from xstilts.export.card_scores import add_scores, scored
 from xstilts.jobs import EvaluationJob
+from xstilts.models.adapters import put_on
 from xstilts.models.heads import build_head
 from xstilts.store.fingerprint import fingerprint
 from xstilts.store.results import Score, write_predictions, write_result
@@ -63,8 +66,6 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     tokenizer, task = load_tokenizer(job.artifact or job.tokenizer), job.task
     data = data_of(job, tokenizer)
     module = _model(job, task, tokenizer)
-    if job.trainer.precision == "bf16-mixed":
-        module.encoder.hold_in_bfloat16()
     if job.without_data:
         have = [language for language in task.languages if language not in job.without_data]
         log.info(f"{task.name}: no data for {' '.join(job.without_data)}; evaluating {', '.join(have)}")
@@ -78,8 +79,12 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     trainer = pl.Trainer(**trainer_options(job.trainer), logger=False, callbacks=shown)
     keep_handlers(trainer)
     with out_of_memory_means(job.label):
-        own = trainer.predict(module, datamodule=data, return_predictions=not kept)
-        outputs: list[vectors.Outputs] = distributed.gathered_objects(cast("list[vectors.Outputs]", own or []))
+        if job.adapters:
+            own = list(_with_language_adapters(job, trainer, module, data))
+        else:
+            predicted = trainer.predict(module, datamodule=data, return_predictions=not kept)
+            own = cast("list[vectors.Outputs]", predicted or [])
+        outputs = distributed.gathered_objects(own)
     if not trainer.is_global_zero:
         return None
     device = trainer.strategy.root_device
@@ -96,6 +101,22 @@ def _evaluate(job: EvaluationJob) -> dict[str, Any] | None:
     return result
 
 
+def _with_language_adapters(
+    job: EvaluationJob, trainer: pl.Trainer, module: TaskModule, data: TaskDataModule
+) -> Iterator[vectors.Outputs]:
+    """Predict one language after the other, each with its own adapter if the job has one, else with `module`."""
+    whole = data.evaluation
+    assert whole
+    language_N = np.asarray(whole.examples["language"][:])[np.asarray(whole.features["example"][:])]
+    for language in dict.fromkeys(language_N.tolist()):
+        rows = np.flatnonzero(language_N == language)
+        data.evaluation = replace(whole, features=whole.features.select(rows))
+        with_own = _model(job, job.task, data.tokenizer, job.adapters[language]) if language in job.adapters else module
+        outputs = cast("list[vectors.Outputs]", trainer.predict(with_own, datamodule=data) or [])
+        yield from ((name, rows[own].tolist(), found) for name, own, found in outputs)
+    data.evaluation = whole
+
+
 def _kept_vectors(job: EvaluationJob) -> Path | None:
     """The folder of the texts' vectors, of a task that compares them; those of other versions do not count."""
     if not (format_of(job.task).embeds and job.work):
@@ -110,9 +131,17 @@ def data_of(job: EvaluationJob, tokenizer: PreTrainedTokenizerBase) -> TaskDataM
     return TaskDataModule({}, tokenizer, job.hyperparameters, target=job, trainer=job.trainer, store=job.features)
 
 
-def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase) -> TaskModule:
-    """Load the artifact's encoder and head. Raises UserError if a score would depend on untrained weights."""
-    encoder = load_encoder(job.model, job.trainer, tokenizer, job.artifact, only_embeds=format_of(task).embeds)
+def _model(job: EvaluationJob, task: Task, tokenizer: PreTrainedTokenizerBase, adapters: Sequence[str] = ()) -> TaskModule:
+    """Load the artifact's encoder and head. Raises UserError if a score would depend on untrained weights.
+
+    `adapters`: folders of those that make up the encoder, with the job's base.
+    """
+    folder = job.base if adapters else job.artifact
+    encoder = load_encoder(job.model, job.trainer, tokenizer, folder, only_embeds=format_of(task).embeds)
+    if adapters:
+        put_on(encoder.backbone, job.hyperparameters, 0, adapters, kept=True).merge()
+    if job.trainer.precision == "bf16-mixed":
+        encoder.hold_in_bfloat16()
     check_length(encoder, job.hyperparameters.max_length, task.name)
     if job.head:
         given = load_given_head(job.head, task, encoder, job.hyperparameters)
