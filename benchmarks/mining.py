@@ -31,12 +31,12 @@ Neighbours = tuple[tuple[np.ndarray, np.ndarray], ...]
 
 
 def lines(full: bool) -> Iterator[Line]:
-    """Seconds by the side of FAISS; in full also growth, memory and 100,000 sentences on either side; a GPU if there is one."""
+    """Seconds by the side of FAISS; in full also growth, and memory for 50,000 sentences on each side; a GPU if there is one."""
     faiss.omp_set_num_threads(torch.get_num_threads())
     yield _beside_faiss(20_000 if full else 10_000, rounds=5 if full else 3)
     if full:
         yield _growth([5_000, 10_000, 20_000])
-        yield from _alone(100_000)
+        yield from _alone(50_000)
     yield _on_gpu(20_000 if full else 10_000, rounds=5)
 
 
