@@ -34,7 +34,7 @@ evidence: $(READY)  ## The synthetic world's studies and their reports: hours
 	$(STUDY)=babel_retrieval +intermediate=qqp,hellaswag,cosmosqa,commonsenseqa,squad_v1,ccg
 	for study in babel babel_grid babel_dose babel_retrieval; do $(BIN)/python -m xstilts.report outputs/$$study; done
 
-bench: $(READY)  ## Speed and memory against peers, small sizes: under 10 minutes
+bench: $(READY)  ## Speed and memory against peers, small sizes
 	$(BIN)/python -m benchmarks
 
 bench-full: $(READY)  ## The same in all sizes; writes benchmarks/RESULTS.md

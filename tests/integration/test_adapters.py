@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
+from xstilts.cell.checks.adapters import adapter_problems
 from xstilts.cell.phases import plan
 from xstilts.cell.resolve import resolve
 from xstilts.store.results import cell_predictions
@@ -231,6 +233,8 @@ def test_each_language_is_evaluated_with_its_own_adapter(run_inline: Run, toy_wo
     assert [artifact["fingerprint"] for artifact in shared["artifacts"]] == [
         made[label].name for label in ("phase 2: mlm", "phase 3: pawsx")
     ]
+    noted = (made["phase 3: pawsx"] / "scores.json").read_text()
+    assert shared["fingerprint"] in noted and own["fingerprint"] not in noted, "its scores are those of no single checkpoint"
     third, known = made["phase 3: pawsx"], own["config"]["target"]["task"]["labels"]
     for language in ("en", "de", "fr"):
         found = probabilities(tmp_path / "out", own, language)
@@ -245,6 +249,20 @@ def test_each_language_is_evaluated_with_its_own_adapter(run_inline: Run, toy_wo
         wanted = logits(third, model.eval(), pairs).softmax(-1)
         order = [[row[label] for label in known] for row in found.values()]
         torch.testing.assert_close(torch.tensor(order), wanted, rtol=0, atol=5.1e-4)  # three digits are kept
+
+
+def test_language_adapters_are_refused_for_targets_without_them(
+    compose_config: Run, toy_world: Any, encoder: Path, tmp_path: Path
+) -> None:
+    config = compose_config(*options_of(toy_world, encoder, tmp_path), *SWAPPED, OWN)
+    config.target.task = replace(config.target.task, format="retrieval")
+    assert list(adapter_problems(resolve(config))) == [
+        "intermediate.tasks.mlm.language_adapters: target pawsx compares texts of two languages: choose another target"
+    ]
+    config.target.training = {}
+    assert list(adapter_problems(resolve(config))) == [
+        "intermediate.tasks.mlm.language_adapters: target pawsx trains no adapter in phase 3: choose another target"
+    ]
 
 
 @pytest.mark.long

@@ -46,7 +46,7 @@ def evaluate(job: EvaluationJob) -> None:
     with tracked(job.logger, job.run, {"config": job.header.get("config")}) as run:
         run.used(job.artifact)
         if result := _evaluate(job):
-            if not job.char_noise.rate:  # a card has the scores on the texts as they are
+            if not job.char_noise.rate and not job.adapters:  # a card has its checkpoint's scores on the texts as they are
                 _note_scores(job, result)
             run.table("scores", COLUMNS, table(result))
             run.summary(summary(result))

@@ -71,6 +71,8 @@ def _language_adapters(cell: ResolvedCell) -> Iterator[str]:
             )
         if not target.training:
             yield f"{place}.language_adapters: target {target.task.name} trains no adapter in phase 3: choose another target"
+        elif target.task.format in format_names() and format_of(target.task).embeds:
+            yield f"{place}.language_adapters: target {target.task.name} compares texts of two languages: choose another target"
         if missing := [language for language in cell.target.languages if language not in used.task.languages]:
             yield (
                 f"{place}.language_adapters: task {name} does not declare {', '.join(missing)}: leave them out in "
